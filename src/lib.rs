@@ -1,0 +1,15 @@
+//! `socket.io-turbo`: the native half of a drop-in replacement for the parts of
+//! a Socket.IO v4 server that cost the most.
+//!
+//! - [`proto`]: sans-IO codecs. Bytes in, typed values and bytes out; no sockets,
+//!   no clock, no threads, no Node-API.
+//! - `binding` (feature `binding`, on by default): the Node-API surface that
+//!   `lib/` of the npm package calls. It converts arguments and results, and
+//!   nothing imports it.
+//!
+//! ARCHITECTURE.md at the repository's root shows how the two halves meet.
+
+pub mod proto;
+
+#[cfg(feature = "binding")]
+mod binding;

@@ -1,0 +1,1 @@
+//! JSON string literals in UTF-16.

@@ -1,0 +1,7 @@
+//! Sans-IO codecs.
+
+#![forbid(unsafe_code)]
+
+pub mod engine_io;
+pub mod json_string;
+pub mod socket_io;
