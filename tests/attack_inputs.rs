@@ -1,0 +1,187 @@
+//! Inputs of past vulnerabilities end in a clean refusal or a plain packet, in
+//! bounded time, memory and stack.
+
+mod support;
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use socket_io_turbo::proto::engine_io::{self, PayloadDecoder};
+use socket_io_turbo::proto::socket_io::{DecodeError, Decoder, Packet};
+
+use support::counting_allocator::{Allocations, CountingAllocator, measure};
+
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;
+
+/// Far above what linear time takes in a debug build, far below quadratic time.
+const TIME_LIMIT: Duration = Duration::from_secs(10);
+
+/// A stack on which recursion over these inputs could not go far.
+const STACK: usize = 128 * 1024;
+
+const DEPTH: usize = 1_000_000;
+const MIB: usize = 1024 * 1024;
+
+type Decoded = Result<Option<Packet>, DecodeError>;
+
+/// Decodes a text and as many empty attachments as it asks for.
+fn decode(text: impl Into<Bytes>) -> Decoded {
+    let mut decoder = Decoder::default();
+    let mut decoded = decoder.handle_text(text.into());
+    while decoder.awaited_attachments() > 0 {
+        decoded = decoder.handle_binary(Bytes::new());
+    }
+    decoded
+}
+
+/// `decode` on a small stack, with its time checked and its allocations counted.
+#[expect(clippy::expect_used, reason = "clippy takes only #[test] functions for tests")]
+fn decode_bounded(text: String) -> (Decoded, Allocations) {
+    let on_small_stack = thread::Builder::new().stack_size(STACK).spawn(move || {
+        let text = Bytes::from(text);
+        let start = Instant::now();
+        let measured = measure(|| decode(text));
+        assert!(start.elapsed() < TIME_LIMIT, "took {:?}", start.elapsed());
+        measured
+    });
+    on_small_stack.expect("a thread starts").join().expect("the decoder does not panic")
+}
+
+#[test]
+fn a_huge_packet_is_decoded_without_a_copy() {
+    // CVE-2020-36049
+    let (decoded, allocations) = decode_bounded(format!("2[\"e\",\"{}\"]", "a".repeat(32 * MIB)));
+    assert!(decoded.is_ok_and(|packet| packet.is_some()));
+    assert!(allocations.bytes < 1024, "{allocations:?}");
+}
+
+#[test]
+fn a_placeholder_that_names_a_method_is_refused() {
+    // CVE-2022-2421
+    let decoded = decode(r#"51-["hello",{"_placeholder":true,"num":"splice"}]"#);
+    assert_eq!(decoded, Err(DecodeError::IllegalAttachments));
+}
+
+#[test]
+fn an_event_name_that_is_an_object_is_refused() {
+    // CVE-2023-32695
+    assert_eq!(decode(r#"2[{"toString":"foo"}]"#), Err(DecodeError::InvalidPayload));
+}
+
+#[test]
+fn a_huge_attachment_count_is_refused_at_once() {
+    // CVE-2026-33151
+    for count in ["11", "1000000000", "99999999999999999999999999"] {
+        let decoded = decode(format!("5{count}-[\"e\"]"));
+        assert_eq!(decoded, Err(DecodeError::TooManyAttachments), "{count}");
+    }
+}
+
+#[test]
+fn an_attachment_count_of_zero_does_not_leave_the_decoder_waiting() {
+    // CVE-2026-69185
+    let mut decoder = Decoder::default();
+    let refused = decoder.handle_text(Bytes::from_static(br#"50-["e"]"#));
+    assert_eq!(refused, Err(DecodeError::IllegalAttachmentCount));
+    assert_eq!(decoder.awaited_attachments(), 0);
+    assert_eq!(decoder.handle_binary(Bytes::new()), Err(DecodeError::UnexpectedBinary));
+}
+
+#[test]
+fn a_surplus_attachment_is_refused() {
+    let mut decoder = Decoder::default();
+    assert_eq!(decoder.handle_text(Bytes::from_static(br#"51-["e"]"#)), Ok(None));
+    assert!(decoder.handle_binary(Bytes::new()).is_ok_and(|packet| packet.is_some()));
+    assert_eq!(decoder.handle_binary(Bytes::new()), Err(DecodeError::UnexpectedBinary));
+}
+
+#[test]
+fn a_nesting_of_a_million_does_not_overflow_the_stack() {
+    let nested = [
+        format!("2[\"e\",{}{}]", "[".repeat(DEPTH), "]".repeat(DEPTH)),
+        format!("2[\"e\",{}0{}]", "{\"a\":".repeat(DEPTH), "}".repeat(DEPTH)),
+        format!("51-[\"e\",{}{}]", "[".repeat(DEPTH), "]".repeat(DEPTH)),
+        format!("51-[\"e\",{}0{}]", "{\"a\":".repeat(DEPTH), "}".repeat(DEPTH)),
+    ];
+    for text in nested {
+        let length = text.len();
+        let (decoded, allocations) = decode_bounded(text);
+        assert!(decoded.is_ok_and(|packet| packet.is_some()));
+        assert!(allocations.bytes < 32 * length, "{allocations:?} for {length} bytes");
+    }
+}
+
+#[test]
+fn an_unfinished_nesting_of_a_million_is_refused() {
+    for text in [format!("2{}", "[".repeat(DEPTH)), format!("2[{}", "{\"a\":".repeat(DEPTH))] {
+        assert_eq!(decode_bounded(text).0, Err(DecodeError::InvalidPayload));
+    }
+}
+
+#[test]
+fn a_million_nested_placeholders_are_refused_without_overflow() {
+    let open = r#"{"_placeholder":true,"num":"splice","a":"#.repeat(DEPTH);
+    let text = format!("51-[\"e\",{open}0{}]", "}".repeat(DEPTH));
+    assert_eq!(decode_bounded(text).0, Err(DecodeError::IllegalAttachments));
+}
+
+#[test]
+fn long_headers_take_linear_time() {
+    let digits = "9".repeat(4 * MIB);
+    let (decoded, _) = decode_bounded(format!("5{digits}-[\"e\"]"));
+    assert_eq!(decoded, Err(DecodeError::TooManyAttachments));
+    let (decoded, _) = decode_bounded(format!("5{digits}[\"e\"]"));
+    assert_eq!(decoded, Err(DecodeError::IllegalAttachmentCount));
+    let (decoded, _) = decode_bounded(format!("2{digits}[\"e\"]"));
+    assert_eq!(decoded, Err(DecodeError::InvalidAckId));
+    let (decoded, allocations) = decode_bounded(format!("2/{digits}"));
+    assert!(decoded.is_ok());
+    assert!(allocations.bytes < 1024, "{allocations:?}");
+}
+
+#[test]
+fn long_strings_of_escapes_and_white_space_take_linear_time() {
+    let texts = [
+        format!("2[\"{}\"]", "\\u0063".repeat(MIB)),
+        format!("51-[{}\"e\"{},1]", " ".repeat(MIB), "\n".repeat(MIB)),
+        format!("51-[\"e\",{{\"num\"{0}:{0}0{0}}}]", " ".repeat(MIB)),
+        format!("51-[\"e\"{}]", ",\"\"".repeat(MIB)),
+        format!("51-[\"e\",{{\"num\":{}}}]", "9".repeat(MIB)),
+    ];
+    for text in texts {
+        let (decoded, allocations) = decode_bounded(text);
+        assert!(decoded.is_ok_and(|packet| packet.is_some()));
+        assert!(allocations.bytes < 1024, "{allocations:?}");
+    }
+}
+
+#[test]
+fn keys_of_object_prototype_are_plain_keys() {
+    for key in ["__proto__", "constructor", "toString", "hasOwnProperty"] {
+        let inner = r#"{"_placeholder":true,"num":1}"#;
+        let decoded = decode(format!("51-[\"e\",{{\"{key}\":{inner}}}]"));
+        assert_eq!(decoded, Err(DecodeError::IllegalAttachments), "{key}");
+        assert!(decode(format!("2[\"{key}\",{{\"{key}\":1}}]")).is_ok(), "{key}");
+    }
+}
+
+#[test]
+fn a_payload_of_very_many_tiny_packets_allocates_for_none_of_them() {
+    // CVE-2020-36048
+    let payload = Bytes::from("4\u{1e}".repeat(MIB) + "4");
+    let start = Instant::now();
+    let (packets, allocations) =
+        measure(|| PayloadDecoder::new(payload).filter(Result::is_ok).count());
+    assert!(start.elapsed() < TIME_LIMIT, "took {:?}", start.elapsed());
+    assert_eq!(packets, MIB + 1);
+    assert!(allocations.count < 4, "{allocations:?}");
+}
+
+#[test]
+fn a_payload_of_separators_ends_at_the_first_empty_packet() {
+    let payload = Bytes::from("\u{1e}".repeat(MIB));
+    let packets: Vec<_> = PayloadDecoder::new(payload).collect();
+    assert_eq!(packets, [Err(engine_io::DecodeError::UnknownPacketType)]);
+}
