@@ -1,0 +1,47 @@
+/** Finds and launches the Chromium that the tests of web pages drive. */
+
+const { accessSync, constants } = require("node:fs");
+const { chromium } = require("playwright-core");
+
+const ARGUMENTS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+const executablePath = process.env.CHROMIUM || "/usr/bin/chromium";
+
+/**
+ * Why the tests that need Chromium are left out, for the `skip` option of a test. Where `CI=true`
+ * nothing is ever left out: a missing Chromium then fails the test that launches it.
+ *
+ * @type {string | false}
+ */
+const skipWithoutChromium =
+  process.env.CI !== "true" &&
+  !isExecutable(executablePath) &&
+  `no Chromium at ${executablePath}; name one in the environment variable CHROMIUM`;
+
+/**
+ * @returns {Promise<import("playwright-core").Browser>} a headless browser, which the test closes
+ */
+function launchChromium() {
+  return chromium.launch({ executablePath, args: ARGUMENTS });
+}
+
+/**
+ * @param {string} file
+ * @returns {boolean}
+ */
+function isExecutable(file) {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+module.exports = { launchChromium, skipWithoutChromium };

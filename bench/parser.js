@@ -1,0 +1,134 @@
+"use strict";
+
+/**
+ * Encoding and decoding, socket.io-parser against ours, in one process with
+ * alternating rounds. Nanoseconds per packet, median of the rounds; a ratio
+ * above 1 means that ours is faster.
+ */
+
+const official = require("socket.io-parser");
+const { parser: ours } = require("..");
+const { median, geometricMean, table } = require("./report.js");
+
+const ROUNDS = 25;
+const ROUND_NANOSECONDS = 8e6;
+
+const { CONNECT, EVENT, ACK } = official.PacketType;
+
+const records = (count) =>
+  Array.from({ length: count }, (_, index) => ({
+    id: 1000 + index,
+    name: `Player ${index}`,
+    position: { x: index * 1.5, y: -index / 3 },
+    isOnline: index % 3 === 0,
+    tags: ["red", "blue"],
+    seen: "2026-11-23T09:37:57.000Z",
+  }));
+
+/** `line` again and again, to 64 KiB of UTF-8. */
+const fill = (line) => {
+  const text = line.repeat(Math.ceil(65536 / Buffer.byteLength(line)));
+  // Through a buffer, so that the string is flat as one from a socket is.
+  return Buffer.from(text).subarray(0, 65536).toString().replace(/\ufffd+$/, "");
+};
+
+const prose = fill(
+  'She put the letter down. "You knew about this all along," she said, and looked\n' +
+    'out of the window, where the rain had stopped an hour ago. "Yes," he replied.\n',
+);
+const foreign = fill("Она положила письмо на стол. 你早就知道这件事了。Ναι, απάντησε εκείνος. ");
+
+const event = (...data) => ({ type: EVENT, nsp: "/", data });
+
+/** The classes of packets, by the names that the README uses. */
+const packets = {
+  "small event": event("message", { room: "lobby", text: "hello" }),
+  "event, namespace and ack id": { ...event("message", "lobby", "hi"), nsp: "/chat", id: 42 },
+  ack: { type: ACK, nsp: "/", id: 7, data: [{ status: "ok" }] },
+  "CONNECT with auth": { type: CONNECT, nsp: "/admin", data: { token: "0123456789abcdef" } },
+  "20 records": event("records", records(20)),
+  "1,000 records": event("records", records(1000)),
+  "64 KiB string, quotes and newlines": event("text", prose),
+  "64 KiB of non-ASCII text": event("text", foreign),
+  "4 KiB Buffer": event("file", { name: "a.png", data: Buffer.alloc(4096) }),
+  "100 records, 64 KiB Buffer": event("file", records(100), Buffer.alloc(65536)),
+  "1 MiB Buffer": event("file", { name: "a.png", data: Buffer.alloc(1 << 20) }),
+};
+
+/** Work that encodes `packet`, and returns the result for the optimiser to keep. */
+function encoding({ Encoder }, packet) {
+  const encoder = new Encoder();
+  return () => encoder.encode(packet);
+}
+
+/** Work that decodes what `packet` encodes to. */
+function decoding({ Decoder }, packet) {
+  // Strings as a WebSocket delivers them: flat.
+  const messages = new official.Encoder()
+    .encode(packet)
+    .map((message) => (typeof message === "string" ? Buffer.from(message).toString() : message));
+  const decoder = new Decoder();
+  let decoded;
+  decoder.on("decoded", (packet) => {
+    decoded = packet;
+  });
+  return () => {
+    for (const message of messages) decoder.add(message);
+    return decoded;
+  };
+}
+
+let sink;
+
+/** @returns {number} nanoseconds per call of `work` */
+function time(work, times) {
+  const start = process.hrtime.bigint();
+  for (let i = 0; i < times; i++) sink = work();
+  return Number(process.hrtime.bigint() - start) / times;
+}
+
+/** @returns {number[]} nanoseconds per call of each work, median of alternating rounds */
+function compare(works) {
+  const times = works.map((work) => {
+    time(work, 200);
+    return Math.max(5, Math.round(ROUND_NANOSECONDS / time(work, 20)));
+  });
+  const rounds = works.map(() => []);
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const index of works.keys()) {
+      // Every second round the other way round.
+      const turn = round % 2 === 0 ? index : works.length - 1 - index;
+      rounds[turn].push(time(works[turn], times[turn]));
+    }
+  }
+  return rounds.map(median);
+}
+
+/** Runs the benchmark. @returns {object} the figures, for `--json` */
+function run() {
+  const rows = [];
+  for (const [direction, workOf] of Object.entries({ encode: encoding, decode: decoding })) {
+    for (const [name, packet] of Object.entries(packets)) {
+      const [officialTime, time] = compare([workOf(official, packet), workOf(ours, packet)]);
+      const ratio = officialTime / time;
+      rows.push({ direction, packet: name, official: officialTime, ours: time, ratio });
+    }
+  }
+  const mean = geometricMean(rows.map((row) => row.ratio));
+  console.log(
+    table(
+      ["", "packet", "socket.io-parser, ns", "ours, ns", "ratio"],
+      rows.map((row) => [
+        row.direction,
+        row.packet,
+        row.official.toFixed(0),
+        row.ours.toFixed(0),
+        row.ratio.toFixed(2),
+      ]),
+    ),
+  );
+  console.log(`\ngeometric mean of the ratios: ${mean.toFixed(2)}`);
+  return { rows, geometricMean: mean, kept: typeof sink };
+}
+
+module.exports = { run };

@@ -1,0 +1,48 @@
+/** The last messages of one room, bounded in number and in bytes, so that memory is. */
+class History {
+  static MESSAGE_LIMIT = 100;
+  static BYTE_LIMIT = 4 * 1024 * 1024;
+
+  /** @type {object[]} oldest first */
+  #messages = [];
+  #bytes = 0;
+
+  /**
+   * Adds a message; the oldest ones make room for it.
+   *
+   * @param {object} message
+   */
+  add(message) {
+    this.#messages.push(message);
+    this.#bytes += size(message);
+    while (this.#messages.length > History.MESSAGE_LIMIT || this.#bytes > History.BYTE_LIMIT) {
+      this.#bytes -= size(this.#messages.shift());
+    }
+  }
+
+  /**
+   * @param {string} id
+   * @returns {object | undefined} the message of that id
+   */
+  find(id) {
+    return this.#messages.find((message) => message.id === id);
+  }
+
+  /**
+   * @param {unknown} id the last message that the reader has, if any
+   * @returns {object[]} the messages after it, or all of them where it is not known
+   */
+  after(id) {
+    return this.#messages.slice(this.#messages.findIndex((message) => message.id === id) + 1);
+  }
+}
+
+/**
+ * @param {object} message
+ * @returns {number} bytes, roughly
+ */
+function size({ text, image }) {
+  return image ? image.data.length : 2 * text.length;
+}
+
+module.exports = { History };

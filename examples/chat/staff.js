@@ -1,0 +1,38 @@
+const { createHash, timingSafeEqual } = require("node:crypto");
+const { answer } = require("./answer.js");
+const { TEXT_LIMIT, parseObject, parseText } = require("./input.js");
+
+/**
+ * Serves the staff's namespace: who knows the pass phrase may announce something to everyone.
+ *
+ * @param {import("socket.io").Namespace} staff
+ * @param {import("socket.io").Namespace} everyone
+ * @param {string} passphrase
+ */
+function serveStaff(staff, everyone, passphrase) {
+  staff.use((socket, next) => {
+    const isStaff = isSame(socket.handshake.auth.passphrase, passphrase);
+    next(isStaff ? undefined : new Error("The pass phrase is wrong"));
+  });
+
+  staff.on("connection", (socket) => {
+    answer(socket, "announce", (value) => {
+      const text = parseText(parseObject(value).text, "The announcement", TEXT_LIMIT);
+      everyone.emit("announcement", { text, at: Date.now() });
+      return { people: everyone.sockets.size };
+    });
+  });
+}
+
+/**
+ * @param {unknown} guess
+ * @param {string} secret
+ * @returns {boolean} whether they are the same text; the time it takes does not tell how much of it
+ */
+function isSame(guess, secret) {
+  if (typeof guess !== "string") return false;
+  const [a, b] = [guess, secret].map((text) => createHash("sha256").update(text).digest());
+  return timingSafeEqual(a, b);
+}
+
+module.exports = { serveStaff };

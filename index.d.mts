@@ -1,0 +1,1 @@
+export { default, native, nativeError, parser, TurboOptions, turbo, version } from "./index.js";

@@ -1,0 +1,7 @@
+"use strict";
+
+const turbo = require("./lib/turbo.js");
+
+const { parser, native, nativeError, version } = turbo;
+
+module.exports = { default: turbo, native, nativeError, parser, turbo, version };

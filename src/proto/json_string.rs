@@ -1,1 +1,0 @@
-//! JSON string literals in UTF-16.
