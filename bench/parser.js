@@ -12,6 +12,7 @@ const { median, geometricMean, table } = require("./report.js");
 
 const ROUNDS = 25;
 const ROUND_NANOSECONDS = 8e6;
+const WARM_UP_MILLISECONDS = 150;
 
 const { CONNECT, EVENT, ACK } = official.PacketType;
 
@@ -29,7 +30,10 @@ const records = (count) =>
 const fill = (line) => {
   const text = line.repeat(Math.ceil(65536 / Buffer.byteLength(line)));
   // Through a buffer, so that the string is flat as one from a socket is.
-  return Buffer.from(text).subarray(0, 65536).toString().replace(/\ufffd+$/, "");
+  return Buffer.from(text)
+    .subarray(0, 65536)
+    .toString()
+    .replace(/\ufffd+$/, "");
 };
 
 const prose = fill(
@@ -90,8 +94,11 @@ function time(work, times) {
 /** @returns {number[]} nanoseconds per call of each work, median of alternating rounds */
 function compare(works) {
   const times = works.map((work) => {
-    time(work, 200);
-    return Math.max(5, Math.round(ROUND_NANOSECONDS / time(work, 20)));
+    // Until the optimising compiler has settled.
+    for (const end = performance.now() + WARM_UP_MILLISECONDS; performance.now() < end; ) {
+      time(work, 5);
+    }
+    return Math.max(5, Math.round(ROUND_NANOSECONDS / time(work, 50)));
   });
   const rounds = works.map(() => []);
   for (let round = 0; round < ROUNDS; round++) {

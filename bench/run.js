@@ -36,7 +36,11 @@ const machine = {
   // Its package.json is not exported, but npm's lock tells.
   socketIoParser: require("../node_modules/socket.io-parser/package.json").version,
 };
-console.log(Object.entries(machine).map(([key, value]) => `${key}: ${value}`).join(", "));
+console.log(
+  Object.entries(machine)
+    .map(([key, value]) => `${key}: ${value}`)
+    .join(", "),
+);
 
 const results = { machine, date: new Date().toISOString() };
 for (const name of positionals.length > 0 ? positionals : Object.keys(benchmarks)) {

@@ -83,33 +83,58 @@ function inspect(value, fromToJSON = false) {
 }
 
 /**
- * A copy of `value` in which a placeholder stands for each piece of binary data.
- * `value` itself is left alone.
+ * `value` with a placeholder for each piece of binary data. What holds none, and
+ * serialises the same whether copied or not, is shared; `value` is left alone.
  *
  * @param {unknown} value
- * @param {unknown[]} attachments takes the binary data, in the order of `num`
+ * @param {unknown[]} parts takes the binary data, from index 1 on
  * @param {boolean} [fromToJSON] `value` came from `toJSON`
  * @returns {unknown}
  */
-function deconstruct(value, attachments, fromToJSON = false) {
+function deconstruct(value, parts, fromToJSON = false) {
   if (typeof value !== "object" || value === null) return value;
-  if (Array.isArray(value)) {
-    const copy = new Array(value.length);
-    for (let i = 0; i < value.length; i++) {
-      copy[i] = deconstruct(value[i], attachments);
-    }
-    return copy;
+  if (Array.isArray(value)) return deconstructArray(value, parts);
+  const isPlain = getPrototypeOf(value) === plainPrototype;
+  if (isPlain ? isView(value) : isBinary(value)) {
+    return { _placeholder: true, num: parts.push(value) - 2 };
   }
-  if (getPrototypeOf(value) === plainPrototype ? isView(value) : isBinary(value)) {
-    return { _placeholder: true, num: attachments.push(value) - 1 };
-  }
-  if (value instanceof Date) return value;
-  if (!fromToJSON && typeof value.toJSON === "function") {
-    return deconstruct(value.toJSON(), attachments, true);
-  }
-  const copy = {};
+  if (!isPlain && value instanceof Date) return value;
+  const hasToJSON = typeof value.toJSON === "function";
+  if (hasToJSON && !fromToJSON) return deconstruct(value.toJSON(), parts, true);
+  // V8 would honour `toJSON` again, and unwrap a boxed primitive.
+  let copy = isPlain && !hasToJSON ? null : copyUntil(value, undefined);
   for (const key in value) {
-    if (hasOwnProperty.call(value, key)) copy[key] = deconstruct(value[key], attachments);
+    if (!hasOwnProperty.call(value, key)) continue;
+    const item = value[key];
+    const inner = deconstruct(item, parts);
+    if (copy === null && inner !== item) copy = copyUntil(value, key);
+    if (copy !== null) copy[key] = inner;
+  }
+  return copy ?? value;
+}
+
+function deconstructArray(array, parts) {
+  const { length } = array;
+  let copy = typeof array.toJSON === "function" ? new Array(length) : null;
+  for (let i = 0; i < length; i++) {
+    const item = array[i];
+    const inner = deconstruct(item, parts);
+    if (copy === null && inner !== item) {
+      copy = new Array(length);
+      for (let j = 0; j < i; j++) copy[j] = array[j];
+    }
+    if (copy !== null) copy[i] = inner;
+  }
+  return copy ?? array;
+}
+
+/** A copy of the properties of `value` that come before `end`; none without an `end`. */
+function copyUntil(value, end) {
+  const copy = {};
+  if (end === undefined) return copy;
+  for (const key in value) {
+    if (key === end) break;
+    if (hasOwnProperty.call(value, key)) copy[key] = value[key];
   }
   return copy;
 }

@@ -18,7 +18,8 @@ class InvalidOptionError extends TypeError {
 function describe(value) {
   if (typeof value === "string") return JSON.stringify(value);
   if (typeof value === "bigint") return `${value}n`;
-  if (typeof value === "object" && value !== null) return Array.isArray(value) ? "an array" : "an object";
+  if (typeof value === "object" && value !== null)
+    return Array.isArray(value) ? "an array" : "an object";
   return typeof value === "function" ? "a function" : String(value);
 }
 

@@ -2,16 +2,17 @@
 
 /**
  * A drop-in for socket.io-parser 4.2.7: same classes, same bytes, same events,
- * same errors. V8's JSON makes and reads the values, Rust converts long strings
+ * same errors. V8's JSON makes and reads the values, Rust quotes long strings
  * (`long-text.js`), and what is around it is written for the JIT: one pass over
- * the header, binary data found without needless `instanceof`.
+ * the header, binary data found without needless `instanceof` and taken out
+ * without copying what holds none.
  *
  * Socket.IO v5, "Packet encoding".
  */
 
 const { Emitter } = require("@socket.io/component-emitter");
 const { BINARY, LONG_TEXT, deconstruct, inspect, isBinary, reconstruct } = require("./binary.js");
-const longText = require("./long-text.js");
+const { stringify } = require("./long-text.js");
 const { PacketType, isPacketValid, isPayloadValid, protocol } = require("./packet.js");
 
 const { EVENT, ACK, BINARY_EVENT, BINARY_ACK } = PacketType;
@@ -19,11 +20,9 @@ const { EVENT, ACK, BINARY_EVENT, BINARY_ACK } = PacketType;
 /** From the type of a plain packet to that of its binary form. */
 const BINARY_OFFSET = BINARY_EVENT - EVENT;
 
-const DASH = 0x2d;
 const SLASH = 0x2f;
 const ZERO = 0x30;
 const NINE = 0x39;
-const COMMA = 0x2c;
 const BRACKET = 0x5b;
 const BRACE = 0x7b;
 const QUOTE = 0x22;
@@ -57,10 +56,11 @@ class Encoder {
       const hasLongText = found === LONG_TEXT && this.replacer === undefined;
       return [type + this.#rest(packet, packet.data, hasLongText)];
     }
-    const attachments = [];
-    const data = deconstruct(packet.data, attachments);
-    const prefix = `${type + BINARY_OFFSET}${attachments.length}-`;
-    return [prefix + this.#rest(packet, data, false), ...attachments];
+    const parts = [""];
+    const data = deconstruct(packet.data, parts);
+    const prefix = `${type + BINARY_OFFSET}${parts.length - 1}-`;
+    parts[0] = prefix + this.#rest(packet, data, false);
+    return parts;
   }
 
   /** All that follows the type and the number of attachments. */
@@ -69,7 +69,7 @@ class Encoder {
     let text = nsp && nsp !== "/" ? `${nsp},` : "";
     if (id !== undefined && id !== null) text += id;
     if (data === undefined || data === null) return text;
-    return text + (hasLongText ? longText.stringify(data) : JSON.stringify(data, this.replacer));
+    return text + (hasLongText ? stringify(data) : JSON.stringify(data, this.replacer));
   }
 }
 
@@ -118,20 +118,21 @@ class Decoder extends Emitter {
   }
 
   #addText(text) {
-    const packet = decodeText(text, this.opts);
-    if (packet.type < BINARY_EVENT) {
-      this.#emitDecoded(packet);
-    } else {
-      packet.type -= BINARY_OFFSET;
-      this.reconstructor = { packet, attachments: [] };
+    const type = typeOf(text);
+    if (type < BINARY_EVENT) {
+      this.#emitDecoded(decode(text, 1, type, this.opts.reviver));
+      return;
     }
+    const dash = text.indexOf("-", 1);
+    const awaited = attachmentCount(text, dash, this.opts.maxAttachments);
+    const packet = decode(text, dash + 1, type - BINARY_OFFSET, this.opts.reviver);
+    this.reconstructor = { packet, awaited, attachments: [] };
   }
 
   #addAttachment(attachment) {
-    const { packet, attachments } = this.reconstructor;
-    if (attachments.push(attachment) !== packet.attachments) return;
+    const { packet, awaited, attachments } = this.reconstructor;
+    if (attachments.push(attachment) < awaited) return;
     packet.data = reconstruct(packet.data, attachments);
-    delete packet.attachments;
     this.reconstructor = null;
     this.#emitDecoded(packet);
   }
@@ -147,40 +148,21 @@ class Decoder extends Emitter {
 }
 
 /**
- * @param {string} text
- * @param {{ reviver?: Function, maxAttachments: number }} options
- * @returns {object} the packet; its type and `attachments` as on the wire
- * @throws {Error} with the text that socket.io-parser has for it
+ * The packet type: by `Number()` as in socket.io-parser, to which nothing at all
+ * and white space are 0.
  */
-function decodeText(text, options) {
-  let position = 1;
-  const type = text.charCodeAt(0) - ZERO;
-  // `NaN` for "", which decodes as CONNECT.
-  if (!(type >= 0 && type <= 6)) return decodeOddType(text, options);
-  let attachments;
-  if (type >= BINARY_EVENT) {
-    const dash = text.indexOf("-", 1);
-    attachments = parseAttachments(text, dash, options.maxAttachments);
-    position = dash + 1;
-  }
-  return decodeRest(text, position, type, attachments, options);
-}
-
-/**
- * A type that is no digit: socket.io-parser converts it by `Number()`, to which
- * white space is 0.
- */
-function decodeOddType(text, options) {
+function typeOf(text) {
+  const digit = text.charCodeAt(0) - ZERO;
+  if (digit >= 0 && digit <= BINARY_ACK) return digit;
   const type = Number(text.charAt(0));
   if (type !== 0) throw new Error(`unknown packet type ${type}`);
-  return decodeRest(text, 1, type, undefined, options);
+  return type;
 }
 
-/** Socket.IO v5: "number of binary attachments", here by `Number()` as upstream. */
-function parseAttachments(text, dash, maxAttachments) {
-  const digits = text.slice(1, dash);
-  const count = Number(digits);
-  // None at all would leave the decoder armed: CVE-2026-69185.
+/** Socket.IO v5, "number of binary attachments"; by `Number()` as in socket.io-parser. */
+function attachmentCount(text, dash, maxAttachments) {
+  const count = Number(text.slice(1, dash));
+  // None at all would leave the decoder armed for ever: CVE-2026-69185.
   if (dash === -1 || !Number.isInteger(count) || count < 1) {
     throw new Error("Illegal attachments");
   }
@@ -188,7 +170,17 @@ function parseAttachments(text, dash, maxAttachments) {
   return count;
 }
 
-function decodeRest(text, start, type, attachments, options) {
+/**
+ * Decodes what follows the type and the number of attachments.
+ *
+ * @param {string} text
+ * @param {number} start where it begins
+ * @param {number} type the type of the result, that of a plain packet
+ * @param {Function} [reviver]
+ * @returns {{ type: number, nsp: string, id?: number, data?: unknown }}
+ * @throws {Error} "invalid payload"
+ */
+function decode(text, start, type, reviver) {
   let position = start;
   let nsp = "/";
   if (text.charCodeAt(position) === SLASH) {
@@ -197,7 +189,7 @@ function decodeRest(text, start, type, attachments, options) {
     nsp = text.slice(position, end);
     position = end + 1;
   }
-  const packet = attachments === undefined ? { type, nsp } : { type, attachments, nsp };
+  const packet = { type, nsp };
   const first = text.charCodeAt(position);
   if (first !== BRACKET && first !== BRACE && first !== QUOTE) {
     const end = endOfId(text, position);
@@ -205,9 +197,8 @@ function decodeRest(text, start, type, attachments, options) {
     position = end;
   }
   if (position < text.length) {
-    const data = parseJson(position === 0 ? text : text.slice(position), options.reviver);
-    const plainType = type < BINARY_EVENT ? type : type - BINARY_OFFSET;
-    if (!isPayloadValid(plainType, data)) throw new Error("invalid payload");
+    const data = parseJson(text.slice(position), reviver);
+    if (!isPayloadValid(type, data)) throw new Error("invalid payload");
     packet.data = data;
   }
   return packet;
@@ -232,8 +223,7 @@ function endOfId(text, position) {
 /** @returns {unknown} the value, or `false` where the text is not JSON: no payload may be false */
 function parseJson(json, reviver) {
   try {
-    if (reviver !== undefined) return JSON.parse(json, reviver);
-    return json.length < longText.PARSE_LENGTH ? JSON.parse(json) : longText.parse(json);
+    return JSON.parse(json, reviver);
   } catch {
     return false;
   }

@@ -37,17 +37,97 @@ const pick = (list) => list[below(list.length)];
 const chance = (probability) => random() < probability;
 const times = (limit, make) => Array.from({ length: below(limit) }, make);
 
-const NAMES = ["e", "message", "", "connect", "disconnecting", "newListener", "č", "😀", "__proto__"];
+const NAMES = [
+  "e",
+  "message",
+  "",
+  "connect",
+  "disconnecting",
+  "newListener",
+  "č",
+  "😀",
+  "__proto__",
+];
 const NAMESPACES = ["/", "/admin", "/a-b?c=1", "/ž", "/[1]", '/{"x"}'];
-const NUMBERS = ["0", "-0", "1", "-1.5", "1e999", "1E-2", "123456789012345678901234567890", "01", "1."];
-const STRINGS = ['""', '"a,b-c"', '"\\"\\\\"', '"\\ud800"', '"\\u0063onnect"', '"\\u12g4"', '"ž"', '"\u2028"'];
+const NUMBERS = [
+  "0",
+  "-0",
+  "1",
+  "-1.5",
+  "1e999",
+  "1E-2",
+  "123456789012345678901234567890",
+  "01",
+  "1.",
+];
+const STRINGS = [
+  '""',
+  '"a,b-c"',
+  '"\\"\\\\"',
+  '"\\ud800"',
+  '"\\u0063onnect"',
+  '"\\u12g4"',
+  '"ž"',
+  '"\u2028"',
+];
 const NUMS = ["0", "1", "9", "10", "-1", "-0", "0.0", "0.5", "1e0", '"splice"', "null"];
 const FRAGMENTS = [
-  "-", "/", ",", "[", "]", "{", "}", ":", '"', "\\", " ", "\n", "\t", "\u00a0", "\ufeff", "\0", ".",
-  "e", "0", "1", "5", "9", "+", "0x1", "é", "\ud800", '{"_placeholder":true,"num":0}', "true",
+  "-",
+  "/",
+  ",",
+  "[",
+  "]",
+  "{",
+  "}",
+  ":",
+  '"',
+  "\\",
+  " ",
+  "\n",
+  "\t",
+  "\u00a0",
+  "\ufeff",
+  "\0",
+  ".",
+  "e",
+  "0",
+  "1",
+  "5",
+  "9",
+  "+",
+  "0x1",
+  "é",
+  "\ud800",
+  '{"_placeholder":true,"num":0}',
+  "true",
 ];
-const COUNTS = ["0", "1", "2", "10", "11", "01", "1e0", "0x1", "+1", " 1", "1.0", "", "-1", "9".repeat(25), "9".repeat(400)];
-const IDS = ["0", "7", "0042", "18446744073709551615", "18446744073709551616", " ", "1 ", "9".repeat(400)];
+const COUNTS = [
+  "0",
+  "1",
+  "2",
+  "10",
+  "11",
+  "01",
+  "1e0",
+  "0x1",
+  "+1",
+  " 1",
+  "1.0",
+  "",
+  "-1",
+  "9".repeat(25),
+  "9".repeat(400),
+];
+const IDS = [
+  "0",
+  "7",
+  "0042",
+  "18446744073709551615",
+  "18446744073709551616",
+  " ",
+  "1 ",
+  "9".repeat(400),
+];
 
 function json(depth) {
   const inner = () => json(depth - 1);
@@ -124,7 +204,12 @@ function decodeInRust(texts) {
     const { payload, ...packet } = JSON.parse(line);
     if (packet.error !== undefined) return packet;
     const data = payload === null ? undefined : JSON.parse(payload);
-    return { ...packet, id: packet.id ?? undefined, attachments: packet.attachments ?? undefined, data };
+    return {
+      ...packet,
+      id: packet.id ?? undefined,
+      attachments: packet.attachments ?? undefined,
+      data,
+    };
   });
 }
 

@@ -1,21 +1,19 @@
 //! JSON string literals in the encodings of V8's strings: Latin-1 where every
 //! character fits, else UTF-16, in which lone surrogates survive.
 //!
-//! V8 escapes and unescapes one code unit at a time. For long strings that is
-//! most of the time of `JSON.stringify` and `JSON.parse`, so the parser takes
-//! long strings out of a packet, has them converted here sixteen units at a
-//! time, and leaves the small remainder to V8:
+//! V8 escapes one code unit at a time, which for long strings is most of the time
+//! of `JSON.stringify`. So the parser has them converted by [`quote`], sixteen
+//! units at a time, and leaves the rest to V8.
 //!
-//! - [`quote`]: a string to its literal, as `JSON.stringify` writes it.
-//! - [`extract_long_literals`]: a JSON text to a shorter JSON text, in which a
-//!   short marker stands for each long literal, and the values of those literals.
+//! There is no counterpart for decoding. It was built and measured: on Node 20
+//! `JSON.parse` takes 0.3 to 0.8 ns for each character of a long string, and two
+//! copies across Node-API with the unescaping between them took 1.1 to 2 times as
+//! long, for ASCII, Latin-1 and two-byte text alike, from 2,000 to 64 Ki characters.
 
-mod extract;
 mod quote;
 mod sink;
 mod text;
 mod unit;
 
-pub use extract::{Extraction, extract_long_literals};
 pub use quote::quote;
 pub use text::Text;

@@ -1,5 +1,3 @@
-use super::unit::Unit;
-
 /// Units narrowed at once; any multiple of a vector register does.
 const STRIDE: usize = 64;
 
@@ -24,11 +22,5 @@ impl Text {
             narrow.extend(stride.iter().map(|&unit| unit as u8));
         }
         Some(narrow)
-    }
-}
-
-impl<U: Unit> From<Vec<U>> for Text {
-    fn from(units: Vec<U>) -> Self {
-        U::into_text(units)
     }
 }

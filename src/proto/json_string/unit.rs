@@ -1,7 +1,5 @@
 use wide::{u8x16, u16x8};
 
-use super::Text;
-
 /// Code units examined at once: one SSE2 or NEON register of bytes.
 pub(super) const BLOCK: usize = 16;
 
@@ -13,12 +11,7 @@ pub(super) const FIRST_PRINTABLE: u8 = 0x20;
 /// One code unit of a V8 string. The masks have bit *i* set where unit
 /// *i* of the block is in the class.
 pub(super) trait Unit: Copy + Default + Eq + Into<u16> {
-    /// The unit for a code, if one unit of this width can hold it.
-    fn from_code(code: u16) -> Option<Self>;
-
     fn from_ascii(byte: u8) -> Self;
-
-    fn into_text(units: Vec<Self>) -> Text;
 
     /// Quotation marks, backslashes and control characters.
     fn special_mask(block: &[Self; BLOCK]) -> u32;
@@ -28,16 +21,8 @@ pub(super) trait Unit: Copy + Default + Eq + Into<u16> {
 }
 
 impl Unit for u8 {
-    fn from_code(code: u16) -> Option<Self> {
-        Self::try_from(code).ok()
-    }
-
     fn from_ascii(byte: u8) -> Self {
         byte
-    }
-
-    fn into_text(units: Vec<Self>) -> Text {
-        Text::Latin1(units)
     }
 
     #[inline(always)]
@@ -56,16 +41,8 @@ impl Unit for u8 {
 }
 
 impl Unit for u16 {
-    fn from_code(code: u16) -> Option<Self> {
-        Some(code)
-    }
-
     fn from_ascii(byte: u8) -> Self {
         Self::from(byte)
-    }
-
-    fn into_text(units: Vec<Self>) -> Text {
-        Text::Utf16(units)
     }
 
     #[inline(always)]
