@@ -1,1 +1,9 @@
-export { default, native, nativeError, parser, TurboOptions, turbo, version } from "./index.js";
+export {
+  native,
+  nativeError,
+  parser,
+  TurboOptions,
+  turbo,
+  turbo as default,
+  version,
+} from "./index.js";

@@ -7,7 +7,7 @@
  */
 
 const { getPrototypeOf } = Object;
-const { hasOwnProperty } = Object.prototype;
+const { hasOwnProperty: hasOwn } = Object.prototype;
 const { isView } = ArrayBuffer;
 const plainPrototype = Object.prototype;
 
@@ -69,7 +69,7 @@ function inspect(value, fromToJSON = false) {
     return typeof json === "object" && json !== null ? inspect(json, true) : PLAIN;
   }
   for (const key in value) {
-    if (!hasOwnProperty.call(value, key)) continue;
+    if (!hasOwn.call(value, key)) continue;
     const item = value[key];
     if (typeof item === "string") {
       if (item.length >= LONG_TEXT_LENGTH) found = LONG_TEXT;
@@ -104,7 +104,7 @@ function deconstruct(value, parts, fromToJSON = false) {
   // V8 would honour `toJSON` again, and unwrap a boxed primitive.
   let copy = isPlain && !hasToJSON ? null : copyUntil(value, undefined);
   for (const key in value) {
-    if (!hasOwnProperty.call(value, key)) continue;
+    if (!hasOwn.call(value, key)) continue;
     const item = value[key];
     const inner = deconstruct(item, parts);
     if (copy === null && inner !== item) copy = copyUntil(value, key);
@@ -134,7 +134,7 @@ function copyUntil(value, end) {
   if (end === undefined) return copy;
   for (const key in value) {
     if (key === end) break;
-    if (hasOwnProperty.call(value, key)) copy[key] = value[key];
+    if (hasOwn.call(value, key)) copy[key] = value[key];
   }
   return copy;
 }
@@ -166,7 +166,7 @@ function reconstruct(value, attachments) {
     return value;
   }
   for (const key in value) {
-    if (!hasOwnProperty.call(value, key)) continue;
+    if (!hasOwn.call(value, key)) continue;
     const item = value[key];
     if (typeof item === "object" && item !== null) {
       const inner = reconstruct(item, attachments);

@@ -1,0 +1,66 @@
+/** A typed server with typed events compiles; misuse does not. */
+
+import { createServer } from "node:http";
+import { Server } from "socket.io";
+import { io } from "socket.io-client";
+import { native, nativeError, parser, type TurboOptions, turbo, version } from "socket.io-turbo";
+
+interface ClientEvents {
+  message: (text: string, delivered: (id: number) => void) => void;
+}
+
+interface ServerEvents {
+  message: (text: string) => void;
+}
+
+const server = new Server<ClientEvents, ServerEvents>(
+  createServer(),
+  turbo({ cors: { origin: "*" }, maxAttachments: 3 }),
+);
+server.on("connection", (socket) => {
+  socket.on("message", (text, delivered) => {
+    socket.emit("message", text.toUpperCase());
+    delivered(1);
+    // @ts-expect-error: an ack id is a number
+    delivered("1");
+  });
+  // @ts-expect-error: no such event
+  socket.emit("massage", "hello");
+});
+
+new Server(turbo());
+new Server({ parser: turbo.parser });
+io("http://localhost", { parser });
+
+const options: TurboOptions = { maxAttachments: 1 };
+turbo(options);
+// @ts-expect-error: a number is wanted
+turbo({ maxAttachments: "3" });
+// @ts-expect-error: no such option
+turbo({ maxAttachment: 3 });
+// @ts-expect-error: options are an object
+turbo(3000);
+
+const facts: [boolean, Error | null, string] = [native, nativeError, version];
+const same: [boolean, Error | null, string] = [turbo.native, turbo.nativeError, turbo.version];
+void [facts, same];
+
+const decoder = new parser.Decoder({ maxAttachments: 1, reviver: (_key, value) => value });
+decoder.on("decoded", (packet) => {
+  const type: parser.PacketType = packet.type;
+  const id: number | undefined = packet.id;
+  void [type === parser.PacketType.EVENT, id];
+});
+// @ts-expect-error: no such event
+decoder.on("encoded", () => {});
+new parser.Decoder((_key, value) => value);
+decoder.add("2");
+decoder.destroy();
+for (const message of new parser.Encoder().encode({ type: parser.PacketType.EVENT, nsp: "/" })) {
+  void message;
+}
+// @ts-expect-error: a packet has a namespace
+new parser.Encoder().encode({ type: 2 });
+const valid: boolean = parser.isPacketValid({ type: 0, nsp: "/" });
+const protocol: number = parser.protocol;
+void [valid, protocol];
