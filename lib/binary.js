@@ -88,37 +88,41 @@ function inspect(value, fromToJSON = false) {
  *
  * @param {unknown} value
  * @param {unknown[]} parts takes the binary data, from index 1 on
+ * @param {boolean} isShared false for a copy of everything, which a replacer could
+ *   tell from the original
  * @param {boolean} [fromToJSON] `value` came from `toJSON`
  * @returns {unknown}
  */
-function deconstruct(value, parts, fromToJSON = false) {
+function deconstruct(value, parts, isShared, fromToJSON = false) {
   if (typeof value !== "object" || value === null) return value;
-  if (Array.isArray(value)) return deconstructArray(value, parts);
+  if (Array.isArray(value)) return deconstructArray(value, parts, isShared);
   const isPlain = getPrototypeOf(value) === plainPrototype;
   if (isPlain ? isView(value) : isBinary(value)) {
     return { _placeholder: true, num: parts.push(value) - 2 };
   }
   if (!isPlain && value instanceof Date) return value;
   const hasToJSON = typeof value.toJSON === "function";
-  if (hasToJSON && !fromToJSON) return deconstruct(value.toJSON(), parts, true);
+  if (hasToJSON && !fromToJSON) return deconstruct(value.toJSON(), parts, isShared, true);
   // V8 would honour `toJSON` again, and unwrap a boxed primitive.
-  let copy = isPlain && !hasToJSON ? null : copyUntil(value, undefined);
+  let copy = isShared && isPlain && !hasToJSON ? null : copyUntil(value, undefined);
   for (const key in value) {
     if (!hasOwn.call(value, key)) continue;
     const item = value[key];
-    const inner = deconstruct(item, parts);
-    if (copy === null && inner !== item) copy = copyUntil(value, key);
+    // As in socket.io-parser, copying turns an own `__proto__` into a prototype.
+    const isPrototype = key === "__proto__";
+    const inner = deconstruct(item, parts, isShared && !isPrototype);
+    if (copy === null && (inner !== item || isPrototype)) copy = copyUntil(value, key);
     if (copy !== null) copy[key] = inner;
   }
   return copy ?? value;
 }
 
-function deconstructArray(array, parts) {
+function deconstructArray(array, parts, isShared) {
   const { length } = array;
-  let copy = typeof array.toJSON === "function" ? new Array(length) : null;
+  let copy = isShared && typeof array.toJSON !== "function" ? null : new Array(length);
   for (let i = 0; i < length; i++) {
     const item = array[i];
-    const inner = deconstruct(item, parts);
+    const inner = deconstruct(item, parts, isShared);
     if (copy === null && inner !== item) {
       copy = new Array(length);
       for (let j = 0; j < i; j++) copy[j] = array[j];
@@ -161,6 +165,8 @@ function reconstruct(value, attachments) {
       if (typeof item === "object" && item !== null) {
         const inner = reconstruct(item, attachments);
         if (inner !== item) value[i] = inner;
+      } else if (item === undefined) {
+        value[i] = undefined; // where a reviver left a hole
       }
     }
     return value;

@@ -57,13 +57,21 @@ function substitute(value, texts) {
 /**
  * `JSON.stringify(value)` for a value that holds long strings.
  *
- * @param {unknown} value JSON data without cycles
- * @returns {string}
+ * @param {unknown} value
+ * @returns {string | undefined}
  * @throws what `JSON.stringify` throws
  */
 function stringify(value) {
   const texts = [];
-  const reduced = JSON.stringify(substitute(value, texts));
+  let reduced;
+  try {
+    reduced = JSON.stringify(substitute(value, texts));
+  } catch (error) {
+    // Too deep to substitute, or cyclic behind a `toJSON` of the packet's: V8 has the last word.
+    if (error instanceof RangeError) return JSON.stringify(value);
+    throw error;
+  }
+  if (texts.length === 0) return reduced;
   let json = "";
   let position = 0;
   for (const [index, text] of texts.entries()) {

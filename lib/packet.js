@@ -75,6 +75,8 @@ function isPayloadValid(type, data) {
       return isObject(data);
     case CONNECT_ERROR:
       return typeof data === "string" || isObject(data);
+    case DISCONNECT: // a reviver can make it so
+      return data === undefined;
     default:
       return false;
   }

@@ -45,10 +45,15 @@ class Encoder {
    * @throws {RangeError} where `data` is cyclic, or too deep for the stack
    */
   encode(packet) {
-    const { type } = packet;
+    const type = packet.type; // an error for null as socket.io-parser's
     if (type !== EVENT && type !== ACK) {
-      const isBinaryType = type === BINARY_EVENT || type === BINARY_ACK;
-      const prefix = isBinaryType ? `${type}${packet.attachments}-` : `${type}`;
+      // `+=` asks an object for `valueOf` first, as socket.io-parser does; a template would not.
+      let prefix = "";
+      prefix += type;
+      if (type === BINARY_EVENT || type === BINARY_ACK) {
+        prefix += packet.attachments;
+        prefix += "-";
+      }
       return [prefix + this.#rest(packet, packet.data, false)];
     }
     const found = inspect(packet);
@@ -57,7 +62,7 @@ class Encoder {
       return [type + this.#rest(packet, packet.data, hasLongText)];
     }
     const parts = [""];
-    const data = deconstruct(packet.data, parts);
+    const data = deconstruct(packet.data, parts, this.replacer === undefined);
     const prefix = `${type + BINARY_OFFSET}${parts.length - 1}-`;
     parts[0] = prefix + this.#rest(packet, data, false);
     return parts;
@@ -66,7 +71,11 @@ class Encoder {
   /** All that follows the type and the number of attachments. */
   #rest(packet, data, hasLongText) {
     const { nsp, id } = packet;
-    let text = nsp && nsp !== "/" ? `${nsp},` : "";
+    let text = "";
+    if (nsp && nsp !== "/") {
+      text += nsp;
+      text += ",";
+    }
     if (id !== undefined && id !== null) text += id;
     if (data === undefined || data === null) return text;
     return text + (hasLongText ? stringify(data) : JSON.stringify(data, this.replacer));
@@ -108,7 +117,8 @@ class Decoder extends Emitter {
       }
       this.#addAttachment(data);
     } else {
-      throw new Error(`Unknown type: ${data}`);
+      // biome-ignore lint/style/useTemplate: a template would not ask for `valueOf`.
+      throw new Error("Unknown type: " + data);
     }
   }
 
@@ -131,7 +141,8 @@ class Decoder extends Emitter {
 
   #addAttachment(attachment) {
     const { packet, awaited, attachments } = this.reconstructor;
-    if (attachments.push(attachment) < awaited) return;
+    // More than awaited come after an error only, and are then for nothing.
+    if (attachments.push(attachment) !== awaited) return;
     packet.data = reconstruct(packet.data, attachments);
     this.reconstructor = null;
     this.#emitDecoded(packet);
@@ -142,7 +153,7 @@ class Decoder extends Emitter {
     if (listeners.length === 1) {
       listeners[0].call(this, packet);
     } else {
-      this.emitReserved("decoded", packet);
+      super.emitReserved("decoded", packet);
     }
   }
 }

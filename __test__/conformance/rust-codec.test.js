@@ -11,31 +11,16 @@ const { spawnSync } = require("node:child_process");
 const path = require("node:path");
 const { test } = require("node:test");
 const { Decoder } = require("socket.io-parser");
+const { SEED, randomFrom } = require("../support/random.js");
 
 const COUNT = 25_000;
 const MAX_ATTACHMENTS = 10;
 const MAX_ACK_ID = 2n ** 64n - 1n;
-const SEED = Number(process.env.SEED ?? Date.now() % 2 ** 31);
 
 const ROOT = path.join(__dirname, "..", "..");
 const ORACLE = ["run", "--release", "--quiet", "--locked", "--no-default-features"];
 
-/** Mulberry32: numbers in [0, 1) that depend on the seed alone. */
-function randomFrom(seed) {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
-const random = randomFrom(SEED);
-const below = (limit) => Math.floor(random() * limit);
-const pick = (list) => list[below(list.length)];
-const chance = (probability) => random() < probability;
-const times = (limit, make) => Array.from({ length: below(limit) }, make);
+const { below, pick, chance, times } = randomFrom(SEED);
 
 const NAMES = [
   "e",

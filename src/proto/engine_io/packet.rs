@@ -127,9 +127,9 @@ impl Packet {
     }
 }
 
-/// base64-simd rather than base64, by measurement (x86-64 with AVX2, ns to decode /
-/// to encode): 64 KiB of data 11,351 / 12,995 against 60,269 / 52,911; 45 bytes
-/// 26 / 23 against 103 / 65.
+/// base64-simd rather than base64, by measurement (x86-64 with AVX2): 64 KiB of data
+/// decode in 14.2 µs (forgiving; strict 9.5) against 60 µs, and encode in 13.0 µs
+/// against 53 µs; 45 bytes decode in 54 ns (strict 37) against 103 ns.
 fn decode_base64(text: &[u8]) -> Result<Bytes, DecodeError> {
     base64_simd::forgiving_decode_to_vec(text)
         .map(Bytes::from)
