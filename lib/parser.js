@@ -142,7 +142,7 @@ class Decoder extends Emitter {
   #addAttachment(attachment) {
     const { packet, awaited, attachments } = this.reconstructor;
     // More than awaited come after an error only, and are then for nothing.
-    if (attachments.push(attachment) !== awaited) return;
+    if (attachments.length === awaited || attachments.push(attachment) < awaited) return;
     packet.data = reconstruct(packet.data, attachments);
     this.reconstructor = null;
     this.#emitDecoded(packet);
