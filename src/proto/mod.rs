@@ -5,3 +5,4 @@
 pub mod engine_io;
 pub mod json_string;
 pub mod socket_io;
+pub mod websocket;

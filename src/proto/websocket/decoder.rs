@@ -1,0 +1,158 @@
+//! Bytes to events.
+
+use bytes::BytesMut;
+
+use super::control::decode_control;
+use super::frame::Frame;
+use super::message::Message;
+use super::partial_header::PartialHeader;
+use super::payload_buffer::PayloadBuffer;
+use super::{DecodeError, Event, FrameHeader, Limits, Role};
+
+/// Turns the bytes of one connection into [`Event`]s, wherever they are cut.
+///
+/// Holds at most one message that is under way: no more than twice the bytes of it
+/// that have come, and a page; the same of one control frame. Nothing is allocated
+/// for bytes that are only announced. Between messages no buffer is held, only the
+/// 120 bytes of this type.
+#[derive(Debug)]
+pub struct Decoder {
+    role: Role,
+    limits: Limits,
+    state: State,
+    header: PartialHeader,
+    /// The frame whose header has come and whose payload has not.
+    frame: Option<Frame>,
+    message: Message,
+    /// The payload of a control frame, which may stand between fragments.
+    control: PayloadBuffer,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    Open,
+    Closed,
+    Failed(DecodeError),
+}
+
+impl Decoder {
+    /// A decoder for the given end of a connection.
+    #[must_use]
+    pub fn new(role: Role, limits: Limits) -> Self {
+        Self {
+            role,
+            limits,
+            state: State::Open,
+            header: PartialHeader::default(),
+            frame: None,
+            message: Message::default(),
+            control: PayloadBuffer::default(),
+        }
+    }
+
+    /// Takes bytes off the front of `input` until an event is complete. `None` once
+    /// `input` is empty; what it held of an unfinished frame is kept here, so that one
+    /// read buffer serves all connections of a worker. Until then, `input` may hold more of
+    /// this connection's bytes: a caller that stops polling earlier has to keep them.
+    ///
+    /// A message of more than 4 KiB that lies in `input` as a whole, in one frame, is
+    /// not copied: it is unmasked in place and split off, and shares the memory of
+    /// `input` until it is dropped. The next `BytesMut::reserve` reuses that memory if
+    /// it has been, and else takes new one. All other messages own their memory.
+    ///
+    /// After a close frame all input is dropped, RFC 6455 §5.5.1.
+    ///
+    /// # Errors
+    ///
+    /// What the peer did wrong, as soon as the bytes that show it are there; from then
+    /// on all input is dropped, and the same error is returned.
+    pub fn poll_event(&mut self, input: &mut BytesMut) -> Result<Option<Event>, DecodeError> {
+        let polled = match self.state {
+            State::Open => self.decode(input),
+            State::Closed => Ok(None),
+            State::Failed(error) => Err(error),
+        };
+        match polled {
+            Ok(Some(Event::Close { .. })) => self.finish(State::Closed),
+            Err(error) => self.finish(State::Failed(error)),
+            Ok(_) => {}
+        }
+        if !matches!(self.state, State::Open) {
+            input.clear();
+        }
+        polled
+    }
+
+    /// Whether a close frame has come. False after an error.
+    #[must_use]
+    pub const fn is_closed(&self) -> bool {
+        matches!(self.state, State::Closed)
+    }
+
+    fn decode(&mut self, input: &mut BytesMut) -> Result<Option<Event>, DecodeError> {
+        loop {
+            let frame = match self.frame.take() {
+                Some(frame) => frame,
+                None => match self.poll_frame(input)? {
+                    Some(frame) => frame,
+                    None => return Ok(None),
+                },
+            };
+            let event = self.decode_payload(frame, input)?;
+            if event.is_some() || self.frame.is_some() {
+                return Ok(event);
+            }
+        }
+    }
+
+    fn poll_frame(&mut self, input: &mut BytesMut) -> Result<Option<Frame>, DecodeError> {
+        let header = self.header.poll_header(input, self.role, self.message.is_under_way())?;
+        header.map(|header| self.begin_frame(&header)).transpose()
+    }
+
+    fn begin_frame(&mut self, header: &FrameHeader) -> Result<Frame, DecodeError> {
+        let payload_len = if header.opcode.is_control() {
+            // At most 125, as the header has been checked.
+            header.payload_len as usize
+        } else {
+            self.message.handle_header(header, &self.limits)?
+        };
+        Ok(Frame::new(header, payload_len))
+    }
+
+    /// Takes what is there of the payload of `frame`. Keeps the frame if more must
+    /// come, and then `input` is empty.
+    fn decode_payload(
+        &mut self,
+        mut frame: Frame,
+        input: &mut BytesMut,
+    ) -> Result<Option<Event>, DecodeError> {
+        let length = frame.unmask(input);
+        if !frame.is_complete() {
+            self.frame = Some(frame);
+        }
+        if frame.opcode.is_control() {
+            self.handle_control(&frame, input, length)
+        } else {
+            self.message.handle_payload(&frame, input, length)
+        }
+    }
+
+    fn handle_control(
+        &mut self,
+        frame: &Frame,
+        input: &mut BytesMut,
+        length: usize,
+    ) -> Result<Option<Event>, DecodeError> {
+        if frame.is_complete() {
+            return decode_control(frame.opcode, self.control.finish(input, length)).map(Some);
+        }
+        self.control.push(input, length, Some(frame.remaining));
+        Ok(None)
+    }
+
+    /// Ends decoding and lets go of every buffer.
+    fn finish(&mut self, state: State) {
+        *self = Self { state, ..Self::new(self.role, self.limits) };
+    }
+}

@@ -1,0 +1,195 @@
+//! Why a frame was refused.
+
+use std::error::Error;
+use std::fmt;
+
+use super::CloseCode;
+
+/// What a peer did wrong. The connection should be closed with
+/// [`close_code`](Self::close_code).
+///
+/// `Display` gives the text of ws's error where it has one; of these, ws makes
+/// [`InvalidUtf8`](Self::InvalidUtf8) an `Error` and all others a `RangeError`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DecodeError {
+    /// RSV2 or RSV3 is set.
+    UnexpectedRsv23,
+    /// RSV1 is set.
+    UnexpectedRsv1,
+    /// The opcode is reserved, or not due: a continuation of nothing, or a new
+    /// message within another.
+    InvalidOpcode(u8),
+    /// A control frame is fragmented.
+    ExpectedFin,
+    /// A control frame's seven length bits say more than 125, or a close frame's
+    /// payload is a single byte. Holds the seven bits.
+    InvalidControlPayloadLength(u8),
+    /// A client's frame is not masked.
+    ExpectedMask,
+    /// A server's frame is masked.
+    UnexpectedMask,
+    /// The length is written in more bytes than it needs.
+    NonMinimalLength,
+    /// The length is above 2⁵³ − 1, the most that JavaScript, hence ws, can count.
+    UnsupportedPayloadLength,
+    /// A limit: the message is longer than `max_payload`.
+    MessageTooLong,
+    /// A limit: the message has more fragments than `max_fragments`.
+    TooManyFragments,
+    /// A text message or a close reason is not UTF-8.
+    InvalidUtf8,
+    /// The code in a close frame must not stand there.
+    InvalidCloseCode(u16),
+}
+
+impl DecodeError {
+    /// The code to close the connection with, as ws does.
+    #[must_use]
+    pub const fn close_code(self) -> CloseCode {
+        match self {
+            Self::InvalidUtf8 => CloseCode::INVALID_PAYLOAD,
+            Self::TooManyFragments => CloseCode::POLICY_VIOLATION,
+            Self::UnsupportedPayloadLength | Self::MessageTooLong => CloseCode::MESSAGE_TOO_BIG,
+            _ => CloseCode::PROTOCOL_ERROR,
+        }
+    }
+
+    /// The `code` of ws's error; `None` for what ws does not check.
+    #[must_use]
+    pub const fn ws_code(self) -> Option<&'static str> {
+        Some(match self {
+            Self::UnexpectedRsv23 => "WS_ERR_UNEXPECTED_RSV_2_3",
+            Self::UnexpectedRsv1 => "WS_ERR_UNEXPECTED_RSV_1",
+            Self::InvalidOpcode(_) => "WS_ERR_INVALID_OPCODE",
+            Self::ExpectedFin => "WS_ERR_EXPECTED_FIN",
+            Self::InvalidControlPayloadLength(_) => "WS_ERR_INVALID_CONTROL_PAYLOAD_LENGTH",
+            Self::ExpectedMask => "WS_ERR_EXPECTED_MASK",
+            Self::UnexpectedMask => "WS_ERR_UNEXPECTED_MASK",
+            Self::NonMinimalLength => return None,
+            Self::UnsupportedPayloadLength => "WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH",
+            Self::MessageTooLong => "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH",
+            Self::TooManyFragments => "WS_ERR_TOO_MANY_BUFFERED_PARTS",
+            Self::InvalidUtf8 => "WS_ERR_INVALID_UTF8",
+            Self::InvalidCloseCode(_) => "WS_ERR_INVALID_CLOSE_CODE",
+        })
+    }
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self {
+            Self::UnsupportedPayloadLength => {
+                return f.write_str("Unsupported WebSocket frame: payload length > 2^53 - 1");
+            }
+            Self::MessageTooLong => return f.write_str("Max payload size exceeded"),
+            Self::TooManyFragments => return f.write_str("Too many message fragments"),
+            Self::InvalidOpcode(bits) => {
+                return write!(f, "Invalid WebSocket frame: invalid opcode {bits}");
+            }
+            Self::InvalidControlPayloadLength(length) => {
+                return write!(f, "Invalid WebSocket frame: invalid payload length {length}");
+            }
+            Self::InvalidCloseCode(code) => {
+                return write!(f, "Invalid WebSocket frame: invalid status code {code}");
+            }
+            Self::UnexpectedRsv23 => "RSV2 and RSV3 must be clear",
+            Self::UnexpectedRsv1 => "RSV1 must be clear",
+            Self::ExpectedFin => "FIN must be set",
+            Self::ExpectedMask => "MASK must be set",
+            Self::UnexpectedMask => "MASK must be clear",
+            Self::NonMinimalLength => "payload length must be minimally encoded",
+            Self::InvalidUtf8 => "invalid UTF-8 sequence",
+        };
+        write!(f, "Invalid WebSocket frame: {what}")
+    }
+}
+
+impl Error for DecodeError {}
+
+/// What a caller asked for that no frame can carry. `Display` gives ws's text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EncodeError {
+    /// A close reason is longer than 123 bytes.
+    ReasonTooLong,
+    /// The payload of a ping or pong is longer than 125 bytes.
+    ControlPayloadTooLong,
+}
+
+impl fmt::Display for EncodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ReasonTooLong => "The message must not be greater than 123 bytes",
+            Self::ControlPayloadTooLong => "The data size must not be greater than 125 bytes",
+        })
+    }
+}
+
+impl Error for EncodeError {}
+
+#[cfg(test)]
+mod tests {
+    use super::DecodeError;
+
+    /// What a user of ws sees: close code, `code`, `message`.
+    fn seen(error: DecodeError) -> (u16, Option<&'static str>, String) {
+        (error.close_code().value(), error.ws_code(), error.to_string())
+    }
+
+    #[test]
+    fn errors_are_those_of_ws() {
+        // ws 8.23, lib/receiver.js
+        let expected = [
+            (
+                DecodeError::InvalidOpcode(3),
+                1002,
+                "WS_ERR_INVALID_OPCODE",
+                "Invalid WebSocket frame: invalid opcode 3",
+            ),
+            (
+                DecodeError::ExpectedMask,
+                1002,
+                "WS_ERR_EXPECTED_MASK",
+                "Invalid WebSocket frame: MASK must be set",
+            ),
+            (
+                DecodeError::InvalidUtf8,
+                1007,
+                "WS_ERR_INVALID_UTF8",
+                "Invalid WebSocket frame: invalid UTF-8 sequence",
+            ),
+            (
+                DecodeError::MessageTooLong,
+                1009,
+                "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH",
+                "Max payload size exceeded",
+            ),
+            (
+                DecodeError::UnsupportedPayloadLength,
+                1009,
+                "WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH",
+                "Unsupported WebSocket frame: payload length > 2^53 - 1",
+            ),
+            (
+                DecodeError::TooManyFragments,
+                1008,
+                "WS_ERR_TOO_MANY_BUFFERED_PARTS",
+                "Too many message fragments",
+            ),
+            (
+                DecodeError::InvalidCloseCode(1005),
+                1002,
+                "WS_ERR_INVALID_CLOSE_CODE",
+                "Invalid WebSocket frame: invalid status code 1005",
+            ),
+        ];
+        for (error, close_code, code, message) in expected {
+            assert_eq!(seen(error), (close_code, Some(code), message.to_owned()));
+        }
+    }
+
+    #[test]
+    fn what_ws_does_not_check_has_no_code_of_ws() {
+        let (close_code, code, _) = seen(DecodeError::NonMinimalLength);
+        assert_eq!((close_code, code), (1002, None));
+    }
+}

@@ -1,0 +1,248 @@
+//! RFC 6455 §5.2, "Base Framing Protocol": what stands before a payload.
+
+use std::ops::Deref;
+
+use super::{DecodeError, Opcode, Role};
+
+const FIN: u8 = 0x80;
+const RSV1: u8 = 0x40;
+const RSV2_AND_3: u8 = 0x30;
+const OPCODE: u8 = 0x0f;
+const MASK: u8 = 0x80;
+const SHORT_LENGTH: u8 = 0x7f;
+/// The seven length bits that announce a length of 16 bits.
+const LENGTH_16: u8 = 126;
+/// The seven length bits that announce a length of 64 bits.
+const LENGTH_64: u8 = 127;
+
+/// The most bytes that a header has.
+pub const MAX_HEADER_LEN: usize = 14;
+/// The most bytes of payload that a control frame has, RFC 6455 §5.5.
+pub const MAX_CONTROL_PAYLOAD: usize = 125;
+/// The most bytes of payload that a frame has: what JavaScript can count, as in ws.
+const MAX_FRAME_PAYLOAD: u64 = (1 << 53) - 1;
+
+/// The header of a frame whose RSV bits are 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FrameHeader {
+    /// Whether this is the last fragment of its message.
+    pub is_fin: bool,
+    /// What the frame carries.
+    pub opcode: Opcode,
+    /// The key that the payload is masked with, if it is.
+    pub mask: Option<[u8; 4]>,
+    /// How many bytes of payload follow.
+    pub payload_len: u64,
+}
+
+impl FrameHeader {
+    /// Decodes the header at the start of `input`: the header and how many bytes it
+    /// takes, or `None` if more bytes must come. What is wrong is said as soon as the
+    /// bytes that show it are there, in the order in which ws checks.
+    ///
+    /// `role` is that of the end which decodes; `is_in_message` says whether a message
+    /// has begun whose last fragment has not come.
+    ///
+    /// # Errors
+    ///
+    /// Every [`DecodeError`] that does not concern a payload or a limit.
+    pub fn decode(
+        input: &[u8],
+        role: Role,
+        is_in_message: bool,
+    ) -> Result<Option<(Self, usize)>, DecodeError> {
+        let Some((&[first, second], rest)) = input.split_first_chunk() else { return Ok(None) };
+        check_rsv(first)?;
+        let is_fin = first & FIN != 0;
+        let opcode = decode_opcode(first & OPCODE, is_in_message)?;
+        if opcode.is_control() {
+            check_control(opcode, is_fin, second & SHORT_LENGTH)?;
+        }
+        let is_masked = second & MASK != 0;
+        role.check_mask(is_masked)?;
+        let Some((payload_len, rest)) = decode_length(second & SHORT_LENGTH, rest)? else {
+            return Ok(None);
+        };
+        let Some((mask, rest)) = decode_mask(is_masked, rest) else { return Ok(None) };
+        Ok(Some((Self { is_fin, opcode, mask, payload_len }, input.len() - rest.len())))
+    }
+
+    /// The header's bytes, its length written in as few as possible.
+    #[must_use]
+    pub fn encode(&self) -> EncodedHeader {
+        let mut header = EncodedHeader::default();
+        let is_masked = if self.mask.is_some() { MASK } else { 0 };
+        header.push(&[if self.is_fin { FIN } else { 0 } | self.opcode as u8]);
+        // RFC 6455 §5.2: the minimal number of bytes is used to encode the length.
+        if let Ok(short @ 0..LENGTH_16) = u8::try_from(self.payload_len) {
+            header.push(&[is_masked | short]);
+        } else if let Ok(medium) = u16::try_from(self.payload_len) {
+            header.push(&[is_masked | LENGTH_16]);
+            header.push(&medium.to_be_bytes());
+        } else {
+            header.push(&[is_masked | LENGTH_64]);
+            header.push(&self.payload_len.to_be_bytes());
+        }
+        header.push(self.mask.as_ref().map_or(&[], |key| key.as_slice()));
+        header
+    }
+}
+
+fn check_rsv(first: u8) -> Result<(), DecodeError> {
+    // RFC 6455 §5.2: RSV1 to RSV3 are 0 unless an extension gives them a meaning.
+    if first & RSV2_AND_3 != 0 {
+        return Err(DecodeError::UnexpectedRsv23);
+    }
+    if first & RSV1 != 0 {
+        return Err(DecodeError::UnexpectedRsv1);
+    }
+    Ok(())
+}
+
+fn decode_opcode(bits: u8, is_in_message: bool) -> Result<Opcode, DecodeError> {
+    match Opcode::from_bits(bits) {
+        // RFC 6455 §5.4: a continuation continues a message, and only it does.
+        Some(Opcode::Continuation) if !is_in_message => Err(DecodeError::InvalidOpcode(bits)),
+        Some(Opcode::Text | Opcode::Binary) if is_in_message => {
+            Err(DecodeError::InvalidOpcode(bits))
+        }
+        // RFC 6455 §5.2: fail the connection upon an unknown opcode.
+        None => Err(DecodeError::InvalidOpcode(bits)),
+        Some(opcode) => Ok(opcode),
+    }
+}
+
+fn check_control(opcode: Opcode, is_fin: bool, short_length: u8) -> Result<(), DecodeError> {
+    // RFC 6455 §5.5: control frames are not fragmented.
+    if !is_fin {
+        return Err(DecodeError::ExpectedFin);
+    }
+    // RFC 6455 §5.5: control frames carry at most 125 bytes.
+    // RFC 6455 §5.5.1: if a close frame has a payload, a code of two bytes begins it.
+    if usize::from(short_length) > MAX_CONTROL_PAYLOAD
+        || opcode == Opcode::Close && short_length == 1
+    {
+        return Err(DecodeError::InvalidControlPayloadLength(short_length));
+    }
+    Ok(())
+}
+
+/// The payload's length and what follows it.
+fn decode_length(short: u8, rest: &[u8]) -> Result<Option<(u64, &[u8])>, DecodeError> {
+    let (length, least, rest) = match short {
+        LENGTH_16 => match rest.split_first_chunk() {
+            Some((&length, rest)) => (u16::from_be_bytes(length).into(), LENGTH_16.into(), rest),
+            None => return Ok(None),
+        },
+        LENGTH_64 => match rest.split_first_chunk() {
+            Some((&length, rest)) => (u64::from_be_bytes(length), 0x1_0000, rest),
+            None => return Ok(None),
+        },
+        _ => (short.into(), 0, rest),
+    };
+    // RFC 6455 §5.2: the most significant bit of a 64-bit length is 0. ws allows less.
+    if length > MAX_FRAME_PAYLOAD {
+        return Err(DecodeError::UnsupportedPayloadLength);
+    }
+    // RFC 6455 §5.2: the minimal number of bytes is used to encode the length.
+    if length < least {
+        return Err(DecodeError::NonMinimalLength);
+    }
+    Ok(Some((length, rest)))
+}
+
+/// The masking key and what follows it.
+fn decode_mask(is_masked: bool, rest: &[u8]) -> Option<(Option<[u8; 4]>, &[u8])> {
+    if !is_masked {
+        return Some((None, rest));
+    }
+    rest.split_first_chunk().map(|(&key, rest)| (Some(key), rest))
+}
+
+/// The bytes of a header, in place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EncodedHeader {
+    bytes: [u8; MAX_HEADER_LEN],
+    len: u8,
+}
+
+impl EncodedHeader {
+    /// Takes as much of `bytes` as there is room for.
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        let free = self.bytes.get_mut(usize::from(self.len)..).unwrap_or_default();
+        let taken = free.len().min(bytes.len());
+        free.iter_mut().zip(bytes).for_each(|(free, &byte)| *free = byte);
+        self.len += taken as u8;
+    }
+}
+
+impl Deref for EncodedHeader {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.bytes.get(..usize::from(self.len)).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{FrameHeader, LENGTH_16, MAX_FRAME_PAYLOAD};
+    use crate::proto::websocket::{DecodeError, Opcode, Role};
+
+    fn header(payload_len: u64) -> FrameHeader {
+        FrameHeader { is_fin: true, opcode: Opcode::Binary, mask: None, payload_len }
+    }
+
+    fn payload_len() -> impl Strategy<Value = u64> {
+        prop_oneof![0..300_u64, 65_000..66_000_u64, 0..=MAX_FRAME_PAYLOAD]
+    }
+
+    proptest! {
+        #[test]
+        fn a_header_survives_encoding_and_decoding(
+            is_fin: bool,
+            opcode in prop::sample::select([Opcode::Text, Opcode::Binary].as_slice()),
+            mask: Option<[u8; 4]>,
+            payload_len in payload_len(),
+        ) {
+            let header = FrameHeader { is_fin, opcode, mask, payload_len };
+            let encoded = header.encode();
+            let role = if mask.is_some() { Role::Server } else { Role::Client };
+            let decoded = FrameHeader::decode(&encoded, role, false);
+            prop_assert_eq!(decoded, Ok(Some((header, encoded.len()))));
+            for cut in 0..encoded.len() {
+                prop_assert_eq!(FrameHeader::decode(&encoded[..cut], role, false), Ok(None));
+            }
+        }
+    }
+
+    #[test]
+    fn a_length_is_written_in_as_few_bytes_as_possible() {
+        let lengths = [0, 125, 126, 65_535, 65_536, MAX_FRAME_PAYLOAD];
+        assert_eq!(lengths.map(|length| header(length).encode().len()), [2, 2, 4, 4, 10, 10]);
+    }
+
+    #[test]
+    fn a_length_in_more_bytes_than_it_needs_is_refused() {
+        for length in [0, 1, u16::from(LENGTH_16) - 1] {
+            let [high, low] = length.to_be_bytes();
+            let refused = FrameHeader::decode(&[0x82, 126, high, low], Role::Client, false);
+            assert_eq!(refused, Err(DecodeError::NonMinimalLength), "{length}");
+        }
+        for length in [0_u64, 125, 126, 65_535] {
+            let input = [[0x82, 127].as_slice(), &length.to_be_bytes()].concat();
+            let refused = FrameHeader::decode(&input, Role::Client, false);
+            assert_eq!(refused, Err(DecodeError::NonMinimalLength), "{length}");
+        }
+    }
+
+    #[test]
+    fn a_length_that_javascript_cannot_count_is_refused() {
+        for length in [MAX_FRAME_PAYLOAD + 1, 1 << 62, 1 << 63, u64::MAX] {
+            let refused = FrameHeader::decode(&header(length).encode(), Role::Client, false);
+            assert_eq!(refused, Err(DecodeError::UnsupportedPayloadLength), "{length}");
+        }
+    }
+}

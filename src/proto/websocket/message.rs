@@ -1,0 +1,73 @@
+//! RFC 6455 §5.4, "Fragmentation": messages out of fragments.
+
+use std::mem;
+
+use bytes::BytesMut;
+
+use super::frame::Frame;
+use super::payload_buffer::{PayloadBuffer, front};
+use super::utf8_validator::Utf8Validator;
+use super::{DecodeError, Event, FrameHeader, Limits, Opcode};
+
+/// The message that is under way, if one is.
+#[derive(Debug, Default)]
+pub(super) struct Message {
+    /// Its type, that of its first fragment.
+    opcode: Option<Opcode>,
+    fragments: u32,
+    utf8: Utf8Validator,
+    payload: PayloadBuffer,
+}
+
+impl Message {
+    pub(super) fn is_under_way(&self) -> bool {
+        self.opcode.is_some()
+    }
+
+    /// Takes the header of the next fragment. Returns the fragment's length.
+    pub(super) fn handle_header(
+        &mut self,
+        header: &FrameHeader,
+        limits: &Limits,
+    ) -> Result<usize, DecodeError> {
+        // RFC 6455 §10.4: limits on the size of a frame and of the whole message.
+        let length = usize::try_from(header.payload_len)
+            .ok()
+            .filter(|&length| length <= limits.max_payload.saturating_sub(self.payload.len()))
+            .ok_or(DecodeError::MessageTooLong)?;
+        self.fragments = self.fragments.saturating_add(1);
+        if self.fragments > limits.max_fragments {
+            return Err(DecodeError::TooManyFragments);
+        }
+        self.opcode.get_or_insert(header.opcode);
+        Ok(length)
+    }
+
+    /// Takes the next `length` bytes of payload, which belong to `frame`, off `input`.
+    /// Returns the message if these were the last.
+    pub(super) fn handle_payload(
+        &mut self,
+        frame: &Frame,
+        input: &mut BytesMut,
+        length: usize,
+    ) -> Result<Option<Event>, DecodeError> {
+        if self.opcode == Some(Opcode::Text) {
+            self.utf8.handle_text(front(input, length))?;
+        }
+        if frame.is_fin && frame.is_complete() {
+            return self.finish(input, length).map(Some);
+        }
+        self.payload.push(input, length, frame.is_fin.then_some(frame.remaining));
+        Ok(None)
+    }
+
+    fn finish(&mut self, input: &mut BytesMut, length: usize) -> Result<Event, DecodeError> {
+        let mut message = mem::take(self);
+        message.utf8.finish()?;
+        let payload = message.payload.finish(input, length);
+        Ok(match message.opcode {
+            Some(Opcode::Text) => Event::Text(payload),
+            _ => Event::Binary(payload),
+        })
+    }
+}

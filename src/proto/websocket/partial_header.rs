@@ -1,0 +1,40 @@
+//! A header that comes in pieces.
+
+use bytes::{Buf, BytesMut};
+
+use super::frame_header::{EncodedHeader, FrameHeader};
+use super::{DecodeError, Role};
+
+/// The bytes of a header whose end has not come.
+#[derive(Debug, Default)]
+pub(super) struct PartialHeader {
+    bytes: EncodedHeader,
+}
+
+impl PartialHeader {
+    /// Takes the next header off `input`; if its end is not there, all of `input`.
+    pub(super) fn poll_header(
+        &mut self,
+        input: &mut BytesMut,
+        role: Role,
+        is_in_message: bool,
+    ) -> Result<Option<FrameHeader>, DecodeError> {
+        let kept = self.bytes.len();
+        let decoded = if kept == 0 {
+            FrameHeader::decode(input, role, is_in_message)?
+        } else {
+            let mut joined = self.bytes;
+            joined.push(input);
+            FrameHeader::decode(&joined, role, is_in_message)?
+        };
+        let Some((header, length)) = decoded else {
+            // Fewer bytes than a header has, so all of them fit.
+            self.bytes.push(input);
+            input.clear();
+            return Ok(None);
+        };
+        input.advance(length - kept);
+        self.bytes = EncodedHeader::default();
+        Ok(Some(header))
+    }
+}
