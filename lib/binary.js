@@ -51,14 +51,9 @@ function inspect(value, fromToJSON = false) {
   let found = PLAIN;
   if (Array.isArray(value)) {
     for (let i = 0, length = value.length; i < length; i++) {
-      const item = value[i];
-      if (typeof item === "string") {
-        if (item.length >= LONG_TEXT_LENGTH) found = LONG_TEXT;
-      } else if (typeof item === "object" && item !== null) {
-        const inner = inspect(item);
-        if (inner === BINARY) return BINARY;
-        found |= inner;
-      }
+      const inner = inspectItem(value[i]);
+      if (inner === BINARY) return BINARY;
+      found |= inner;
     }
     return found;
   }
@@ -70,16 +65,17 @@ function inspect(value, fromToJSON = false) {
   }
   for (const key in value) {
     if (!hasOwn.call(value, key)) continue;
-    const item = value[key];
-    if (typeof item === "string") {
-      if (item.length >= LONG_TEXT_LENGTH) found = LONG_TEXT;
-    } else if (typeof item === "object" && item !== null) {
-      const inner = inspect(item);
-      if (inner === BINARY) return BINARY;
-      found |= inner;
-    }
+    const inner = inspectItem(value[key]);
+    if (inner === BINARY) return BINARY;
+    found |= inner;
   }
   return found;
+}
+
+/** {@link inspect} for a value of any kind. */
+function inspectItem(item) {
+  if (typeof item === "string") return item.length < LONG_TEXT_LENGTH ? PLAIN : LONG_TEXT;
+  return typeof item === "object" && item !== null ? inspect(item) : PLAIN;
 }
 
 /**

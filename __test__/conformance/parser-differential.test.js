@@ -15,6 +15,7 @@ const vm = require("node:vm");
 const official = require("socket.io-parser");
 const { LONG_TEXT_LENGTH } = require("../../lib/binary.js");
 const ours = require("../../lib/parser.js");
+const FRAGMENTS = require("../support/fragments.js");
 const { SEED, randomFrom } = require("../support/random.js");
 
 const PACKETS = 50_000;
@@ -399,24 +400,6 @@ const DIGITS = ["0", "7", "0042", "18446744073709551616", " ", "1 ", " 1", "1 2"
 DIGITS.push("9".repeat(400), "1e1", "-1", "\t\n\u00a0\ufeff");
 const TYPES = ["7", "9", "a", " ", "\u00a0", "\ufeff", "\u2003", "", "-", "/", "[", "٣", "\ud835"];
 const PATHS = ["/", "/admin", "/a-b?c=1", "/ž", "/[1]", '/{"x"}', "/ 1", "//", "/,", "admin", "/1"];
-const FRAGMENTS = [
-  "-",
-  "/",
-  ",",
-  "[",
-  "]",
-  "{",
-  "}",
-  ":",
-  '"',
-  "\\",
-  " ",
-  "\n",
-  "\u00a0",
-  "\ufeff",
-];
-FRAGMENTS.push("\0", ".", "e", "0", "1", "5", "9", "+", "0x1", "é", "\ud800", "null", "\u2028");
-FRAGMENTS.push('{"_placeholder":true,"num":0}', '"__proto__":');
 
 function json(depth) {
   const inner = () => json(depth - 1);

@@ -11,6 +11,7 @@ const { spawnSync } = require("node:child_process");
 const path = require("node:path");
 const { test } = require("node:test");
 const { Decoder } = require("socket.io-parser");
+const FRAGMENTS = require("../support/fragments.js");
 const { SEED, randomFrom } = require("../support/random.js");
 
 const COUNT = 25_000;
@@ -56,36 +57,6 @@ const STRINGS = [
   '"\u2028"',
 ];
 const NUMS = ["0", "1", "9", "10", "-1", "-0", "0.0", "0.5", "1e0", '"splice"', "null"];
-const FRAGMENTS = [
-  "-",
-  "/",
-  ",",
-  "[",
-  "]",
-  "{",
-  "}",
-  ":",
-  '"',
-  "\\",
-  " ",
-  "\n",
-  "\t",
-  "\u00a0",
-  "\ufeff",
-  "\0",
-  ".",
-  "e",
-  "0",
-  "1",
-  "5",
-  "9",
-  "+",
-  "0x1",
-  "é",
-  "\ud800",
-  '{"_placeholder":true,"num":0}',
-  "true",
-];
 const COUNTS = [
   "0",
   "1",
