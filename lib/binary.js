@@ -6,6 +6,8 @@
  * that of socket.io-parser 4.2.7, `lib/is-binary.ts` and `lib/binary.ts`.
  */
 
+const { isLongText } = require("./long-text.js");
+
 const { getPrototypeOf } = Object;
 const { hasOwnProperty: hasOwn } = Object.prototype;
 const { isView } = ArrayBuffer;
@@ -15,13 +17,6 @@ const plainPrototype = Object.prototype;
 const PLAIN = 0;
 const LONG_TEXT = 1;
 const BINARY = 2;
-
-/**
- * Strings from this length on are worth a call into Rust when they are encoded.
- * Node 20, `JSON.stringify` against `quote`: 512 characters 1.4 to 1.0 µs, 1,024
- * 2.5 to 1.3 µs, 64 Ki 127 to 50 µs; below 400 the call costs more.
- */
-const LONG_TEXT_LENGTH = 1024;
 
 /**
  * Whether `value` travels as an attachment: an ArrayBuffer, a view of one (a
@@ -74,7 +69,7 @@ function inspect(value, fromToJSON = false) {
 
 /** {@link inspect} for a value of any kind. */
 function inspectItem(item) {
-  if (typeof item === "string") return item.length < LONG_TEXT_LENGTH ? PLAIN : LONG_TEXT;
+  if (typeof item === "string") return isLongText(item) ? LONG_TEXT : PLAIN;
   return typeof item === "object" && item !== null ? inspect(item) : PLAIN;
 }
 
@@ -181,7 +176,6 @@ function reconstruct(value, attachments) {
 module.exports = {
   BINARY,
   LONG_TEXT,
-  LONG_TEXT_LENGTH,
   PLAIN,
   deconstruct,
   inspect,

@@ -59,12 +59,13 @@ class Encoder {
     const found = inspect(packet);
     if (found !== BINARY) {
       const hasLongText = found === LONG_TEXT && this.replacer === undefined;
-      return [type + this.#rest(packet, packet.data, hasLongText)];
+      return [(type === EVENT ? "2" : "3") + this.#rest(packet, packet.data, hasLongText)];
     }
     const parts = [""];
     const data = deconstruct(packet.data, parts, this.replacer === undefined);
-    const prefix = `${type + BINARY_OFFSET}${parts.length - 1}-`;
-    parts[0] = prefix + this.#rest(packet, data, false);
+    const count = parts.length - 1;
+    const digit = type === EVENT ? "5" : "6";
+    parts[0] = `${digit}${count}-${this.#rest(packet, data, false)}`;
     return parts;
   }
 
