@@ -4,7 +4,7 @@
 
 const assert = require("node:assert/strict");
 const { spawnSync } = require("node:child_process");
-const { cpSync, mkdtempSync, rmSync, symlinkSync } = require("node:fs");
+const { cpSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } = require("node:fs");
 const { tmpdir } = require("node:os");
 const path = require("node:path");
 const { test } = require("node:test");
@@ -66,9 +66,19 @@ test("a process with the addon warns of nothing", () => {
 test("without the addon everything works on the official packages, with one warning", (t) => {
   const { warnings, error, ...rest } = report(withoutAddon(t));
   assert.deepEqual(rest, { native: false, isOfficial: true, decoded });
-  assert.match(error, /native binding|Cannot find/);
+  assert.match(error, /^Cannot find module '.*socket-io-turbo[.-]/);
   assert.equal(warnings.match(/SocketIoTurboWarning/g).length, 1);
   assert.match(warnings, /\[TURBO_NOT_NATIVE\] SocketIoTurboWarning: the native addon could not/);
+});
+
+test("an addon that does not load is named as the reason", (t) => {
+  const directory = withoutAddon(t);
+  for (const file of readdirSync(root).filter((name) => name.endsWith(".node"))) {
+    writeFileSync(path.join(directory, file), "not an addon");
+  }
+  const { native, error } = report(directory);
+  assert.equal(native, false);
+  assert.match(error, /socket-io-turbo\.[a-z0-9-]+\.node: /);
 });
 
 test("TURBO_NATIVE=0 leaves the addon out without a warning", () => {

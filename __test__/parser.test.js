@@ -321,3 +321,24 @@ describe("Decoder", () => {
     });
   }
 });
+
+test("raw JSON beside a long string goes out as it is", {
+  skip: JSON.rawJSON === undefined,
+}, () => {
+  const data = ["e", JSON.rawJSON("12345678901234567890"), "č".repeat(2000)];
+  const packet = { type: 2, nsp: "/", data };
+  assert.deepEqual(new Encoder().encode(packet), new official.Encoder().encode(packet));
+});
+
+test("a toJSON that comes into being late does not let a marker out", () => {
+  let reads = 0;
+  const late = {
+    get toJSON() {
+      reads++;
+      return reads > 3 ? () => 1 : undefined;
+    },
+    text: "č".repeat(2000),
+  };
+  const [text] = new Encoder().encode({ type: 2, nsp: "/", data: ["e", late, "ž".repeat(2000)] });
+  assert.equal(text, `2["e",1,"${"ž".repeat(2000)}"]`);
+});

@@ -9,6 +9,7 @@ test("turbo() fills in the parser", () => {
   assert.deepEqual(turbo(), { parser });
   assert.deepEqual(turbo({}), { parser });
   assert.equal(turbo({ parser: undefined }).parser, parser);
+  assert.equal(turbo({ parser: null }).parser, parser);
 });
 
 test("a parser that the user names is kept", () => {

@@ -2,8 +2,9 @@
 
 /**
  * Binary data inside JavaScript values: finding it, taking it out, putting it
- * back. The order of property reads, of `toJSON` calls and of attachments is
- * that of socket.io-parser 4.2.7, `lib/is-binary.ts` and `lib/binary.ts`.
+ * back. The order of `toJSON` calls and of attachments is that of socket.io-parser
+ * 4.2.7, `lib/is-binary.ts` and `lib/binary.ts`. What is shared instead of copied is
+ * read once more by `JSON.stringify`, which only getters could tell.
  */
 
 const { isLongText } = require("./long-text.js");

@@ -41,18 +41,6 @@ function isLongText(text) {
 }
 
 /**
- * Whether a copy of the properties of `value` serialises as `value` does. Class
- * instances and boxed primitives are left to V8.
- *
- * @param {object} value
- * @returns {boolean}
- */
-function isPlain(value) {
-  const prototype = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
-}
-
-/**
  * A copy of `value` in which markers stand for long strings.
  *
  * @param {unknown} value
@@ -70,7 +58,8 @@ function substitute(value, texts) {
     for (let i = 0; i < value.length; i++) copy[i] = substitute(value[i], texts);
     return copy;
   }
-  if (!isPlain(value)) return value;
+  // Class instances, boxed primitives and JSON.rawJSON() are left to V8.
+  if (Object.getPrototypeOf(value) !== Object.prototype) return value;
   const copy = {};
   for (const key of Object.keys(value)) {
     const item = substitute(value[key], texts);
@@ -81,6 +70,16 @@ function substitute(value, texts) {
     }
   }
   return copy;
+}
+
+/** The JSON literal of `text`. */
+function quote(text) {
+  try {
+    return binding.quote(text) ?? `"${text}"`;
+  } catch {
+    // Longer than V8's strings can be: V8 has the right error for it.
+    return JSON.stringify(text);
+  }
 }
 
 /**
@@ -106,7 +105,9 @@ function stringify(value) {
   for (const [index, text] of texts.entries()) {
     const placeholder = `"${marker}${index}"`;
     const found = reduced.indexOf(placeholder, position);
-    json += reduced.slice(position, found) + (binding.quote(text) ?? `"${text}"`);
+    // A `toJSON` that was not there before has swallowed it.
+    if (found === -1) return JSON.stringify(value);
+    json += reduced.slice(position, found) + quote(text);
     position = found + placeholder.length;
   }
   return json + reduced.slice(position);

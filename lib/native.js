@@ -14,13 +14,24 @@ function load() {
   }
   try {
     return { binding: require("../binding.js"), error: null };
-  } catch (error) {
+  } catch (loaderError) {
+    const error = rootCause(loaderError);
     process.emitWarning(
       `the native addon could not be loaded, so nothing is accelerated: ${error.message}`,
       { type: "SocketIoTurboWarning", code: "TURBO_NOT_NATIVE" },
     );
     return { binding: null, error };
   }
+}
+
+/**
+ * The generated loader tries one file after another, and hangs each failure to the next
+ * as its cause; what it says itself guesses at npm. The first failure is the addon's own.
+ */
+function rootCause(error) {
+  let root = error;
+  while (root.cause instanceof Error) root = root.cause;
+  return root;
 }
 
 module.exports = load();

@@ -41,7 +41,8 @@ function parserFor({ maxAttachments }) {
  * A part that the caller names himself is kept, and every other option goes
  * through untouched.
  *
- * @param {Record<string, unknown>} [options] what `new Server()` accepts, and
+ * @param {Record<string, unknown>} [options] own properties count: what `new Server()`
+ *   accepts, and
  *   - `maxAttachments`: binary attachments that one packet may have, an integer
  *     of at least 1 (default 10); not together with a `parser` of one's own
  * @returns {Record<string, unknown>} a new object
@@ -52,7 +53,7 @@ function turbo(options = {}) {
     throw new InvalidOptionError("options", "an object or undefined", options);
   }
   const { maxAttachments, ...passedThrough } = options;
-  if (options.parser === undefined) {
+  if (passedThrough.parser === undefined || passedThrough.parser === null) {
     return { ...passedThrough, parser: parserFor(options) };
   }
   if (maxAttachments !== undefined) {

@@ -1,5 +1,5 @@
-//! `socket.io-turbo`: the native half of a drop-in replacement for the parts of
-//! a Socket.IO v4 server that cost the most.
+//! `socket.io-turbo`: the native half of drop-in replacements for parts of a
+//! Socket.IO v4 server.
 //!
 //! - [`proto`]: sans-IO codecs. Bytes in, typed values and bytes out; no sockets,
 //!   no clock, no threads, no Node-API.

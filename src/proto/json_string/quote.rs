@@ -23,7 +23,7 @@ fn quote_units<U: Unit>(text: &[U]) -> Option<Vec<U>> {
     let mut is_escaped = false;
     loop {
         position = take_while(text, position, |block, available| {
-            let plain = plain_units(U::surrogate_mask(block), available);
+            let plain = plain_units(U::unpaired_mask(block), available);
             let special = U::special_mask(block);
             literal.push_block(block, plain_units(special, plain));
             if special != 0 {

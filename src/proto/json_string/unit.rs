@@ -16,8 +16,9 @@ pub(super) trait Unit: Copy + Default + Eq + Into<u16> {
     /// Quotation marks, backslashes and control characters.
     fn special_mask(block: &[Self; BLOCK]) -> u32;
 
-    /// Surrogates.
-    fn surrogate_mask(block: &[Self; BLOCK]) -> u32;
+    /// Surrogates that the block does not show to be paired: a high one at its end
+    /// and a low one at its start may be.
+    fn unpaired_mask(block: &[Self; BLOCK]) -> u32;
 }
 
 impl Unit for u8 {
@@ -35,7 +36,7 @@ impl Unit for u8 {
     }
 
     #[inline(always)]
-    fn surrogate_mask(_: &[Self; BLOCK]) -> u32 {
+    fn unpaired_mask(_: &[Self; BLOCK]) -> u32 {
         0
     }
 }
@@ -55,8 +56,12 @@ impl Unit for u16 {
     }
 
     #[inline(always)]
-    fn surrogate_mask(block: &[Self; BLOCK]) -> u32 {
-        by_halves(block, |units| (units & u16x8::splat(0xf800)).simd_eq(u16x8::splat(0xd800)))
+    fn unpaired_mask(block: &[Self; BLOCK]) -> u32 {
+        let half = |base| {
+            by_halves(block, |units| (units & u16x8::splat(0xfc00)).simd_eq(u16x8::splat(base)))
+        };
+        let (high, low) = (half(0xd800), half(0xdc00));
+        high & !(low >> 1) | low & !(high << 1)
     }
 }
 
