@@ -15,7 +15,8 @@ const marker = randomBytes(16).toString("hex");
  * Strings from this length on are worth a call into Rust. `JSON.stringify` against
  * `quote`, prose with quotation marks, Node 20: 512 characters 1.4 to 0.8 µs, 1,024
  * 2.4 to 1.1 µs, 64 Ki 179 to 49 µs; Node 22 and 24 are alike. Below, the copy with
- * markers eats the gain.
+ * markers eats the gain. Text of nothing but quotation marks loses at every length: 1,024
+ * characters 5.3 to 6.1 µs.
  */
 const LONG_TEXT_LENGTH = 1024;
 
