@@ -177,7 +177,6 @@ function reconstruct(value, attachments) {
 module.exports = {
   BINARY,
   LONG_TEXT,
-  PLAIN,
   deconstruct,
   inspect,
   isBinary,

@@ -1,6 +1,6 @@
 use super::Text;
 use super::sink::Sink;
-use super::unit::{BACKSLASH, BLOCK, FIRST_PRINTABLE, QUOTE, Unit, plain_units, take_while};
+use super::unit::{BACKSLASH, BLOCK, QUOTE, Unit, plain_units, take_while};
 
 /// The JSON literal of `text`, quotation marks included, exactly as ECMA-262
 /// `QuoteJSONString` writes it: two-character escapes where they exist,
@@ -46,7 +46,8 @@ fn quote_units<U: Unit>(text: &[U]) -> Option<Vec<U>> {
     is_escaped.then(|| literal.into_units())
 }
 
-/// Writes the first `count` units of `block` from the first special one on.
+/// Writes the first `count` units of `block` from the first special one on. Returns
+/// whether there was one.
 #[inline(always)]
 fn push_specials<U: Unit>(
     block: &[U; BLOCK],
@@ -92,16 +93,12 @@ fn is_low_surrogate(code: u16) -> bool {
 /// An escape, filled up to eight bytes, and its length.
 type Escape = ([u8; 8], usize);
 
-/// How each ASCII character is written.
+/// The escapes of the ASCII characters; only the special ones are looked up.
 const ESCAPES: [Escape; 0x80] = {
-    let mut escapes = [([0; 8], 1); 0x80];
+    let mut escapes = [([0; 8], 0); 0x80];
     let mut code = 0;
     while code < escapes.len() {
-        if code < FIRST_PRINTABLE as usize || code == QUOTE as usize || code == BACKSLASH as usize {
-            escapes[code] = escape_of(code as u16);
-        } else {
-            escapes[code].0[0] = code as u8;
-        }
+        escapes[code] = escape_of(code as u16);
         code += 1;
     }
     escapes
