@@ -2,6 +2,16 @@
 
 const turbo = require("./lib/turbo.js");
 
-const { parser, native, nativeError, version } = turbo;
+const { WebSocketServer, createEngine, native, nativeError, parser, stats, version } = turbo;
 
-module.exports = { default: turbo, native, nativeError, parser, turbo, version };
+module.exports = {
+  WebSocketServer,
+  createEngine,
+  default: turbo,
+  native,
+  nativeError,
+  parser,
+  stats,
+  turbo,
+  version,
+};

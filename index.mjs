@@ -2,4 +2,4 @@ import turbo from "./lib/turbo.js";
 
 export default turbo;
 export { turbo };
-export const { native, nativeError, parser, version } = turbo;
+export const { WebSocketServer, createEngine, native, nativeError, parser, stats, version } = turbo;

@@ -14,6 +14,22 @@ class InvalidOptionError extends TypeError {
   }
 }
 
+/**
+ * Given to the callback of what was not sent. `code` is the operating system's, such as
+ * `ECONNRESET`, or else `TURBO_ERR_CONNECTION_ENDED`.
+ */
+class ConnectionEndedError extends Error {
+  /**
+   * @param {string} reason how the connection ended, as counted in `stats()`
+   * @param {string} systemError empty if there was none
+   */
+  constructor(reason, systemError) {
+    super(`the connection ended before this was sent: ${systemError || reason}`);
+    this.code = systemError || "TURBO_ERR_CONNECTION_ENDED";
+    this.reason = reason;
+  }
+}
+
 /** @returns {string} a short description that cannot throw */
 function describe(value) {
   if (typeof value === "string") return JSON.stringify(value);
@@ -23,4 +39,4 @@ function describe(value) {
   return typeof value === "function" ? "a function" : String(value);
 }
 
-module.exports = { InvalidOptionError };
+module.exports = { ConnectionEndedError, InvalidOptionError };

@@ -1,7 +1,11 @@
 "use strict";
 
 const { InvalidOptionError } = require("./errors.js");
+const { engineOptions } = require("./engine-options.js");
 const { binding, error } = require("./native.js");
+const { stats } = require("./stats.js");
+const { guardUpgrades } = require("./upgrade-guard.js");
+const { WebSocketServer, createEngine } = require("./websocket-server.js");
 const { version } = require("../package.json");
 
 /** Ours where the addon is loaded, else the official one (rule R8). */
@@ -25,10 +29,14 @@ function parserWith(maxAttachments) {
 
 /**
  * @param {Record<string, unknown>} options
- * @returns {typeof parser} the parser for a server that names none itself
+ * @returns {unknown} the parser that the caller names, or ours
  * @throws {InvalidOptionError}
  */
-function parserFor({ maxAttachments }) {
+function parserFor({ parser: given, maxAttachments }) {
+  if (given !== undefined && given !== null) {
+    refuse({ maxAttachments }, "left out where a parser is given, which has a limit of its own");
+    return given;
+  }
   if (maxAttachments === undefined) return parser;
   if (!Number.isSafeInteger(maxAttachments) || maxAttachments < 1) {
     throw new InvalidOptionError("maxAttachments", "an integer of at least 1", maxAttachments);
@@ -37,14 +45,34 @@ function parserFor({ maxAttachments }) {
 }
 
 /**
+ * @param {Record<string, unknown>} options
+ * @returns {unknown} the WebSocket engine that the caller names, or ours
+ * @throws {InvalidOptionError}
+ */
+function wsEngineFor({ wsEngine: given, ...options }) {
+  const ours = engineOptions(options);
+  if (given === undefined || given === null) return createEngine(ours);
+  refuse(ours, "left out where a wsEngine is given");
+  return given;
+}
+
+/** @throws {InvalidOptionError} if one of `options` is set */
+function refuse(options, accepted) {
+  const set = Object.entries(options).find(([, value]) => value !== undefined);
+  if (set !== undefined) throw new InvalidOptionError(set[0], accepted, set[1]);
+}
+
+/**
  * Socket.IO server options with our parts filled in: `new Server(http, turbo())`.
- * A part that the caller names himself is kept, and every other option goes
- * through untouched.
+ * A part that the caller names himself is kept, and every other option goes through, but
+ * for `cors`, which becomes a function with the same result (see `upgrade-guard.js`).
  *
  * @param {Record<string, unknown>} [options] own properties count: what `new Server()`
  *   accepts, and
  *   - `maxAttachments`: binary attachments that one packet may have, an integer
  *     of at least 1 (default 10); not together with a `parser` of one's own
+ *   - `ioThreads`, `highWaterMark`, `maxBackpressure`: see `WebSocketServer`; not together
+ *     with a `wsEngine` of one's own
  * @returns {Record<string, unknown>} a new object
  * @throws {InvalidOptionError} with the option's name and the accepted values
  */
@@ -52,21 +80,25 @@ function turbo(options = {}) {
   if (typeof options !== "object" || options === null || Array.isArray(options)) {
     throw new InvalidOptionError("options", "an object or undefined", options);
   }
-  const { maxAttachments, ...passedThrough } = options;
-  if (passedThrough.parser === undefined || passedThrough.parser === null) {
-    return { ...passedThrough, parser: parserFor(options) };
-  }
-  if (maxAttachments !== undefined) {
-    throw new InvalidOptionError(
-      "maxAttachments",
-      "left out where a parser is given, which has a limit of its own",
-      maxAttachments,
-    );
-  }
-  return passedThrough;
+  const { maxAttachments, ioThreads, highWaterMark, maxBackpressure, ...passedThrough } = options;
+  return {
+    ...passedThrough,
+    ...guardUpgrades(passedThrough),
+    parser: parserFor(options),
+    wsEngine: wsEngineFor(options),
+  };
 }
 
+/**
+ * What the engine of this environment (main thread or worker thread) has done.
+ *
+ * @returns {object} see `Stats` in index.d.ts
+ */
+turbo.stats = () => stats.read();
+
 turbo.parser = parser;
+turbo.WebSocketServer = WebSocketServer;
+turbo.createEngine = createEngine;
 turbo.native = binding !== null;
 turbo.nativeError = error;
 turbo.version = version;

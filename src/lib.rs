@@ -3,12 +3,17 @@
 //!
 //! - [`proto`]: sans-IO codecs. Bytes in, typed values and bytes out; no sockets,
 //!   no clock, no threads, no Node-API.
+//! - [`fanout`]: what waits in front of a connection.
+//! - [`net`] (feature `net`, on Unix): I/O workers that own connections.
 //! - `binding` (feature `binding`, on by default): the Node-API surface that
 //!   `lib/` of the npm package calls. It converts arguments and results, and
 //!   nothing imports it.
 //!
 //! ARCHITECTURE.md at the repository's root shows how the two halves meet.
 
+pub mod fanout;
+#[cfg(all(feature = "net", unix))]
+pub mod net;
 pub mod proto;
 
 #[cfg(feature = "binding")]

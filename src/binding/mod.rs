@@ -4,5 +4,11 @@
 // In test builds napi-derive registers nothing, so nothing here is called.
 #![cfg_attr(test, allow(dead_code))]
 
+#[cfg(unix)]
+mod engine;
+#[cfg(unix)]
+mod events;
 mod parser;
+#[cfg(unix)]
+mod payload;
 mod string;

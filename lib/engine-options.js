@@ -1,0 +1,99 @@
+"use strict";
+
+const os = require("node:os");
+const { InvalidOptionError } = require("./errors.js");
+
+/** The most I/O threads that may be asked for. */
+const MAX_IO_THREADS = 64;
+
+const MIB = 1024 * 1024;
+
+/** One for up to four cores, then a quarter of them, at most four. */
+function defaultIoThreads() {
+  const cores = os.availableParallelism();
+  return cores <= 4 ? 1 : Math.min(4, Math.floor(cores / 4));
+}
+
+/** Our own options: what is accepted, in words and as a test, and the default. */
+const OPTIONS = {
+  ioThreads: {
+    accepted: `an integer from 1 to ${MAX_IO_THREADS}`,
+    isAccepted: (value) => Number.isInteger(value) && value >= 1 && value <= MAX_IO_THREADS,
+    default: defaultIoThreads(),
+  },
+  highWaterMark: {
+    accepted: "a number of bytes, an integer of at least 0",
+    isAccepted: (value) => Number.isSafeInteger(value) && value >= 0,
+    default: 0,
+  },
+  maxBackpressure: {
+    accepted: "a number of bytes, an integer of at least 1, or Infinity",
+    isAccepted: (value) => value === Infinity || (Number.isSafeInteger(value) && value >= 1),
+    default: 64 * MIB,
+  },
+  textType: {
+    accepted: '"buffer" or "string"',
+    isAccepted: (value) => value === "buffer" || value === "string",
+    default: "buffer",
+  },
+};
+
+/** Names of the options that `turbo()` has for its engine. */
+const ENGINE_OPTIONS = ["ioThreads", "highWaterMark", "maxBackpressure"];
+
+/**
+ * @param {Record<string, unknown>} given
+ * @param {string} name
+ * @returns the option's value, or its default
+ * @throws {InvalidOptionError}
+ */
+function option(given, name) {
+  const { accepted, isAccepted, default: value } = OPTIONS[name];
+  if (given[name] === undefined) return value;
+  if (!isAccepted(given[name])) throw new InvalidOptionError(name, accepted, given[name]);
+  return given[name];
+}
+
+/**
+ * Those of our engine's options that are given.
+ *
+ * @param {Record<string, unknown>} given
+ * @returns {Record<string, unknown>}
+ * @throws {InvalidOptionError}
+ */
+function engineOptions(given) {
+  const names = ENGINE_OPTIONS.filter((name) => given[name] !== undefined);
+  return Object.fromEntries(names.map((name) => [name, option(given, name)]));
+}
+
+/**
+ * What connections need to know of their server, from its options.
+ *
+ * @param {Record<string, unknown>} given those of ws and ours
+ * @returns {{ ioThreads: number, connection: object }} `connection` as
+ *   `EngineConnectionOptions` in binding.d.ts
+ * @throws {InvalidOptionError}
+ */
+function connectionSettings(given) {
+  return {
+    ioThreads: option(given, "ioThreads"),
+    connection: {
+      maxPayload: limit(given.maxPayload, 100 * MIB),
+      maxFragments: limit(given.maxFragments, 16 * 1024),
+      hasAutomaticPongs: Boolean(given.autoPong ?? true),
+      maxPendingPongs: limit(given.maxPendingAutoPongs, 60),
+      highWaterMark: option(given, "highWaterMark"),
+      maxBackpressure: option(given, "maxBackpressure"),
+      closeTimeout: Number(given.closeTimeout ?? 30_000),
+      isTextAsString: option(given, "textType") === "string",
+    },
+  };
+}
+
+/** As ws takes its limits: 32-bit integers, and none if not positive. */
+function limit(value, byDefault) {
+  const integer = value === undefined ? byDefault : value | 0;
+  return integer > 0 ? integer : Infinity;
+}
+
+module.exports = { connectionSettings, engineOptions };

@@ -1,0 +1,182 @@
+"use strict";
+
+const { getSystemErrorName } = require("node:util");
+const { binding } = require("./native.js");
+const { stats } = require("./stats.js");
+
+/** Events that one turn of the event loop takes; the rest waits for the next. */
+const EVENTS_PER_TURN = 512;
+
+/** Values that stand for one event in what the addon gives: connection, kind, value. */
+const VALUES_PER_EVENT = 3;
+
+const NONE = [];
+const EMPTY = Buffer.alloc(0);
+
+/** Kinds of events, as in src/binding/events.rs. */
+const TEXT = 0;
+const BINARY = 1;
+const SENT = 2;
+const PING = 3;
+const PONG = 4;
+const CLOSE = 5;
+const FAILED = 6;
+const PEER_ENDED = 7;
+const ENDED = 8;
+
+/**
+ * The I/O workers of this environment: passes commands on once per turn, and events to
+ * the connections that they concern.
+ */
+class Engine {
+  constructor() {
+    this.native = new binding.Engine(() => this.deliver());
+    this.endReasons = binding.endReasons();
+    /** Connections by their id. */
+    this.connections = [];
+    this.size = 0;
+    this.isFlushScheduled = false;
+    this.flush = this.flush.bind(this);
+    this.deliver = this.deliver.bind(this);
+    /** Events that have been taken and not delivered, because a listener has thrown. */
+    this.events = [];
+    this.next = 0;
+    /** What `native.prepare()` has been called with in this turn. */
+    this.prepared = null;
+    process.once("exit", () => this.shutDown());
+  }
+
+  /**
+   * Takes a connection over. Its events begin in a later turn.
+   *
+   * @param {object} connection what `handle…()` is called on
+   * @param {number} descriptor of a connected TCP socket; it is duplicated
+   * @param {Buffer} input what has been read of it
+   * @param {object} options as `EngineConnectionOptions` in binding.d.ts
+   * @param {number} ioThreads
+   * @returns {number} the connection's id
+   * @throws {Error} when descriptors or threads have run out
+   */
+  open(connection, descriptor, input, options, ioThreads) {
+    const id = this.native.open(descriptor, input, this.native.configure(options), ioThreads);
+    this.connections[id] = connection;
+    this.size++;
+    if (this.size === 1) this.native.keepAlive(true);
+    this.scheduleFlush();
+    return id;
+  }
+
+  /** To be called after each command: the workers get them at the end of the turn. */
+  scheduleFlush() {
+    if (this.isFlushScheduled) return;
+    this.isFlushScheduled = true;
+    process.nextTick(this.flush);
+  }
+
+  flush() {
+    this.isFlushScheduled = false;
+    this.prepared = null;
+    this.native.flush();
+  }
+
+  /**
+   * Sends a frame that several connections share. It is handed over once per turn.
+   *
+   * @param {number} id
+   * @param {Buffer[]} list header and payload, or both in one
+   * @returns {number} its length in bytes
+   */
+  sendShared(id, list) {
+    if (this.prepared !== list) {
+      this.native.prepare(list[0], list.length > 1 ? list[1] : EMPTY);
+      this.prepared = list;
+    }
+    return this.native.sendPrepared(id);
+  }
+
+  /**
+   * Delivers what has come. A listener that throws does not keep the events of others
+   * from them: they follow in the next turn.
+   */
+  deliver() {
+    const isLate = this.next < this.events.length;
+    if (!isLate) {
+      this.events = this.native.take(EVENTS_PER_TURN);
+      this.next = 0;
+    }
+    try {
+      this.deliverTaken();
+    } finally {
+      // Where nothing was taken, the workers have not been heard.
+      if (isLate || this.next < this.events.length) setImmediate(this.deliver);
+    }
+  }
+
+  deliverTaken() {
+    const { events } = this;
+    const end = events.length - (events.length % VALUES_PER_EVENT);
+    while (this.next < end) {
+      const index = this.next;
+      this.next += VALUES_PER_EVENT;
+      this.dispatch(events[index], events[index + 1], events[index + 2]);
+    }
+    // A single value behind the last event says that there are more.
+    if (end < events.length) {
+      this.next = events.length;
+      setImmediate(this.deliver);
+    } else {
+      this.events = NONE;
+      this.next = 0;
+    }
+  }
+
+  dispatch(id, kind, value) {
+    const connection = this.connections[id];
+    switch (kind) {
+      case TEXT:
+        return connection.handleMessage(value, false);
+      case BINARY:
+        return connection.handleMessage(value, true);
+      case SENT:
+        return connection.handleSent(value);
+      case PING:
+        return connection.handlePing(value);
+      case PONG:
+        return connection.handlePong(value);
+      case CLOSE:
+        return connection.handleClose(value[0], value[1]);
+      case FAILED:
+        return connection.handleFailure(value[0], value[1], value[2]);
+      case PEER_ENDED:
+        return connection.handlePeerEnd();
+      case ENDED:
+        return this.end(id, value[0], value[1]);
+    }
+  }
+
+  end(id, reason, errno) {
+    const connection = this.connections[id];
+    this.connections[id] = undefined;
+    this.size--;
+    if (this.size === 0) this.native.keepAlive(false);
+    connection.handleEnd(this.endReasons[reason], errno === 0 ? "" : getSystemErrorName(-errno));
+  }
+
+  /** The environment ends: what has been sent goes out, and all connections close. */
+  shutDown() {
+    this.native.shutDown();
+  }
+}
+
+let engine = null;
+
+/** @returns {Engine} the one of this environment; made when first asked for */
+function environmentEngine() {
+  if (engine === null) {
+    engine = new Engine();
+    stats.setEngine(engine);
+  }
+  return engine;
+}
+
+module.exports = { Engine, environmentEngine };

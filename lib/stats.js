@@ -1,0 +1,56 @@
+"use strict";
+
+/** The engine of this environment and the upgrades that were left to ws. */
+class Stats {
+  constructor() {
+    this.engine = null;
+    this.fallbacks = {};
+  }
+
+  setEngine(engine) {
+    this.engine = engine;
+  }
+
+  countFallback(reason) {
+    this.fallbacks[reason] = (this.fallbacks[reason] ?? 0) + 1;
+  }
+
+  /** @returns {object} see `Stats` in index.d.ts */
+  read() {
+    const workers = this.engine === null ? [] : this.engine.native.stats();
+    const names = this.engine === null ? [] : this.engine.endReasons;
+    const sum = (field) => workers.reduce((total, worker) => total + worker[field], 0);
+    return {
+      connections: {
+        native: sum("connections"),
+        opened: sum("opened"),
+        fallback: { ...this.fallbacks },
+        ended: endedByReason(workers, names),
+      },
+      messagesIn: sum("messagesIn"),
+      framesOut: sum("framesOut"),
+      bytesIn: sum("bytesIn"),
+      bytesOut: sum("bytesOut"),
+      queuedBytes: sum("queuedBytes"),
+      reads: sum("reads"),
+      writes: sum("writes"),
+      wakes: sum("wakes"),
+      notifications: sum("notifications"),
+      stalls: sum("stalls"),
+      workers: workers.map((worker) => ({ ...worker, ended: endedByReason([worker], names) })),
+    };
+  }
+}
+
+/** @returns {Record<string, number>} only reasons that have occurred */
+function endedByReason(workers, names) {
+  const ended = {};
+  for (const worker of workers) {
+    for (const [index, count] of worker.ended.entries()) {
+      if (count > 0) ended[names[index]] = (ended[names[index]] ?? 0) + count;
+    }
+  }
+  return ended;
+}
+
+module.exports = { stats: new Stats() };

@@ -1,0 +1,61 @@
+"use strict";
+
+const net = require("node:net");
+const { binding } = require("./native.js");
+const { stats } = require("./stats.js");
+
+/** Why a connection is left to ws: names as counted in `stats()`, and words. */
+const REASONS = {
+  addon: "the native addon is not loaded",
+  platform: `takeover works on Linux and macOS, not on ${process.platform}`,
+  tls: "TLS is terminated in Node.js; a reverse proxy in front of it can do that instead",
+  notTcp: "the server does not listen on TCP",
+  noDescriptor: "the socket has no descriptor",
+  pendingWrite: "the response to the upgrade is not written yet",
+  compressed: "perMessageDeflate is enabled and the client supports it",
+  skipUTF8Validation: "skipUTF8Validation is set",
+};
+
+const isSupported = process.platform === "linux" || process.platform === "darwin";
+
+/** Reasons of which a warning has been printed. */
+const warned = new Set();
+
+/**
+ * @param {import("ws").WebSocket} websocket
+ * @param {import("node:stream").Duplex} socket on which the upgrade came
+ * @param {{ skipUTF8Validation?: boolean }} options
+ * @returns {keyof REASONS | null} why the connection cannot live on a worker; null if it can
+ */
+function fallbackReason(websocket, socket, options) {
+  if (binding === null) return "addon";
+  if (!isSupported) return "platform";
+  if (socket.encrypted) return "tls";
+  return socketReason(socket) ?? optionReason(websocket, options);
+}
+
+function socketReason(socket) {
+  if (!(socket instanceof net.Socket) || socket.remoteFamily === undefined) return "notTcp";
+  const handle = socket._handle;
+  if (!(handle?.fd >= 0)) return "noDescriptor";
+  return socket.writableLength > 0 || handle.writeQueueSize > 0 ? "pendingWrite" : null;
+}
+
+function optionReason(websocket, options) {
+  if (Object.keys(websocket._extensions).length > 0) return "compressed";
+  return options.skipUTF8Validation ? "skipUTF8Validation" : null;
+}
+
+/** Counts a connection that is left to ws, and warns of the first for each reason. */
+function reportFallback(reason) {
+  stats.countFallback(reason);
+  // Without the addon there has been a warning, unless it was switched off on purpose.
+  if (reason === "addon" || warned.has(reason)) return;
+  warned.add(reason);
+  process.emitWarning(`a WebSocket connection is left to ws: ${REASONS[reason]}`, {
+    type: "SocketIoTurboWarning",
+    code: "TURBO_FALLBACK",
+  });
+}
+
+module.exports = { fallbackReason, reportFallback };

@@ -1,0 +1,48 @@
+"use strict";
+
+const ws = require("ws");
+const { connectionSettings, engineOptions } = require("./engine-options.js");
+const { WebSocket } = require("./websocket.js");
+
+/**
+ * The WebSocket server of ws, whose connections live on I/O workers. Handshake, events
+ * and options are those of `ws.WebSocketServer` 8.23, and
+ *   - `ioThreads`: how many workers this server uses, an integer from 1 to 64 (default: 1
+ *     for up to 4 cores, then a quarter of them, at most 4). Servers share workers.
+ *   - `highWaterMark`: the callback of a `send()` is delayed while more than so many bytes
+ *     wait in front of the network, its own included (default 0: until all are written)
+ *   - `maxBackpressure`: a peer for which more bytes wait is cut off, with an error of code
+ *     `TURBO_ERR_MAX_BACKPRESSURE` (default 64 MiB)
+ *   - `textType`: whether text messages are "buffer", as with ws (default), or "string",
+ *     which is faster
+ */
+class WebSocketServer extends ws.WebSocketServer {
+  /**
+   * @param {object} options
+   * @param {() => void} [callback] as in ws
+   * @throws {InvalidOptionError} and what ws throws
+   */
+  constructor(options, callback) {
+    const turbo = connectionSettings(options ?? {});
+    super({ WebSocket, ...options, turbo }, callback);
+  }
+}
+
+/**
+ * A constructor for `wsEngine`: engine.io gives it options of its own, to which these are
+ * added. Text comes as strings, which engine.io wants anyway.
+ *
+ * @param {Record<string, unknown>} [options] `ioThreads`, `highWaterMark`, `maxBackpressure`
+ * @returns {typeof WebSocketServer}
+ * @throws {InvalidOptionError}
+ */
+function createEngine(options = {}) {
+  const ours = { textType: "string", ...engineOptions(options) };
+  return class extends WebSocketServer {
+    constructor(theirs, callback) {
+      super({ ...theirs, ...ours }, callback);
+    }
+  };
+}
+
+module.exports = { WebSocketServer, createEngine };

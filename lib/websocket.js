@@ -1,0 +1,253 @@
+"use strict";
+
+const ws = require("ws");
+const { Connection } = require("./connection.js");
+const { environmentEngine } = require("./engine.js");
+const { fallbackReason, reportFallback } = require("./takeover.js");
+
+const { CLOSED, CLOSING, OPEN } = ws.WebSocket;
+
+/** RFC 6455 §7.4.1: the peer's close frame had no code. */
+const NO_STATUS = 1005;
+
+const EMPTY = Buffer.alloc(0);
+
+/**
+ * A server's WebSocket: that of ws, whose connection lives on an I/O worker where that is
+ * possible, and else in Node.js. `ws.WebSocket` documents its members; they do the same
+ * in both cases.
+ *
+ * `_socket` is the `net.Socket` on which the upgrade came. A worker has the connection,
+ * so that nothing can be read or written there; its addresses stay, it counts as open for
+ * its `http.Server` as long as the connection is, and destroying it ends the connection.
+ */
+class WebSocket extends ws.WebSocket {
+  /**
+   * As ws calls it.
+   *
+   * @param {null} address
+   * @param {undefined} protocols
+   * @param {object} options those of the server
+   */
+  constructor(address, protocols, options) {
+    super(address, protocols, options);
+    this._settings = options.turbo;
+    this._connection = null;
+  }
+
+  /** As in ws: bytes that have been given to `send()` and not to the network. */
+  get bufferedAmount() {
+    return this._connection === null ? super.bufferedAmount : this._connection._bufferedBytes;
+  }
+
+  /** Called by ws when the response to the upgrade is written. */
+  setSocket(socket, head, options) {
+    const reason = fallbackReason(this, socket, options);
+    if (reason !== null) {
+      reportFallback(reason);
+      super.setSocket(socket, head, options);
+      return;
+    }
+    this.takeOver(socket, head);
+    this._readyState = OPEN;
+    this.emit("open");
+  }
+
+  /**
+   * Gives the connection of `socket` to a worker. The worker has a duplicate of the
+   * descriptor, so that closing Node's own does not end the connection.
+   */
+  takeOver(socket, head) {
+    socket.setTimeout(0);
+    socket.setNoDelay();
+    keepAddresses(socket);
+    const handle = socket._handle;
+    const connection = new Connection(this);
+    connection.open(environmentEngine(), handle.fd, readInput(socket, head), this._settings);
+    socket._handle = null;
+    handle.close();
+    socket[kWebSocket] = this;
+    socket.on("error", ignoreError);
+    socket.on("close", socketOnClose);
+    this._socket = socket;
+    this._sender = connection;
+    this._connection = connection;
+  }
+
+  send(data, options, callback) {
+    // ws answers for connections of its own, and for those that are not open.
+    if (this._connection === null || this._readyState !== OPEN) {
+      super.send(data, options, callback);
+    } else if (typeof options === "function") {
+      this._connection.send(typeof data === "number" ? String(data) : data, undefined, options);
+    } else {
+      this._connection.send(typeof data === "number" ? String(data) : data, options, callback);
+    }
+  }
+
+  close(code, reason) {
+    if (this._connection === null) {
+      super.close(code, reason);
+    } else if (this._readyState === OPEN) {
+      const payload = closePayload(code, reason);
+      this._readyState = CLOSING;
+      this._connection.close(payload);
+    }
+  }
+
+  terminate() {
+    if (this._connection === null) {
+      super.terminate();
+    } else if (this._readyState !== CLOSED && !this._connection.isTerminated) {
+      this._readyState = CLOSING;
+      this._connection.terminate();
+    }
+  }
+
+  pause() {
+    this.setPaused(true);
+  }
+
+  resume() {
+    this.setPaused(false);
+  }
+
+  setPaused(isPaused) {
+    if (this._connection === null) {
+      if (isPaused) super.pause();
+      else super.resume();
+    } else if (this._readyState !== CLOSED) {
+      this._paused = isPaused;
+      this._connection.pause(isPaused);
+    }
+  }
+
+  /** A message has come: text as a string or Buffer, as the server is set; binary as a Buffer. */
+  handleMessage(message, isBinary) {
+    this.emit("message", isBinary ? this.binaryMessage(message) : message, isBinary);
+  }
+
+  binaryMessage(message) {
+    switch (this._binaryType) {
+      case "arraybuffer":
+        return arrayBufferOf(message);
+      case "fragments":
+        return [message];
+      case "blob":
+        return new Blob([message]);
+      default:
+        return message;
+    }
+  }
+
+  /** The peer's close frame; ours answers it unless it has been sent. */
+  handleClose(code, reason) {
+    this._closeFrameReceived = true;
+    this._closeCode = code;
+    this._closeMessage = reason;
+    if (code === NO_STATUS) this.close();
+    else this.close(code, reason);
+  }
+
+  /**
+   * The connection cannot go on.
+   *
+   * @param {Error} error
+   * @param {number} closeCode 0 where the worker has ended it already
+   */
+  handleFailure(error, closeCode) {
+    if (closeCode === 0) this._readyState = CLOSING;
+    else this.close(closeCode);
+    if (this._errorEmitted) return;
+    this._errorEmitted = true;
+    this.emit("error", error);
+  }
+
+  /** The peer sends nothing more; what waits still goes out. */
+  handlePeerEnd() {
+    this._readyState = CLOSING;
+  }
+
+  /** The connection is over. */
+  handleEnd() {
+    this._readyState = CLOSED;
+    this._socket.destroy();
+    this.emit("close", this._closeCode, this._closeMessage);
+  }
+}
+
+/** On a socket: the WebSocket of its connection. */
+const kWebSocket = Symbol("websocket");
+
+/** Somebody has destroyed the socket, such as engine.io when it refuses a client late. */
+function socketOnClose() {
+  this[kWebSocket].terminate();
+}
+
+/** Writing to a socket whose connection a worker has fails; the `close` event tells. */
+function ignoreError() {}
+
+/**
+ * Node.js keeps the peer's address once it has been asked for, and asks for our own only
+ * while it has the descriptor.
+ */
+function keepAddresses(socket) {
+  const { localAddress, localFamily, localPort } = socket;
+  void socket.remoteAddress;
+  Object.defineProperties(socket, {
+    address: { value: localSocketAddress },
+    localAddress: { value: localAddress },
+    localFamily: { value: localFamily },
+    localPort: { value: localPort },
+  });
+}
+
+/** As `socket.address()`. */
+function localSocketAddress() {
+  return { address: this.localAddress, family: this.localFamily, port: this.localPort };
+}
+
+/** What Node.js has read behind the request. */
+function readInput(socket, head) {
+  const read = socket.read();
+  if (read === null) return head;
+  return head.length === 0 ? read : Buffer.concat([head, read]);
+}
+
+function arrayBufferOf({ buffer, byteOffset, byteLength }) {
+  if (byteLength === buffer.byteLength) return buffer;
+  return buffer.slice(byteOffset, byteOffset + byteLength);
+}
+
+/**
+ * RFC 6455 §5.5.1: the payload of a close frame.
+ *
+ * @throws {TypeError | RangeError} with the texts of ws
+ */
+function closePayload(code, reason) {
+  if (code === undefined) return EMPTY;
+  if (typeof code !== "number" || !isCloseCode(code)) {
+    throw new TypeError("First argument must be a valid error code number");
+  }
+  const text = reason === undefined || reason.length === 0 ? EMPTY : reasonBytes(reason);
+  // RFC 6455 §5.5: control frames carry at most 125 bytes.
+  if (text.length > 123) throw new RangeError("The message must not be greater than 123 bytes");
+  const payload = Buffer.alloc(2 + text.length);
+  payload.writeUInt16BE(code);
+  payload.set(text, 2);
+  return payload;
+}
+
+function reasonBytes(reason) {
+  if (typeof reason === "string") return Buffer.from(reason);
+  if (reason instanceof Uint8Array) return reason;
+  throw new TypeError("Second argument must be a string or a Uint8Array");
+}
+
+/** RFC 6455 §7.4: as `CloseCode` in src/proto/websocket. */
+function isCloseCode(code) {
+  const isRegistered = code >= 1000 && code <= 1014 && ![1004, 1005, 1006].includes(code);
+  return isRegistered || (code >= 3000 && code <= 4999);
+}
+
+module.exports = { WebSocket };

@@ -1,0 +1,283 @@
+//! What `lib/engine.js` calls: the I/O workers of one environment.
+
+use std::cell::RefCell;
+use std::net::TcpStream;
+use std::os::fd::{BorrowedFd, RawFd};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use napi::bindgen_prelude::{Function, Unknown};
+use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
+use napi::{Env, Error, Result, Status, check_status, sys};
+use napi_derive::napi;
+
+use super::events::EventArray;
+use super::payload::{PayloadArgument, opcode};
+use crate::net::{self, ConnectionOptions, EndReason, WorkerStats};
+use crate::proto::websocket::{Limits, Opcode};
+
+/// Does not keep the process alive; [`Engine::keep_alive`] does.
+type Wake = ThreadsafeFunction<(), (), (), Status, false, true>;
+
+/// What the connections of one server have in common. Sizes in bytes, `closeTimeout` in
+/// milliseconds; `Infinity` is allowed for sizes and counts.
+#[napi(object)]
+pub struct EngineConnectionOptions {
+    pub max_payload: f64,
+    pub max_fragments: f64,
+    pub has_automatic_pongs: bool,
+    pub max_pending_pongs: f64,
+    pub high_water_mark: f64,
+    pub max_backpressure: f64,
+    pub close_timeout: f64,
+    /// Whether text messages come as strings; else as Buffers.
+    pub is_text_as_string: bool,
+}
+
+/// What one worker has done; see `WorkerStats` in `src/net/stats.rs`.
+#[napi(object)]
+pub struct EngineWorkerStats {
+    pub connections: f64,
+    pub opened: f64,
+    pub messages_in: f64,
+    pub frames_out: f64,
+    pub bytes_in: f64,
+    pub bytes_out: f64,
+    pub queued_bytes: f64,
+    pub reads: f64,
+    pub writes: f64,
+    pub wakes: f64,
+    pub notifications: f64,
+    pub stalls: f64,
+    /// At the places of `endReasons()`.
+    pub ended: Vec<f64>,
+}
+
+/// The names of the reasons for which connections end, in the order of their numbers.
+#[napi(catch_unwind)]
+pub fn end_reasons() -> Vec<&'static str> {
+    EndReason::NAMES.to_vec()
+}
+
+/// I/O workers and the connections that they own. Belongs to one environment and is shut
+/// down with it at the latest.
+#[napi]
+pub struct Engine {
+    engine: Rc<RefCell<net::Engine>>,
+    wake: Arc<Wake>,
+    options: Vec<(Arc<ConnectionOptions>, bool)>,
+    /// By connection: whether its text comes as strings.
+    is_text_as_string: Vec<bool>,
+    prepared: Bytes,
+}
+
+#[napi]
+impl Engine {
+    /// `wake` is called when `take()` has events to give, once until it is called.
+    #[napi(constructor, catch_unwind)]
+    pub fn new(env: Env, wake: Function<'_, (), ()>) -> Result<Self> {
+        let wake = wake.build_threadsafe_function::<()>().weak::<true>().build()?;
+        let wake = Arc::new(wake);
+        let of_workers = Arc::clone(&wake);
+        let engine = Rc::new(RefCell::new(net::Engine::new(move || {
+            // Fails only when the environment ends, and then the workers do, too.
+            of_workers.call((), ThreadsafeFunctionCallMode::NonBlocking);
+        })));
+        // Runs before the function above is finalized: hooks run in reverse order.
+        env.add_env_cleanup_hook(Rc::clone(&engine), |engine| engine.borrow_mut().shut_down())?;
+        Ok(Self {
+            engine,
+            wake,
+            options: Vec::new(),
+            is_text_as_string: Vec::new(),
+            prepared: Bytes::new(),
+        })
+    }
+
+    /// The number of these options, for `open()`. Equal options have one number.
+    #[napi(catch_unwind)]
+    pub fn configure(&mut self, options: EngineConnectionOptions) -> u32 {
+        let configured = (connection_options(&options), options.is_text_as_string);
+        let known = self.options.iter().position(|(options, is_text_as_string)| {
+            (&**options, *is_text_as_string) == (&configured.0, configured.1)
+        });
+        let index = known.unwrap_or_else(|| {
+            self.options.push((Arc::new(configured.0), configured.1));
+            self.options.len() - 1
+        });
+        index as u32
+    }
+
+    /// Takes a duplicate of the descriptor of a connected TCP socket, on which the opening
+    /// handshake is done; `input` is what has been read since. Returns the connection's
+    /// id. Throws what the operating system says when descriptors or threads have run out.
+    #[napi(catch_unwind)]
+    pub fn open(
+        &mut self,
+        descriptor: i32,
+        input: PayloadArgument,
+        options: u32,
+        io_threads: u32,
+    ) -> Result<u32> {
+        let (options, is_text_as_string) = self
+            .options
+            .get(options as usize)
+            .map(|(options, is_text)| (Arc::clone(options), *is_text))
+            .ok_or_else(|| Error::new(Status::InvalidArg, "no such options"))?;
+        let stream = duplicate(descriptor)?;
+        let mut engine = self.engine.borrow_mut();
+        let id = engine
+            .open(stream, input.bytes()?, options, io_threads as usize)
+            .map_err(|error| Error::from_reason(error.to_string()))?;
+        if self.is_text_as_string.len() <= id as usize {
+            self.is_text_as_string.resize(id as usize + 1, false);
+        }
+        if let Some(entry) = self.is_text_as_string.get_mut(id as usize) {
+            *entry = is_text_as_string;
+        }
+        Ok(id)
+    }
+
+    /// Sends a frame; a close frame is the last of its connection. Returns its length in
+    /// bytes.
+    #[napi(catch_unwind)]
+    pub fn send(
+        &self,
+        id: u32,
+        payload: PayloadArgument,
+        opcode_bits: u32,
+        is_fin: bool,
+    ) -> Result<u32> {
+        let opcode = opcode(opcode_bits)?;
+        let frame = payload.encode_frame(opcode, is_fin)?;
+        let length = frame.len() as u32;
+        let mut engine = self.engine.borrow_mut();
+        if opcode == Opcode::Close {
+            engine.close(id, frame);
+        } else {
+            engine.send(id, frame);
+        }
+        Ok(length)
+    }
+
+    /// Sets the frame that `sendPrepared()` sends: these pieces, one after the other.
+    #[napi(catch_unwind)]
+    pub fn prepare(&mut self, head: PayloadArgument, rest: PayloadArgument) -> Result<()> {
+        self.prepared = [head.bytes()?, rest.bytes()?].concat().into();
+        Ok(())
+    }
+
+    /// Sends the prepared frame, which all connections share. Returns its length in bytes.
+    #[napi(catch_unwind)]
+    pub fn send_prepared(&self, id: u32) -> u32 {
+        self.engine.borrow_mut().send(id, self.prepared.clone());
+        self.prepared.len() as u32
+    }
+
+    /// Ends the connection at once.
+    #[napi(catch_unwind)]
+    pub fn terminate(&self, id: u32) {
+        self.engine.borrow_mut().terminate(id);
+    }
+
+    /// Stops reading, or goes on.
+    #[napi(catch_unwind)]
+    pub fn pause(&self, id: u32, is_paused: bool) {
+        self.engine.borrow_mut().pause(id, is_paused);
+    }
+
+    /// Passes on what has been queued since the last call.
+    #[napi(catch_unwind)]
+    pub fn flush(&mut self) {
+        self.prepared = Bytes::new();
+        self.engine.borrow_mut().flush();
+    }
+
+    /// At most `limit` events, three values each: connection, kind, value. If there are more, the last
+    /// element of the array is `true`, and there will be no other wake for them.
+    #[napi(catch_unwind, ts_return_type = "Array<unknown>")]
+    pub fn take<'env>(&self, env: &'env Env, limit: u32) -> Result<Unknown<'env>> {
+        let mut events = EventArray::new(env)?;
+        let mut failed = None;
+        let has_more = self.engine.borrow_mut().take(limit as usize, |id, event| {
+            let is_text_as_string = self.is_text_as_string.get(id as usize).copied();
+            let pushed = events.push(id, event, is_text_as_string.unwrap_or_default());
+            failed = failed.take().or(pushed.err());
+        });
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        events.finish(has_more)
+    }
+
+    /// Whether open connections keep the process alive.
+    #[napi(catch_unwind)]
+    pub fn keep_alive(&self, env: Env, is_alive: bool) -> Result<()> {
+        // SAFETY: this runs on the environment's thread, and `self` holds the function,
+        // which ends after the engine.
+        check_status!(unsafe {
+            if is_alive {
+                sys::napi_ref_threadsafe_function(env.raw(), self.wake.raw())
+            } else {
+                sys::napi_unref_threadsafe_function(env.raw(), self.wake.raw())
+            }
+        })
+    }
+
+    /// What each worker has done.
+    #[napi(catch_unwind)]
+    pub fn stats(&self) -> Vec<EngineWorkerStats> {
+        self.engine.borrow().stats().map(worker_stats).collect()
+    }
+
+    /// Writes what sockets take at once, closes all connections, ends the workers.
+    #[napi(catch_unwind)]
+    pub fn shut_down(&self) {
+        self.engine.borrow_mut().shut_down();
+    }
+}
+
+fn duplicate(descriptor: RawFd) -> Result<TcpStream> {
+    if descriptor < 0 {
+        return Err(Error::new(Status::InvalidArg, "not a descriptor"));
+    }
+    // SAFETY: it is not -1, and the caller's socket keeps it open during this call.
+    let descriptor = unsafe { BorrowedFd::borrow_raw(descriptor) };
+    let stream = descriptor.try_clone_to_owned().map(TcpStream::from);
+    stream.map_err(|error| Error::from_reason(error.to_string()))
+}
+
+/// Casts saturate: `Infinity` becomes the greatest number.
+fn connection_options(options: &EngineConnectionOptions) -> ConnectionOptions {
+    ConnectionOptions {
+        limits: Limits {
+            max_payload: options.max_payload as usize,
+            max_fragments: options.max_fragments as u32,
+        },
+        has_automatic_pongs: options.has_automatic_pongs,
+        max_pending_pongs: options.max_pending_pongs as u32,
+        high_water_mark: options.high_water_mark as usize,
+        max_backpressure: options.max_backpressure as usize,
+        close_timeout: Duration::from_millis(options.close_timeout as u64),
+    }
+}
+
+fn worker_stats(stats: WorkerStats) -> EngineWorkerStats {
+    EngineWorkerStats {
+        connections: stats.connections as f64,
+        opened: stats.opened as f64,
+        messages_in: stats.messages_in as f64,
+        frames_out: stats.frames_out as f64,
+        bytes_in: stats.bytes_in as f64,
+        bytes_out: stats.bytes_out as f64,
+        queued_bytes: stats.queued_bytes as f64,
+        reads: stats.reads as f64,
+        writes: stats.writes as f64,
+        wakes: stats.wakes as f64,
+        notifications: stats.notifications as f64,
+        stalls: stats.stalls as f64,
+        ended: stats.ended.map(|count| count as f64).to_vec(),
+    }
+}

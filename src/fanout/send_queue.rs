@@ -1,0 +1,251 @@
+//! The frames that wait for one connection.
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+use std::mem;
+
+use bytes::Bytes;
+
+/// Room for this many frames is kept when a queue has run empty; more is released.
+const RETAINED_FRAMES: usize = 16;
+
+/// What becomes of a frame once it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FrameKind {
+    /// Its sender waits for it: [`SendQueue::poll_sent`] counts it.
+    Reported,
+    /// The answer to a ping; nobody waits for it, but their number is bounded.
+    AutomaticPong,
+    /// Nobody waits for it.
+    Silent,
+}
+
+#[derive(Debug)]
+struct QueuedFrame {
+    bytes: Bytes,
+    kind: FrameKind,
+}
+
+/// Frames in the order in which they leave. Shared frames are held by reference.
+///
+/// The queue itself has no bound: its owner ends a connection whose
+/// [`len_bytes`](Self::len_bytes) exceeds `max_backpressure` after a write.
+#[derive(Debug, Default)]
+pub struct SendQueue {
+    frames: VecDeque<QueuedFrame>,
+    /// Bytes of the first frame that are written.
+    written: usize,
+    /// Bytes of all frames that are not written.
+    bytes: usize,
+    /// How many of the first frames have been reported ahead of their writing.
+    settled: usize,
+    /// Their bytes that are not written.
+    settled_bytes: usize,
+    /// Frames to be reported by the next [`poll_sent`](Self::poll_sent).
+    sent: u32,
+    pongs: u32,
+}
+
+impl SendQueue {
+    /// Puts a whole frame at the end.
+    pub fn push(&mut self, bytes: Bytes, kind: FrameKind) {
+        self.bytes += bytes.len();
+        self.pongs += u32::from(kind == FrameKind::AutomaticPong);
+        self.frames.push_back(QueuedFrame { bytes, kind });
+    }
+
+    /// Whether nothing waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.frames.is_empty()
+    }
+
+    /// How many bytes wait.
+    #[must_use]
+    pub const fn len_bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// How many [`FrameKind::AutomaticPong`]s wait.
+    #[must_use]
+    pub const fn pongs(&self) -> u32 {
+        self.pongs
+    }
+
+    /// Fills `slices` with what to write next. Returns how many of them it filled.
+    pub fn io_slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let mut skip = self.written;
+        let mut filled = 0;
+        for (slice, frame) in slices.iter_mut().zip(&self.frames) {
+            *slice = IoSlice::new(frame.bytes.get(skip..).unwrap_or_default());
+            skip = 0;
+            filled += 1;
+        }
+        filled
+    }
+
+    /// Takes off the `length` bytes that have been written.
+    pub fn handle_written(&mut self, mut length: usize) {
+        self.bytes -= length;
+        while let Some(waiting) = self.front_len() {
+            let taken = waiting.min(length);
+            length -= taken;
+            if self.settled > 0 {
+                self.settled_bytes -= taken;
+            }
+            if taken < waiting {
+                self.written += taken;
+                return;
+            }
+            self.pop_front();
+        }
+        self.release();
+    }
+
+    /// How many [`FrameKind::Reported`] frames have gone since the last call, those
+    /// included of which at most `high_water_mark` bytes wait, they and what is before
+    /// them. With 0, a frame has gone when it is written.
+    pub fn poll_sent(&mut self, high_water_mark: usize) -> u32 {
+        while let Some(frame) = self.frames.get(self.settled) {
+            let skip = if self.settled == 0 { self.written } else { 0 };
+            let bytes = self.settled_bytes + frame.bytes.len() - skip;
+            if bytes > high_water_mark {
+                break;
+            }
+            self.sent += u32::from(frame.kind == FrameKind::Reported);
+            self.settled += 1;
+            self.settled_bytes = bytes;
+        }
+        mem::take(&mut self.sent)
+    }
+
+    fn front_len(&self) -> Option<usize> {
+        self.frames.front().map(|frame| frame.bytes.len() - self.written)
+    }
+
+    fn pop_front(&mut self) {
+        self.written = 0;
+        let Some(frame) = self.frames.pop_front() else { return };
+        self.pongs -= u32::from(frame.kind == FrameKind::AutomaticPong);
+        if self.settled > 0 {
+            self.settled -= 1;
+        } else {
+            self.sent += u32::from(frame.kind == FrameKind::Reported);
+        }
+    }
+
+    fn release(&mut self) {
+        if self.frames.capacity() > RETAINED_FRAMES {
+            self.frames = VecDeque::new();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::IoSlice;
+
+    use bytes::Bytes;
+    use proptest::prelude::*;
+
+    use super::{FrameKind, RETAINED_FRAMES, SendQueue};
+
+    fn queue(frames: &[&'static str]) -> SendQueue {
+        let mut queue = SendQueue::default();
+        for frame in frames {
+            queue.push(Bytes::from_static(frame.as_bytes()), FrameKind::Reported);
+        }
+        queue
+    }
+
+    fn next_write(queue: &SendQueue, slices: usize) -> Vec<u8> {
+        let mut room = vec![IoSlice::new(b""); slices];
+        let filled = queue.io_slices(&mut room);
+        room.iter().take(filled).flat_map(|slice| slice.to_vec()).collect()
+    }
+
+    #[test]
+    fn frames_leave_in_order_and_in_one_write() {
+        assert_eq!(next_write(&queue(&["one", "two", "three"]), 8), b"onetwothree");
+    }
+
+    #[test]
+    fn no_more_slices_are_filled_than_there_are() {
+        assert_eq!(next_write(&queue(&["one", "two", "three"]), 2), b"onetwo");
+    }
+
+    #[test]
+    fn a_frame_written_in_part_goes_on_where_it_stopped() {
+        let mut queue = queue(&["one", "two"]);
+        queue.handle_written(4);
+        assert_eq!((next_write(&queue, 8), queue.len_bytes()), (b"wo".to_vec(), 2));
+    }
+
+    #[test]
+    fn a_frame_is_sent_when_its_last_byte_is_written() {
+        let mut queue = queue(&["one", "two"]);
+        assert_eq!(queue.poll_sent(0), 0);
+        queue.handle_written(5);
+        assert_eq!(queue.poll_sent(0), 1);
+        queue.handle_written(1);
+        assert_eq!((queue.poll_sent(0), queue.is_empty()), (1, true));
+    }
+
+    #[test]
+    fn frames_below_the_high_water_mark_are_sent_before_they_are_written() {
+        let mut queue = queue(&["one", "two", "three"]);
+        assert_eq!(queue.poll_sent(6), 2);
+        queue.handle_written(2);
+        assert_eq!(queue.poll_sent(6), 0);
+        queue.handle_written(3);
+        assert_eq!(queue.poll_sent(6), 1);
+        queue.handle_written(6);
+        assert_eq!((queue.poll_sent(6), queue.is_empty()), (0, true));
+    }
+
+    #[test]
+    fn pongs_and_silent_frames_are_not_reported() {
+        let mut queue = SendQueue::default();
+        queue.push(Bytes::from_static(b"pong"), FrameKind::AutomaticPong);
+        queue.push(Bytes::from_static(b"close"), FrameKind::Silent);
+        assert_eq!(queue.pongs(), 1);
+        queue.handle_written(9);
+        assert_eq!((queue.poll_sent(0), queue.pongs()), (0, 0));
+    }
+
+    #[test]
+    fn room_for_many_frames_is_released_when_they_are_gone() {
+        let mut queue = queue(&["x"; 1000]);
+        queue.handle_written(1000);
+        assert!(queue.frames.capacity() <= RETAINED_FRAMES);
+    }
+
+    proptest! {
+        #[test]
+        fn every_frame_is_reported_once_however_the_writes_are_cut(
+            lengths in prop::collection::vec(1_usize..20, 1..30),
+            cuts in prop::collection::vec(1_usize..50, 1..60),
+            high_water_mark in 0_usize..60,
+        ) {
+            let mut queue = SendQueue::default();
+            for &length in &lengths {
+                queue.push(vec![b'x'; length].into(), FrameKind::Reported);
+            }
+            let total = lengths.iter().sum::<usize>();
+            let (mut written, mut sent) = (0, 0_usize);
+            for cut in cuts.into_iter().cycle() {
+                sent += queue.poll_sent(high_water_mark) as usize;
+                // The oracle: a frame has gone when the bytes up to its end are within the mark.
+                let ends = lengths.iter().scan(0, |end, length| { *end += length; Some(*end) });
+                prop_assert_eq!(sent, ends.filter(|end| *end <= written + high_water_mark).count());
+                let length = cut.min(total - written);
+                queue.handle_written(length);
+                written += length;
+                prop_assert_eq!(queue.len_bytes(), total - written);
+                if written == total { break; }
+            }
+            sent += queue.poll_sent(high_water_mark) as usize;
+            prop_assert_eq!(sent, lengths.len());
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! The state of one connection, without its socket: bytes and commands in, events and
+//! frames out.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+
+use super::{ConnectionOptions, EndReason, Event, Failure};
+use crate::fanout::{FrameKind, SendQueue};
+use crate::proto::websocket::{self, Decoder, Role, encode_pong};
+
+/// A server's end of a WebSocket connection.
+///
+/// The closing handshake is led by the application: it sees the peer's close frame or
+/// failure as an event, and answers with [`handle_close`](Self::handle_close). Here is
+/// decided when the socket is shut down and when all is over.
+#[derive(Debug)]
+pub(super) struct Connection {
+    decoder: Decoder,
+    queue: SendQueue,
+    options: Arc<ConnectionOptions>,
+    is_paused: bool,
+    has_failed: bool,
+    is_close_queued: bool,
+    has_peer_ended: bool,
+    end: Option<EndReason>,
+}
+
+impl Connection {
+    pub(super) fn new(options: Arc<ConnectionOptions>) -> Self {
+        Self {
+            decoder: Decoder::new(Role::Server, options.limits),
+            queue: SendQueue::default(),
+            options,
+            is_paused: false,
+            has_failed: false,
+            is_close_queued: false,
+            has_peer_ended: false,
+            end: None,
+        }
+    }
+
+    pub(super) fn options(&self) -> &ConnectionOptions {
+        &self.options
+    }
+
+    pub(super) const fn queue(&self) -> &SendQueue {
+        &self.queue
+    }
+
+    /// Takes all events out of what was read; `input` is empty afterwards.
+    pub(super) fn handle_input(&mut self, input: &mut BytesMut, mut emit: impl FnMut(Event)) {
+        loop {
+            match self.decoder.poll_event(input) {
+                Ok(Some(event)) => emit(self.handle_event(event)),
+                Ok(None) => return,
+                Err(error) => {
+                    // The decoder goes on failing, and drops what comes.
+                    if !self.has_failed {
+                        self.has_failed = true;
+                        emit(Event::Failed(Failure::Protocol(error)));
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    fn handle_event(&mut self, event: websocket::Event) -> Event {
+        match event {
+            websocket::Event::Text(message) => Event::Text(message),
+            websocket::Event::Binary(message) => Event::Binary(message),
+            websocket::Event::Pong(payload) => Event::Pong(payload),
+            websocket::Event::Close { code, reason } => Event::Close { code, reason },
+            websocket::Event::Ping(payload) => {
+                self.answer_ping(&payload);
+                Event::Ping(payload)
+            }
+        }
+    }
+
+    fn answer_ping(&mut self, payload: &[u8]) {
+        // RFC 6455 §5.5.2: unless a close frame has been received. One that was sent
+        // ends what we send, too.
+        if !self.options.has_automatic_pongs || self.is_close_queued {
+            return;
+        }
+        if self.queue.pongs() >= self.options.max_pending_pongs {
+            self.terminate(EndReason::TooManyPings);
+        } else if let Ok(pong) = encode_pong(payload, None) {
+            self.queue.push(pong, FrameKind::AutomaticPong);
+        }
+    }
+
+    /// The peer has ended its side.
+    pub(super) fn handle_peer_end(&mut self, mut emit: impl FnMut(Event)) {
+        self.has_peer_ended = true;
+        if !self.queue.is_empty() && !self.is_close_queued {
+            emit(Event::PeerEnded);
+        }
+    }
+
+    /// A frame of the application. Dropped after its close frame, RFC 6455 §5.5.1.
+    pub(super) fn handle_frame(&mut self, frame: Bytes) {
+        if !self.is_close_queued {
+            self.queue.push(frame, FrameKind::Reported);
+        }
+    }
+
+    /// The application's close frame; only the first counts.
+    pub(super) fn handle_close(&mut self, frame: Bytes) {
+        if !self.is_close_queued {
+            self.is_close_queued = true;
+            self.queue.push(frame, FrameKind::Silent);
+        }
+    }
+
+    pub(super) fn handle_pause(&mut self, is_paused: bool) {
+        self.is_paused = is_paused;
+    }
+
+    /// Ends the connection now, unless it has ended.
+    pub(super) fn terminate(&mut self, reason: EndReason) {
+        self.end.get_or_insert(reason);
+    }
+
+    /// `length` bytes of the queue are written.
+    pub(super) fn handle_written(&mut self, length: usize) {
+        self.queue.handle_written(length);
+    }
+
+    /// To be called when the socket has taken what it can: reports what has gone, and
+    /// cuts off a peer that lets too much wait.
+    pub(super) fn handle_flushed(&mut self, mut emit: impl FnMut(Event)) {
+        let sent = self.queue.poll_sent(self.options.high_water_mark);
+        if sent > 0 {
+            emit(Event::Sent(sent));
+        }
+        let queued_bytes = self.queue.len_bytes();
+        if queued_bytes > self.options.max_backpressure && self.end.is_none() {
+            self.terminate(EndReason::MaxBackpressure);
+            emit(Event::Failed(Failure::MaxBackpressure { queued_bytes }));
+        }
+    }
+
+    /// Whether to read.
+    pub(super) const fn wants_input(&self) -> bool {
+        !self.is_paused && !self.has_peer_ended
+    }
+
+    /// Whether the end must come within `close_timeout`.
+    pub(super) const fn is_closing(&self) -> bool {
+        self.is_close_queued || self.has_peer_ended
+    }
+
+    /// Whether our side of the socket is to be ended: nothing more will be sent, and the
+    /// peer has said its last word.
+    pub(super) fn wants_shutdown(&self) -> bool {
+        self.is_close_queued && self.queue.is_empty() && self.has_heard_enough()
+    }
+
+    /// Whether nothing that comes can matter any more.
+    const fn has_heard_enough(&self) -> bool {
+        self.decoder.is_closed() || self.has_failed
+    }
+
+    /// How the connection ended, if it has.
+    pub(super) fn poll_end(&self) -> Option<EndReason> {
+        let owes_close_frame = self.has_heard_enough() && !self.is_close_queued;
+        let is_over = self.has_peer_ended && self.queue.is_empty() && !owes_close_frame;
+        self.end.or_else(|| is_over.then_some(self.natural_end()))
+    }
+
+    const fn natural_end(&self) -> EndReason {
+        if self.has_failed {
+            EndReason::ProtocolError
+        } else if self.decoder.is_closed() {
+            EndReason::Closed
+        } else {
+            EndReason::PeerEnded
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! What the connections of one server have in common.
+
+use std::time::Duration;
+
+use crate::proto::websocket::Limits;
+
+/// Options of a connection. Bytes count frames, headers included.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectionOptions {
+    /// How much the peer may send in one message.
+    pub limits: Limits,
+    /// Whether workers answer pings.
+    pub has_automatic_pongs: bool,
+    /// The most such answers that may wait; a peer that makes more wait is cut off.
+    pub max_pending_pongs: u32,
+    /// A frame is reported as sent when at most so many bytes wait, its own included.
+    pub high_water_mark: usize,
+    /// A peer is cut off when more bytes wait after a write.
+    pub max_backpressure: usize,
+    /// How long a closing connection may take.
+    pub close_timeout: Duration,
+}
+
+impl Default for ConnectionOptions {
+    /// The defaults of ws 8.23, and a `max_backpressure` of 64 MiB.
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            has_automatic_pongs: true,
+            max_pending_pongs: 60,
+            high_water_mark: 0,
+            max_backpressure: 64 * 1024 * 1024,
+            close_timeout: Duration::from_secs(30),
+        }
+    }
+}

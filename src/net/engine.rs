@@ -1,0 +1,221 @@
+//! The application's end: connections by number, commands in, events out.
+
+use std::collections::VecDeque;
+use std::io;
+use std::mem;
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread::{self, JoinHandle};
+
+use bytes::{Bytes, BytesMut};
+use slab::Slab;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+
+use super::command::{Command, ConnectionCommand, Opening};
+use super::worker::{self, EventBatch, EventSink, Notify, Shared};
+use super::{ConnectionId, ConnectionOptions, Event, WorkerStats};
+
+/// Workers, and the connections that they own.
+///
+/// Used by one thread. Commands wait here until [`flush`](Self::flush). A command to a
+/// connection that has ended does nothing.
+pub struct Engine {
+    workers: Vec<WorkerHandle>,
+    /// The worker of each connection.
+    routes: Slab<usize>,
+    /// Events that have been received and not taken.
+    received: VecDeque<(ConnectionId, Event)>,
+    is_notified: Arc<AtomicBool>,
+    notify: Notify,
+}
+
+struct WorkerHandle {
+    shared: Arc<Shared>,
+    queued: Vec<Command>,
+    commands: UnboundedSender<Vec<Command>>,
+    events: Receiver<EventBatch>,
+    thread: JoinHandle<io::Result<()>>,
+    /// Connections whose end has not been taken.
+    connections: usize,
+}
+
+impl Engine {
+    /// An engine without workers; they start with the first connections. `notify` is
+    /// called from a worker's thread when [`take`](Self::take) has something to give, and
+    /// not again until it has been called.
+    #[must_use]
+    pub fn new(notify: impl Fn() + Send + Sync + 'static) -> Self {
+        Self {
+            workers: Vec::new(),
+            routes: Slab::new(),
+            received: VecDeque::new(),
+            is_notified: Arc::default(),
+            notify: Arc::new(notify),
+        }
+    }
+
+    /// Gives a connected, non-blocking stream, after the opening handshake, to the least
+    /// busy of `io_threads` workers. `input` is what has been read of it already. The
+    /// connection belongs to the engine when this returns; its events begin after the next
+    /// [`flush`](Self::flush).
+    ///
+    /// # Errors
+    ///
+    /// Those of the operating system, if a worker cannot be started.
+    pub fn open(
+        &mut self,
+        stream: TcpStream,
+        input: &[u8],
+        options: Arc<ConnectionOptions>,
+        io_threads: usize,
+    ) -> io::Result<ConnectionId> {
+        let worker = self.next_worker(io_threads.max(1))?;
+        let id = self.routes.insert(worker) as ConnectionId;
+        let input = BytesMut::from(input);
+        let opening = Opening { id, stream, input, options };
+        if let Some(worker) = self.workers.get_mut(worker) {
+            worker.connections += 1;
+            worker.queued.push(Command::Open(Box::new(opening)));
+        }
+        Ok(id)
+    }
+
+    /// Sends a whole frame. [`Event::Sent`] will count it.
+    pub fn send(&mut self, id: ConnectionId, frame: Bytes) {
+        self.command(id, ConnectionCommand::Send(frame));
+    }
+
+    /// Sends a whole close frame, the last of the connection.
+    pub fn close(&mut self, id: ConnectionId, frame: Bytes) {
+        self.command(id, ConnectionCommand::Close(frame));
+    }
+
+    /// Stops reading, or goes on.
+    pub fn pause(&mut self, id: ConnectionId, is_paused: bool) {
+        self.command(id, ConnectionCommand::Pause(is_paused));
+    }
+
+    /// Ends the connection without a close frame. What waits is not sent.
+    pub fn terminate(&mut self, id: ConnectionId) {
+        self.command(id, ConnectionCommand::Terminate);
+    }
+
+    /// Passes the commands on to the workers.
+    pub fn flush(&mut self) {
+        self.workers.iter_mut().for_each(WorkerHandle::flush);
+    }
+
+    /// Gives at most `limit` events, in the order of each connection, to `handle`. Whether
+    /// there are more is the result; the caller then comes again without a notification.
+    pub fn take(&mut self, limit: usize, mut handle: impl FnMut(ConnectionId, Event)) -> bool {
+        self.is_notified.store(false, Ordering::SeqCst);
+        self.receive();
+        let count = limit.min(self.received.len());
+        let mut ended = Vec::new();
+        for (id, event) in self.received.drain(..count) {
+            if matches!(event, Event::Ended(_)) {
+                ended.push(id);
+            }
+            handle(id, event);
+        }
+        ended.into_iter().for_each(|id| self.forget(id));
+        self.receive();
+        !self.received.is_empty()
+    }
+
+    /// What each worker has done.
+    pub fn stats(&self) -> impl Iterator<Item = WorkerStats> {
+        self.workers.iter().map(|worker| worker.shared.counters.read())
+    }
+
+    /// Writes what the sockets take at once, closes all connections and ends the workers.
+    /// No event comes any more, and commands do nothing.
+    pub fn shut_down(&mut self) {
+        for worker in &mut self.workers {
+            worker.queued.push(Command::Shutdown);
+            worker.flush();
+        }
+        for worker in self.workers.drain(..) {
+            // It never waits for this thread; if it panicked, it is over as well.
+            let _ = worker.thread.join();
+        }
+        self.routes.clear();
+        self.received.clear();
+    }
+
+    fn command(&mut self, id: ConnectionId, command: ConnectionCommand) {
+        let worker = self.routes.get(id as usize);
+        if let Some(worker) = worker.and_then(|&worker| self.workers.get_mut(worker)) {
+            worker.queued.push(Command::Connection(id, command));
+        }
+    }
+
+    fn next_worker(&mut self, io_threads: usize) -> io::Result<usize> {
+        while self.workers.len() < io_threads {
+            let worker = self.start_worker()?;
+            self.workers.push(worker);
+        }
+        let candidates = self.workers.iter().take(io_threads).enumerate();
+        let least_busy = candidates.min_by_key(|(_, worker)| worker.connections);
+        Ok(least_busy.map_or(0, |(index, _)| index))
+    }
+
+    fn start_worker(&self) -> io::Result<WorkerHandle> {
+        worker::check_runtime()?;
+        let shared = Arc::<Shared>::default();
+        let (commands, receiver) = unbounded_channel();
+        let (batches, events) = channel();
+        let is_notified = Arc::clone(&self.is_notified);
+        let sink = EventSink { batches, is_notified, notify: Arc::clone(&self.notify) };
+        let of_thread = Arc::clone(&shared);
+        let thread = thread::Builder::new()
+            .name("socket.io-turbo".into())
+            .spawn(move || worker::run(of_thread, sink, receiver))?;
+        Ok(WorkerHandle { shared, queued: Vec::new(), commands, events, thread, connections: 0 })
+    }
+
+    /// Receives what the workers hold, unless something received has not been taken: so
+    /// much is held by each, and so much here, at most.
+    fn receive(&mut self) {
+        if self.received.is_empty() {
+            self.workers.iter_mut().for_each(|worker| worker.receive(&mut self.received));
+        }
+    }
+
+    fn forget(&mut self, id: ConnectionId) {
+        let worker = self.routes.try_remove(id as usize);
+        if let Some(worker) = worker.and_then(|worker| self.workers.get_mut(worker)) {
+            worker.connections -= 1;
+        }
+    }
+}
+
+impl WorkerHandle {
+    fn flush(&mut self) {
+        if !self.queued.is_empty() {
+            // Without a receiver the worker is over.
+            let _ = self.commands.send(mem::take(&mut self.queued));
+        }
+    }
+
+    fn receive(&mut self, received: &mut VecDeque<(ConnectionId, Event)>) {
+        let mut bytes = 0;
+        while let Ok(batch) = self.events.try_recv() {
+            bytes += batch.iter().map(|(_, event)| event.held_bytes()).sum::<usize>();
+            received.extend(batch);
+        }
+        self.shared.held_bytes.fetch_sub(bytes, Ordering::SeqCst);
+        if self.shared.has_stalled.swap(false, Ordering::SeqCst) {
+            self.queued.push(Command::Taken);
+            self.flush();
+        }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.shut_down();
+    }
+}

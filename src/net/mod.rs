@@ -1,0 +1,32 @@
+//! I/O workers: threads that own connections, read and write them.
+//!
+//! An [`Engine`] belongs to one application thread and owns its workers. Each worker is
+//! a thread with a current-thread tokio runtime; a connection is a task on it, and no
+//! other thread ever touches its state. Between the threads there are two queues per
+//! worker, and nothing else:
+//!
+//! - **commands**, in batches: what one turn of the application has queued goes to a
+//!   worker in one piece, and wakes it once, if it sleeps. In the batch they are applied
+//!   first; then each connection that they concern is flushed once.
+//! - **events**, in batches: what a worker has read in one go. The application is
+//!   notified once and takes all that has come; until it does, it is not notified again.
+//!
+//! Both are bounded by what they carry. Commands carry frames, which the application has
+//! made; a peer that does not take them is cut off (`max_backpressure`). Events carry what
+//! peers send: a worker stops reading while more than [`MAX_HELD_BYTES`] of them wait
+//! for the application, and TCP slows the peers down.
+
+mod command;
+mod connection;
+mod connection_options;
+mod connection_task;
+mod engine;
+mod event;
+mod stats;
+mod worker;
+
+pub use connection_options::ConnectionOptions;
+pub use engine::Engine;
+pub use event::{ConnectionId, EndReason, Event, Failure};
+pub use stats::WorkerStats;
+pub use worker::MAX_HELD_BYTES;

@@ -1,0 +1,236 @@
+//! A thread that owns connections.
+
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::Sender;
+use std::task::{Context, Poll, Waker};
+
+use bytes::BytesMut;
+use tokio::net::TcpStream;
+use tokio::runtime::{Builder, LocalRuntime};
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use super::command::{Command, ConnectionCommand, Opening};
+use super::connection_task::ConnectionTask;
+use super::stats::Counters;
+use super::{ConnectionId, EndReason, Event};
+
+/// A worker does not read while events of more bytes than this wait for the
+/// application.
+pub const MAX_HELD_BYTES: usize = 4 * 1024 * 1024;
+
+/// How much is read at once. Node.js does the same.
+pub(super) const READ_BUFFER: usize = 64 * 1024;
+
+/// Events that a worker has gathered.
+pub(super) type EventBatch = Vec<(ConnectionId, Event)>;
+
+/// Called from a worker when there are events and the application does not know.
+pub(super) type Notify = Arc<dyn Fn() + Send + Sync>;
+
+/// What a worker's thread and the application share.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    pub(super) counters: Counters,
+    /// Bytes of the events that the application has not taken.
+    pub(super) held_bytes: AtomicUsize,
+    /// Whether a connection waits for the application to take events.
+    pub(super) has_stalled: AtomicBool,
+}
+
+/// Where a worker's events go.
+pub(super) struct EventSink {
+    pub(super) batches: Sender<EventBatch>,
+    /// Set while the application has been notified and has not come.
+    pub(super) is_notified: Arc<AtomicBool>,
+    pub(super) notify: Notify,
+}
+
+/// What the tasks of one worker share.
+pub(super) struct Worker {
+    pub(super) shared: Arc<Shared>,
+    sink: EventSink,
+    /// Serves all connections: it is empty between two reads.
+    pub(super) buffer: RefCell<BytesMut>,
+    connections: RefCell<Vec<Option<Rc<ConnectionTask>>>>,
+    gathered: RefCell<EventBatch>,
+    /// Wakes the task that passes `gathered` on.
+    gatherer: RefCell<Option<Waker>>,
+    stalled: RefCell<Vec<Waker>>,
+    is_shut_down: Cell<bool>,
+}
+
+/// The runtime of a worker; made by whoever starts the thread, to see errors there.
+///
+/// # Errors
+///
+/// Those of the operating system, when descriptors have run out.
+pub(super) fn check_runtime() -> io::Result<()> {
+    runtime().map(drop)
+}
+
+fn runtime() -> io::Result<LocalRuntime> {
+    Builder::new_current_thread().enable_io().enable_time().build_local(Default::default())
+}
+
+/// The life of a worker's thread.
+///
+/// # Errors
+///
+/// Those of [`check_runtime`].
+pub(super) fn run(
+    shared: Arc<Shared>,
+    sink: EventSink,
+    commands: UnboundedReceiver<Vec<Command>>,
+) -> io::Result<()> {
+    let worker = Rc::new(Worker::new(shared, sink));
+    let runtime = runtime()?;
+    runtime.block_on(worker.serve(commands));
+    Ok(())
+}
+
+impl Worker {
+    fn new(shared: Arc<Shared>, sink: EventSink) -> Self {
+        Self {
+            shared,
+            sink,
+            buffer: RefCell::default(),
+            connections: RefCell::default(),
+            gathered: RefCell::default(),
+            gatherer: RefCell::default(),
+            stalled: RefCell::default(),
+            is_shut_down: Cell::new(false),
+        }
+    }
+
+    async fn serve(self: Rc<Self>, mut commands: UnboundedReceiver<Vec<Command>>) {
+        let gatherer = Rc::clone(&self);
+        tokio::task::spawn_local(poll_fn(move |context| gatherer.poll_gathered(context)));
+        while let Some(batch) = commands.recv().await {
+            self.shared.counters.wakes.add(1);
+            for command in batch {
+                self.handle_command(command);
+            }
+            if self.is_shut_down.get() {
+                return;
+            }
+        }
+    }
+
+    fn handle_command(self: &Rc<Self>, command: Command) {
+        match command {
+            Command::Open(opening) => self.open(*opening),
+            Command::Connection(id, command) => self.pass_on(id, command),
+            Command::Taken => self.stalled.take().into_iter().for_each(Waker::wake),
+            Command::Shutdown => self.shut_down(),
+        }
+    }
+
+    fn open(self: &Rc<Self>, opening: Opening) {
+        let Opening { id, stream, input, options } = opening;
+        self.shared.counters.opened.add(1);
+        match TcpStream::from_std(stream) {
+            Ok(stream) => {
+                self.shared.counters.connections.add(1);
+                let task = Rc::new(ConnectionTask::new(Rc::clone(self), id, stream, options));
+                self.enter(id, Rc::clone(&task));
+                task.handle_early_input(input);
+                tokio::task::spawn_local(poll_fn(move |context| task.poll(context)));
+            }
+            Err(error) => {
+                let reason = EndReason::Io(error.raw_os_error().unwrap_or_default());
+                self.shared.counters.count_end(reason);
+                self.emit(id, Event::Ended(reason));
+            }
+        }
+    }
+
+    fn enter(&self, id: ConnectionId, task: Rc<ConnectionTask>) {
+        let mut connections = self.connections.borrow_mut();
+        let place = id as usize;
+        if connections.len() <= place {
+            connections.resize(place + 1, None);
+        }
+        if let Some(entry) = connections.get_mut(place) {
+            *entry = Some(task);
+        }
+    }
+
+    fn pass_on(&self, id: ConnectionId, command: ConnectionCommand) {
+        let connections = self.connections.borrow();
+        if let Some(Some(task)) = connections.get(id as usize) {
+            task.handle_command(command);
+        }
+    }
+
+    fn shut_down(&self) {
+        self.is_shut_down.set(true);
+        for task in self.connections.take().into_iter().flatten() {
+            task.write_last();
+        }
+    }
+
+    /// The connection is over; its descriptor closes when its task is dropped.
+    pub(super) fn leave(&self, id: ConnectionId, reason: EndReason) {
+        if let Some(entry) = self.connections.borrow_mut().get_mut(id as usize) {
+            *entry = None;
+        }
+        self.shared.counters.connections.subtract(1);
+        self.shared.counters.count_end(reason);
+        self.emit(id, Event::Ended(reason));
+    }
+
+    /// Gathers an event for the application.
+    pub(super) fn emit(&self, id: ConnectionId, event: Event) {
+        let mut gathered = self.gathered.borrow_mut();
+        if gathered.is_empty()
+            && let Some(waker) = self.gatherer.borrow().as_ref()
+        {
+            // It runs after the tasks that are to run already.
+            waker.wake_by_ref();
+        }
+        gathered.push((id, event));
+    }
+
+    fn poll_gathered(&self, context: &mut Context<'_>) -> Poll<()> {
+        self.gatherer.borrow_mut().get_or_insert_with(|| context.waker().clone());
+        let batch = self.gathered.take();
+        if !batch.is_empty() {
+            self.deliver(batch);
+        }
+        Poll::Pending
+    }
+
+    fn deliver(&self, batch: EventBatch) {
+        let bytes = batch.iter().map(|(_, event)| event.held_bytes()).sum();
+        self.shared.held_bytes.fetch_add(bytes, Ordering::SeqCst);
+        // Without a receiver the application is gone, and the shutdown comes.
+        if self.sink.batches.send(batch).is_ok()
+            && !self.sink.is_notified.swap(true, Ordering::SeqCst)
+        {
+            self.shared.counters.notifications.add(1);
+            (self.sink.notify)();
+        }
+    }
+
+    /// Whether the application must take events before more is read; if so, `waker` is
+    /// woken then.
+    pub(super) fn is_stalled(&self, waker: &Waker) -> bool {
+        if self.shared.held_bytes.load(Ordering::SeqCst) <= MAX_HELD_BYTES {
+            return false;
+        }
+        self.shared.has_stalled.store(true, Ordering::SeqCst);
+        // Once more: had the application taken all before it could see the flag, nobody
+        // would be woken.
+        if self.shared.held_bytes.load(Ordering::SeqCst) <= MAX_HELD_BYTES {
+            return false;
+        }
+        self.shared.counters.stalls.add(1);
+        self.stalled.borrow_mut().push(waker.clone());
+        true
+    }
+}
