@@ -91,6 +91,12 @@ class Connection {
     }
   }
 
+  /** Ends our side after what has been sent, without a close frame. */
+  end() {
+    this.engine.native.end(this.id);
+    this.engine.scheduleFlush();
+  }
+
   terminate() {
     this.isTerminated = true;
     this.engine.native.terminate(this.id);

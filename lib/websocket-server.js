@@ -2,7 +2,13 @@
 
 const ws = require("ws");
 const { connectionSettings, engineOptions } = require("./engine-options.js");
+const { isDetached } = require("./detached-socket.js");
 const { WebSocket } = require("./websocket.js");
+
+/** The text of ws. */
+const CALLED_TWICE =
+  "server.handleUpgrade() was called more than once with the same socket, " +
+  "possibly due to a misconfiguration";
 
 /**
  * The WebSocket server of ws, whose connections live on I/O workers. Handshake, events
@@ -25,6 +31,12 @@ class WebSocketServer extends ws.WebSocketServer {
   constructor(options, callback) {
     const turbo = connectionSettings(options ?? {});
     super({ WebSocket, ...options, turbo }, callback);
+  }
+
+  /** As in ws, which would not know a socket whose connection is elsewhere. */
+  handleUpgrade(request, socket, head, callback) {
+    if (isDetached(socket)) throw new Error(CALLED_TWICE);
+    super.handleUpgrade(request, socket, head, callback);
   }
 }
 

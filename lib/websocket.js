@@ -2,6 +2,7 @@
 
 const ws = require("ws");
 const { Connection } = require("./connection.js");
+const { detach, readInput } = require("./detached-socket.js");
 const { environmentEngine } = require("./engine.js");
 const { fallbackReason, reportFallback } = require("./takeover.js");
 
@@ -17,9 +18,7 @@ const EMPTY = Buffer.alloc(0);
  * possible, and else in Node.js. `ws.WebSocket` documents its members; they do the same
  * in both cases.
  *
- * `_socket` is the `net.Socket` on which the upgrade came. A worker has the connection,
- * so that nothing can be read or written there; its addresses stay, it counts as open for
- * its `http.Server` as long as the connection is, and destroying it ends the connection.
+ * `_socket` is the `net.Socket` on which the upgrade came; see `detached-socket.js`.
  */
 class WebSocket extends ws.WebSocket {
   /**
@@ -53,22 +52,14 @@ class WebSocket extends ws.WebSocket {
     this.emit("open");
   }
 
-  /**
-   * Gives the connection of `socket` to a worker. The worker has a duplicate of the
-   * descriptor, so that closing Node's own does not end the connection.
-   */
+  /** Gives the connection of `socket` to a worker. */
   takeOver(socket, head) {
     socket.setTimeout(0);
     socket.setNoDelay();
-    keepAddresses(socket);
-    const handle = socket._handle;
     const connection = new Connection(this);
-    connection.open(environmentEngine(), handle.fd, readInput(socket, head), this._settings);
-    socket._handle = null;
-    handle.close();
-    socket[kWebSocket] = this;
-    socket.on("error", ignoreError);
-    socket.on("close", socketOnClose);
+    const input = readInput(socket, head);
+    connection.open(environmentEngine(), socket._handle.fd, input, this._settings);
+    detach(socket, connection);
     this._socket = socket;
     this._sender = connection;
     this._connection = connection;
@@ -174,44 +165,6 @@ class WebSocket extends ws.WebSocket {
     this._socket.destroy();
     this.emit("close", this._closeCode, this._closeMessage);
   }
-}
-
-/** On a socket: the WebSocket of its connection. */
-const kWebSocket = Symbol("websocket");
-
-/** Somebody has destroyed the socket, such as engine.io when it refuses a client late. */
-function socketOnClose() {
-  this[kWebSocket].terminate();
-}
-
-/** Writing to a socket whose connection a worker has fails; the `close` event tells. */
-function ignoreError() {}
-
-/**
- * Node.js keeps the peer's address once it has been asked for, and asks for our own only
- * while it has the descriptor.
- */
-function keepAddresses(socket) {
-  const { localAddress, localFamily, localPort } = socket;
-  void socket.remoteAddress;
-  Object.defineProperties(socket, {
-    address: { value: localSocketAddress },
-    localAddress: { value: localAddress },
-    localFamily: { value: localFamily },
-    localPort: { value: localPort },
-  });
-}
-
-/** As `socket.address()`. */
-function localSocketAddress() {
-  return { address: this.localAddress, family: this.localFamily, port: this.localPort };
-}
-
-/** What Node.js has read behind the request. */
-function readInput(socket, head) {
-  const read = socket.read();
-  if (read === null) return head;
-  return head.length === 0 ? read : Buffer.concat([head, read]);
 }
 
 function arrayBufferOf({ buffer, byteOffset, byteLength }) {

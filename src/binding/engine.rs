@@ -176,10 +176,16 @@ impl Engine {
         self.prepared.len() as u32
     }
 
-    /// Ends the connection at once.
+    /// Ends the connection at once; of what waits, the socket gets what it takes.
     #[napi(catch_unwind)]
     pub fn terminate(&self, id: u32) {
         self.engine.borrow_mut().terminate(id);
+    }
+
+    /// Ends our side after what has been sent, without a close frame.
+    #[napi(catch_unwind)]
+    pub fn end(&self, id: u32) {
+        self.engine.borrow_mut().end(id);
     }
 
     /// Stops reading, or goes on.

@@ -36,6 +36,8 @@ pub(super) enum ConnectionCommand {
     Send(Bytes),
     /// The close frame.
     Close(Bytes),
+    /// Ends our side after what has been sent, without a close frame.
+    End,
     Pause(bool),
     Terminate,
 }

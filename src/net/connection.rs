@@ -21,7 +21,10 @@ pub(super) struct Connection {
     options: Arc<ConnectionOptions>,
     is_paused: bool,
     has_failed: bool,
+    /// Nothing more may be sent.
     is_close_queued: bool,
+    /// Our side is to end without a close frame.
+    is_cut_short: bool,
     has_peer_ended: bool,
     end: Option<EndReason>,
 }
@@ -35,6 +38,7 @@ impl Connection {
             is_paused: false,
             has_failed: false,
             is_close_queued: false,
+            is_cut_short: false,
             has_peer_ended: false,
             end: None,
         }
@@ -115,11 +119,17 @@ impl Connection {
         }
     }
 
+    /// The application's side ends without a close frame, after what it has sent.
+    pub(super) fn handle_end(&mut self) {
+        self.is_close_queued = true;
+        self.is_cut_short = true;
+    }
+
     pub(super) fn handle_pause(&mut self, is_paused: bool) {
         self.is_paused = is_paused;
     }
 
-    /// Ends the connection now, unless it has ended.
+    /// Ends the connection now, unless it has ended; what waits is not sent.
     pub(super) fn terminate(&mut self, reason: EndReason) {
         self.end.get_or_insert(reason);
     }
@@ -156,7 +166,9 @@ impl Connection {
     /// Whether our side of the socket is to be ended: nothing more will be sent, and the
     /// peer has said its last word.
     pub(super) fn wants_shutdown(&self) -> bool {
-        self.is_close_queued && self.queue.is_empty() && self.has_heard_enough()
+        self.is_close_queued
+            && self.queue.is_empty()
+            && (self.has_heard_enough() || self.is_cut_short)
     }
 
     /// Whether nothing that comes can matter any more.

@@ -64,6 +64,7 @@ impl ConnectionTask {
                 state.connection.handle_frame(frame);
             }
             ConnectionCommand::Close(frame) => state.connection.handle_close(frame),
+            ConnectionCommand::End => state.connection.handle_end(),
             ConnectionCommand::Pause(is_paused) => state.connection.handle_pause(is_paused),
             ConnectionCommand::Terminate => state.connection.terminate(EndReason::Terminated),
         }
@@ -75,17 +76,19 @@ impl ConnectionTask {
 
     /// Gives the socket what it takes at once; the worker is about to end.
     pub(super) fn write_last(&self) {
-        let state = &mut *self.state.borrow_mut();
         let mut no_waiting = Context::from_waker(Waker::noop());
-        let _ = self.poll_write(state, &mut no_waiting);
+        let _ = self.poll_write(&mut self.state.borrow_mut(), &mut no_waiting);
     }
 
     /// Reads, writes and waits; ready when the connection is over.
     pub(super) fn poll(&self, context: &mut Context<'_>) -> Poll<()> {
         let state = &mut *self.state.borrow_mut();
         state.waker.get_or_insert_with(|| context.waker().clone());
-        if state.connection.poll_end().is_none() {
-            self.poll_open(state, context);
+        match state.connection.poll_end() {
+            None => self.poll_open(state, context),
+            // What was sent before goes as far as the socket takes it, as with ws.
+            Some(EndReason::Terminated) => drop(self.poll_write(state, context)),
+            Some(_) => {}
         }
         match state.connection.poll_end() {
             Some(reason) => {

@@ -92,12 +92,18 @@ impl Engine {
         self.command(id, ConnectionCommand::Close(frame));
     }
 
+    /// Ends our side after what has been sent, without a close frame.
+    pub fn end(&mut self, id: ConnectionId) {
+        self.command(id, ConnectionCommand::End);
+    }
+
     /// Stops reading, or goes on.
     pub fn pause(&mut self, id: ConnectionId, is_paused: bool) {
         self.command(id, ConnectionCommand::Pause(is_paused));
     }
 
-    /// Ends the connection without a close frame. What waits is not sent.
+    /// Ends the connection without a close frame. Of what waits, the socket gets what it
+    /// takes at once.
     pub fn terminate(&mut self, id: ConnectionId) {
         self.command(id, ConnectionCommand::Terminate);
     }
