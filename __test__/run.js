@@ -42,7 +42,7 @@ function nodeExecutable(major) {
 }
 
 const rustTests = hasNextest() ? ["nextest", "run"] : ["test"];
-run("Rust", "cargo", [...rustTests, "--locked", "--no-default-features"]);
+run("Rust", "cargo", [...rustTests, "--locked", "--no-default-features", "--features", "net"]);
 
 const files = testFiles();
 run(`Node.js ${process.version}`, process.execPath, ["--test", ...files]);

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
 use bytes::BytesMut;
+use socket2::SockRef;
 use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
@@ -76,8 +77,7 @@ impl ConnectionTask {
 
     /// Gives the socket what it takes at once; the worker is about to end.
     pub(super) fn write_last(&self) {
-        let mut no_waiting = Context::from_waker(Waker::noop());
-        let _ = self.poll_write(&mut self.state.borrow_mut(), &mut no_waiting);
+        self.write_now(&mut self.state.borrow_mut());
     }
 
     /// Reads, writes and waits; ready when the connection is over.
@@ -87,7 +87,7 @@ impl ConnectionTask {
         match state.connection.poll_end() {
             None => self.poll_open(state, context),
             // What was sent before goes as far as the socket takes it, as with ws.
-            Some(EndReason::Terminated) => drop(self.poll_write(state, context)),
+            Some(EndReason::Terminated) => self.write_now(state),
             Some(_) => {}
         }
         match state.connection.poll_end() {
@@ -126,17 +126,32 @@ impl ConnectionTask {
     }
 
     fn poll_write(&self, state: &mut State, context: &mut Context<'_>) -> io::Result<()> {
-        let counters = &self.worker.shared.counters;
         while !state.connection.queue().is_empty() {
             let Poll::Ready(written) = write_once(state, context) else { break };
-            let length = written?;
-            state.connection.handle_written(length);
-            counters.writes.add(1);
-            counters.bytes_out.add(length);
-            counters.queued_bytes.subtract(length);
+            self.handle_written(&mut state.connection, written?);
         }
         state.connection.handle_flushed(|event| self.worker.emit(self.id, event));
         Ok(())
+    }
+
+    /// Writes without asking tokio, which may not know yet that the socket is writable.
+    fn write_now(&self, state: &mut State) {
+        while !state.connection.queue().is_empty() {
+            let mut slices = [IoSlice::new(&[]); MAX_SLICES];
+            let filled = state.connection.queue().io_slices(&mut slices);
+            let slices = slices.get(..filled).unwrap_or_default();
+            let Ok(length) = SockRef::from(&state.stream).send_vectored(slices) else { break };
+            self.handle_written(&mut state.connection, length);
+        }
+        state.connection.handle_flushed(|event| self.worker.emit(self.id, event));
+    }
+
+    fn handle_written(&self, connection: &mut Connection, length: usize) {
+        let counters = &self.worker.shared.counters;
+        connection.handle_written(length);
+        counters.writes.add(1);
+        counters.bytes_out.add(length);
+        counters.queued_bytes.subtract(length);
     }
 
     /// Reads once, a buffer at most, so that other connections have their turn. Returns

@@ -1,0 +1,393 @@
+//! Connections on I/O workers, over real sockets.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may")]
+
+#[path = "support/application.rs"]
+mod application;
+
+use std::io::{Read, Write};
+use std::net::Shutdown;
+use std::time::Duration;
+
+use application::{Application, frame};
+use bytes::Bytes;
+use socket_io_turbo::net::{ConnectionOptions, EndReason, Event, Failure, MAX_HELD_BYTES};
+use socket_io_turbo::proto::websocket::{
+    self, CloseCode, DecodeError, Limits, Opcode, encode_close, encode_frame,
+};
+
+/// More than the kernel's buffers of a connection hold.
+const MUCH: usize = 32 * 1024 * 1024;
+
+fn is_end(event: &Event) -> bool {
+    matches!(event, Event::Ended(_))
+}
+
+fn end_reason(events: &[Event]) -> EndReason {
+    match events.last() {
+        Some(Event::Ended(reason)) => *reason,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn text(event: &Event) -> &str {
+    match event {
+        Event::Text(text) => std::str::from_utf8(text).unwrap(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn big_frame() -> Bytes {
+    encode_frame(true, Opcode::Binary, &vec![7; MUCH], None)
+}
+
+#[test]
+fn a_message_reaches_the_application() {
+    let mut application = Application::new();
+    let (id, mut peer) = application.connect(ConnectionOptions::default());
+    peer.send(Opcode::Text, "día".as_bytes());
+    assert_eq!(text(&application.next_event(id)), "día");
+}
+
+#[test]
+fn what_was_read_before_the_takeover_comes_first() {
+    let mut application = Application::new();
+    let whole = frame(Opcode::Text, b"early");
+    let mut input = frame(Opcode::Text, b"first").to_vec();
+    input.extend_from_slice(&whole[..4]);
+    let (id, mut peer) = application.connect_with_input(ConnectionOptions::default(), &input, 1);
+    peer.stream.write_all(&whole[4..]).unwrap();
+    assert_eq!(text(&application.next_event(id)), "first");
+    assert_eq!(text(&application.next_event(id)), "early");
+}
+
+#[test]
+fn frames_leave_in_order_and_are_reported() {
+    let mut application = Application::new();
+    let (id, mut peer) = application.connect(ConnectionOptions::default());
+    for index in 0..200 {
+        application.send_text(id, &index.to_string());
+    }
+    application.engine.flush();
+    for index in 0..200 {
+        assert_eq!(peer.next_text(), index.to_string());
+    }
+    let mut sent = 0;
+    while sent < 200 {
+        match application.next_event(id) {
+            Event::Sent(count) => sent += count,
+            other => panic!("{other:?}"),
+        }
+    }
+    let stats = application.wait_for_stats(|stats| stats.queued_bytes == 0);
+    assert_eq!(stats.frames_out, 200);
+    // 64 frames in one system call.
+    assert!(stats.writes <= 10, "{} writes", stats.writes);
+}
+
+#[test]
+fn a_frame_that_the_kernel_has_not_taken_is_not_reported() {
+    let mut application = Application::new();
+    let (id, mut peer) = application.connect(ConnectionOptions::default());
+    application.engine.send(id, big_frame());
+    application.engine.flush();
+    application.wait_for_stats(|stats| stats.queued_bytes > 0 && stats.bytes_out > 0);
+    peer.send(Opcode::Text, b"nothing before this");
+    assert_eq!(text(&application.next_event(id)), "nothing before this");
+    assert!(matches!(peer.next_event(), Some(websocket::Event::Binary(_))));
+    assert!(matches!(application.next_event(id), Event::Sent(1)));
+}
+
+#[test]
+fn below_the_high_water_mark_a_frame_is_reported_while_it_waits() {
+    let mut application = Application::new();
+    let options = ConnectionOptions { high_water_mark: 2 * MUCH, ..Default::default() };
+    let (id, _peer) = application.connect(options);
+    application.engine.send(id, big_frame());
+    application.engine.flush();
+    assert!(matches!(application.next_event(id), Event::Sent(1)));
+    application.wait_for_stats(|stats| stats.queued_bytes > 0);
+}
+
+#[test]
+fn a_peer_that_does_not_read_is_cut_off_and_others_are_not() {
+    let mut application = Application::new();
+    let options = ConnectionOptions { max_backpressure: MUCH / 4, ..Default::default() };
+    let (slow, _stalled) = application.connect(options.clone());
+    let (other, mut peer) = application.connect(options);
+    application.engine.send(slow, big_frame());
+    application.engine.flush();
+    let events = application.events_until(slow, is_end);
+    assert!(matches!(events[0], Event::Failed(Failure::MaxBackpressure { queued_bytes })
+        if queued_bytes > MUCH / 4));
+    assert_eq!(end_reason(&events), EndReason::MaxBackpressure);
+    application.send_text(other, "still here");
+    application.engine.flush();
+    assert_eq!(peer.next_text(), "still here");
+    application.wait_for_stats(|stats| stats.queued_bytes == 0 && stats.connections == 1);
+}
+
+#[test]
+fn the_application_answers_a_close_frame_after_what_it_sends() {
+    let mut application = Application::new();
+    let (id, mut peer) = application.connect(ConnectionOptions::default());
+    peer.stream.write_all(&encode_close(CloseCode::NORMAL, "bye", Some([0; 4])).unwrap()).unwrap();
+    // The peer may end its side at once.
+    peer.stream.shutdown(Shutdown::Write).unwrap();
+    match application.next_event(id) {
+        Event::Close { code, reason } => {
+            assert_eq!((code, &*reason), (Some(CloseCode::NORMAL), "bye"));
+        }
+        other => panic!("{other:?}"),
+    }
+    application.send_text(id, "last words");
+    application.engine.close(id, encode_close(CloseCode::NORMAL, "bye", None).unwrap());
+    application.send_text(id, "too late");
+    application.engine.flush();
+    assert_eq!(peer.next_text(), "last words");
+    assert!(matches!(peer.next_event(), Some(websocket::Event::Close { .. })));
+    assert!(peer.next_event().is_none());
+    assert_eq!(end_reason(&application.events_until(id, is_end)), EndReason::Closed);
+}
+
+#[test]
+fn our_side_ends_when_both_close_frames_are_through() {
+    let mut application = Application::new();
+    let (id, mut peer) = application.connect(ConnectionOptions::default());
+    application.engine.close(id, encode_close(CloseCode::GOING_AWAY, "", None).unwrap());
+    application.engine.flush();
+    assert!(matches!(peer.next_event(), Some(websocket::Event::Close { .. })));
+    // Messages before the peer's close frame still come.
+    peer.send(Opcode::Text, b"one more");
+    peer.send(Opcode::Close, &1001_u16.to_be_bytes());
+    assert_eq!(text(&application.next_event(id)), "one more");
+    assert!(peer.next_event().is_none());
+    drop(peer);
+    assert_eq!(end_reason(&application.events_until(id, is_end)), EndReason::Closed);
+}
+
+#[test]
+fn a_peer_that_does_not_answer_the_close_frame_is_given_up() {
+    let mut application = Application::new();
+    let close_timeout = Duration::from_millis(50);
+    let (id, _peer) =
+        application.connect(ConnectionOptions { close_timeout, ..Default::default() });
+    application.engine.close(id, encode_close(CloseCode::NORMAL, "", None).unwrap());
+    application.engine.flush();
+    assert_eq!(end_reason(&application.events_until(id, is_end)), EndReason::CloseTimeout);
+}
+
+#[test]
+fn ending_without_a_close_frame_flushes_first() {
+    let mut application = Application::new();
+    let (id, mut peer) = application.connect(ConnectionOptions::default());
+    application.send_text(id, "last");
+    application.engine.end(id);
+    application.engine.flush();
+    assert_eq!(peer.next_text(), "last");
+    assert!(peer.next_event().is_none());
+    drop(peer);
+    assert_eq!(end_reason(&application.events_until(id, is_end)), EndReason::PeerEnded);
+}
+
+#[test]
+fn a_violation_is_told_once_and_what_follows_is_dropped() {
+    let mut application = Application::new();
+    let (id, mut peer) = application.connect(ConnectionOptions::default());
+    peer.send(Opcode::Text, b"good");
+    peer.stream.write_all(&[0x83, 0x80, 0, 0, 0, 0]).unwrap();
+    assert_eq!(text(&application.next_event(id)), "good");
+    let expected = Failure::Protocol(DecodeError::InvalidOpcode(3));
+    assert!(matches!(application.next_event(id), Event::Failed(failure) if failure == expected));
+    peer.send(Opcode::Text, b"dropped");
+    let close = encode_close(CloseCode::PROTOCOL_ERROR, "", None).unwrap();
+    application.engine.close(id, close);
+    application.engine.flush();
+    assert!(matches!(peer.next_event(), Some(websocket::Event::Close { .. })));
+    assert!(peer.next_event().is_none());
+    drop(peer);
+    let events = application.events_until(id, is_end);
+    assert_eq!((events.len(), end_reason(&events)), (1, EndReason::ProtocolError));
+}
+
+#[test]
+fn a_message_beyond_the_limit_is_refused_at_its_header() {
+    let mut application = Application::new();
+    let limits = Limits { max_payload: 100, ..Default::default() };
+    let (id, mut peer) = application.connect(ConnectionOptions { limits, ..Default::default() });
+    // Two bytes, the extended length, the masking key.
+    peer.stream.write_all(&frame(Opcode::Binary, &[0; 200])[..8]).unwrap();
+    let expected = Failure::Protocol(DecodeError::MessageTooLong);
+    assert!(matches!(application.next_event(id), Event::Failed(failure) if failure == expected));
+}
+
+#[test]
+fn a_reset_ends_the_connection() {
+    let mut application = Application::new();
+    let (id, peer) = application.connect(ConnectionOptions::default());
+    application.wait_for_stats(|stats| stats.connections == 1);
+    peer.reset();
+    assert!(matches!(end_reason(&application.events_until(id, is_end)), EndReason::Io(error)
+        if error != 0));
+}
+
+#[test]
+fn a_peer_that_ends_its_side_still_gets_what_waits() {
+    let mut application = Application::new();
+    let (id, mut peer) = application.connect(ConnectionOptions::default());
+    application.engine.send(id, big_frame());
+    application.engine.flush();
+    application.wait_for_stats(|stats| stats.queued_bytes > 0);
+    peer.stream.shutdown(Shutdown::Write).unwrap();
+    assert!(matches!(application.next_event(id), Event::PeerEnded));
+    assert!(matches!(peer.next_event(), Some(websocket::Event::Binary(_))));
+    assert_eq!(end_reason(&application.events_until(id, is_end)), EndReason::PeerEnded);
+}
+
+#[test]
+fn terminating_sends_what_the_socket_takes() {
+    let mut application = Application::new();
+    let (id, mut peer) = application.connect(ConnectionOptions::default());
+    application.send_text(id, "sent before");
+    application.engine.terminate(id);
+    application.send_text(id, "sent after");
+    application.engine.flush();
+    assert_eq!(peer.next_text(), "sent before");
+    let events = application.events_until(id, is_end);
+    assert_eq!(end_reason(&events), EndReason::Terminated);
+}
+
+#[test]
+fn pings_are_answered_by_the_worker_and_told() {
+    let mut application = Application::new();
+    let (id, mut peer) = application.connect(ConnectionOptions::default());
+    peer.send(Opcode::Ping, b"are you there?");
+    assert!(matches!(peer.next_event(), Some(websocket::Event::Pong(payload))
+        if payload == "are you there?"));
+    assert!(matches!(application.next_event(id), Event::Ping(payload)
+        if payload == "are you there?"));
+}
+
+#[test]
+fn pings_are_left_to_the_application_if_it_wants_so() {
+    let mut application = Application::new();
+    let options = ConnectionOptions { has_automatic_pongs: false, ..Default::default() };
+    let (id, mut peer) = application.connect(options);
+    peer.send(Opcode::Ping, b"1");
+    assert!(matches!(application.next_event(id), Event::Ping(_)));
+    application.send_text(id, "no pong before this");
+    application.engine.flush();
+    assert_eq!(peer.next_text(), "no pong before this");
+}
+
+#[test]
+fn a_peer_that_pings_and_does_not_read_is_cut_off() {
+    let mut application = Application::new();
+    let (id, mut peer) = application.connect(ConnectionOptions::default());
+    let pings = frame(Opcode::Ping, b"").repeat(1000);
+    peer.stream.write_all(&pings).unwrap();
+    let events = application.events_until(id, is_end);
+    assert_eq!(end_reason(&events), EndReason::TooManyPings);
+}
+
+#[test]
+fn a_paused_connection_is_not_read() {
+    let mut application = Application::new();
+    let (id, mut peer) = application.connect(ConnectionOptions::default());
+    application.engine.pause(id, true);
+    application.engine.flush();
+    application.wait_for_stats(|stats| stats.wakes >= 2);
+    peer.send(Opcode::Text, b"waits");
+    let (other, mut other_peer) = application.connect(ConnectionOptions::default());
+    other_peer.send(Opcode::Text, b"comes");
+    assert_eq!(text(&application.next_event(other)), "comes");
+    assert_eq!(application.engine.stats().next().unwrap().messages_in, 1);
+    application.engine.pause(id, false);
+    application.engine.flush();
+    assert_eq!(text(&application.next_event(id)), "waits");
+}
+
+#[test]
+fn a_worker_stops_reading_while_the_application_is_busy() {
+    const MESSAGE: usize = 64 * 1024;
+    const COUNT: usize = 512;
+    let mut application = Application::new();
+    let (id, peer) = application.connect(ConnectionOptions::default());
+    let mut stream = peer.stream.try_clone().unwrap();
+    let sender = std::thread::spawn(move || {
+        let message = frame(Opcode::Binary, &[1; MESSAGE]);
+        (0..COUNT).for_each(|_| stream.write_all(&message).unwrap());
+    });
+    let stats = application.wait_for_stats(|stats| stats.stalls > 0);
+    assert!(stats.bytes_in as usize <= 2 * MAX_HELD_BYTES, "{stats:?}");
+    for _ in 0..COUNT {
+        assert!(matches!(application.next_event(id), Event::Binary(_)));
+    }
+    sender.join().unwrap();
+}
+
+#[test]
+fn shutting_down_writes_what_is_queued_and_closes_all() {
+    let mut application = Application::new();
+    let (first, mut peer) = application.connect(ConnectionOptions::default());
+    let (_, mut idle) = application.connect(ConnectionOptions::default());
+    application.send_text(first, "last words");
+    application.engine.shut_down();
+    assert_eq!(peer.next_text(), "last words");
+    assert!(peer.next_event().is_none());
+    assert!(idle.next_event().is_none());
+    // Nothing works any more, and nothing breaks.
+    application.send_text(first, "nobody");
+    application.engine.flush();
+    assert!(!application.engine.take(1, |_, event| panic!("{event:?}")));
+}
+
+#[test]
+fn a_number_is_used_again_when_its_end_has_been_taken() {
+    let mut application = Application::new();
+    let (first, peer) = application.connect(ConnectionOptions::default());
+    drop(peer);
+    application.wait_for_stats(|stats| stats.connections == 0 && stats.opened == 1);
+    let (second, mut other) = application.connect(ConnectionOptions::default());
+    assert_ne!(first, second);
+    application.send_text(first, "to nobody");
+    application.send_text(second, "to the second");
+    application.engine.flush();
+    assert_eq!(other.next_text(), "to the second");
+    application.events_until(first, is_end);
+    let (third, mut peer) = application.connect(ConnectionOptions::default());
+    assert_eq!(third, first);
+    application.send_text(third, "to the third");
+    application.engine.flush();
+    assert_eq!(peer.next_text(), "to the third");
+}
+
+#[test]
+fn connections_are_spread_over_the_workers() {
+    let mut application = Application::new();
+    let peers = (0..6)
+        .map(|_| application.connect_with_input(ConnectionOptions::default(), b"", 3))
+        .collect::<Vec<_>>();
+    for (id, mut peer) in peers {
+        application.send_text(id, "hello");
+        application.engine.flush();
+        assert_eq!(peer.next_text(), "hello");
+    }
+    let opened = application.engine.stats().map(|stats| stats.opened).collect::<Vec<_>>();
+    assert_eq!(opened, [2, 2, 2]);
+}
+
+#[test]
+fn a_peer_that_sends_byte_by_byte_is_understood() {
+    let mut application = Application::new();
+    let (id, mut peer) = application.connect(ConnectionOptions::default());
+    peer.stream.set_nodelay(true).unwrap();
+    for byte in frame(Opcode::Text, b"slowly") {
+        peer.stream.write_all(&[byte]).unwrap();
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!(text(&application.next_event(id)), "slowly");
+    let mut nothing = [0; 1];
+    peer.stream.set_nonblocking(true).unwrap();
+    assert!(peer.stream.read(&mut nothing).is_err());
+}
