@@ -1,8 +1,34 @@
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
 import { Emitter } from "@socket.io/component-emitter";
 import type { ServerOptions } from "socket.io";
+import type { WebSocket, WebSocketServer as WsServer, ServerOptions as WsServerOptions } from "ws";
+
+/** Options of our WebSocket engine. */
+export interface EngineOptions {
+  /**
+   * I/O threads that the server's connections are spread over: an integer from 1 to 64.
+   * Servers of one process share them.
+   * @default 1 for up to 4 cores, then a quarter of them, at most 4
+   */
+  ioThreads?: number;
+  /**
+   * Bytes. The callback of a `send()`, hence `writable` and volatile, is delayed while more
+   * bytes wait in front of the network, its own included. 0: until all are written.
+   * @default 0
+   */
+  highWaterMark?: number;
+  /**
+   * Bytes. A client that does not read, and for which more than this waits, is cut off with
+   * an error of code `"TURBO_ERR_MAX_BACKPRESSURE"`; Socket.IO's `disconnect` reason is then
+   * `"transport error"`.
+   * @default 67108864 (64 MiB)
+   */
+  maxBackpressure?: number;
+}
 
 /** Options of `turbo()` that Socket.IO does not have. */
-export interface TurboOptions {
+export interface TurboOptions extends EngineOptions {
   /**
    * Binary attachments that one packet may have: an integer of at least 1. Not
    * together with a `parser` of one's own, which has a limit of its own.
@@ -13,7 +39,8 @@ export interface TurboOptions {
 
 /**
  * Socket.IO server options with our parts filled in. A part named by the caller
- * is kept; every other option goes through untouched.
+ * is kept; every other option goes through, but for `cors`, which becomes a function with
+ * the same result: that is where sockets that wait for their upgrade are guarded.
  *
  * @throws {TypeError} with `code` `"TURBO_ERR_INVALID_OPTION"` and the name in
  *   `option`, where an option of ours is wrong
@@ -23,13 +50,144 @@ export interface TurboOptions {
  */
 export declare function turbo(
   options?: Partial<ServerOptions> & TurboOptions,
-): Partial<ServerOptions> & { parser: unknown };
+): Partial<ServerOptions> & { parser: unknown; wsEngine: unknown };
 
 export declare namespace turbo {
-  export { native, nativeError, parser, version };
+  export { createEngine, native, nativeError, parser, stats, version, WebSocketServer };
 }
 
 export default turbo;
+
+/**
+ * A constructor for Socket.IO's and engine.io's option `wsEngine`. `turbo()` fills it in;
+ * this is for servers that want the engine without the parser.
+ *
+ * @throws {TypeError} with `code` `"TURBO_ERR_INVALID_OPTION"`
+ *
+ * @example
+ * const io = new Server(httpServer, { wsEngine: createEngine({ maxBackpressure: 1e6 }) });
+ */
+export declare function createEngine(options?: EngineOptions): typeof WebSocketServer;
+
+/** Options of a {@link WebSocketServer}: those of ws, and ours. */
+export interface WebSocketServerOptions extends WsServerOptions, EngineOptions {
+  /**
+   * What a text message is in the `message` event: a Buffer, as with ws, or a string, which
+   * costs less.
+   * @default "buffer"
+   */
+  textType?: "buffer" | "string";
+}
+
+/**
+ * The `WebSocketServer` of ws 8.23, whose connections live on I/O threads: sockets are
+ * read and written, frames decoded, checked and encoded there. Connections for which that
+ * is not possible are left to ws; `stats()` counts them, and a warning of code
+ * `TURBO_FALLBACK` says why.
+ */
+export declare class WebSocketServer extends WsServer {
+  constructor(options?: WebSocketServerOptions, callback?: () => void);
+  handleUpgrade(
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    callback: (client: WebSocket, request: IncomingMessage) => void,
+  ): void;
+}
+
+/** Why a connection is left to ws. */
+export type FallbackReason =
+  /** The addon is not loaded. */
+  | "addon"
+  /** Neither Linux nor macOS. */
+  | "platform"
+  /** TLS is terminated in Node.js. */
+  | "tls"
+  /** A Unix domain socket or a named pipe, or a stream that is no socket. */
+  | "notTcp"
+  /** The socket has been closed, or lives in another process. */
+  | "noDescriptor"
+  /** The response to the upgrade could not be written at once. */
+  | "pendingWrite"
+  /** `perMessageDeflate` is enabled, and the client supports it. */
+  | "compressed"
+  /** ws's option `skipUTF8Validation` is set. */
+  | "skipUTF8Validation";
+
+/** How a connection ended. */
+export type EndReason =
+  /** By the closing handshake. */
+  | "closed"
+  /** The peer ended its side without a close frame. */
+  | "peerEnded"
+  /** The peer broke the protocol or a limit such as `maxPayload`. */
+  | "protocolError"
+  /** The peer did not answer the close frame in time. */
+  | "closeTimeout"
+  /** The peer did not read; see `maxBackpressure`. */
+  | "maxBackpressure"
+  /** The peer sent pings and did not read the pongs; see ws's `maxPendingAutoPongs`. */
+  | "tooManyPings"
+  /** `terminate()`, or its socket was destroyed. */
+  | "terminated"
+  /** The operating system reported an error, such as a reset by the peer. */
+  | "ioError";
+
+/** What one I/O thread has done, or all of them. Counted since the first connection. */
+export interface Counters {
+  /** Messages received. */
+  messagesIn: number;
+  /** Frames given to the network's queues; close frames and automatic pongs not counted. */
+  framesOut: number;
+  /** Bytes read from connections after the upgrade. */
+  bytesIn: number;
+  /** Bytes that the operating system has taken. */
+  bytesOut: number;
+  /** Bytes that wait for their connections now. */
+  queuedBytes: number;
+  /** System calls that read something, the end of a connection included. */
+  reads: number;
+  /** System calls that wrote something. */
+  writes: number;
+  /** Batches of commands that came from JavaScript. */
+  wakes: number;
+  /** How often JavaScript was told that something has come. */
+  notifications: number;
+  /** How often reading stopped because JavaScript was behind by 4 MiB. */
+  stalls: number;
+}
+
+/** What one I/O thread has done. */
+export interface WorkerStats extends Counters {
+  /** Connections that it owns now. */
+  connections: number;
+  /** Connections that it has owned. */
+  opened: number;
+  /** How many of them have ended, by reason; reasons that have not occurred are left out. */
+  ended: Partial<Record<EndReason, number>>;
+}
+
+/** See {@link stats}. */
+export interface Stats extends Counters {
+  connections: {
+    /** Connections on I/O threads now. */
+    native: number;
+    /** Connections that have been taken over by I/O threads. */
+    opened: number;
+    /** Connections that have been left to ws, by reason; others are left out. */
+    fallback: Partial<Record<FallbackReason, number>>;
+    /** Connections on I/O threads that have ended, by reason; others are left out. */
+    ended: Partial<Record<EndReason, number>>;
+  };
+  /** Each I/O thread. */
+  workers: WorkerStats[];
+}
+
+/**
+ * What the engine has done in this JavaScript environment (the main thread, or a worker
+ * thread), over all its servers. Reads some counters: cheap enough for every scrape.
+ */
+export declare function stats(): Stats;
 
 /** Whether the addon is loaded. If not, the official JavaScript packages do the work. */
 export declare const native: boolean;

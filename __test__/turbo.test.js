@@ -3,11 +3,14 @@
 const assert = require("node:assert/strict");
 const { test } = require("node:test");
 const officialParser = require("socket.io-parser");
-const { parser, turbo, version } = require("..");
+const { WebSocketServer, createEngine, parser, turbo, version } = require("..");
 
-test("turbo() fills in the parser", () => {
-  assert.deepEqual(turbo(), { parser });
-  assert.deepEqual(turbo({}), { parser });
+test("turbo() fills in the parser and the WebSocket engine", () => {
+  for (const options of [turbo(), turbo({}), turbo({ wsEngine: null })]) {
+    assert.deepEqual(Object.keys(options).sort(), ["cors", "parser", "wsEngine"]);
+    assert.equal(options.parser, parser);
+    assert.ok(options.wsEngine.prototype instanceof WebSocketServer);
+  }
   assert.equal(turbo({ parser: undefined }).parser, parser);
   assert.equal(turbo({ parser: null }).parser, parser);
 });
@@ -25,19 +28,75 @@ test("an adapter and a wsEngine that the user names are kept", () => {
 });
 
 test("other options go through untouched, and the user's object stays as it is", () => {
+  const given = Object.freeze({ pingInterval: 5, anOptionOfTomorrow: Symbol.iterator });
+  const { cors, parser: _parser, wsEngine, ...rest } = turbo(given);
+  assert.deepEqual(rest, given);
+});
+
+/** What the cors package would work with. */
+function corsOptions(options) {
+  let result;
+  turbo(options).cors({ socket: undefined }, (error, cors) => {
+    result = [error, cors];
+  });
+  return result;
+}
+
+test("cors becomes a function with the same result, or with none", () => {
   const cors = { origin: "*" };
-  const options = Object.freeze({ cors, pingInterval: 5, anOptionOfTomorrow: Symbol.iterator });
-  assert.deepEqual(turbo(options), { ...options, parser });
-  assert.equal(turbo(options).cors, cors);
+  assert.deepEqual(corsOptions({ cors }), [null, cors]);
+  assert.deepEqual(corsOptions({ cors: (_req, next) => next(null, cors) }), [null, cors]);
+  assert.deepEqual(corsOptions({}), [null, { origin: false }]);
+});
+
+test("with WebTransport, which engine.io refuses beside middlewares, none is added", () => {
+  const transports = ["polling", "websocket", "webtransport"];
+  assert.equal(turbo({ transports }).cors, undefined);
+  const allowRequest = (_req, next) => next(null, true);
+  const wrapped = turbo({ transports, allowRequest }).allowRequest;
+  wrapped({ socket: undefined }, (message, isAllowed) => assert.ok(isAllowed, message));
 });
 
 test("maxAttachments sets the limit of the server's decoders and is not passed on", () => {
   const options = turbo({ maxAttachments: 2 });
-  assert.deepEqual(Object.keys(options), ["parser"]);
+  assert.ok(!("maxAttachments" in options));
   const decoder = new options.parser.Decoder();
   assert.throws(() => decoder.add('53-["e"]'), { message: "too many attachments" });
   decoder.add('52-["e"]');
   assert.equal(new parser.Decoder().opts.maxAttachments, 10);
+});
+
+const refused = {
+  ioThreads: [0, 65, 1.5, "2", null],
+  highWaterMark: [-1, 1.5, Number.NaN, "1kb", null, Number.POSITIVE_INFINITY],
+  maxBackpressure: [0, -1, 1.5, "64mb", null],
+};
+for (const [option, values] of Object.entries(refused)) {
+  for (const value of values) {
+    test(`${option} cannot be ${typeof value} ${String(value)}`, () => {
+      const expected = { name: "TypeError", code: "TURBO_ERR_INVALID_OPTION", option };
+      assert.throws(() => turbo({ [option]: value }), expected);
+      assert.throws(() => createEngine({ [option]: value }), expected);
+      assert.throws(() => new WebSocketServer({ noServer: true, [option]: value }), expected);
+    });
+  }
+}
+
+test("an engine's options are neither passed on nor accepted beside a wsEngine", () => {
+  const options = { ioThreads: 2, highWaterMark: 1, maxBackpressure: Number.POSITIVE_INFINITY };
+  assert.deepEqual(Object.keys(turbo(options)).sort(), ["cors", "parser", "wsEngine"]);
+  for (const [option, value] of Object.entries(options)) {
+    assert.throws(() => turbo({ wsEngine: WebSocketServer, [option]: value }), {
+      code: "TURBO_ERR_INVALID_OPTION",
+      option,
+    });
+  }
+});
+
+test("textType is a choice", () => {
+  assert.throws(() => new WebSocketServer({ noServer: true, textType: "text" }), {
+    message: 'textType must be "buffer" or "string", got "text"',
+  });
 });
 
 for (const value of [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, "3", null, {}, [], 3n]) {

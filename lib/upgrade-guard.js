@@ -39,9 +39,9 @@ function guardedCheck(allowRequest) {
   };
 }
 
-/** The HTTP server listens for errors itself, but not after an upgrade. */
+/** The HTTP server listens for errors itself, but not after an upgrade; uWebSockets.js has no socket. */
 function guard({ socket }) {
-  if (socket.listenerCount("error") === 0) socket.on("error", ignoreError);
+  if (socket?.listenerCount?.("error") === 0) socket.on("error", ignoreError);
 }
 
 /** The `close` event follows, and whoever uses the socket finds it destroyed. */

@@ -3,7 +3,17 @@
 import { createServer } from "node:http";
 import { Server } from "socket.io";
 import { io } from "socket.io-client";
-import { native, nativeError, parser, type TurboOptions, turbo, version } from "socket.io-turbo";
+import {
+  createEngine,
+  native,
+  nativeError,
+  parser,
+  stats,
+  type TurboOptions,
+  turbo,
+  version,
+  WebSocketServer,
+} from "socket.io-turbo";
 
 interface ClientEvents {
   message: (text: string, delivered: (id: number) => void) => void;
@@ -32,7 +42,9 @@ new Server(turbo());
 new Server({ parser: turbo.parser });
 io("http://localhost", { parser });
 
-const options: TurboOptions = { maxAttachments: 1 };
+new Server({ wsEngine: turbo.createEngine() });
+
+const options: TurboOptions = { maxAttachments: 1, ioThreads: 2, maxBackpressure: 1e6 };
 turbo(options);
 // @ts-expect-error: a number is wanted
 turbo({ maxAttachments: "3" });
@@ -64,3 +76,21 @@ new parser.Encoder().encode({ type: 2 });
 const valid: boolean = parser.isPacketValid({ type: 0, nsp: "/" });
 const protocol: number = parser.protocol;
 void [valid, protocol];
+
+const websockets = new WebSocketServer({ port: 0, highWaterMark: 1, textType: "string" });
+websockets.on("connection", (websocket, request) => {
+  websocket.on("message", (message, isBinary) => {
+    websocket.send(message, { binary: isBinary }, (error) => void error?.message);
+  });
+  websocket.close(1000, request.url);
+});
+// @ts-expect-error: no such text
+new WebSocketServer({ port: 0, textType: "text" });
+createEngine({ ioThreads: 1 });
+// @ts-expect-error: this belongs to the parser
+createEngine({ maxAttachments: 1 });
+const counted: number = stats().queuedBytes + (stats().connections.fallback.tls ?? 0);
+const ended: number | undefined = stats().workers[0]?.ended.ioError;
+// @ts-expect-error: no such reason
+stats().connections.ended.bored;
+void [counted, ended];
