@@ -9,7 +9,7 @@
  */
 
 const official = require("socket.io-parser");
-const { parser: ours } = require("..");
+const { native, nativeError, parser: ours } = require("..");
 const { median, geometricMean, table } = require("./report.js");
 
 const ROUNDS = 25;
@@ -132,6 +132,7 @@ function compare(works) {
 
 /** Runs the benchmark. @returns {object} the figures, for `--json` */
 function run() {
+  if (!native) throw new Error(`the addon is not loaded: ${nativeError.message}`);
   const rows = [];
   for (const [direction, workOf] of Object.entries({ encode: encoding, decode: decoding })) {
     for (const [name, packet] of Object.entries(packets)) {

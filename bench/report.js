@@ -13,6 +13,19 @@ function geometricMean(values) {
 }
 
 /**
+ * The slope of the line that fits `points` best, by least squares.
+ *
+ * @param {[x: number, y: number][]} points at least two, of different x
+ * @returns {number} in units of y per unit of x
+ */
+function slope(points) {
+  const mean = (axis) => points.reduce((sum, point) => sum + point[axis], 0) / points.length;
+  const [meanX, meanY] = [mean(0), mean(1)];
+  const sum = (term) => points.reduce((total, [x, y]) => total + term(x - meanX, y - meanY), 0);
+  return sum((dx, dy) => dx * dy) / sum((dx) => dx * dx);
+}
+
+/**
  * A Markdown table, padded so that it reads on a terminal too; columns from the
  * third on are numbers.
  *
@@ -30,4 +43,4 @@ function table(header, rows) {
   return [line(header), line(rule), ...rows.map(line)].join("\n");
 }
 
-module.exports = { geometricMean, median, table };
+module.exports = { geometricMean, median, slope, table };

@@ -1,29 +1,41 @@
 "use strict";
 
 /**
- * `npm run bench [-- NAME …] [--json FILE]`: runs the benchmarks, all of them or
- * those named.
+ * `npm run bench [-- NAME …] [--contenders NAME,…] [--json FILE]`: runs the benchmarks, all
+ * of them or those named; those with servers between all contenders or those named.
  */
 
 const { writeFileSync } = require("node:fs");
+const { createRequire } = require("node:module");
 const { cpus } = require("node:os");
 const { parseArgs } = require("node:util");
-const { native, nativeError, version } = require("..");
+const { version } = require("..");
+const { contenders } = require("./contenders.js");
 
-const benchmarks = { parser: () => require("./parser.js") };
+const benchmarks = {
+  parser: () => require("./parser.js"),
+  inbound: () => require("./inbound.js"),
+  echo: () => require("./echo.js"),
+  idle: () => require("./idle.js"),
+};
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { json: { type: "string" } },
+  options: {
+    contenders: { type: "string", default: Object.keys(contenders).join() },
+    json: { type: "string" },
+  },
 });
-const unknown = positionals.find((name) => !Object.hasOwn(benchmarks, name));
-if (unknown !== undefined) {
-  console.error(`no benchmark "${unknown}"; there are: ${Object.keys(benchmarks).join(", ")}`);
+const names = values.contenders.split(",");
+check("benchmark", positionals, benchmarks);
+check("contender", names, contenders);
+
+/** Ends the process if one of `given` is not a key of `known`. */
+function check(kind, given, known) {
+  const unknown = given.find((name) => !Object.hasOwn(known, name));
+  if (unknown === undefined) return;
+  console.error(`no ${kind} "${unknown}"; there are: ${Object.keys(known).join(", ")}`);
   process.exit(2);
-}
-if (!native) {
-  console.error(`the addon is not loaded, there is nothing to compare: ${nativeError.message}`);
-  process.exit(1);
 }
 
 const machine = {
@@ -33,8 +45,12 @@ const machine = {
   platform: `${process.platform}-${process.arch}`,
   cpu: cpus()[0].model,
   cores: cpus().length,
-  // Its package.json is not exported, but npm's lock tells.
+  // Not all export their package.json, hence the paths.
   socketIoParser: require("../node_modules/socket.io-parser/package.json").version,
+  socketIo: require("../node_modules/socket.io/package.json").version,
+  engineIo: require("../node_modules/engine.io/package.json").version,
+  // The one that engine.io gets, which need not be ours.
+  ws: createRequire(require.resolve("engine.io"))("ws/package.json").version,
 };
 console.log(
   Object.entries(machine)
@@ -42,11 +58,23 @@ console.log(
     .join(", "),
 );
 
-const results = { machine, date: new Date().toISOString() };
-for (const name of positionals.length > 0 ? positionals : Object.keys(benchmarks)) {
-  console.log(`\n## ${name}\n`);
-  results[name] = benchmarks[name]().run();
+/** Runs one benchmark after the other. @returns {Promise<object>} their figures */
+async function run() {
+  const results = { machine, date: new Date().toISOString() };
+  for (const name of positionals.length > 0 ? positionals : Object.keys(benchmarks)) {
+    console.log(`\n## ${name}\n`);
+    results[name] = await benchmarks[name]().run(names);
+  }
+  return results;
 }
-if (values.json !== undefined) {
-  writeFileSync(values.json, `${JSON.stringify(results, null, 2)}\n`);
-}
+
+run().then(
+  (results) => {
+    if (values.json === undefined) return;
+    writeFileSync(values.json, `${JSON.stringify(results, null, 2)}\n`);
+  },
+  (error) => {
+    console.error(error.message);
+    process.exitCode = 1;
+  },
+);

@@ -1,0 +1,35 @@
+"use strict";
+
+/**
+ * The servers that are compared, by name. Each is a function that returns the options of
+ * `new Server(http, options)`; it runs in the server's own process, so that `ws` never
+ * loads our addon.
+ */
+const contenders = {
+  /** Socket.IO as it comes. */
+  ws: () => ({}),
+  /** Everything of ours. */
+  turbo: () => turboOptions(),
+  /** Our WebSocket engine alone, with what it needs beside itself. */
+  engine: () => {
+    const { parser, ...engine } = turboOptions();
+    return engine;
+  },
+};
+
+/**
+ * @returns {Record<string, unknown>} what `turbo()` plugs in
+ * @throws {Error} if that is not native, for then there is nothing to measure
+ */
+function turboOptions() {
+  const { turbo } = require("..");
+  if (!turbo.native) throw new Error(`the addon is not loaded: ${turbo.nativeError.message}`);
+  const options = turbo({});
+  if (options.wsEngine === undefined) throw new Error("turbo() plugs in no wsEngine");
+  return options;
+}
+
+/** The contender that the others are compared with. */
+const BASELINE = "ws";
+
+module.exports = { BASELINE, contenders };

@@ -1,0 +1,77 @@
+//! What is printed.
+
+use std::io::Write;
+use std::time::Duration;
+
+use anyhow::Result;
+use hdrhistogram::Histogram;
+use serde::Serialize;
+
+/// The longest time that a [`Distribution`] tells apart.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// All clients are connected.
+#[derive(Serialize)]
+pub struct Connected {
+    /// How many.
+    pub connected: usize,
+}
+
+/// What a paced scenario saw, warm-up included unless a field says otherwise.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// Messages sent, and taken by the kernel.
+    pub sent: u64,
+    /// Answers received; 0 if none is expected.
+    pub received: u64,
+    /// User and system time of this program while it sent and waited for answers, in
+    /// microseconds.
+    pub cpu: u128,
+    /// From the due time of a message to the call that sends it, after the warm-up:
+    /// how well this program kept to its schedule.
+    pub lateness: Summary,
+    /// From the due time of a message to its answer, after the warm-up.
+    pub latency: Summary,
+}
+
+/// Times in microseconds; all 0 if nothing was recorded.
+#[derive(Serialize)]
+pub struct Summary {
+    p50: f64,
+    p99: f64,
+    max: f64,
+}
+
+/// Times, kept to three digits.
+pub struct Distribution(Histogram<u64>);
+
+impl Distribution {
+    /// Nothing recorded.
+    pub fn new() -> Result<Self> {
+        Ok(Self(Histogram::new_with_max(LONGEST.as_nanos() as u64, 3)?))
+    }
+
+    /// Counts a time; one that is too long as the longest there is.
+    pub fn record(&mut self, time: Duration) {
+        self.0.saturating_record(time.as_nanos() as u64);
+    }
+
+    /// The figures that are reported.
+    pub fn summary(&self) -> Summary {
+        let microseconds = |nanoseconds: u64| nanoseconds as f64 / 1e3;
+        Summary {
+            p50: microseconds(self.0.value_at_quantile(0.5)),
+            p99: microseconds(self.0.value_at_quantile(0.99)),
+            max: microseconds(self.0.max()),
+        }
+    }
+}
+
+/// Prints one line, at once.
+pub fn print(line: &impl Serialize) -> Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    serde_json::to_writer(&mut stdout, line)?;
+    stdout.write_all(b"\n")?;
+    Ok(stdout.flush()?)
+}

@@ -1,0 +1,172 @@
+//! What the clients do once connected.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use bytes::Bytes;
+
+use crate::arguments::Pace;
+use crate::process::cpu_time;
+use crate::report::{Distribution, Report};
+use crate::schedule::Schedule;
+use crate::swarm::Swarm;
+
+/// Most messages sent between two looks at what has come, so that a client that is
+/// behind its schedule still reads.
+const MAX_BURST: u64 = 64;
+
+/// How long after the last message everything must have left, and come back.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What the text of an echo is made of.
+const SENTENCE: &str = "The quick brown fox jumps over the lazy dog. ";
+
+/// The clients take turns in sending a numbered event of about 60 bytes.
+pub fn inbound(swarm: &mut Swarm, pace: &Pace) -> Result<Report> {
+    let mut sending = Sending::start(pace)?;
+    let event =
+        |index| format!(r#"42["message",{{"n":{index},"text":"this is message {index:012}"}}]"#);
+    sending.send_all(swarm, event, |_| Ok(()))?;
+    let deadline = Instant::now() + DRAIN_TIMEOUT;
+    while !swarm.is_flushed() {
+        ensure!(Instant::now() < deadline, "the server stopped reading");
+        swarm.poll(deadline, |_| Ok(()))?;
+    }
+    Ok(sending.report(0, &Distribution::new()?))
+}
+
+/// The clients take turns in sending an event with `payload` bytes of text, which the
+/// server acknowledges with the same text. Answers that are late by more than
+/// [`DRAIN_TIMEOUT`] are missing in the report.
+pub fn echo(swarm: &mut Swarm, pace: &Pace, payload: usize) -> Result<Report> {
+    let text: String = SENTENCE.chars().cycle().take(payload).collect();
+    let mut sending = Sending::start(pace)?;
+    let mut echoes = Echoes::new(sending.schedule, &text)?;
+    let event = |index| format!(r#"42{index}["echo","{text}"]"#);
+    sending.send_all(swarm, event, |packet| echoes.handle_packet(&packet))?;
+    let deadline = Instant::now() + DRAIN_TIMEOUT;
+    while echoes.received < sending.schedule.len() && Instant::now() < deadline {
+        swarm.poll(deadline, |packet| echoes.handle_packet(&packet))?;
+    }
+    Ok(sending.report(echoes.received, &echoes.latency))
+}
+
+/// A schedule that is kept, and what it takes.
+struct Sending {
+    schedule: Schedule,
+    lateness: Distribution,
+    cpu_at_start: Duration,
+}
+
+impl Sending {
+    fn start(pace: &Pace) -> Result<Self> {
+        let cpu_at_start = cpu_time();
+        Ok(Self { schedule: Schedule::start(pace), lateness: Distribution::new()?, cpu_at_start })
+    }
+
+    /// Sends `event(index)` for each message of the schedule when it is due.
+    fn send_all(
+        &mut self,
+        swarm: &mut Swarm,
+        event: impl Fn(u64) -> String,
+        mut received: impl FnMut(Bytes) -> Result<()>,
+    ) -> Result<()> {
+        let mut index = 0;
+        while index < self.schedule.len() {
+            let burst_end = self.schedule.len().min(index + MAX_BURST);
+            while index < burst_end
+                && let Some(late) = self.schedule.lateness(index)
+            {
+                self.record_lateness(index, late);
+                swarm.send(index, event(index).as_bytes())?;
+                index += 1;
+            }
+            swarm.poll(self.schedule.due(index), &mut received)?;
+        }
+        Ok(())
+    }
+
+    fn record_lateness(&mut self, index: u64, late: Duration) {
+        if self.schedule.is_measured(index) {
+            self.lateness.record(late);
+        }
+    }
+
+    fn report(&self, received: u64, latency: &Distribution) -> Report {
+        Report {
+            sent: self.schedule.len(),
+            received,
+            cpu: (cpu_time() - self.cpu_at_start).as_micros(),
+            lateness: self.lateness.summary(),
+            latency: latency.summary(),
+        }
+    }
+}
+
+/// The acknowledgements that have come.
+struct Echoes {
+    schedule: Schedule,
+    /// What stands behind the ack id of each.
+    data: String,
+    /// Whether the message of an index has been answered.
+    answered: Vec<bool>,
+    received: u64,
+    latency: Distribution,
+}
+
+impl Echoes {
+    fn new(schedule: Schedule, text: &str) -> Result<Self> {
+        Ok(Self {
+            schedule,
+            data: format!(r#"["{text}"]"#),
+            answered: vec![false; schedule.len() as usize],
+            received: 0,
+            latency: Distribution::new()?,
+        })
+    }
+
+    /// Socket.IO v5, "Packet encoding": an ACK is 3, the ack id, and the arguments.
+    fn handle_packet(&mut self, packet: &[u8]) -> Result<()> {
+        let now = Instant::now();
+        let packet = std::str::from_utf8(packet)?;
+        let id = packet.strip_prefix('3').and_then(|rest| rest.strip_suffix(&self.data));
+        let index: u64 = id.context("what came is no echo")?.parse()?;
+        let answered = self.answered.get_mut(index as usize).context("an unknown ack id")?;
+        ensure!(!std::mem::replace(answered, true), "a second answer to message {index}");
+        self.received += 1;
+        if self.schedule.is_measured(index) {
+            self.latency.record(now.saturating_duration_since(self.schedule.due(index)));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn echoes() -> Result<Echoes> {
+        let second = Duration::from_secs(1);
+        let pace = Pace { rate: 2, warm_up: Duration::ZERO, measured: second };
+        Echoes::new(Schedule::start(&pace), "text")
+    }
+
+    #[test]
+    fn each_message_is_answered_once() -> Result<()> {
+        let mut echoes = echoes()?;
+        echoes.handle_packet(br#"31["text"]"#)?;
+        echoes.handle_packet(br#"30["text"]"#)?;
+        assert_eq!(echoes.received, 2);
+        assert!(echoes.handle_packet(br#"30["text"]"#).is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn what_was_not_sent_is_refused() -> Result<()> {
+        let packets = [r#"30["texT"]"#, r#"32["text"]"#, r#"3["text"]"#, r#"20["text"]"#, "3"];
+        for packet in packets {
+            assert!(echoes()?.handle_packet(packet.as_bytes()).is_err(), "{packet}");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,160 @@
+//! All clients, and the one poll that serves them.
+
+use std::io::{ErrorKind, Read};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use bytes::Bytes;
+use mio::event::Event;
+use mio::{Events, Interest, Poll, Token, Waker};
+
+use crate::alarm::Alarm;
+use crate::client::Client;
+
+const ALARM: Token = Token(usize::MAX);
+const STDIN: Token = Token(usize::MAX - 1);
+
+/// Clients that connect at a time, well below the 511 that Node.js lets wait to be
+/// accepted.
+const MAX_CONNECTING: usize = 64;
+
+/// How long connecting may stand still.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How many bytes are read at a time.
+const READ_BUFFER: usize = 64 << 10;
+
+/// The connected clients.
+pub struct Swarm {
+    poll: Poll,
+    events: Events,
+    alarm: Alarm,
+    clients: Vec<Client>,
+    buffer: Vec<u8>,
+}
+
+impl Swarm {
+    /// Connects `count` clients. Returns when the server has let in the last one.
+    pub fn connect(address: SocketAddr, count: usize) -> Result<Self> {
+        let poll = Poll::new()?;
+        let mut swarm = Self {
+            alarm: Alarm::new(poll.registry(), ALARM)?,
+            poll,
+            events: Events::with_capacity(1024),
+            clients: Vec::with_capacity(count),
+            buffer: vec![0; READ_BUFFER],
+        };
+        while swarm.clients.len() < count {
+            let more = MAX_CONNECTING.min(count - swarm.clients.len());
+            (0..more).try_for_each(|_| swarm.add_client(address))?;
+            swarm.wait_until_connected()?;
+        }
+        Ok(swarm)
+    }
+
+    /// Whether the kernel has taken everything that was sent.
+    pub fn is_flushed(&self) -> bool {
+        self.clients.iter().all(Client::is_flushed)
+    }
+
+    /// Sends an Engine.IO packet in its text form from the client `index modulo their number`.
+    pub fn send(&mut self, index: u64, packet: &[u8]) -> Result<()> {
+        let index = (index % self.clients.len() as u64) as usize;
+        let client = self.clients.get_mut(index).context("no such client")?;
+        client.send(packet).with_context(|| format!("client {index}"))
+    }
+
+    /// Serves the connections once: waits until something happens, but no longer than
+    /// until `deadline`. Calls `received` with each Socket.IO packet that comes.
+    pub fn poll(
+        &mut self,
+        deadline: Instant,
+        mut received: impl FnMut(Bytes) -> Result<()>,
+    ) -> Result<()> {
+        let wait = deadline.saturating_duration_since(Instant::now());
+        if wait.is_zero() {
+            self.poll_events(Some(Duration::ZERO))?;
+        } else {
+            self.alarm.set(wait)?;
+            self.poll_events(None)?;
+        }
+        self.serve(&mut received)
+    }
+
+    /// Keeps the connections open until standard input ends.
+    pub fn hold(mut self) -> Result<()> {
+        // Shared, since a waker that is dropped takes back its wake.
+        let waker = Arc::new(Waker::new(self.poll.registry(), STDIN)?);
+        let stdin_waker = Arc::clone(&waker);
+        std::thread::spawn(move || {
+            // An unreadable standard input has ended, too.
+            let _ = std::io::stdin().read_to_end(&mut Vec::new());
+            stdin_waker.wake()
+        });
+        loop {
+            self.poll_events(None)?;
+            if self.events.iter().any(|event| event.token() == STDIN) {
+                return Ok(());
+            }
+            self.serve(&mut |_| Ok(()))?;
+        }
+    }
+
+    fn add_client(&mut self, address: SocketAddr) -> Result<()> {
+        let mut client = Client::connect(address)
+            .with_context(|| format!("client {} cannot connect", self.clients.len()))?;
+        self.poll.registry().register(
+            client.stream(),
+            Token(self.clients.len()),
+            Interest::READABLE | Interest::WRITABLE,
+        )?;
+        self.clients.push(client);
+        Ok(())
+    }
+
+    /// Only the last [`MAX_CONNECTING`] clients may be under way.
+    fn wait_until_connected(&mut self) -> Result<()> {
+        let deadline = Instant::now() + CONNECT_TIMEOUT;
+        while !self.clients.iter().rev().take(MAX_CONNECTING).all(Client::is_ready) {
+            ensure!(Instant::now() < deadline, "the server does not let clients in");
+            self.poll(deadline, |_| Ok(()))?;
+        }
+        Ok(())
+    }
+
+    fn poll_events(&mut self, timeout: Option<Duration>) -> Result<()> {
+        match self.poll.poll(&mut self.events, timeout) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => self.events.clear(),
+            polled => polled?,
+        }
+        Ok(())
+    }
+
+    fn serve(&mut self, received: &mut impl FnMut(Bytes) -> Result<()>) -> Result<()> {
+        for event in &self.events {
+            // The alarm is no client, and has nothing to serve.
+            if let Some(client) = self.clients.get_mut(event.token().0) {
+                serve_client(client, event, &mut self.buffer, received)
+                    .with_context(|| format!("client {}", event.token().0))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn serve_client(
+    client: &mut Client,
+    event: &Event,
+    buffer: &mut [u8],
+    received: &mut impl FnMut(Bytes) -> Result<()>,
+) -> Result<()> {
+    if event.is_writable() {
+        client.flush()?;
+    }
+    if event.is_readable() {
+        client.read(buffer, received)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,74 @@
+"use strict";
+
+const { fork } = require("node:child_process");
+const { once } = require("node:events");
+const { join } = require("node:path");
+
+/** No round takes as long; a server that is still there then is stuck. */
+const LIFETIME_MILLISECONDS = 60_000;
+
+/** A running `server.js`: the parent's end of it. */
+class ServerProcess {
+  #name;
+  #child;
+  #ended = new AbortController();
+
+  /**
+   * Starts a server and waits until it listens.
+   *
+   * @param {string} name of the contender
+   * @returns {Promise<ServerProcess>} with its `port`
+   * @throws {Error} if the contender cannot serve
+   */
+  static async start(name) {
+    const server = new ServerProcess(name);
+    try {
+      server.port = (await server.#answer()).port;
+    } catch (error) {
+      await server.stop();
+      throw error;
+    }
+    return server;
+  }
+
+  /** @private */
+  constructor(name) {
+    this.#name = name;
+    this.#child = fork(join(__dirname, "server.js"), [name], {
+      execArgv: ["--expose-gc"],
+      timeout: LIFETIME_MILLISECONDS,
+      killSignal: "SIGKILL",
+    });
+    this.#child.once("exit", () => this.#ended.abort());
+  }
+
+  /**
+   * One command at a time.
+   *
+   * @param {"start" | "stop" | "received" | "memory"} command
+   * @returns {Promise<object>} the answer, as server.js documents it
+   * @throws {Error} if the command fails or the server ends
+   */
+  ask(command) {
+    // If it cannot be sent, the process has ended, and the answer says so.
+    this.#child.send(command, () => {});
+    return this.#answer();
+  }
+
+  /** Ends the process, at once, and waits until it has. */
+  async stop() {
+    if (this.#ended.signal.aborted) return;
+    this.#child.kill("SIGKILL");
+    await once(this.#child, "exit");
+  }
+
+  async #answer() {
+    const [message] = await once(this.#child, "message", { signal: this.#ended.signal }).catch(
+      () => [{ error: "the process has ended" }],
+    );
+    if (message.error !== undefined) throw new Error(`server "${this.#name}": ${message.error}`);
+    return message;
+  }
+}
+
+module.exports = { ServerProcess };
