@@ -1,7 +1,18 @@
 "use strict";
 
+const net = require("node:net");
+
 /** On a socket: the connection that it had. */
 const kConnection = Symbol("connection");
+
+/** In the place of a handle: the socket counts as open, and has its own address. */
+const NO_HANDLE = {
+  fd: -1,
+  getsockname() {},
+  close(callback) {
+    if (callback !== undefined) process.nextTick(callback);
+  },
+};
 
 /**
  * Separates a `net.Socket` from its descriptor, of which a worker has a duplicate. For
@@ -14,9 +25,10 @@ const kConnection = Symbol("connection");
  * @param {import("./connection.js").Connection} connection
  */
 function detach(socket, connection) {
-  keepAddresses(socket);
+  // Node.js reads the addresses once and keeps them.
+  void [socket.remoteAddress, socket.localAddress];
   const handle = socket._handle;
-  socket._handle = null;
+  socket._handle = NO_HANDLE;
   // The connection goes on: only this descriptor of it is closed.
   handle.close();
   socket[kConnection] = connection;
@@ -24,8 +36,8 @@ function detach(socket, connection) {
   socket._write = write;
   socket._writev = null;
   socket._final = final;
-  socket.on("error", ignoreError);
-  socket.on("close", handleClose);
+  socket._destroy = destroy;
+  if (socket.listenerCount("error") === 0) socket.on("error", ignoreError);
 }
 
 /** @returns {boolean} whether a worker has the connection of this socket */
@@ -38,26 +50,6 @@ function readInput(socket, head) {
   const read = socket.read();
   if (read === null) return head;
   return head.length === 0 ? read : Buffer.concat([head, read]);
-}
-
-/**
- * Node.js keeps the peer's address once it has been asked for, and gives our own only
- * while it has the descriptor.
- */
-function keepAddresses(socket) {
-  const { localAddress, localFamily, localPort } = socket;
-  void socket.remoteAddress;
-  Object.defineProperties(socket, {
-    address: { value: address },
-    localAddress: { value: localAddress },
-    localFamily: { value: localFamily },
-    localPort: { value: localPort },
-  });
-}
-
-/** As `net.Socket` has it. */
-function address() {
-  return { address: this.localAddress, family: this.localFamily, port: this.localPort };
 }
 
 function read() {}
@@ -73,9 +65,10 @@ function final(callback) {
   callback();
 }
 
-/** Somebody has destroyed the socket, such as engine.io when it refuses a client late. */
-function handleClose() {
+/** Somebody destroys the socket, such as engine.io when it refuses a client late. */
+function destroy(error, callback) {
   this[kConnection].websocket.terminate();
+  net.Socket.prototype._destroy.call(this, error, callback);
 }
 
 /** A worker deals with errors of the connection. */

@@ -6,9 +6,6 @@ use std::mem;
 
 use bytes::Bytes;
 
-/// Room for this many frames is kept when a queue has run empty; more is released.
-const RETAINED_FRAMES: usize = 16;
-
 /// What becomes of a frame once it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FrameKind {
@@ -99,7 +96,8 @@ impl SendQueue {
             }
             self.pop_front();
         }
-        self.release();
+        // An idle connection holds no buffer.
+        self.frames = VecDeque::new();
     }
 
     /// How many [`FrameKind::Reported`] frames have gone since the last call, those
@@ -133,12 +131,6 @@ impl SendQueue {
             self.sent += u32::from(frame.kind == FrameKind::Reported);
         }
     }
-
-    fn release(&mut self) {
-        if self.frames.capacity() > RETAINED_FRAMES {
-            self.frames = VecDeque::new();
-        }
-    }
 }
 
 #[cfg(test)]
@@ -148,7 +140,7 @@ mod tests {
     use bytes::Bytes;
     use proptest::prelude::*;
 
-    use super::{FrameKind, RETAINED_FRAMES, SendQueue};
+    use super::{FrameKind, SendQueue};
 
     fn queue(frames: &[&'static str]) -> SendQueue {
         let mut queue = SendQueue::default();
@@ -214,10 +206,10 @@ mod tests {
     }
 
     #[test]
-    fn room_for_many_frames_is_released_when_they_are_gone() {
+    fn an_empty_queue_holds_no_buffer() {
         let mut queue = queue(&["x"; 1000]);
         queue.handle_written(1000);
-        assert!(queue.frames.capacity() <= RETAINED_FRAMES);
+        assert_eq!(queue.frames.capacity(), 0);
     }
 
     proptest! {

@@ -22,6 +22,7 @@ mod connection_options;
 mod connection_task;
 mod engine;
 mod event;
+mod pace;
 mod stats;
 mod worker;
 

@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
 use std::task::{Context, Poll, Waker};
+use std::thread;
+use std::time::Instant;
 
 use bytes::BytesMut;
 use tokio::net::TcpStream;
@@ -16,6 +18,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::command::{Command, ConnectionCommand, Opening};
 use super::connection_task::ConnectionTask;
+use super::pace::Pace;
 use super::stats::Counters;
 use super::{ConnectionId, EndReason, Event};
 
@@ -61,6 +64,7 @@ pub(super) struct Worker {
     /// Wakes the task that passes `gathered` on.
     gatherer: RefCell<Option<Waker>>,
     stalled: RefCell<Vec<Waker>>,
+    pace: RefCell<Pace>,
     is_shut_down: Cell<bool>,
 }
 
@@ -103,6 +107,7 @@ impl Worker {
             gathered: RefCell::default(),
             gatherer: RefCell::default(),
             stalled: RefCell::default(),
+            pace: RefCell::new(Pace::new(Instant::now())),
             is_shut_down: Cell::new(false),
         }
     }
@@ -200,7 +205,10 @@ impl Worker {
         self.gatherer.borrow_mut().get_or_insert_with(|| context.waker().clone());
         let batch = self.gathered.take();
         if !batch.is_empty() {
+            let rest = self.pace.borrow_mut().handle_delivery(batch.len(), Instant::now());
             self.deliver(batch);
+            // The whole thread: so that what it would be woken for comes together.
+            rest.into_iter().for_each(thread::sleep);
         }
         Poll::Pending
     }
