@@ -45,11 +45,18 @@ function isDetached(socket) {
   return socket[kConnection] !== undefined;
 }
 
-/** What Node.js has read behind the request. */
+/**
+ * What Node.js has read behind the request. From Node.js 26 on, `read()` gives one piece
+ * at a time.
+ *
+ * @param {import("node:net").Socket} socket
+ * @param {Buffer} head the piece that came with the request
+ * @returns {Buffer}
+ */
 function readInput(socket, head) {
-  const read = socket.read();
-  if (read === null) return head;
-  return head.length === 0 ? read : Buffer.concat([head, read]);
+  const pieces = [head];
+  for (let piece = socket.read(); piece !== null; piece = socket.read()) pieces.push(piece);
+  return pieces.length === 1 ? head : Buffer.concat(pieces);
 }
 
 function read() {}

@@ -182,7 +182,7 @@ function closePayload(code, reason) {
   if (typeof code !== "number" || !isCloseCode(code)) {
     throw new TypeError("First argument must be a valid error code number");
   }
-  const text = reason === undefined || reason.length === 0 ? EMPTY : reasonBytes(reason);
+  const text = reason?.length ? reasonBytes(reason) : EMPTY;
   // RFC 6455 §5.5: control frames carry at most 125 bytes.
   if (text.length > 123) throw new RangeError("The message must not be greater than 123 bytes");
   const payload = Buffer.alloc(2 + text.length);
