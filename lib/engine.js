@@ -7,13 +7,17 @@ const { stats } = require("./stats.js");
 /** Events that one turn of the event loop takes; the rest waits for the next. */
 const EVENTS_PER_TURN = 512;
 
-/** Values that stand for one event in what the addon gives: connection, kind, value. */
-const VALUES_PER_EVENT = 3;
+/** Where things stand in the numbers that the addon gives, as in src/binding/events.rs. */
+const COUNT = 0;
+const HAS_MORE = 1;
+const FIRST_EVENT = 2;
+const NUMBERS_PER_EVENT = 3;
 
 const NONE = [];
+const collect = (...values) => values;
 const EMPTY = Buffer.alloc(0);
 
-/** Kinds of events, as in src/binding/events.rs. */
+/** Kinds of events, as there. */
 const TEXT = 0;
 const BINARY = 1;
 const SENT = 2;
@@ -38,9 +42,13 @@ class Engine {
     this.isFlushScheduled = false;
     this.flush = this.flush.bind(this);
     this.deliver = this.deliver.bind(this);
-    /** Events that have been taken and not delivered, because a listener has thrown. */
-    this.events = [];
-    this.next = 0;
+    /** Events that have been taken: connection, kind and number of each, with a header. */
+    this.numbers = new Uint32Array(FIRST_EVENT + EVENTS_PER_TURN * NUMBERS_PER_EVENT);
+    /** The values of those that have one. */
+    this.values = [];
+    /** The events that have been delivered; short of all if a listener has thrown. */
+    this.delivered = 0;
+    this.deliveredValues = 0;
     /** What `native.prepare()` has been called with in this turn. */
     this.prepared = null;
     process.once("exit", () => this.shutDown());
@@ -99,59 +107,57 @@ class Engine {
    * from them: they follow in the next turn.
    */
   deliver() {
-    const isLate = this.next < this.events.length;
+    const isLate = this.delivered < this.numbers[COUNT];
     if (!isLate) {
-      this.events = this.native.take(EVENTS_PER_TURN);
-      this.next = 0;
+      this.values = this.native.take(this.numbers, collect);
+      this.delivered = 0;
+      this.deliveredValues = 0;
     }
     try {
       this.deliverTaken();
     } finally {
       // Where nothing was taken, the workers have not been heard.
-      if (isLate || this.next < this.events.length) setImmediate(this.deliver);
+      const isThrown = this.delivered < this.numbers[COUNT];
+      if (isLate || isThrown || this.numbers[HAS_MORE] === 1) setImmediate(this.deliver);
     }
   }
 
   deliverTaken() {
-    const { events } = this;
-    const end = events.length - (events.length % VALUES_PER_EVENT);
-    while (this.next < end) {
-      const index = this.next;
-      this.next += VALUES_PER_EVENT;
-      this.dispatch(events[index], events[index + 1], events[index + 2]);
+    const { numbers } = this;
+    while (this.delivered < numbers[COUNT]) {
+      const index = FIRST_EVENT + this.delivered * NUMBERS_PER_EVENT;
+      this.delivered++;
+      this.dispatch(numbers[index], numbers[index + 1], numbers[index + 2]);
     }
-    // A single value behind the last event says that there are more.
-    if (end < events.length) {
-      this.next = events.length;
-      setImmediate(this.deliver);
-    } else {
-      this.events = NONE;
-      this.next = 0;
-    }
+    this.values = NONE;
   }
 
-  dispatch(id, kind, value) {
+  dispatch(id, kind, number) {
     const connection = this.connections[id];
     switch (kind) {
       case TEXT:
-        return connection.handleMessage(value, false);
+        return connection.handleMessage(this.nextValue(), false);
       case BINARY:
-        return connection.handleMessage(value, true);
+        return connection.handleMessage(this.nextValue(), true);
       case SENT:
-        return connection.handleSent(value);
+        return connection.handleSent(number);
       case PING:
-        return connection.handlePing(value);
+        return connection.handlePing(this.nextValue());
       case PONG:
-        return connection.handlePong(value);
+        return connection.handlePong(this.nextValue());
       case CLOSE:
-        return connection.handleClose(value[0], value[1]);
+        return connection.handleClose(number, this.nextValue());
       case FAILED:
-        return connection.handleFailure(value[0], value[1], value[2]);
+        return connection.handleFailure(...this.nextValue().split("\n"), number);
       case PEER_ENDED:
         return connection.handlePeerEnd();
       case ENDED:
-        return this.end(id, value[0], value[1]);
+        return this.end(id, this.endReasons[number & 0xff], number >> 8);
     }
+  }
+
+  nextValue() {
+    return this.values[this.deliveredValues++];
   }
 
   end(id, reason, errno) {
@@ -159,7 +165,7 @@ class Engine {
     this.connections[id] = undefined;
     this.size--;
     if (this.size === 0) this.native.keepAlive(false);
-    connection.handleEnd(this.endReasons[reason], errno === 0 ? "" : getSystemErrorName(-errno));
+    connection.handleEnd(reason, errno === 0 ? "" : getSystemErrorName(-errno));
   }
 
   /** The environment ends: what has been sent goes out, and all connections close. */

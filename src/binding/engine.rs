@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use napi::bindgen_prelude::{Function, Unknown};
+use napi::bindgen_prelude::{Function, Uint32ArraySlice, Unknown};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Error, Result, Status, check_status, sys};
 use napi_derive::napi;
 
-use super::events::EventArray;
+use super::events::EventWriter;
 use super::payload::{PayloadArgument, opcode};
 use crate::net::{self, ConnectionOptions, EndReason, WorkerStats};
 use crate::proto::websocket::{Limits, Opcode};
@@ -201,13 +201,26 @@ impl Engine {
         self.engine.borrow_mut().flush();
     }
 
-    /// At most `limit` events, three values each: connection, kind, value. If there are more, the last
-    /// element of the array is `true`, and there will be no other wake for them.
-    #[napi(catch_unwind, ts_return_type = "Array<unknown>")]
-    pub fn take<'env>(&self, env: &'env Env, limit: u32) -> Result<Unknown<'env>> {
-        let mut events = EventArray::new(env)?;
+    /// Fills `numbers` with events, as many as there is room for: see `events.rs` for what
+    /// stands where. Returns what `collect` makes of their values, its arguments. If there
+    /// are more events, there will be no other wake for them.
+    #[napi(
+        catch_unwind,
+        ts_args_type = "numbers: Uint32Array, collect: (...values: unknown[]) => unknown[]",
+        ts_return_type = "unknown[]"
+    )]
+    pub fn take<'env>(
+        &self,
+        env: &'env Env,
+        mut numbers: Uint32ArraySlice<'env>,
+        collect: Function<'env, (), ()>,
+    ) -> Result<Unknown<'env>> {
+        // SAFETY: JavaScript does not run while they are written, but for `collect`, which
+        // does not know them.
+        let mut events = EventWriter::new(env, unsafe { numbers.as_mut() });
         let mut failed = None;
-        let has_more = self.engine.borrow_mut().take(limit as usize, |id, event| {
+        let room = events.room();
+        let has_more = self.engine.borrow_mut().take(room, |id, event| {
             let is_text_as_string = self.is_text_as_string.get(id as usize).copied();
             let pushed = events.push(id, event, is_text_as_string.unwrap_or_default());
             failed = failed.take().or(pushed.err());
@@ -215,7 +228,7 @@ impl Engine {
         if let Some(error) = failed {
             return Err(error);
         }
-        events.finish(has_more)
+        events.finish(has_more, &collect)
     }
 
     /// Whether open connections keep the process alive.
