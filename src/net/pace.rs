@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// How long a worker rests. The kernel adds its timer slack of 50 µs.
-const REST: Duration = Duration::from_micros(100);
+const REST: Duration = Duration::from_micros(200);
 
 /// From this rate on, resting pays: then each rest gathers two events or more.
 const BUSY_EVENTS_PER_SECOND: u32 = 12_000;
