@@ -13,9 +13,10 @@ export interface EngineOptions {
    */
   ioThreads?: number;
   /**
-   * Bytes. The callback of a `send()`, hence `writable` and volatile, is delayed while more
-   * bytes wait in front of the network, its own included. 0: until all are written.
-   * @default 0
+   * Bytes. While at most so many wait in front of the network, a `send()` calls back at the
+   * end of the turn, as with ws where the kernel takes all at once, and the client counts as
+   * writable; else when the kernel has its bytes. 0: always then.
+   * @default 16384 (16 KiB)
    */
   highWaterMark?: number;
   /**

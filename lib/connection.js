@@ -1,6 +1,7 @@
 "use strict";
 
 const { isArrayBuffer } = require("node:util/types");
+const { callAll } = require("./engine.js");
 const { ConnectionEndedError } = require("./errors.js");
 
 /** RFC 6455 §5.2, "Opcode". */
@@ -13,6 +14,9 @@ const PONG = 0xa;
 
 /** RFC 6455 §7.4.1: an unexpected condition prevents the server from going on. */
 const INTERNAL_ERROR = 1011;
+
+/** RFC 6455 §5.2: a header that is not masked has two bytes at least. */
+const MIN_HEADER = 2;
 
 const EMPTY = Buffer.alloc(0);
 
@@ -28,12 +32,21 @@ class Connection {
     this.id = -1;
     this.isTerminated = false;
     this.isFirstFragment = true;
-    /** Lengths in bytes and callbacks, in turns, of what the worker has not reported. */
-    this.waiting = null;
+    /** Bytes that have been sent since the last frame of which a report was asked for. */
+    this.unreported = 0;
+    /**
+     * Of frames whose report is awaited, in turns: bytes up to the frame since the one
+     * before, and the callback.
+     */
+    this.awaited = null;
     /** What waits because a Blob before it is being read. */
     this.queued = null;
-    /** What `bufferedAmount` shows; named as in ws, whose `send()` after the end adds to it. */
+    /**
+     * The bytes of those frames; what `bufferedAmount` shows. Named as in ws, whose `send()`
+     * after the end adds to it.
+     */
     this._bufferedBytes = 0;
+    this.highWaterMark = websocket._settings.highWaterMark;
   }
 
   /**
@@ -53,7 +66,8 @@ class Connection {
    *
    * @param {unknown} data
    * @param {{ binary?: boolean, fin?: boolean } | null | undefined} options
-   * @param {(error?: Error) => void} [callback] called when the kernel has the bytes
+   * @param {(error?: Error) => void} [callback] called at the end of the turn if at most
+   *   `highWaterMark` bytes wait for the network, else when the kernel has these
    */
   send(data, options, callback) {
     const isBinary = options?.binary ?? typeof data !== "string";
@@ -87,7 +101,9 @@ class Connection {
     if (this.queued !== null) {
       this.queued.push(() => this.sendFrame(list, callback));
     } else {
-      this.await(this.engine.sendShared(this.id, list), callback);
+      const isReported = this.needsReport(list[0].length + (list[1]?.length ?? 0));
+      const length = this.engine.sendShared(this.id, list, isReported);
+      this.handlePosted(length, isReported, callback);
     }
   }
 
@@ -115,9 +131,10 @@ class Connection {
       this.postBlob(data, opcode, isFin, callback);
     } else {
       const payload = typeof data === "string" ? data : toBuffer(data);
-      const length = this.engine.native.send(this.id, payload, opcode, isFin);
+      const isReported = this.needsReport(payload.length + MIN_HEADER);
+      const length = this.engine.native.send(this.id, payload, opcode, isFin, isReported);
       if (opcode === CLOSE) this.engine.scheduleFlush();
-      else this.await(length, callback);
+      else this.handlePosted(length, isReported, callback);
     }
   }
 
@@ -143,11 +160,30 @@ class Connection {
     this.websocket.handleFailure(error, INTERNAL_ERROR);
   }
 
-  await(length, callback) {
-    this._bufferedBytes += length;
-    if (this.waiting === null) this.waiting = [length, callback];
-    else this.waiting.push(length, callback);
+  /**
+   * Whether to have the worker report that a frame is written. From half of the high-water
+   * mark on, so that the report is there before the mark is reached, unless the client is slow.
+   *
+   * @param {number} length in bytes; at least, for text
+   */
+  needsReport(length) {
+    return 2 * (this._bufferedBytes + this.unreported + length) > this.highWaterMark;
+  }
+
+  handlePosted(length, isReported, callback) {
+    this.unreported += length;
+    if (isReported) this.awaitReport(callback);
+    else if (callback) this.engine.settleLater(callback);
     this.engine.scheduleFlush();
+  }
+
+  awaitReport(callback) {
+    const isDone = this._bufferedBytes + this.unreported <= this.highWaterMark;
+    if (isDone && callback) this.engine.settleLater(callback);
+    this.awaited ??= [];
+    this.awaited.push(this.unreported, isDone ? undefined : callback);
+    this._bufferedBytes += this.unreported;
+    this.unreported = 0;
   }
 
   handleMessage(message, isBinary) {
@@ -177,11 +213,11 @@ class Connection {
     this.websocket.handlePeerEnd();
   }
 
-  /** The first `count` of what waits have gone. */
+  /** The first `count` of the frames that are awaited have been written. */
   handleSent(count) {
-    const isAll = this.waiting.length === 2 * count;
-    const sent = isAll ? this.waiting : this.waiting.splice(0, 2 * count);
-    if (isAll) this.waiting = null;
+    const isAll = this.awaited.length === 2 * count;
+    const sent = isAll ? this.awaited : this.awaited.splice(0, 2 * count);
+    if (isAll) this.awaited = null;
     this.settle(sent, undefined);
   }
 
@@ -193,30 +229,24 @@ class Connection {
    * @param {string} systemError such as "ECONNRESET"; empty if there was none
    */
   handleEnd(reason, systemError) {
-    const { waiting } = this;
-    this.waiting = null;
+    const { awaited } = this;
+    this.awaited = null;
     this.isTerminated = true;
     try {
-      if (waiting !== null) this.settle(waiting, new ConnectionEndedError(reason, systemError));
+      if (awaited !== null) this.settle(awaited, new ConnectionEndedError(reason, systemError));
     } finally {
-      this.websocket.handleEnd();
+      this.websocket.handleEnd(reason);
     }
   }
 
-  /** @param {Array<unknown>} waiting lengths and callbacks, in turns */
-  settle(waiting, error) {
-    let index = 0;
-    try {
-      while (index < waiting.length) {
-        this._bufferedBytes -= waiting[index];
-        const callback = waiting[index + 1];
-        index += 2;
-        if (callback !== undefined && callback !== null) callback(error);
-      }
-    } finally {
-      // A callback has thrown; the others are called all the same.
-      if (index < waiting.length) process.nextTick(() => this.settle(waiting.slice(index), error));
+  /** @param {Array<unknown>} awaited bytes and callbacks, in turns */
+  settle(awaited, error) {
+    const callbacks = [];
+    for (let index = 0; index < awaited.length; index += 2) {
+      this._bufferedBytes -= awaited[index];
+      if (awaited[index + 1]) callbacks.push(awaited[index + 1]);
     }
+    callAll(callbacks, error);
   }
 }
 

@@ -6,7 +6,8 @@ const { InvalidOptionError } = require("./errors.js");
 /** The most I/O threads that may be asked for. */
 const MAX_IO_THREADS = 64;
 
-const MIB = 1024 * 1024;
+const KIB = 1024;
+const MIB = 1024 * KIB;
 
 /** One for up to four cores, then a quarter of them, at most four. */
 function defaultIoThreads() {
@@ -24,7 +25,7 @@ const OPTIONS = {
   highWaterMark: {
     accepted: "a number of bytes, an integer of at least 0",
     isAccepted: (value) => Number.isSafeInteger(value) && value >= 0,
-    default: 0,
+    default: 16 * KIB,
   },
   maxBackpressure: {
     accepted: "a number of bytes, an integer of at least 1, or Infinity",
@@ -70,19 +71,19 @@ function engineOptions(given) {
  * What connections need to know of their server, from its options.
  *
  * @param {Record<string, unknown>} given those of ws and ours
- * @returns {{ ioThreads: number, connection: object }} `connection` as
+ * @returns {{ ioThreads: number, highWaterMark: number, connection: object }} `connection` as
  *   `EngineConnectionOptions` in binding.d.ts
  * @throws {InvalidOptionError}
  */
 function connectionSettings(given) {
   return {
     ioThreads: option(given, "ioThreads"),
+    highWaterMark: option(given, "highWaterMark"),
     connection: {
       maxPayload: limit(given.maxPayload, 100 * MIB),
       maxFragments: limit(given.maxFragments, 16 * 1024),
       hasAutomaticPongs: Boolean(given.autoPong ?? true),
       maxPendingPongs: limit(given.maxPendingAutoPongs, 60),
-      highWaterMark: option(given, "highWaterMark"),
       maxBackpressure: option(given, "maxBackpressure"),
       closeTimeout: Number(given.closeTimeout ?? 30_000),
       isTextAsString: option(given, "textType") === "string",

@@ -40,6 +40,8 @@ class Engine {
     this.connections = [];
     this.size = 0;
     this.isFlushScheduled = false;
+    /** Callbacks of this turn's sends. */
+    this.settled = [];
     this.flush = this.flush.bind(this);
     this.deliver = this.deliver.bind(this);
     /** Events that have been taken: connection, kind and number of each, with a header. */
@@ -85,6 +87,16 @@ class Engine {
     this.isFlushScheduled = false;
     this.prepared = null;
     this.native.flush();
+    if (this.settled.length > 0) {
+      const { settled } = this;
+      this.settled = [];
+      callAll(settled, undefined);
+    }
+  }
+
+  /** Calls back at the end of the turn, for which a flush is scheduled. */
+  settleLater(callback) {
+    this.settled.push(callback);
   }
 
   /**
@@ -92,14 +104,15 @@ class Engine {
    *
    * @param {number} id
    * @param {Buffer[]} list header and payload, or both in one
+   * @param {boolean} isReported whether `handleSent()` is to be called
    * @returns {number} its length in bytes
    */
-  sendShared(id, list) {
+  sendShared(id, list, isReported) {
     if (this.prepared !== list) {
       this.native.prepare(list[0], list.length > 1 ? list[1] : EMPTY);
       this.prepared = list;
     }
-    return this.native.sendPrepared(id);
+    return this.native.sendPrepared(id, isReported);
   }
 
   /**
@@ -174,6 +187,16 @@ class Engine {
   }
 }
 
+/** Calls all; where one throws, the others are called in the next tick. */
+function callAll(callbacks, argument) {
+  let next = 0;
+  try {
+    while (next < callbacks.length) callbacks[next++](argument);
+  } finally {
+    if (next < callbacks.length) process.nextTick(callAll, callbacks.slice(next), argument);
+  }
+}
+
 let engine = null;
 
 /** @returns {Engine} the one of this environment; made when first asked for */
@@ -185,4 +208,4 @@ function environmentEngine() {
   return engine;
 }
 
-module.exports = { Engine, environmentEngine };
+module.exports = { Engine, callAll, environmentEngine };

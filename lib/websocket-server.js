@@ -15,8 +15,9 @@ const CALLED_TWICE =
  * and options are those of `ws.WebSocketServer` 8.23, and
  *   - `ioThreads`: how many workers this server uses, an integer from 1 to 64 (default: 1
  *     for up to 4 cores, then a quarter of them, at most 4). Servers share workers.
- *   - `highWaterMark`: the callback of a `send()` is delayed while more than so many bytes
- *     wait in front of the network, its own included (default 0: until all are written)
+ *   - `highWaterMark`: while at most so many bytes wait in front of the network, a `send()`
+ *     calls back at the end of the turn, as where the kernel takes all at once; else when the
+ *     kernel has its bytes (default 16 KiB, as for Node.js streams; 0: always then)
  *   - `maxBackpressure`: a peer for which more bytes wait is cut off, with an error of code
  *     `TURBO_ERR_MAX_BACKPRESSURE` (default 64 MiB)
  *   - `textType`: whether text messages are "buffer", as with ws (default), or "string",

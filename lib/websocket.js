@@ -159,8 +159,13 @@ class WebSocket extends ws.WebSocket {
     this._readyState = CLOSING;
   }
 
-  /** The connection is over. */
-  handleEnd() {
+  /**
+   * The connection is over.
+   *
+   * @param {string} reason one of `EndReason::NAMES` in src/net/event.rs
+   */
+  handleEnd(reason) {
+    this._closeFrameSent = reason === "closed";
     this._readyState = CLOSED;
     this._socket.destroy();
     this.emit("close", this._closeCode, this._closeMessage);

@@ -89,7 +89,7 @@ fn frames_leave_in_order_and_are_reported() {
 fn a_frame_that_the_kernel_has_not_taken_is_not_reported() {
     let mut application = Application::new();
     let (id, mut peer) = application.connect(ConnectionOptions::default());
-    application.engine.send(id, big_frame());
+    application.engine.send(id, big_frame(), true);
     application.engine.flush();
     application.wait_for_stats(|stats| stats.queued_bytes > 0 && stats.bytes_out > 0);
     peer.send(Opcode::Text, b"nothing before this");
@@ -99,14 +99,17 @@ fn a_frame_that_the_kernel_has_not_taken_is_not_reported() {
 }
 
 #[test]
-fn below_the_high_water_mark_a_frame_is_reported_while_it_waits() {
+fn a_frame_is_reported_only_if_that_is_wanted() {
     let mut application = Application::new();
-    let options = ConnectionOptions { high_water_mark: 2 * MUCH, ..Default::default() };
-    let (id, _peer) = application.connect(options);
-    application.engine.send(id, big_frame());
+    let (id, mut peer) = application.connect(ConnectionOptions::default());
+    let frame = encode_frame(true, Opcode::Text, b"quiet", None);
+    application.engine.send(id, frame.clone(), false);
+    application.engine.flush();
+    assert_eq!(peer.next_text(), "quiet");
+    application.engine.send(id, frame.clone(), false);
+    application.engine.send(id, frame, true);
     application.engine.flush();
     assert!(matches!(application.next_event(id), Event::Sent(1)));
-    application.wait_for_stats(|stats| stats.queued_bytes > 0);
 }
 
 #[test]
@@ -115,7 +118,7 @@ fn a_peer_that_does_not_read_is_cut_off_and_others_are_not() {
     let options = ConnectionOptions { max_backpressure: MUCH / 4, ..Default::default() };
     let (slow, _stalled) = application.connect(options.clone());
     let (other, mut peer) = application.connect(options);
-    application.engine.send(slow, big_frame());
+    application.engine.send(slow, big_frame(), true);
     application.engine.flush();
     let events = application.events_until(slow, is_end);
     assert!(matches!(events[0], Event::Failed(Failure::MaxBackpressure { queued_bytes })
@@ -235,7 +238,7 @@ fn a_reset_ends_the_connection() {
 fn a_peer_that_ends_its_side_still_gets_what_waits() {
     let mut application = Application::new();
     let (id, mut peer) = application.connect(ConnectionOptions::default());
-    application.engine.send(id, big_frame());
+    application.engine.send(id, big_frame(), true);
     application.engine.flush();
     application.wait_for_stats(|stats| stats.queued_bytes > 0);
     peer.stream.shutdown(Shutdown::Write).unwrap();

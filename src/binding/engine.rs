@@ -29,7 +29,6 @@ pub struct EngineConnectionOptions {
     pub max_fragments: f64,
     pub has_automatic_pongs: bool,
     pub max_pending_pongs: f64,
-    pub high_water_mark: f64,
     pub max_backpressure: f64,
     pub close_timeout: f64,
     /// Whether text messages come as strings; else as Buffers.
@@ -140,8 +139,8 @@ impl Engine {
         Ok(id)
     }
 
-    /// Sends a frame; a close frame is the last of its connection. Returns its length in
-    /// bytes.
+    /// Sends a frame, and reports when it is written if `isReported`; a close frame is the
+    /// last of its connection and not reported. Returns its length in bytes.
     #[napi(catch_unwind)]
     pub fn send(
         &self,
@@ -149,6 +148,7 @@ impl Engine {
         payload: PayloadArgument,
         opcode_bits: u32,
         is_fin: bool,
+        is_reported: bool,
     ) -> Result<u32> {
         let opcode = opcode(opcode_bits)?;
         let frame = payload.encode_frame(opcode, is_fin)?;
@@ -157,7 +157,7 @@ impl Engine {
         if opcode == Opcode::Close {
             engine.close(id, frame);
         } else {
-            engine.send(id, frame);
+            engine.send(id, frame, is_reported);
         }
         Ok(length)
     }
@@ -171,8 +171,8 @@ impl Engine {
 
     /// Sends the prepared frame, which all connections share. Returns its length in bytes.
     #[napi(catch_unwind)]
-    pub fn send_prepared(&self, id: u32) -> u32 {
-        self.engine.borrow_mut().send(id, self.prepared.clone());
+    pub fn send_prepared(&self, id: u32, is_reported: bool) -> u32 {
+        self.engine.borrow_mut().send(id, self.prepared.clone(), is_reported);
         self.prepared.len() as u32
     }
 
@@ -277,7 +277,6 @@ fn connection_options(options: &EngineConnectionOptions) -> ConnectionOptions {
         },
         has_automatic_pongs: options.has_automatic_pongs,
         max_pending_pongs: options.max_pending_pongs as u32,
-        high_water_mark: options.high_water_mark as usize,
         max_backpressure: options.max_backpressure as usize,
         close_timeout: Duration::from_millis(options.close_timeout as u64),
     }

@@ -34,10 +34,6 @@ pub struct SendQueue {
     written: usize,
     /// Bytes of all frames that are not written.
     bytes: usize,
-    /// How many of the first frames have been reported ahead of their writing.
-    settled: usize,
-    /// Their bytes that are not written.
-    settled_bytes: usize,
     /// Frames to be reported by the next [`poll_sent`](Self::poll_sent).
     sent: u32,
     pongs: u32,
@@ -87,9 +83,6 @@ impl SendQueue {
         while let Some(waiting) = self.front_len() {
             let taken = waiting.min(length);
             length -= taken;
-            if self.settled > 0 {
-                self.settled_bytes -= taken;
-            }
             if taken < waiting {
                 self.written += taken;
                 return;
@@ -100,20 +93,8 @@ impl SendQueue {
         self.frames = VecDeque::new();
     }
 
-    /// How many [`FrameKind::Reported`] frames have gone since the last call, those
-    /// included of which at most `high_water_mark` bytes wait, they and what is before
-    /// them. With 0, a frame has gone when it is written.
-    pub fn poll_sent(&mut self, high_water_mark: usize) -> u32 {
-        while let Some(frame) = self.frames.get(self.settled) {
-            let skip = if self.settled == 0 { self.written } else { 0 };
-            let bytes = self.settled_bytes + frame.bytes.len() - skip;
-            if bytes > high_water_mark {
-                break;
-            }
-            self.sent += u32::from(frame.kind == FrameKind::Reported);
-            self.settled += 1;
-            self.settled_bytes = bytes;
-        }
+    /// How many [`FrameKind::Reported`] frames have been written since the last call.
+    pub fn poll_sent(&mut self) -> u32 {
         mem::take(&mut self.sent)
     }
 
@@ -125,11 +106,7 @@ impl SendQueue {
         self.written = 0;
         let Some(frame) = self.frames.pop_front() else { return };
         self.pongs -= u32::from(frame.kind == FrameKind::AutomaticPong);
-        if self.settled > 0 {
-            self.settled -= 1;
-        } else {
-            self.sent += u32::from(frame.kind == FrameKind::Reported);
-        }
+        self.sent += u32::from(frame.kind == FrameKind::Reported);
     }
 }
 
@@ -176,23 +153,11 @@ mod tests {
     #[test]
     fn a_frame_is_sent_when_its_last_byte_is_written() {
         let mut queue = queue(&["one", "two"]);
-        assert_eq!(queue.poll_sent(0), 0);
+        assert_eq!(queue.poll_sent(), 0);
         queue.handle_written(5);
-        assert_eq!(queue.poll_sent(0), 1);
+        assert_eq!(queue.poll_sent(), 1);
         queue.handle_written(1);
-        assert_eq!((queue.poll_sent(0), queue.is_empty()), (1, true));
-    }
-
-    #[test]
-    fn frames_below_the_high_water_mark_are_sent_before_they_are_written() {
-        let mut queue = queue(&["one", "two", "three"]);
-        assert_eq!(queue.poll_sent(6), 2);
-        queue.handle_written(2);
-        assert_eq!(queue.poll_sent(6), 0);
-        queue.handle_written(3);
-        assert_eq!(queue.poll_sent(6), 1);
-        queue.handle_written(6);
-        assert_eq!((queue.poll_sent(6), queue.is_empty()), (0, true));
+        assert_eq!((queue.poll_sent(), queue.is_empty()), (1, true));
     }
 
     #[test]
@@ -202,7 +167,7 @@ mod tests {
         queue.push(Bytes::from_static(b"close"), FrameKind::Silent);
         assert_eq!(queue.pongs(), 1);
         queue.handle_written(9);
-        assert_eq!((queue.poll_sent(0), queue.pongs()), (0, 0));
+        assert_eq!((queue.poll_sent(), queue.pongs()), (0, 0));
     }
 
     #[test]
@@ -217,7 +182,6 @@ mod tests {
         fn every_frame_is_reported_once_however_the_writes_are_cut(
             lengths in prop::collection::vec(1_usize..20, 1..30),
             cuts in prop::collection::vec(1_usize..50, 1..60),
-            high_water_mark in 0_usize..60,
         ) {
             let mut queue = SendQueue::default();
             for &length in &lengths {
@@ -226,18 +190,17 @@ mod tests {
             let total = lengths.iter().sum::<usize>();
             let (mut written, mut sent) = (0, 0_usize);
             for cut in cuts.into_iter().cycle() {
-                sent += queue.poll_sent(high_water_mark) as usize;
-                // The oracle: a frame has gone when the bytes up to its end are within the mark.
-                let ends = lengths.iter().scan(0, |end, length| { *end += length; Some(*end) });
-                prop_assert_eq!(sent, ends.filter(|end| *end <= written + high_water_mark).count());
                 let length = cut.min(total - written);
                 queue.handle_written(length);
                 written += length;
+                sent += queue.poll_sent() as usize;
+                // The oracle: a frame has gone when the bytes up to its end have.
+                let ends = lengths.iter().scan(0, |end, length| { *end += length; Some(*end) });
+                prop_assert_eq!(sent, ends.filter(|end| *end <= written).count());
                 prop_assert_eq!(queue.len_bytes(), total - written);
                 if written == total { break; }
             }
-            sent += queue.poll_sent(high_water_mark) as usize;
-            prop_assert_eq!(sent, lengths.len());
+            prop_assert!(queue.is_empty());
         }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 
 use super::{ConnectionId, ConnectionOptions};
+use crate::fanout::FrameKind;
 
 /// Commands of one worker are carried out in their order.
 #[derive(Debug)]
@@ -32,8 +33,8 @@ pub(super) struct Opening {
 
 #[derive(Debug)]
 pub(super) enum ConnectionCommand {
-    /// A whole frame to send and to report.
-    Send(Bytes),
+    /// A whole frame to send.
+    Send(Bytes, FrameKind),
     /// The close frame.
     Close(Bytes),
     /// Ends our side after what has been sent, without a close frame.

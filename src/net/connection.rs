@@ -105,9 +105,9 @@ impl Connection {
     }
 
     /// A frame of the application. Dropped after its close frame, RFC 6455 §5.5.1.
-    pub(super) fn handle_frame(&mut self, frame: Bytes) {
+    pub(super) fn handle_frame(&mut self, frame: Bytes, kind: FrameKind) {
         if !self.is_close_queued {
-            self.queue.push(frame, FrameKind::Reported);
+            self.queue.push(frame, kind);
         }
     }
 
@@ -142,7 +142,7 @@ impl Connection {
     /// To be called when the socket has taken what it can: reports what has gone, and
     /// cuts off a peer that lets too much wait.
     pub(super) fn handle_flushed(&mut self, mut emit: impl FnMut(Event)) {
-        let sent = self.queue.poll_sent(self.options.high_water_mark);
+        let sent = self.queue.poll_sent();
         if sent > 0 {
             emit(Event::Sent(sent));
         }

@@ -13,8 +13,6 @@ pub struct ConnectionOptions {
     pub has_automatic_pongs: bool,
     /// The most such answers that may wait; a peer that makes more wait is cut off.
     pub max_pending_pongs: u32,
-    /// A frame is reported as sent when at most so many bytes wait, its own included.
-    pub high_water_mark: usize,
     /// A peer is cut off when more bytes wait after a write.
     pub max_backpressure: usize,
     /// How long a closing connection may take.
@@ -28,7 +26,6 @@ impl Default for ConnectionOptions {
             limits: Limits::default(),
             has_automatic_pongs: true,
             max_pending_pongs: 60,
-            high_water_mark: 0,
             max_backpressure: 64 * 1024 * 1024,
             close_timeout: Duration::from_secs(30),
         }

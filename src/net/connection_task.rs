@@ -60,9 +60,9 @@ impl ConnectionTask {
         let mut state = self.state.borrow_mut();
         let before = state.connection.queue().len_bytes();
         match command {
-            ConnectionCommand::Send(frame) => {
+            ConnectionCommand::Send(frame, kind) => {
                 self.worker.shared.counters.frames_out.add(1);
-                state.connection.handle_frame(frame);
+                state.connection.handle_frame(frame, kind);
             }
             ConnectionCommand::Close(frame) => state.connection.handle_close(frame),
             ConnectionCommand::End => state.connection.handle_end(),

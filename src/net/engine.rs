@@ -16,6 +16,7 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use super::command::{Command, ConnectionCommand, Opening};
 use super::worker::{self, EventBatch, EventSink, Notify, Shared};
 use super::{ConnectionId, ConnectionOptions, Event, WorkerStats};
+use crate::fanout::FrameKind;
 
 /// Workers, and the connections that they own.
 ///
@@ -82,9 +83,11 @@ impl Engine {
         Ok(id)
     }
 
-    /// Sends a whole frame. [`Event::Sent`] will count it.
-    pub fn send(&mut self, id: ConnectionId, frame: Bytes) {
-        self.command(id, ConnectionCommand::Send(frame));
+    /// Sends a whole frame. If it is to be reported, [`Event::Sent`] counts it when the
+    /// operating system has taken it, hence all that was sent before.
+    pub fn send(&mut self, id: ConnectionId, frame: Bytes, is_reported: bool) {
+        let kind = if is_reported { FrameKind::Reported } else { FrameKind::Silent };
+        self.command(id, ConnectionCommand::Send(frame, kind));
     }
 
     /// Sends a whole close frame, the last of the connection.

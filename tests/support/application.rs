@@ -89,7 +89,7 @@ impl Application {
     }
 
     pub fn send_text(&mut self, id: ConnectionId, text: &str) {
-        self.engine.send(id, encode_frame(true, Opcode::Text, text.as_bytes(), None));
+        self.engine.send(id, encode_frame(true, Opcode::Text, text.as_bytes(), None), true);
     }
 
     fn take(&mut self) {
