@@ -37,6 +37,7 @@ function detach(socket, connection) {
   socket._writev = null;
   socket._final = final;
   socket._destroy = destroy;
+  socket.resetAndDestroy = socket.destroy;
   if (socket.listenerCount("error") === 0) socket.on("error", ignoreError);
 }
 
