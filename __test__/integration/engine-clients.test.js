@@ -1,0 +1,304 @@
+"use strict";
+
+/** Clients that others wrote, each with every engine below a real Socket.IO server. */
+
+const assert = require("node:assert/strict");
+const { once } = require("node:events");
+const { after, before, describe, test } = require("node:test");
+const { setTimeout: delay } = require("node:timers/promises");
+const { isDeepStrictEqual } = require("node:util");
+const drivers = require("../support/clients/all.js");
+const {
+  connectionCounts,
+  engines,
+  hasNative,
+  noConnectionsLeft,
+} = require("../support/engines.js");
+const { startServer } = require("../support/socket-io-server.js");
+const { startProxy } = require("../support/tcp-proxy.js");
+
+const MIB = 1024 * 1024;
+const GUARD = { timeout: 20_000 };
+const BYTES = Buffer.from(Array.from({ length: 256 }, (_, i) => i));
+const PHRASE =
+  "Žluťoučký kůň úpěl ďábelské ódy. Щит 你好 😀 👩‍🚀 \u0000\u007f\u0080\u07ff\u0800\uffff";
+
+/** Emits, and waits for all that is acknowledged. */
+function ask(socket, ...args) {
+  return new Promise((resolve) => socket.emit(...args, (...answer) => resolve(answer)));
+}
+
+/** What a client has heard of `news`, when no more comes. */
+async function heardBy(socket) {
+  const heard = [];
+  for (;;) {
+    const [more] = await ask(socket, "heard", heard.length);
+    if (more.length === 0) return heard;
+    heard.push(...more);
+  }
+}
+
+/** Waits until the connection is a WebSocket, whichever way it began, and the client knows. */
+async function upgraded(socket) {
+  const { conn } = socket;
+  if (conn.transport.name !== "websocket") await once(conn, "upgrade");
+  await heardBy(socket);
+}
+
+/** Lets a client in and returns it with its socket on the server. */
+async function enter(driver, { io, origin, beforeClose }, options) {
+  const connected = once(io, "connection");
+  const client = await driver.open(origin, options);
+  beforeClose(() => client.close());
+  const [socket] = await connected;
+  return { client, socket };
+}
+
+/** A client that talks to a server of its own by WebSocket. */
+async function connect(t, engine, driver, serverOptions) {
+  const server = await startServer(t, engine, { allowEIO3: true, ...serverOptions });
+  const { client, socket } = await enter(driver, server);
+  await upgraded(socket);
+  return { ...server, client, socket };
+}
+
+/** The same, through a network that can fail. */
+async function connectByProxy(t, engine, driver, serverOptions, clientOptions) {
+  const server = await startServer(t, engine, { allowEIO3: true, ...serverOptions });
+  const proxy = await startProxy(server);
+  const { client, socket } = await enter(
+    driver,
+    { ...server, origin: proxy.origin },
+    clientOptions,
+  );
+  await upgraded(socket);
+  return { ...server, proxy, client, socket };
+}
+
+/** Sends values to the client, which sends them back in two ways. */
+async function comesBackWhole(socket, ...args) {
+  const relayed = once(socket, "relayed");
+  // Not deepEqual(): the difference of long texts takes minutes to print.
+  assert.ok(isDeepStrictEqual(await ask(socket, "relay", ...args), args));
+  assert.ok(isDeepStrictEqual(await relayed, args));
+}
+
+function numberOf([number]) {
+  return number;
+}
+
+/** Both sides tell the right reason after `act`. */
+async function endsWith({ client, socket }, act, [serverReason, clientReason]) {
+  const left = once(socket, "disconnect");
+  act();
+  assert.equal((await left)[0], serverReason);
+  if (clientReason === undefined) return;
+  const told = await client.disconnected;
+  assert.ok([clientReason].flat().includes(told), `${told}, not ${clientReason}`);
+}
+
+for (const engine of engines) {
+  for (const driver of drivers) {
+    describe(`${driver.name} with ${engine.name}`, { skip: driver.skip }, () => {
+      before(() => driver.start());
+      after(() => driver.stop());
+      exchangesData(engine, driver);
+      reachesManyClients(engine, driver);
+      ends(engine, driver);
+    });
+  }
+}
+
+function exchangesData(engine, driver) {
+  if (driver.startsOnPolling) {
+    test("loses and reorders nothing while it goes from polling to WebSocket", GUARD, async (t) => {
+      const { socket } = await enter(driver, await startServer(t, engine, { allowEIO3: true }));
+      assert.equal(socket.conn.transport.name, "polling");
+      let count = 0;
+      const send = () => socket.emit("news", count++, BYTES);
+      const timer = setInterval(send, 1);
+      t.after(() => clearInterval(timer));
+      await once(socket.conn, "upgrade");
+      for (let i = 0; i < 10; i++) send();
+      clearInterval(timer);
+      const heard = await heardBy(socket);
+      assert.deepEqual(
+        heard.map(numberOf),
+        Array.from({ length: count }, (_, i) => i),
+      );
+    });
+  }
+
+  test("has a connection that the engine under test owns", GUARD, async (t) => {
+    if (hasNative) await noConnectionsLeft();
+    await connect(t, engine, driver);
+    if (hasNative) assert.equal(connectionCounts().native, engine.name === "turbo" ? 1 : 0);
+  });
+
+  test("exchanges events and acks in both directions", GUARD, async (t) => {
+    const { socket } = await connect(t, engine, driver);
+    await comesBackWhole(socket, 1, "two", [3, { four: null }], true, -0.5);
+    await comesBackWhole(socket, "", {}, [], false);
+  });
+
+  test("exchanges binary data in both directions", GUARD, async (t) => {
+    const { socket } = await connect(t, engine, driver);
+    const nested = { a: [BYTES, { b: BYTES.subarray(3) }], c: "text", d: Buffer.alloc(0) };
+    await comesBackWhole(socket, nested, BYTES, [[[BYTES]]]);
+  });
+
+  test("exchanges text beyond ASCII in both directions", GUARD, async (t) => {
+    const { socket } = await connect(t, engine, driver);
+    assert.deepEqual(await ask(socket, "recite", PHRASE), [true, PHRASE]);
+    await comesBackWhole(socket, PHRASE.repeat(100), { [PHRASE]: [PHRASE, BYTES] });
+  });
+
+  test("exchanges messages of 1 MiB in both directions", GUARD, async (t) => {
+    const { socket } = await connect(t, engine, driver);
+    await comesBackWhole(socket, "ascii 16 bytes..".repeat(MIB / 16), 1);
+    await comesBackWhole(socket, "ž\n".repeat(MIB / 4), 2);
+    await comesBackWhole(socket, Buffer.alloc(MIB, BYTES), { b: Buffer.alloc(MIB, "b") });
+  });
+
+  test("keeps the order of text and binary events", GUARD, async (t) => {
+    const { socket, io } = await connect(t, engine, driver);
+    const expected = [];
+    for (let i = 0; i < 100; i++) {
+      const args = [i, i % 3 === 0 ? BYTES : "text".repeat(i * i)];
+      expected.push(args);
+      if (i % 7 === 0) io.emit("news", ...args);
+      else socket.emit("news", ...args);
+    }
+    const heard = await heardBy(socket);
+    // Numbers first: the difference of long texts takes minutes to print.
+    assert.deepEqual(heard.map(numberOf), expected.map(numberOf));
+    assert.ok(isDeepStrictEqual(heard, expected));
+  });
+
+  test("receives volatile events in order with others, some of them", GUARD, async (t) => {
+    const { socket } = await connect(t, engine, driver);
+    let heard = [];
+    for (let i = 0; heard.length === 0; i++) {
+      socket.volatile.emit("news", i, BYTES);
+      heard = await heardBy(socket);
+    }
+    for (let i = 0; i < 50; i++) socket.volatile.emit("news", 1000 + i, "text");
+    heard = await heardBy(socket);
+    const numbers = heard.map(numberOf);
+    assert.deepEqual(
+      numbers,
+      numbers.toSorted((a, b) => a - b),
+    );
+    // One at least, and not all: after the first, the transport is busy until the turn ends.
+    const late = numbers.filter((number) => number >= 1000).length;
+    assert.ok(late < 50, `${late} of 50 volatile events of one turn arrived`);
+  });
+}
+
+function reachesManyClients(engine, driver) {
+  test("receives what is broadcast to its rooms, and no more", GUARD, async (t) => {
+    const { io, socket: inside, ...server } = await connect(t, engine, driver);
+    const { socket: outside } = await enter(driver, { ...server, io });
+    await upgraded(outside);
+    inside.join("room");
+    io.to("room").emit("news", "text", PHRASE);
+    io.to("room").emit("news", BYTES, { BYTES });
+    io.except("room").emit("news", "others");
+    inside.broadcast.emit("news", "from inside");
+    io.emit("news", "for all");
+    inside.leave("room");
+    io.to("room").emit("news", "too late");
+    assert.deepEqual(await heardBy(inside), [["text", PHRASE], [BYTES, { BYTES }], ["for all"]]);
+    assert.deepEqual(await heardBy(outside), [["others"], ["from inside"], ["for all"]]);
+  });
+
+  test("is not let in by a middleware that refuses it", GUARD, async (t) => {
+    const { origin, beforeClose } = await startServer(t, engine, { allowEIO3: true });
+    const client = await driver.open(origin, { namespace: "/private", auth: { token: "wröng" } });
+    beforeClose(() => client.close());
+    const refusal = { message: "wrong token, žluťoučký", data: { token: "wröng" } };
+    assert.deepEqual(await client.refused, driver.refusal ?? refusal);
+  });
+
+  test("is let in by a middleware that accepts it", GUARD, async (t) => {
+    const server = await startServer(t, engine, { allowEIO3: true });
+    const options = { namespace: "/private", auth: { token: "right" } };
+    const { socket } = await enter(driver, { ...server, io: server.io.of("/private") }, options);
+    socket.emit("news", 1);
+    assert.deepEqual(await heardBy(socket), [[1]]);
+  });
+
+  for (const cut of driver.recovers ? ["end", "reset"] : []) {
+    test(`recovers what it missed after its connection's ${cut}`, GUARD, async (t) => {
+      const serverOptions = { connectionStateRecovery: {} };
+      const clientOptions = { reconnection: true };
+      const connection = await connectByProxy(t, engine, driver, serverOptions, clientOptions);
+      const { io, proxy, socket } = connection;
+      socket.join("room");
+      socket.emit("news", 1);
+      await heardBy(socket);
+      const left = once(socket, "disconnect");
+      const back = once(io, "connection");
+      proxy[cut]();
+      await left;
+      io.to("room").emit("news", 2, PHRASE);
+      io.to("room").emit("news", 3, BYTES);
+      const [restored] = await back;
+      assert.equal(restored.recovered, true);
+      assert.equal(restored.id, socket.id);
+      assert.deepEqual(await ask(restored, "recovered"), [true]);
+      assert.deepEqual(
+        (await heardBy(restored)).map((args) => args.slice(0, -1)), // without the offset
+        [[1], [2, PHRASE], [3, BYTES]],
+      );
+    });
+  }
+}
+
+function ends(engine, driver) {
+  const { reasons } = driver;
+
+  test("tells why it ends when the client leaves", GUARD, async (t) => {
+    const connection = await connect(t, engine, driver);
+    const act = () => connection.socket.emit("leave");
+    const serverReason = driver.leavingReason ?? "client namespace disconnect";
+    await endsWith(connection, act, [serverReason, reasons.left]);
+  });
+
+  for (const closes of [false, true]) {
+    test(`tells why it ends after socket.disconnect(${closes})`, GUARD, async (t) => {
+      const connection = await connect(t, engine, driver);
+      const act = () => connection.socket.disconnect(closes);
+      await endsWith(connection, act, ["server namespace disconnect", reasons.disconnected]);
+    });
+  }
+
+  test("tells why it ends when the server closes", GUARD, async (t) => {
+    const connection = await connect(t, engine, driver);
+    const act = () => connection.io.close();
+    await endsWith(connection, act, ["server shutting down", reasons.closed]);
+  });
+
+  test("tells why it ends when the TCP connection ends", GUARD, async (t) => {
+    const connection = await connectByProxy(t, engine, driver);
+    await endsWith(connection, connection.proxy.end, ["transport close", reasons.ended]);
+  });
+
+  test("tells why it ends when the TCP connection is reset", GUARD, async (t) => {
+    const connection = await connectByProxy(t, engine, driver);
+    await endsWith(connection, connection.proxy.reset, ["transport close", reasons.reset]);
+  });
+
+  const silence = { ...GUARD, skip: driver.missesSilence };
+  test("tells why it ends when the network falls silent", silence, async (t) => {
+    const heartbeat = { pingInterval: 300, pingTimeout: 300 };
+    const connection = await connectByProxy(t, engine, driver, heartbeat);
+    await endsWith(connection, connection.proxy.stall, ["ping timeout", reasons.stalled]);
+  });
+
+  test("outlives several heartbeats", GUARD, async (t) => {
+    const { socket } = await connect(t, engine, driver, { pingInterval: 50, pingTimeout: 10_000 });
+    await delay(250);
+    await comesBackWhole(socket, "still here", BYTES);
+  });
+}

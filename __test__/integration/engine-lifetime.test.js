@@ -1,0 +1,274 @@
+"use strict";
+
+/** When processes with connections go on and when they end, and what their peers get till then. */
+
+const assert = require("node:assert/strict");
+const { once } = require("node:events");
+const { createServer } = require("node:http");
+const { describe, test } = require("node:test");
+const { setTimeout: delay } = require("node:timers/promises");
+const { Server } = require("socket.io");
+const { io: connect } = require("socket.io-client");
+const { WebSocket } = require("ws");
+const { engines } = require("../support/engines.js");
+const { startFixture } = require("../support/fixture-process.js");
+
+const GUARD = { timeout: 120_000 };
+const MIB = 1024 * 1024;
+const WORKER_ROUNDS = "20";
+
+/** A WebSocket that keeps what it gets. */
+function openWebSocket(t, port) {
+  const webSocket = new WebSocket(`ws://127.0.0.1:${port}/`);
+  webSocket.messages = [];
+  webSocket.on("message", (data) => webSocket.messages.push(data));
+  t.after(() => webSocket.terminate());
+  return webSocket;
+}
+
+async function openedWebSocket(t, port) {
+  const webSocket = openWebSocket(t, port);
+  await once(webSocket, "open");
+  return webSocket;
+}
+
+/** Sends text and waits for one message. */
+async function ask(webSocket, text) {
+  const answer = once(webSocket, "message");
+  webSocket.send(text);
+  return String((await answer)[0]);
+}
+
+/** Starts a fixture that listens. */
+async function startListening(t, name, args) {
+  const fixture = startFixture(t, name, args);
+  const { port } = await fixture.next();
+  return { ...fixture, port };
+}
+
+/** A client of Socket.IO that is connected and keeps the news. */
+async function connectClient(t, port) {
+  const client = connect(`http://127.0.0.1:${port}/`, {
+    forceNew: true,
+    reconnection: false,
+    transports: ["websocket"],
+  });
+  t.after(() => client.disconnect());
+  client.news = [];
+  client.on("news", (...args) => client.news.push(args));
+  await once(client, "connect");
+  return client;
+}
+
+for (const { name: engineName } of engines) {
+  describe(`a process with ${engineName}`, () => {
+    test("ends by itself when its servers are closed and have no connections", GUARD, async (t) => {
+      const { exited } = startFixture(t, "unused-servers.js", [engineName]);
+      const { code, reports } = await exited;
+      assert.equal(code, 0);
+      assert.deepEqual(reports.at(-1), { left: [] });
+    });
+
+    test("lives as long as its connections, and ends by itself after them", GUARD, async (t) => {
+      const { port, next, exited } = await startListening(t, "websocket-server.js", [engineName]);
+      const [first, second] = [await openedWebSocket(t, port), await openedWebSocket(t, port)];
+      first.send("close");
+      assert.equal(await ask(second, "one"), "echo one");
+      await delay(200);
+      assert.equal(await ask(first, "two"), "echo two");
+      first.close();
+      await once(first, "close");
+      assert.equal(await ask(second, "three"), "echo three");
+      second.terminate();
+      assert.deepEqual(await next(), { closed: true });
+      const { code, reports } = await exited;
+      assert.equal(code, 0);
+      assert.deepEqual(reports.at(-1), { left: [] });
+    });
+
+    test("sends what webSocket.send() got before process.exit()", GUARD, async (t) => {
+      const { port, exited } = await startListening(t, "websocket-server.js", [engineName]);
+      const webSocket = await openedWebSocket(t, port);
+      const closed = once(webSocket, "close");
+      webSocket.send("exit");
+      const [code] = await closed;
+      assert.equal(code, 1006);
+      const bytes = webSocket.messages.pop();
+      assert.deepEqual(
+        webSocket.messages.map(String),
+        Array.from({ length: 20 }, (_, i) => `${i}`),
+      );
+      assert.ok(bytes.equals(Buffer.alloc(16 * 1024, "bytes")));
+      assert.equal((await exited).code, 7);
+    });
+
+    test("sends what socket.emit() got before process.exit()", GUARD, async (t) => {
+      const { port, exited } = await startListening(t, "socket-io-server.js", [engineName]);
+      const client = await connectClient(t, port);
+      const disconnected = once(client, "disconnect");
+      client.emit("exit");
+      assert.equal((await disconnected)[0], "transport close");
+      assert.deepEqual(client.news, [["last words"]]);
+      assert.equal((await exited).code, 7);
+    });
+
+    for (const [size, bytes] of [
+      ["little", 10],
+      ["more than the system's buffers hold", 8 * MIB],
+    ]) {
+      test(`sends all that waits before io.close(), ${size}, and ends`, GUARD, async (t) => {
+        const { port, exited } = await startListening(t, "socket-io-server.js", [engineName]);
+        const client = await connectClient(t, port);
+        const closeFrame = once(client.io.engine.transport.ws, "close");
+        const disconnected = once(client, "disconnect");
+        client.emit("close", bytes);
+        assert.equal((await disconnected)[0], "transport close");
+        // RFC 6455 §7.1.5: a close frame came, and had no code.
+        assert.equal((await closeFrame)[0], 1005);
+        const big = client.news.pop();
+        const numbered = Array.from({ length: 10 }, (_, i) => [i, Buffer.from("bytes")]);
+        assert.deepEqual(client.news, [...numbered, ["for all"]]);
+        assert.ok(big[0].equals(Buffer.alloc(bytes, "bytes")));
+        const { code, reports } = await exited;
+        assert.equal(code, 0);
+        assert.deepEqual(reports.slice(-2), [{ closed: true }, { left: [] }]);
+      });
+    }
+
+    test("loses no event to an exception in the listener of another", GUARD, async (t) => {
+      const { port } = await startListening(t, "socket-io-server.js", [engineName]);
+      const client = await connectClient(t, port);
+      const numbers = Array.from({ length: 200 }, (_, i) => i);
+      for (const number of numbers) client.emit("number", number);
+      const heard = await client.emitWithAck("numbers");
+      assert.deepEqual(
+        heard,
+        numbers.filter((number) => number % 10 !== 0),
+      );
+    });
+
+    test("loses no message of others to an exception in a listener", GUARD, async (t) => {
+      const { port } = await startListening(t, "websocket-server.js", [engineName]);
+      const good = await openedWebSocket(t, port);
+      const expected = [];
+      for (let i = 0; i < 50; i++) {
+        if (i % 10 === 0) (await openedWebSocket(t, port)).send("throw");
+        good.send(`${i}`);
+        expected.push(`echo ${i}`);
+      }
+      await until(() => good.messages.length === expected.length);
+      assert.deepEqual(good.messages.map(String), expected);
+    });
+
+    test("survives worker threads that end with live connections", GUARD, async (t) => {
+      const args = [engineName, WORKER_ROUNDS];
+      const { exited } = startFixture(t, "terminated-workers.js", args);
+      const { code, signal, reports } = await exited;
+      const [{ seed }, { before, after }] = reports;
+      assert.deepEqual([code, signal], [0, null], `SEED=${seed}`);
+      assert.ok(after <= before, `${before} descriptors became ${after}, SEED=${seed}`);
+    });
+
+    test("of a cluster can be killed without harm to the others", GUARD, async (t) => {
+      const { port, next } = await startListening(t, "cluster-servers.js", [engineName]);
+      await next();
+      const clients = await openedClients(t, port, 10);
+      const victim = clients[0].pid;
+      const gone = clients.filter(({ pid }) => pid === victim);
+      const others = clients.filter(({ pid }) => pid !== victim);
+      assert.ok(others.length > 0);
+      const closed = gone.map(({ webSocket }) => once(webSocket, "close"));
+      gone[0].webSocket.send("die");
+      for (const [code] of await Promise.all(closed)) assert.equal(code, 1006);
+      for (const { webSocket } of others) assert.equal(await ask(webSocket, "you?"), "you?");
+      const { pid: replacement } = await next();
+      const newcomers = await openedClients(t, port, 10);
+      assert.ok(newcomers.some(({ pid }) => pid === replacement));
+      for (const { webSocket } of [...others, ...newcomers]) {
+        assert.equal(await ask(webSocket, "still?"), "still?");
+      }
+    });
+  });
+
+  describe(`in one process, ${engineName}`, () => {
+    test("serves several servers, each of which closes alone", GUARD, async (t) => {
+      const servers = await Promise.all([1, 2, 3].map(() => startOne(t, engineName)));
+      const clients = await Promise.all(servers.map(({ port }) => connectClient(t, port)));
+      const echo = (client) => client.emitWithAck("echo", Buffer.from("bytes"));
+      for (const client of clients) assert.deepEqual(await echo(client), Buffer.from("bytes"));
+      while (servers.length > 0) {
+        const gone = once(clients.shift(), "disconnect");
+        await servers.shift().io.close();
+        assert.equal((await gone)[0], "transport close");
+        for (const client of clients) assert.deepEqual(await echo(client), Buffer.from("bytes"));
+      }
+    });
+
+    test("counts a connection for the HTTP server until it ends", GUARD, async (t) => {
+      const { httpServer, server, port } = await startWebSocketServer(t, engineName);
+      const first = await openedWebSocket(t, port);
+      const second = await openedWebSocket(t, port);
+      assert.equal(await ask(first, "echo"), "echo");
+      assert.equal(await connectionsOf(httpServer), 2);
+      first.close();
+      await once(first, "close");
+      await until(async () => (await connectionsOf(httpServer)) === 1);
+      let isClosed = false;
+      httpServer.close(() => {
+        isClosed = true;
+      });
+      await delay(50);
+      assert.equal(await ask(second, "echo"), "echo");
+      assert.equal(isClosed, false);
+      for (const webSocket of server.clients) webSocket.terminate();
+      await until(() => isClosed);
+      assert.equal(await connectionsOf(httpServer), 0);
+    });
+  });
+}
+
+/** Clients that know which process of a cluster they have. */
+function openedClients(t, port, count) {
+  const open = async () => {
+    const webSocket = openWebSocket(t, port);
+    const [pid] = await once(webSocket, "message");
+    return { webSocket, pid: Number(pid) };
+  };
+  return Promise.all(Array.from({ length: count }, open));
+}
+
+/** A Socket.IO server that echoes. */
+async function startOne(t, engineName) {
+  const engine = engines.find(({ name }) => name === engineName);
+  const httpServer = createServer();
+  const io = new Server(httpServer, engine.serverOptions());
+  io.on("connection", (socket) => {
+    socket.on("echo", (value, acknowledge) => acknowledge(value));
+  });
+  t.after(() => io.close());
+  await once(httpServer.listen(0, "127.0.0.1"), "listening");
+  return { io, port: httpServer.address().port };
+}
+
+/** A WebSocket server that echoes, on an HTTP server. */
+async function startWebSocketServer(t, engineName) {
+  const engine = engines.find(({ name }) => name === engineName);
+  const httpServer = createServer();
+  const server = new engine.WebSocketServer({ server: httpServer });
+  server.on("connection", (webSocket) => {
+    webSocket.on("message", (data) => webSocket.send(String(data)));
+  });
+  t.after(() => httpServer.close());
+  await once(httpServer.listen(0, "127.0.0.1"), "listening");
+  return { httpServer, server, port: httpServer.address().port };
+}
+
+function connectionsOf(httpServer) {
+  return new Promise((resolve, reject) => {
+    httpServer.getConnections((error, count) => (error ? reject(error) : resolve(count)));
+  });
+}
+
+async function until(isDone) {
+  while (!(await isDone())) await delay(5);
+}
