@@ -113,7 +113,13 @@ export type FallbackReason =
   /** `perMessageDeflate` is enabled, and the client supports it. */
   | "compressed"
   /** ws's option `skipUTF8Validation` is set. */
-  | "skipUTF8Validation";
+  | "skipUTF8Validation"
+  /** ws's option `allowSynchronousEvents` is off. */
+  | "allowSynchronousEvents"
+  /** ws's option `WebSocket` names a class of its own. */
+  | "customClass"
+  /** Descriptors or threads have run out. */
+  | "resources";
 
 /** How a connection ended. */
 export type EndReason =

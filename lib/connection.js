@@ -1,7 +1,8 @@
 "use strict";
 
+const { AsyncResource } = require("node:async_hooks");
+const { nextTick } = require("node:process");
 const { isArrayBuffer } = require("node:util/types");
-const { callAll } = require("./engine.js");
 const { ConnectionEndedError } = require("./errors.js");
 
 /** RFC 6455 §5.2, "Opcode". */
@@ -14,6 +15,10 @@ const PONG = 0xa;
 
 /** RFC 6455 §7.4.1: an unexpected condition prevents the server from going on. */
 const INTERNAL_ERROR = 1011;
+
+/** What `send()` does unless its options say otherwise. */
+const WHOLE_TEXT = { binary: false, fin: true };
+const WHOLE_BINARY = { binary: true, fin: true };
 
 /** RFC 6455 §5.2: a header that is not masked has two bytes at least. */
 const MIN_HEADER = 2;
@@ -31,6 +36,8 @@ class Connection {
     this.engine = null;
     this.id = -1;
     this.isTerminated = false;
+    /** How it ended, once it has; then its id may be another connection's. */
+    this.endError = null;
     this.isFirstFragment = true;
     /** Bytes that have been sent since the last frame of which a report was asked for. */
     this.unreported = 0;
@@ -70,11 +77,11 @@ class Connection {
    *   `highWaterMark` bytes wait for the network, else when the kernel has these
    */
   send(data, options, callback) {
-    const isBinary = options?.binary ?? typeof data !== "string";
-    const isFin = options?.fin ?? true;
-    const opcode = this.isFirstFragment ? (isBinary ? BINARY : TEXT) : CONTINUATION;
-    this.isFirstFragment = Boolean(isFin);
-    this.post(data || EMPTY, opcode, Boolean(isFin), callback);
+    const defaults = typeof data === "string" ? WHOLE_TEXT : WHOLE_BINARY;
+    const { binary, fin } = options ? { ...defaults, ...options } : defaults;
+    const opcode = this.isFirstFragment ? (binary ? BINARY : TEXT) : CONTINUATION;
+    this.isFirstFragment = Boolean(fin);
+    this.post(data || EMPTY, opcode, Boolean(fin), callback);
   }
 
   ping(data, _mask, callback) {
@@ -98,7 +105,9 @@ class Connection {
    * @param {(error?: Error) => void} [callback]
    */
   sendFrame(list, callback) {
-    if (this.queued !== null) {
+    if (this.endError !== null) {
+      this.refuse(callback);
+    } else if (this.queued !== null) {
       this.queued.push(() => this.sendFrame(list, callback));
     } else {
       const isReported = this.needsReport(list[0].length + (list[1]?.length ?? 0));
@@ -109,23 +118,28 @@ class Connection {
 
   /** Ends our side after what has been sent, without a close frame. */
   end() {
+    if (this.endError !== null) return;
     this.engine.native.end(this.id);
     this.engine.scheduleFlush();
   }
 
   terminate() {
+    if (this.endError !== null) return;
     this.isTerminated = true;
     this.engine.native.terminate(this.id);
     this.engine.scheduleFlush();
   }
 
   pause(isPaused) {
+    if (this.endError !== null) return;
     this.engine.native.pause(this.id, isPaused);
     this.engine.scheduleFlush();
   }
 
   post(data, opcode, isFin, callback) {
-    if (this.queued !== null) {
+    if (this.endError !== null) {
+      this.refuse(callback);
+    } else if (this.queued !== null) {
       this.queued.push(() => this.post(data, opcode, isFin, callback));
     } else if (data instanceof Blob) {
       this.postBlob(data, opcode, isFin, callback);
@@ -157,7 +171,12 @@ class Connection {
 
   handleBlobError(error, callback) {
     callback?.(error);
-    this.websocket.handleFailure(error, INTERNAL_ERROR);
+    if (this.endError === null) this.websocket.handleFailure(error, INTERNAL_ERROR);
+  }
+
+  /** The connection is over, so that nothing can be sent. */
+  refuse(callback) {
+    if (callback) nextTick(callback, this.endError);
   }
 
   /**
@@ -173,15 +192,17 @@ class Connection {
   handlePosted(length, isReported, callback) {
     this.unreported += length;
     if (isReported) this.awaitReport(callback);
-    else if (callback) this.engine.settleLater(callback);
+    else if (callback) nextTick(callback);
     this.engine.scheduleFlush();
   }
 
   awaitReport(callback) {
     const isDone = this._bufferedBytes + this.unreported <= this.highWaterMark;
-    if (isDone && callback) this.engine.settleLater(callback);
+    if (isDone && callback) nextTick(callback);
     this.awaited ??= [];
-    this.awaited.push(this.unreported, isDone ? undefined : callback);
+    // It runs in the context of its sender, as in Node.js.
+    const isWaiting = !isDone && callback;
+    this.awaited.push(this.unreported, isWaiting ? AsyncResource.bind(callback) : undefined);
     this._bufferedBytes += this.unreported;
     this.unreported = 0;
   }
@@ -209,8 +230,10 @@ class Connection {
     this.websocket.handleFailure(error, closeCode);
   }
 
+  /** What was sent up to now still goes out. */
   handlePeerEnd() {
     this.websocket.handlePeerEnd();
+    this.end();
   }
 
   /** The first `count` of the frames that are awaited have been written. */
@@ -232,8 +255,10 @@ class Connection {
     const { awaited } = this;
     this.awaited = null;
     this.isTerminated = true;
+    this.endError = new ConnectionEndedError(reason, systemError);
+    this.websocket.handlePeerEnd();
     try {
-      if (awaited !== null) this.settle(awaited, new ConnectionEndedError(reason, systemError));
+      if (awaited !== null) this.settle(awaited, this.endError);
     } finally {
       this.websocket.handleEnd(reason);
     }
@@ -247,6 +272,16 @@ class Connection {
       if (awaited[index + 1]) callbacks.push(awaited[index + 1]);
     }
     callAll(callbacks, error);
+  }
+}
+
+/** Calls all; where one throws, the others are called in the next tick. */
+function callAll(callbacks, error) {
+  let next = 0;
+  try {
+    while (next < callbacks.length) callbacks[next++](error);
+  } finally {
+    if (next < callbacks.length) nextTick(callAll, callbacks.slice(next), error);
   }
 }
 

@@ -1,5 +1,9 @@
 "use strict";
 
+const { AsyncResource } = require("node:async_hooks");
+// Taken now: test tools replace those of the global object with ones that stand still.
+const { nextTick } = require("node:process");
+const { setImmediate } = require("node:timers");
 const { getSystemErrorName } = require("node:util");
 const { binding } = require("./native.js");
 const { stats } = require("./stats.js");
@@ -12,6 +16,9 @@ const COUNT = 0;
 const HAS_MORE = 1;
 const FIRST_EVENT = 2;
 const NUMBERS_PER_EVENT = 3;
+
+/** What events run in: no request's context, as with a socket of Node.js. */
+const context = new AsyncResource("socket.io-turbo");
 
 const NONE = [];
 const collect = (...values) => values;
@@ -34,14 +41,13 @@ const ENDED = 8;
  */
 class Engine {
   constructor() {
-    this.native = new binding.Engine(() => this.deliver());
+    // Else events would run in the context of the first upgrade.
+    this.native = new binding.Engine(() => context.runInAsyncScope(this.deliver));
     this.endReasons = binding.endReasons();
     /** Connections by their id. */
     this.connections = [];
     this.size = 0;
     this.isFlushScheduled = false;
-    /** Callbacks of this turn's sends. */
-    this.settled = [];
     this.flush = this.flush.bind(this);
     this.deliver = this.deliver.bind(this);
     /** Events that have been taken: connection, kind and number of each, with a header. */
@@ -80,23 +86,13 @@ class Engine {
   scheduleFlush() {
     if (this.isFlushScheduled) return;
     this.isFlushScheduled = true;
-    process.nextTick(this.flush);
+    nextTick(this.flush);
   }
 
   flush() {
     this.isFlushScheduled = false;
     this.prepared = null;
     this.native.flush();
-    if (this.settled.length > 0) {
-      const { settled } = this;
-      this.settled = [];
-      callAll(settled, undefined);
-    }
-  }
-
-  /** Calls back at the end of the turn, for which a flush is scheduled. */
-  settleLater(callback) {
-    this.settled.push(callback);
   }
 
   /**
@@ -176,6 +172,8 @@ class Engine {
   end(id, reason, errno) {
     const connection = this.connections[id];
     this.connections[id] = undefined;
+    // Only now may the number be another connection's.
+    this.native.release(id);
     this.size--;
     if (this.size === 0) this.native.keepAlive(false);
     connection.handleEnd(reason, errno === 0 ? "" : getSystemErrorName(-errno));
@@ -184,16 +182,6 @@ class Engine {
   /** The environment ends: what has been sent goes out, and all connections close. */
   shutDown() {
     this.native.shutDown();
-  }
-}
-
-/** Calls all; where one throws, the others are called in the next tick. */
-function callAll(callbacks, argument) {
-  let next = 0;
-  try {
-    while (next < callbacks.length) callbacks[next++](argument);
-  } finally {
-    if (next < callbacks.length) process.nextTick(callAll, callbacks.slice(next), argument);
   }
 }
 
@@ -208,4 +196,4 @@ function environmentEngine() {
   return engine;
 }
 
-module.exports = { Engine, callAll, environmentEngine };
+module.exports = { Engine, environmentEngine };

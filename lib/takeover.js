@@ -14,6 +14,9 @@ const REASONS = {
   pendingWrite: "the response to the upgrade is not written yet",
   compressed: "perMessageDeflate is enabled and the client supports it",
   skipUTF8Validation: "skipUTF8Validation is set",
+  allowSynchronousEvents: "allowSynchronousEvents is off",
+  customClass: "the option WebSocket names a class of its own",
+  resources: "the operating system gives no descriptor or no thread",
 };
 
 const isSupported = process.platform === "linux" || process.platform === "darwin";
@@ -43,7 +46,8 @@ function socketReason(socket) {
 
 function optionReason(websocket, options) {
   if (Object.keys(websocket._extensions).length > 0) return "compressed";
-  return options.skipUTF8Validation ? "skipUTF8Validation" : null;
+  if (options.skipUTF8Validation) return "skipUTF8Validation";
+  return options.allowSynchronousEvents ? null : "allowSynchronousEvents";
 }
 
 /** Counts a connection that is left to ws, and warns of the first for each reason. */

@@ -3,6 +3,7 @@
 const ws = require("ws");
 const { connectionSettings, engineOptions } = require("./engine-options.js");
 const { isDetached } = require("./detached-socket.js");
+const { reportFallback } = require("./takeover.js");
 const { WebSocket } = require("./websocket.js");
 
 /** The text of ws. */
@@ -37,7 +38,10 @@ class WebSocketServer extends ws.WebSocketServer {
   /** As in ws, which would not know a socket whose connection is elsewhere. */
   handleUpgrade(request, socket, head, callback) {
     if (isDetached(socket)) throw new Error(CALLED_TWICE);
-    super.handleUpgrade(request, socket, head, callback);
+    super.handleUpgrade(request, socket, head, (websocket, ...rest) => {
+      if (!(websocket instanceof WebSocket)) reportFallback("customClass");
+      callback(websocket, ...rest);
+    });
   }
 }
 

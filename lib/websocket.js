@@ -43,21 +43,40 @@ class WebSocket extends ws.WebSocket {
   setSocket(socket, head, options) {
     const reason = fallbackReason(this, socket, options);
     if (reason !== null) {
-      reportFallback(reason);
-      super.setSocket(socket, head, options);
+      this.fallBack(reason, socket, head, options);
       return;
     }
-    this.takeOver(socket, head);
+    const input = readInput(socket, head);
+    try {
+      this.takeOver(socket, input);
+    } catch {
+      this.fallBack("resources", socket, input, options);
+      return;
+    }
     this._readyState = OPEN;
     this.emit("open");
   }
 
-  /** Gives the connection of `socket` to a worker. */
-  takeOver(socket, head) {
+  /** Leaves the connection to ws. */
+  fallBack(reason, socket, head, options) {
+    reportFallback(reason);
+    super.setSocket(socket, head, options);
+    if (!this._settings.connection.isTextAsString) return;
+    this._receiver.removeAllListeners("message");
+    this._receiver.on("message", (message, isBinary) =>
+      this.emit("message", isBinary ? message : message.toString(), isBinary),
+    );
+  }
+
+  /**
+   * Gives the connection of `socket` to a worker.
+   *
+   * @throws {Error} when descriptors or threads have run out; then it is as it was
+   */
+  takeOver(socket, input) {
     socket.setTimeout(0);
     socket.setNoDelay();
     const connection = new Connection(this);
-    const input = readInput(socket, head);
     connection.open(environmentEngine(), socket._handle.fd, input, this._settings);
     detach(socket, connection);
     this._socket = socket;
@@ -154,7 +173,7 @@ class WebSocket extends ws.WebSocket {
     this.emit("error", error);
   }
 
-  /** The peer sends nothing more; what waits still goes out. */
+  /** The peer sends nothing more, or the connection is over. */
   handlePeerEnd() {
     this._readyState = CLOSING;
   }
@@ -167,7 +186,9 @@ class WebSocket extends ws.WebSocket {
   handleEnd(reason) {
     this._closeFrameSent = reason === "closed";
     this._readyState = CLOSED;
-    this._socket.destroy();
+    // As with ws, whose streams wait for it, the socket finishes if all went well.
+    if (reason === "closed") this._socket.destroySoon();
+    else this._socket.destroy();
     this.emit("close", this._closeCode, this._closeMessage);
   }
 }

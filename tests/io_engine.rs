@@ -118,7 +118,11 @@ fn a_peer_that_does_not_read_is_cut_off_and_others_are_not() {
     let options = ConnectionOptions { max_backpressure: MUCH / 4, ..Default::default() };
     let (slow, _stalled) = application.connect(options.clone());
     let (other, mut peer) = application.connect(options);
-    application.engine.send(slow, big_frame(), true);
+    // One message may be of any length; what follows while it waits may not.
+    application.engine.send(slow, big_frame(), false);
+    application.engine.flush();
+    application.wait_for_stats(|stats| stats.queued_bytes > 0);
+    application.send_text(slow, "one too many");
     application.engine.flush();
     let events = application.events_until(slow, is_end);
     assert!(matches!(events[0], Event::Failed(Failure::MaxBackpressure { queued_bytes })
@@ -243,7 +247,11 @@ fn a_peer_that_ends_its_side_still_gets_what_waits() {
     application.wait_for_stats(|stats| stats.queued_bytes > 0);
     peer.stream.shutdown(Shutdown::Write).unwrap();
     assert!(matches!(application.next_event(id), Event::PeerEnded));
+    application.send_text(id, "an answer");
+    application.engine.end(id);
+    application.engine.flush();
     assert!(matches!(peer.next_event(), Some(websocket::Event::Binary(_))));
+    assert_eq!(peer.next_text(), "an answer");
     assert_eq!(end_reason(&application.events_until(id, is_end)), EndReason::PeerEnded);
 }
 
@@ -346,10 +354,11 @@ fn shutting_down_writes_what_is_queued_and_closes_all() {
 }
 
 #[test]
-fn a_number_is_used_again_when_its_end_has_been_taken() {
+fn a_number_is_used_again_when_it_is_released() {
     let mut application = Application::new();
-    let (first, peer) = application.connect(ConnectionOptions::default());
-    drop(peer);
+    let (first, _peer) = application.connect(ConnectionOptions::default());
+    application.engine.terminate(first);
+    application.engine.flush();
     application.wait_for_stats(|stats| stats.connections == 0 && stats.opened == 1);
     let (second, mut other) = application.connect(ConnectionOptions::default());
     assert_ne!(first, second);

@@ -231,6 +231,12 @@ impl Engine {
         events.finish(has_more, &collect)
     }
 
+    /// Lets the number of a connection that has ended be used again.
+    #[napi(catch_unwind)]
+    pub fn release(&self, id: u32) {
+        self.engine.borrow_mut().release(id);
+    }
+
     /// Whether open connections keep the process alive.
     #[napi(catch_unwind)]
     pub fn keep_alive(&self, env: Env, is_alive: bool) -> Result<()> {

@@ -19,6 +19,8 @@ pub(super) struct Connection {
     decoder: Decoder,
     queue: SendQueue,
     options: Arc<ConnectionOptions>,
+    /// Bytes that waited when the socket had taken what it could.
+    backlog: usize,
     is_paused: bool,
     has_failed: bool,
     /// Nothing more may be sent.
@@ -35,6 +37,7 @@ impl Connection {
             decoder: Decoder::new(Role::Server, options.limits),
             queue: SendQueue::default(),
             options,
+            backlog: 0,
             is_paused: false,
             has_failed: false,
             is_close_queued: false,
@@ -99,14 +102,26 @@ impl Connection {
     /// The peer has ended its side.
     pub(super) fn handle_peer_end(&mut self, mut emit: impl FnMut(Event)) {
         self.has_peer_ended = true;
-        if !self.queue.is_empty() && !self.is_close_queued {
+        if !self.is_close_queued {
             emit(Event::PeerEnded);
         }
     }
 
-    /// A frame of the application. Dropped after its close frame, RFC 6455 §5.5.1.
-    pub(super) fn handle_frame(&mut self, frame: Bytes, kind: FrameKind) {
-        if !self.is_close_queued {
+    /// A frame of the application. Dropped after its close frame, RFC 6455 §5.5.1. A peer
+    /// that has let too much of what was sent before wait is cut off.
+    pub(super) fn handle_frame(
+        &mut self,
+        frame: Bytes,
+        kind: FrameKind,
+        mut emit: impl FnMut(Event),
+    ) {
+        if self.is_close_queued || self.end.is_some() {
+            return;
+        }
+        if self.backlog > self.options.max_backpressure {
+            self.terminate(EndReason::MaxBackpressure);
+            emit(Event::Failed(Failure::MaxBackpressure { queued_bytes: self.backlog }));
+        } else {
             self.queue.push(frame, kind);
         }
     }
@@ -139,23 +154,19 @@ impl Connection {
         self.queue.handle_written(length);
     }
 
-    /// To be called when the socket has taken what it can: reports what has gone, and
-    /// cuts off a peer that lets too much wait.
+    /// To be called when the socket has taken what it can: reports what has gone.
     pub(super) fn handle_flushed(&mut self, mut emit: impl FnMut(Event)) {
         let sent = self.queue.poll_sent();
         if sent > 0 {
             emit(Event::Sent(sent));
         }
-        let queued_bytes = self.queue.len_bytes();
-        if queued_bytes > self.options.max_backpressure && self.end.is_none() {
-            self.terminate(EndReason::MaxBackpressure);
-            emit(Event::Failed(Failure::MaxBackpressure { queued_bytes }));
-        }
+        self.backlog = self.queue.len_bytes();
     }
 
-    /// Whether to read.
+    /// Whether to read. A closing connection is read even if it is paused: the peer's
+    /// close frame is due.
     pub(super) const fn wants_input(&self) -> bool {
-        !self.is_paused && !self.has_peer_ended
+        (!self.is_paused || self.is_close_queued) && !self.has_peer_ended
     }
 
     /// Whether the end must come within `close_timeout`.
@@ -176,10 +187,10 @@ impl Connection {
         self.decoder.is_closed() || self.has_failed
     }
 
-    /// How the connection ended, if it has.
+    /// How the connection ended, if it has. Where the peer has ended its side, the
+    /// application still has its say.
     pub(super) fn poll_end(&self) -> Option<EndReason> {
-        let owes_close_frame = self.has_heard_enough() && !self.is_close_queued;
-        let is_over = self.has_peer_ended && self.queue.is_empty() && !owes_close_frame;
+        let is_over = self.has_peer_ended && self.queue.is_empty() && self.is_close_queued;
         self.end.or_else(|| is_over.then_some(self.natural_end()))
     }
 

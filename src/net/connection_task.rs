@@ -62,7 +62,9 @@ impl ConnectionTask {
         match command {
             ConnectionCommand::Send(frame, kind) => {
                 self.worker.shared.counters.frames_out.add(1);
-                state.connection.handle_frame(frame, kind);
+                state
+                    .connection
+                    .handle_frame(frame, kind, |event| self.worker.emit(self.id, event));
             }
             ConnectionCommand::Close(frame) => state.connection.handle_close(frame),
             ConnectionCommand::End => state.connection.handle_end(),

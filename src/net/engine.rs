@@ -6,7 +6,7 @@ use std::mem;
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, channel, sync_channel};
 use std::thread::{self, JoinHandle};
 
 use bytes::{Bytes, BytesMut};
@@ -37,7 +37,7 @@ struct WorkerHandle {
     queued: Vec<Command>,
     commands: UnboundedSender<Vec<Command>>,
     events: Receiver<EventBatch>,
-    thread: JoinHandle<io::Result<()>>,
+    thread: JoinHandle<()>,
     /// Connections whose end has not been taken.
     connections: usize,
 }
@@ -118,20 +118,24 @@ impl Engine {
 
     /// Gives at most `limit` events, in the order of each connection, to `handle`. Whether
     /// there are more is the result; the caller then comes again without a notification.
+    /// After [`Event::Ended`], [`release`](Self::release) is due.
     pub fn take(&mut self, limit: usize, mut handle: impl FnMut(ConnectionId, Event)) -> bool {
         self.is_notified.store(false, Ordering::SeqCst);
         self.receive();
         let count = limit.min(self.received.len());
-        let mut ended = Vec::new();
-        for (id, event) in self.received.drain(..count) {
-            if matches!(event, Event::Ended(_)) {
-                ended.push(id);
-            }
-            handle(id, event);
-        }
-        ended.into_iter().for_each(|id| self.forget(id));
+        self.received.drain(..count).for_each(|(id, event)| handle(id, event));
         self.receive();
         !self.received.is_empty()
+    }
+
+    /// Lets the number of a connection that has ended be used again. Due when the
+    /// application has done with it, so that what is meant for one connection cannot reach
+    /// another.
+    pub fn release(&mut self, id: ConnectionId) {
+        let worker = self.routes.try_remove(id as usize);
+        if let Some(worker) = worker.and_then(|worker| self.workers.get_mut(worker)) {
+            worker.connections -= 1;
+        }
     }
 
     /// What each worker has done.
@@ -172,16 +176,18 @@ impl Engine {
     }
 
     fn start_worker(&self) -> io::Result<WorkerHandle> {
-        worker::check_runtime()?;
         let shared = Arc::<Shared>::default();
         let (commands, receiver) = unbounded_channel();
         let (batches, events) = channel();
         let is_notified = Arc::clone(&self.is_notified);
         let sink = EventSink { batches, is_notified, notify: Arc::clone(&self.notify) };
         let of_thread = Arc::clone(&shared);
+        let (ready, started) = sync_channel(1);
         let thread = thread::Builder::new()
             .name("socket.io-turbo".into())
-            .spawn(move || worker::run(of_thread, sink, receiver))?;
+            .spawn(move || worker::run(of_thread, sink, receiver, &ready))?;
+        // The thread says whether it has its runtime, or has died without a word.
+        started.recv().unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))?;
         Ok(WorkerHandle { shared, queued: Vec::new(), commands, events, thread, connections: 0 })
     }
 
@@ -190,13 +196,6 @@ impl Engine {
     fn receive(&mut self) {
         if self.received.is_empty() {
             self.workers.iter_mut().for_each(|worker| worker.receive(&mut self.received));
-        }
-    }
-
-    fn forget(&mut self, id: ConnectionId) {
-        let worker = self.routes.try_remove(id as usize);
-        if let Some(worker) = worker.and_then(|worker| self.workers.get_mut(worker)) {
-            worker.connections -= 1;
         }
     }
 }

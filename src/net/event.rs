@@ -31,7 +31,8 @@ pub enum Event {
     },
     /// Something that the application should hear of before the end.
     Failed(Failure),
-    /// The peer has ended its side without a close frame, and something is still to be sent.
+    /// The peer has ended its side, and the application has not. It ends its own with
+    /// [`Engine::end`](super::Engine::end), after what it still sends.
     PeerEnded,
     /// The last event of a connection: its descriptor is closed.
     Ended(EndReason),

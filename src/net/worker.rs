@@ -6,7 +6,7 @@ use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{Sender, SyncSender};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Instant;
@@ -68,33 +68,25 @@ pub(super) struct Worker {
     is_shut_down: Cell<bool>,
 }
 
-/// The runtime of a worker; made by whoever starts the thread, to see errors there.
-///
-/// # Errors
-///
-/// Those of the operating system, when descriptors have run out.
-pub(super) fn check_runtime() -> io::Result<()> {
-    runtime().map(drop)
-}
-
 fn runtime() -> io::Result<LocalRuntime> {
     Builder::new_current_thread().enable_io().enable_time().build_local(Default::default())
 }
 
-/// The life of a worker's thread.
-///
-/// # Errors
-///
-/// Those of [`check_runtime`].
+/// The life of a worker's thread. `ready` hears whether it begins; if not, for want of
+/// descriptors.
 pub(super) fn run(
     shared: Arc<Shared>,
     sink: EventSink,
     commands: UnboundedReceiver<Vec<Command>>,
-) -> io::Result<()> {
-    let worker = Rc::new(Worker::new(shared, sink));
-    let runtime = runtime()?;
-    runtime.block_on(worker.serve(commands));
-    Ok(())
+    ready: &SyncSender<io::Result<()>>,
+) {
+    match runtime() {
+        Ok(runtime) => {
+            let _ = ready.send(Ok(()));
+            runtime.block_on(Rc::new(Worker::new(shared, sink)).serve(commands));
+        }
+        Err(error) => drop(ready.send(Err(error))),
+    }
 }
 
 impl Worker {

@@ -94,7 +94,13 @@ impl Application {
 
     fn take(&mut self) {
         let events = &mut self.events;
-        if !self.engine.take(64, |id, event| events.push((id, event))) {
+        let mut ended = Vec::new();
+        let has_more = self.engine.take(64, |id, event| {
+            ended.extend(matches!(event, Event::Ended(_)).then_some(id));
+            events.push((id, event));
+        });
+        ended.into_iter().for_each(|id| self.engine.release(id));
+        if !has_more {
             let _ = self.notifications.recv_timeout(Duration::from_millis(50));
         }
     }
