@@ -20,8 +20,8 @@ export interface EngineOptions {
    */
   highWaterMark?: number;
   /**
-   * Bytes. A client that does not read, and for which more than this waits, is cut off with
-   * an error of code `"TURBO_ERR_MAX_BACKPRESSURE"`; Socket.IO's `disconnect` reason is then
+   * Bytes. A client that does not read, and for which more than this waits, its last message
+   * not counted, is cut off with an error of code `"TURBO_ERR_MAX_BACKPRESSURE"`; Socket.IO's `disconnect` reason is then
    * `"transport error"`.
    * @default 67108864 (64 MiB)
    */

@@ -2,6 +2,7 @@
 
 const { AsyncResource } = require("node:async_hooks");
 const { nextTick } = require("node:process");
+const { setImmediate } = require("node:timers");
 const { isArrayBuffer } = require("node:util/types");
 const { ConnectionEndedError } = require("./errors.js");
 
@@ -232,8 +233,12 @@ class Connection {
 
   /** What was sent up to now still goes out. */
   handlePeerEnd() {
-    this.websocket.handlePeerEnd();
-    this.end();
+    // In a turn of its own, as in Node.js: what answers the last message goes before.
+    setImmediate(() => {
+      if (this.endError !== null) return;
+      this.websocket.handlePeerEnd();
+      this.end();
+    });
   }
 
   /** The first `count` of the frames that are awaited have been written. */

@@ -26,7 +26,8 @@ struct QueuedFrame {
 /// Frames in the order in which they leave. Shared frames are held by reference.
 ///
 /// The queue itself has no bound: its owner ends a connection whose
-/// [`len_bytes`](Self::len_bytes) exceeds `max_backpressure` after a write.
+/// [`len_bytes_before_last`](Self::len_bytes_before_last) exceeds `max_backpressure` after a
+/// write.
 #[derive(Debug, Default)]
 pub struct SendQueue {
     frames: VecDeque<QueuedFrame>,
@@ -57,6 +58,15 @@ impl SendQueue {
     #[must_use]
     pub const fn len_bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// How many bytes wait in front of the last frame.
+    #[must_use]
+    pub fn len_bytes_before_last(&self) -> usize {
+        match self.frames.back() {
+            Some(last) if self.frames.len() > 1 => self.bytes - last.bytes.len(),
+            _ => 0,
+        }
     }
 
     /// How many [`FrameKind::AutomaticPong`]s wait.
@@ -148,6 +158,16 @@ mod tests {
         let mut queue = queue(&["one", "two"]);
         queue.handle_written(4);
         assert_eq!((next_write(&queue, 8), queue.len_bytes()), (b"wo".to_vec(), 2));
+    }
+
+    #[test]
+    fn what_waits_in_front_of_the_last_frame_is_known() {
+        let mut queue = queue(&["one", "three"]);
+        assert_eq!(queue.len_bytes_before_last(), 3);
+        queue.handle_written(2);
+        assert_eq!(queue.len_bytes_before_last(), 1);
+        queue.handle_written(2);
+        assert_eq!(queue.len_bytes_before_last(), 0);
     }
 
     #[test]

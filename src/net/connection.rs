@@ -19,8 +19,6 @@ pub(super) struct Connection {
     decoder: Decoder,
     queue: SendQueue,
     options: Arc<ConnectionOptions>,
-    /// Bytes that waited when the socket had taken what it could.
-    backlog: usize,
     is_paused: bool,
     has_failed: bool,
     /// Nothing more may be sent.
@@ -37,7 +35,6 @@ impl Connection {
             decoder: Decoder::new(Role::Server, options.limits),
             queue: SendQueue::default(),
             options,
-            backlog: 0,
             is_paused: false,
             has_failed: false,
             is_close_queued: false,
@@ -107,21 +104,9 @@ impl Connection {
         }
     }
 
-    /// A frame of the application. Dropped after its close frame, RFC 6455 §5.5.1. A peer
-    /// that has let too much of what was sent before wait is cut off.
-    pub(super) fn handle_frame(
-        &mut self,
-        frame: Bytes,
-        kind: FrameKind,
-        mut emit: impl FnMut(Event),
-    ) {
-        if self.is_close_queued || self.end.is_some() {
-            return;
-        }
-        if self.backlog > self.options.max_backpressure {
-            self.terminate(EndReason::MaxBackpressure);
-            emit(Event::Failed(Failure::MaxBackpressure { queued_bytes: self.backlog }));
-        } else {
+    /// A frame of the application. Dropped after its close frame, RFC 6455 §5.5.1.
+    pub(super) fn handle_frame(&mut self, frame: Bytes, kind: FrameKind) {
+        if !self.is_close_queued {
             self.queue.push(frame, kind);
         }
     }
@@ -154,13 +139,18 @@ impl Connection {
         self.queue.handle_written(length);
     }
 
-    /// To be called when the socket has taken what it can: reports what has gone.
+    /// To be called when the socket has taken what it can: reports what has gone, and
+    /// cuts off a peer that lets too much wait.
     pub(super) fn handle_flushed(&mut self, mut emit: impl FnMut(Event)) {
         let sent = self.queue.poll_sent();
         if sent > 0 {
             emit(Event::Sent(sent));
         }
-        self.backlog = self.queue.len_bytes();
+        let queued_bytes = self.queue.len_bytes_before_last();
+        if queued_bytes > self.options.max_backpressure && self.end.is_none() {
+            self.terminate(EndReason::MaxBackpressure);
+            emit(Event::Failed(Failure::MaxBackpressure { queued_bytes }));
+        }
     }
 
     /// Whether to read. A closing connection is read even if it is paused: the peer's

@@ -13,8 +13,8 @@ pub struct ConnectionOptions {
     pub has_automatic_pongs: bool,
     /// The most such answers that may wait; a peer that makes more wait is cut off.
     pub max_pending_pongs: u32,
-    /// A peer is cut off when it is sent more while more bytes than this wait that the
-    /// socket has not taken. A single message of any length is sent.
+    /// A peer is cut off when more bytes wait after a write, those of the last frame not
+    /// counted: a single message may have any length.
     pub max_backpressure: usize,
     /// How long a closing connection may take.
     pub close_timeout: Duration,

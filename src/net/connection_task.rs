@@ -62,9 +62,7 @@ impl ConnectionTask {
         match command {
             ConnectionCommand::Send(frame, kind) => {
                 self.worker.shared.counters.frames_out.add(1);
-                state
-                    .connection
-                    .handle_frame(frame, kind, |event| self.worker.emit(self.id, event));
+                state.connection.handle_frame(frame, kind);
             }
             ConnectionCommand::Close(frame) => state.connection.handle_close(frame),
             ConnectionCommand::End => state.connection.handle_end(),

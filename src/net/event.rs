@@ -65,7 +65,7 @@ pub enum Failure {
     /// The peer does not read, and more than `max_backpressure` bytes wait. The
     /// connection ends.
     MaxBackpressure {
-        /// How many bytes waited.
+        /// How many bytes waited, those of the last frame not counted.
         queued_bytes: usize,
     },
 }
