@@ -3,7 +3,7 @@
 /** Connections that no worker can take over: they work as with ws, are counted and warned of. */
 
 const assert = require("node:assert/strict");
-const { spawnSync } = require("node:child_process");
+const { spawn, spawnSync } = require("node:child_process");
 const { once } = require("node:events");
 const { mkdtempSync, readFileSync, rmSync } = require("node:fs");
 const { createServer } = require("node:http");
@@ -11,6 +11,7 @@ const https = require("node:https");
 const os = require("node:os");
 const path = require("node:path");
 const { test } = require("node:test");
+const { WebSocket } = require("ws");
 const { connectionCounts, hasNative, noConnectionsLeft } = require("./support/engines.js");
 const { arrived, connect, connectPair } = require("./support/websocket-pair.js");
 const { describeServers } = require("./support/websocket-servers.js");
@@ -85,6 +86,11 @@ async function fallsBack(kind, reason, open) {
   assert.equal(warned.length, isOurs ? Object.keys(fallback).length : 0);
 }
 
+/** Where a server's class comes from. */
+function moduleOf({ name }) {
+  return require.resolve(name === "ws" ? "ws" : "..");
+}
+
 describeServers("what no worker can take over", (kind) => {
   test("works over TLS", { ...GUARD, skip: skipWithoutOpenssl }, async (t) => {
     const httpServer = https.createServer(createCertificate(t));
@@ -107,6 +113,59 @@ describeServers("what no worker can take over", (kind) => {
       assert.equal(pair.socket.extensions, "permessage-deflate");
       return pair;
     });
+  });
+
+  for (const [reason, options] of [
+    ["skipUTF8Validation", { skipUTF8Validation: true }],
+    ["allowSynchronousEvents", { allowSynchronousEvents: false }],
+    ["customClass", { WebSocket: class extends WebSocket {} }],
+  ]) {
+    test(`works where options ask for what workers do not do: ${reason}`, GUARD, async (t) => {
+      await fallsBack(kind, reason, () => connectPair(t, kind, options));
+    });
+  }
+
+  test("gives text as strings where that is wanted", GUARD, async (t) => {
+    if (kind.name === "ws") return;
+    const options = { textType: "string", skipUTF8Validation: true };
+    const { client, socket } = await connectPair(t, kind, options);
+    client.send("text");
+    assert.deepEqual(await once(socket, "message"), ["text", false]);
+    client.send(Buffer.from("bytes"));
+    assert.deepEqual(await once(socket, "message"), [Buffer.from("bytes"), true]);
+  });
+
+  test("is served when descriptors run out", { ...GUARD, skip }, async (t) => {
+    const script = `
+      const { WebSocketServer } = require(${JSON.stringify(moduleOf(kind))});
+      const server = new WebSocketServer({ port: 0, host: "127.0.0.1" }, () =>
+        console.log(server.address().port));
+      server.on("connection", (socket) => socket.on("message", () => socket.send("served")));`;
+    const command = 'ulimit -n 64; exec "$0" -e "$1"';
+    const child = spawn("sh", ["-c", command, process.execPath, script], {
+      stdio: ["ignore", "pipe"],
+    });
+    t.after(() => child.kill());
+    const [line] = await once(child.stdout, "data");
+    const clients = Array.from(
+      { length: 100 },
+      () => new WebSocket(`ws://127.0.0.1:${Number(line)}`),
+    );
+    for (const client of clients) {
+      client.on("error", () => {});
+      client.on("open", () => client.send("hello"));
+      t.after(() => client.terminate());
+    }
+    // Some get in, however many descriptors Node.js itself needs; nobody ends the process.
+    await Promise.any(clients.map((client) => once(client, "message")));
+    clients.forEach((client) => {
+      client.terminate();
+    });
+    const late = new WebSocket(`ws://127.0.0.1:${Number(line)}`);
+    late.on("open", () => late.send("hello"));
+    t.after(() => late.terminate());
+    assert.equal(String((await once(late, "message"))[0]), "served");
+    assert.equal(child.exitCode, null);
   });
 
   test("is taken over where the client does not offer permessage-deflate", GUARD, async (t) => {
