@@ -47,13 +47,13 @@ class Connection {
      * before, and the callback.
      */
     this.awaited = null;
-    /** What waits because a Blob before it is being read. */
-    this.queued = null;
     /**
      * The bytes of those frames; what `bufferedAmount` shows. Named as in ws, whose `send()`
      * after the end adds to it.
      */
     this._bufferedBytes = 0;
+    /** What waits because a Blob before it is being read. */
+    this.queued = null;
     this.highWaterMark = websocket._settings.highWaterMark;
   }
 

@@ -1,6 +1,7 @@
 "use strict";
 
 const net = require("node:net");
+const { nextTick } = require("node:process");
 
 /** On a socket: the connection that it had. */
 const kConnection = Symbol("connection");
@@ -10,7 +11,7 @@ const NO_HANDLE = {
   fd: -1,
   getsockname() {},
   close(callback) {
-    if (callback !== undefined) process.nextTick(callback);
+    if (callback !== undefined) nextTick(callback);
   },
 };
 
