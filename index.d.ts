@@ -16,7 +16,7 @@ export interface EngineOptions {
    * Bytes. While at most so many wait in front of the network, a `send()` calls back at the
    * end of the turn, as with ws where the kernel takes all at once, and the client counts as
    * writable; else when the kernel has its bytes. 0: always then.
-   * @default 16384 (16 KiB)
+   * @default 65536 (64 KiB)
    */
   highWaterMark?: number;
   /**

@@ -25,7 +25,7 @@ const OPTIONS = {
   highWaterMark: {
     accepted: "a number of bytes, an integer of at least 0",
     isAccepted: (value) => Number.isSafeInteger(value) && value >= 0,
-    default: 16 * KIB,
+    default: 64 * KIB,
   },
   maxBackpressure: {
     accepted: "a number of bytes, an integer of at least 1, or Infinity",

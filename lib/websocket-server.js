@@ -18,7 +18,7 @@ const CALLED_TWICE =
  *     for up to 4 cores, then a quarter of them, at most 4). Servers share workers.
  *   - `highWaterMark`: while at most so many bytes wait in front of the network, a `send()`
  *     calls back at the end of the turn, as where the kernel takes all at once; else when the
- *     kernel has its bytes (default 16 KiB, as for Node.js streams; 0: always then)
+ *     kernel has its bytes (default 64 KiB, as for streams since Node.js 22; 0: always then)
  *   - `maxBackpressure`: a peer for which more bytes wait is cut off, with an error of code
  *     `TURBO_ERR_MAX_BACKPRESSURE` (default 64 MiB)
  *   - `textType`: whether text messages are "buffer", as with ws (default), or "string",
