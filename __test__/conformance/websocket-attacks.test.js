@@ -334,7 +334,7 @@ describeServers("peers that do not read", (kind) => {
     }));
 });
 
-const CONNECTIONS = 2000;
+const CONNECTIONS = 10_000;
 const AT_A_TIME = 50;
 
 /** How far a peer gets before it vanishes, and whether the application hears of it. */
