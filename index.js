@@ -2,10 +2,20 @@
 
 const turbo = require("./lib/turbo.js");
 
-const { WebSocketServer, createEngine, native, nativeError, parser, stats, version } = turbo;
+const {
+  WebSocketServer,
+  createAdapter,
+  createEngine,
+  native,
+  nativeError,
+  parser,
+  stats,
+  version,
+} = turbo;
 
 module.exports = {
   WebSocketServer,
+  createAdapter,
   createEngine,
   default: turbo,
   native,

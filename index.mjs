@@ -2,4 +2,13 @@ import turbo from "./lib/turbo.js";
 
 export default turbo;
 export { turbo };
-export const { WebSocketServer, createEngine, native, nativeError, parser, stats, version } = turbo;
+export const {
+  WebSocketServer,
+  createAdapter,
+  createEngine,
+  native,
+  nativeError,
+  parser,
+  stats,
+  version,
+} = turbo;

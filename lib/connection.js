@@ -24,6 +24,12 @@ const WHOLE_BINARY = { binary: true, fin: true };
 /** RFC 6455 §5.2: a header that is not masked has two bytes at least. */
 const MIN_HEADER = 2;
 
+/** As `Delivery` in src/binding/adapter.rs. */
+const SURE = 0;
+const REPORTED = 1;
+const VOLATILE = 2;
+const VOLATILE_CONTINUED = 3;
+
 const EMPTY = Buffer.alloc(0);
 
 /**
@@ -117,6 +123,40 @@ class Connection {
     }
   }
 
+  /** Whether packets can be sent now: it is open, and no Blob before them is being read. */
+  canSend() {
+    return this.endError === null && this.queued === null && this.websocket.isOpen;
+  }
+
+  /**
+   * Sends a message packet of Engine.IO, without a callback.
+   *
+   * @param {string | ArrayBuffer | ArrayBufferView} data
+   * @param {boolean} isVersion3 whether the peer speaks Engine.IO v3
+   */
+  sendPacket(data, isVersion3) {
+    const payload = typeof data === "string" ? data : toBuffer(data);
+    const isReported = this.needsReport(payload.length + MIN_HEADER);
+    const delivery = isReported ? REPORTED : SURE;
+    this.engine.beginTurn();
+    const length = this.engine.native.sendPacket(this.id, payload, isVersion3, delivery);
+    this.handlePosted(length, isReported, undefined);
+  }
+
+  /**
+   * As `sendPacket()`, unless something waits in front of the network, or something was sent in
+   * the same turn.
+   *
+   * @param {boolean} isContinued whether it belongs to the volatile packet before
+   */
+  sendVolatilePacket(data, isVersion3, isContinued) {
+    const payload = typeof data === "string" ? data : toBuffer(data);
+    const delivery = isContinued ? VOLATILE_CONTINUED : VOLATILE;
+    this.engine.beginTurn();
+    this.engine.native.sendPacket(this.id, payload, isVersion3, delivery);
+    this.engine.scheduleFlush();
+  }
+
   /** Ends our side after what has been sent, without a close frame. */
   end() {
     if (this.endError !== null) return;
@@ -147,6 +187,7 @@ class Connection {
     } else {
       const payload = typeof data === "string" ? data : toBuffer(data);
       const isReported = this.needsReport(payload.length + MIN_HEADER);
+      this.engine.beginTurn();
       const length = this.engine.native.send(this.id, payload, opcode, isFin, isReported);
       if (opcode === CLOSE) this.engine.scheduleFlush();
       else this.handlePosted(length, isReported, callback);
@@ -307,4 +348,4 @@ function toBuffer(data) {
   return Buffer.from(data);
 }
 
-module.exports = { Connection };
+module.exports = { Connection, toBuffer };

@@ -1,6 +1,6 @@
 "use strict";
 
-const { AsyncResource } = require("node:async_hooks");
+const { AsyncResource, executionAsyncId } = require("node:async_hooks");
 // Taken now: test tools replace those of the global object with ones that stand still.
 const { nextTick } = require("node:process");
 const { setImmediate } = require("node:timers");
@@ -19,6 +19,12 @@ const NUMBERS_PER_EVENT = 3;
 
 /** What events run in: no request's context, as with a socket of Node.js. */
 const context = new AsyncResource("socket.io-turbo");
+
+/** No callback's id. */
+const NO_TURN = -1;
+
+/** What Node.js says in the callbacks of promises. */
+const PROMISE_TURN = 0;
 
 const NONE = [];
 const collect = (...values) => values;
@@ -48,6 +54,10 @@ class Engine {
     this.connections = [];
     this.size = 0;
     this.isFlushScheduled = false;
+    /** The callback of Node.js in which something was sent last, since the last flush. */
+    this.turn = NO_TURN;
+    /** Whether the promises that run now may be those of several events. */
+    this.isCrowded = false;
     this.flush = this.flush.bind(this);
     this.deliver = this.deliver.bind(this);
     /** Events that have been taken: connection, kind and number of each, with a header. */
@@ -91,8 +101,37 @@ class Engine {
 
   flush() {
     this.isFlushScheduled = false;
+    this.turn = NO_TURN;
     this.prepared = null;
     this.native.flush();
+  }
+
+  /**
+   * To be called before something is sent. A volatile packet is dropped if something was sent
+   * in the same turn, for with ws the transport is not writable then; and a turn is there a
+   * callback of Node.js: what handles one event. Here several events are delivered at once, and
+   * their handlers run one after the other before the workers get their commands.
+   */
+  beginTurn() {
+    const turn = executionAsyncId();
+    const isSame = turn === this.turn && !(turn === PROMISE_TURN && this.isCrowded);
+    if (isSame) return;
+    this.turn = turn;
+    this.native.beginTurn();
+  }
+
+  /**
+   * Sends a Socket.IO packet to many.
+   *
+   * @param {Array<string | Uint8Array>} packet what the parser's encoder makes of it
+   * @param {Uint32Array} recipients as `Recipients::decode` in src/adapter takes them
+   * @param {boolean} isVolatile whether those are left out for whom something waits
+   */
+  broadcast(packet, recipients, isVolatile) {
+    this.beginTurn();
+    const attachments = packet.length > 1 ? packet.slice(1) : undefined;
+    this.native.broadcast(packet[0], attachments, recipients, isVolatile);
+    this.scheduleFlush();
   }
 
   /**
@@ -104,6 +143,7 @@ class Engine {
    * @returns {number} its length in bytes
    */
   sendShared(id, list, isReported) {
+    this.beginTurn();
     if (this.prepared !== list) {
       this.native.prepare(list[0], list.length > 1 ? list[1] : EMPTY);
       this.prepared = list;
@@ -121,6 +161,7 @@ class Engine {
       this.values = this.native.take(this.numbers, collect);
       this.delivered = 0;
       this.deliveredValues = 0;
+      if (this.numbers[COUNT] > 1) this.handleCrowd();
     }
     try {
       this.deliverTaken();
@@ -129,6 +170,18 @@ class Engine {
       const isThrown = this.delivered < this.numbers[COUNT];
       if (isLate || isThrown || this.numbers[HAS_MORE] === 1) setImmediate(this.deliver);
     }
+  }
+
+  /** Several events are delivered at once. */
+  handleCrowd() {
+    if (this.isCrowded) return;
+    this.isCrowded = true;
+    // Promises run after all ticks, and then this tick.
+    queueMicrotask(() =>
+      nextTick(() => {
+        this.isCrowded = false;
+      }),
+    );
   }
 
   deliverTaken() {

@@ -1,5 +1,6 @@
 "use strict";
 
+const { createAdapter } = require("./adapter.js");
 const { InvalidOptionError } = require("./errors.js");
 const { engineOptions } = require("./engine-options.js");
 const { binding, error } = require("./native.js");
@@ -84,6 +85,7 @@ function turbo(options = {}) {
   return {
     ...passedThrough,
     ...guardUpgrades(passedThrough),
+    adapter: options.adapter ?? createAdapter(),
     parser: parserFor(options),
     wsEngine: wsEngineFor(options),
   };
@@ -98,6 +100,7 @@ turbo.stats = () => stats.read();
 
 turbo.parser = parser;
 turbo.WebSocketServer = WebSocketServer;
+turbo.createAdapter = createAdapter;
 turbo.createEngine = createEngine;
 turbo.native = binding !== null;
 turbo.nativeError = error;

@@ -34,6 +34,10 @@ class WebSocket extends ws.WebSocket {
     this._connection = null;
   }
 
+  get isOpen() {
+    return this._readyState === OPEN;
+  }
+
   /** As in ws: bytes that have been given to `send()` and not to the network. */
   get bufferedAmount() {
     return this._connection === null ? super.bufferedAmount : this._connection._bufferedBytes;

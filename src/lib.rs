@@ -3,7 +3,8 @@
 //!
 //! - [`proto`]: sans-IO codecs. Bytes in, typed values and bytes out; no sockets,
 //!   no clock, no threads, no Node-API.
-//! - [`fanout`]: what waits in front of a connection.
+//! - [`adapter`]: rooms, and who receives a broadcast. Numbers only.
+//! - [`fanout`]: packets to frames, and what waits in front of a connection.
 //! - [`net`] (feature `net`, on Unix): I/O workers that own connections.
 //! - `binding` (feature `binding`, on by default): the Node-API surface that
 //!   `lib/` of the npm package calls. It converts arguments and results, and
@@ -11,6 +12,7 @@
 //!
 //! ARCHITECTURE.md at the repository's root shows how the two halves meet.
 
+pub mod adapter;
 pub mod fanout;
 #[cfg(all(feature = "net", unix))]
 pub mod net;

@@ -47,6 +47,8 @@ pub struct EngineWorkerStats {
     pub queued_bytes: f64,
     pub reads: f64,
     pub writes: f64,
+    pub broadcasts: f64,
+    pub volatile_dropped: f64,
     pub wakes: f64,
     pub notifications: f64,
     pub stalls: f64,
@@ -64,12 +66,14 @@ pub fn end_reasons() -> Vec<&'static str> {
 /// down with it at the latest.
 #[napi]
 pub struct Engine {
-    engine: Rc<RefCell<net::Engine>>,
+    pub(super) engine: Rc<RefCell<net::Engine>>,
     wake: Arc<Wake>,
     options: Vec<(Arc<ConnectionOptions>, bool)>,
     /// By connection: whether its text comes as strings.
     is_text_as_string: Vec<bool>,
     prepared: Bytes,
+    /// Whether a peer has ever spoken Engine.IO v3.
+    pub(super) has_v3: bool,
 }
 
 #[napi]
@@ -92,6 +96,7 @@ impl Engine {
             options: Vec::new(),
             is_text_as_string: Vec::new(),
             prepared: Bytes::new(),
+            has_v3: false,
         })
     }
 
@@ -299,6 +304,8 @@ fn worker_stats(stats: WorkerStats) -> EngineWorkerStats {
         queued_bytes: stats.queued_bytes as f64,
         reads: stats.reads as f64,
         writes: stats.writes as f64,
+        broadcasts: stats.broadcasts as f64,
+        volatile_dropped: stats.volatile_dropped as f64,
         wakes: stats.wakes as f64,
         notifications: stats.notifications as f64,
         stalls: stats.stalls as f64,

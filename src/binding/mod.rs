@@ -5,6 +5,8 @@
 #![cfg_attr(test, allow(dead_code))]
 
 #[cfg(unix)]
+mod adapter;
+#[cfg(unix)]
 mod engine;
 #[cfg(unix)]
 mod events;

@@ -8,6 +8,8 @@ use bytes::{BufMut, Bytes, BytesMut};
 use napi::bindgen_prelude::{BufferSlice, FromNapiValue, TypeName, ValidateNapiValue};
 use napi::{Env, Error, JsValue, Result, Status, ValueType, check_status, sys};
 
+use crate::fanout::PreparedPacket;
+use crate::proto::engine_io::{PacketType, ProtocolVersion};
 use crate::proto::websocket::{FrameHeader, Opcode, encode_frame};
 
 /// Strings of fewer UTF-8 bytes are converted without asking for their length first.
@@ -48,13 +50,35 @@ impl FromNapiValue for PayloadArgument {
 }
 
 impl PayloadArgument {
-    /// A server's frame of this payload, and the payload's length.
+    /// A server's frame of this payload.
     pub fn encode_frame(&self, opcode: Opcode, is_fin: bool) -> Result<Bytes> {
         if self.is_string()? {
-            self.encode_string(opcode, is_fin)
+            self.encode_string(opcode, is_fin, b"")
         } else {
             Ok(encode_frame(is_fin, opcode, self.bytes()?, None))
         }
+    }
+
+    /// A server's frame with a message packet of Engine.IO: of text if this is a string.
+    pub fn encode_packet(&self, version: ProtocolVersion) -> Result<Bytes> {
+        if self.is_string()? {
+            self.encode_string(Opcode::Text, true, &[PacketType::Message.digit()])
+        } else {
+            let packet = PreparedPacket::new(Bytes::new(), &[self.bytes()?], true);
+            Ok(packet.frames(version).clone())
+        }
+    }
+
+    /// A packet of this, text or not, and its attachments. `has_v3` says whether there are
+    /// recipients that speak Engine.IO v3.
+    pub fn prepare_packet(&self, attachments: &[Self], has_v3: bool) -> Result<PreparedPacket> {
+        let attachments = attachments.iter().map(Self::bytes).collect::<Result<Vec<_>>>()?;
+        if self.is_string()? {
+            let text_frame = self.encode_packet(ProtocolVersion::V4)?;
+            return Ok(PreparedPacket::new(text_frame, &attachments, has_v3));
+        }
+        let all = [&[self.bytes()?], attachments.as_slice()].concat();
+        Ok(PreparedPacket::new(Bytes::new(), &all, has_v3))
     }
 
     /// The bytes of a Uint8Array.
@@ -78,26 +102,29 @@ impl PayloadArgument {
         Ok(value_type == sys::ValueType::napi_string)
     }
 
-    fn encode_string(&self, opcode: Opcode, is_fin: bool) -> Result<Bytes> {
+    /// `prefix` stands in front of the text, in the same payload.
+    fn encode_string(&self, opcode: Opcode, is_fin: bool, prefix: &[u8]) -> Result<Bytes> {
         SCRATCH.with_borrow_mut(|scratch| {
-            let length = self.write_utf8(scratch.as_mut_ptr(), scratch.len())?;
+            let (front, room) = scratch.split_at_mut(prefix.len());
+            front.copy_from_slice(prefix);
+            let length = self.write_utf8(room.as_mut_ptr(), room.len())?;
             // A full buffer may not hold all: a character may not have fitted.
-            match scratch.get(..length) {
-                Some(text) if length + 4 < scratch.len() => {
-                    Ok(encode_frame(is_fin, opcode, text, None))
-                }
-                _ => self.encode_long_string(opcode, is_fin),
+            let is_whole = length + 4 < room.len();
+            match scratch.get(..prefix.len() + length) {
+                Some(payload) if is_whole => Ok(encode_frame(is_fin, opcode, payload, None)),
+                _ => self.encode_long_string(opcode, is_fin, prefix),
             }
         })
     }
 
-    fn encode_long_string(&self, opcode: Opcode, is_fin: bool) -> Result<Bytes> {
+    fn encode_long_string(&self, opcode: Opcode, is_fin: bool, prefix: &[u8]) -> Result<Bytes> {
         let length = self.write_utf8(ptr::null_mut(), 0)?;
-        let header =
-            FrameHeader { is_fin, opcode, mask: None, payload_len: length as u64 }.encode();
+        let payload_len = (prefix.len() + length) as u64;
+        let header = FrameHeader { is_fin, opcode, mask: None, payload_len }.encode();
         // One more for the terminating zero that Node-API writes.
-        let mut frame = BytesMut::with_capacity(header.len() + length + 1);
+        let mut frame = BytesMut::with_capacity(header.len() + prefix.len() + length + 1);
         frame.put_slice(&header);
+        frame.put_slice(prefix);
         let room = frame.spare_capacity_mut();
         let written = self.write_utf8(room.as_mut_ptr().cast(), room.len())?;
         // SAFETY: Node-API has initialised `written` bytes after the header.

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 
 use super::{ConnectionId, ConnectionOptions};
-use crate::fanout::FrameKind;
+use crate::adapter::{Recipients, RoomId};
+use crate::fanout::{FrameKind, PreparedPacket};
 
 /// Commands of one worker are carried out in their order.
 #[derive(Debug)]
@@ -15,6 +16,16 @@ pub(super) enum Command {
     Open(Box<Opening>),
     /// To a connection; passed over if it has ended.
     Connection(ConnectionId, ConnectionCommand),
+    /// A packet for many.
+    Broadcast(Arc<Broadcast>),
+    /// A connection enters a room.
+    Join(RoomId, ConnectionId),
+    /// A connection leaves a room.
+    Leave(RoomId, ConnectionId),
+    /// A room is no more.
+    RemoveRoom(RoomId),
+    /// What follows belongs to another turn of the application.
+    BeginTurn,
     /// The application has taken events; who waits for that reads on.
     Taken,
     /// Writes what the sockets take, closes all connections and ends the worker.
@@ -31,10 +42,32 @@ pub(super) struct Opening {
     pub(super) options: Arc<ConnectionOptions>,
 }
 
+/// Which frame of a volatile packet this is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Volatile {
+    /// The first. It is sent if nothing waits.
+    First,
+    /// Another; it shares the fate of the first.
+    Continued,
+}
+
+/// A packet, and who is to have it.
+#[derive(Debug)]
+pub(super) struct Broadcast {
+    pub(super) packet: PreparedPacket,
+    pub(super) recipients: Recipients,
+    /// Whether those are passed over in front of whom something waits.
+    pub(super) is_volatile: bool,
+}
+
 #[derive(Debug)]
 pub(super) enum ConnectionCommand {
     /// A whole frame to send.
     Send(Bytes, FrameKind),
+    /// A whole frame that is dropped if something waits, [`Volatile`].
+    SendVolatile(Bytes, Volatile),
+    /// The peer speaks Engine.IO v3.
+    UseVersion3,
     /// The close frame.
     Close(Bytes),
     /// Ends our side after what has been sent, without a close frame.

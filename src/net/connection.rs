@@ -7,7 +7,11 @@ use bytes::{Bytes, BytesMut};
 
 use super::{ConnectionOptions, EndReason, Event, Failure};
 use crate::fanout::{FrameKind, SendQueue};
+use crate::proto::engine_io::ProtocolVersion;
 use crate::proto::websocket::{self, Decoder, Role, encode_pong};
+
+/// A turn of the application, by its number.
+pub(super) type Turn = u64;
 
 /// A server's end of a WebSocket connection.
 ///
@@ -19,6 +23,9 @@ pub(super) struct Connection {
     decoder: Decoder,
     queue: SendQueue,
     options: Arc<ConnectionOptions>,
+    version: ProtocolVersion,
+    /// The turn in which the application sent last.
+    sent_in: Option<Turn>,
     is_paused: bool,
     has_failed: bool,
     /// Nothing more may be sent.
@@ -35,6 +42,8 @@ impl Connection {
             decoder: Decoder::new(Role::Server, options.limits),
             queue: SendQueue::default(),
             options,
+            version: ProtocolVersion::default(),
+            sent_in: None,
             is_paused: false,
             has_failed: false,
             is_close_queued: false,
@@ -96,6 +105,14 @@ impl Connection {
         }
     }
 
+    pub(super) const fn version(&self) -> ProtocolVersion {
+        self.version
+    }
+
+    pub(super) const fn use_version(&mut self, version: ProtocolVersion) {
+        self.version = version;
+    }
+
     /// The peer has ended its side.
     pub(super) fn handle_peer_end(&mut self, mut emit: impl FnMut(Event)) {
         self.has_peer_ended = true;
@@ -105,7 +122,8 @@ impl Connection {
     }
 
     /// A frame of the application. Dropped after its close frame, RFC 6455 §5.5.1.
-    pub(super) fn handle_frame(&mut self, frame: Bytes, kind: FrameKind) {
+    pub(super) fn handle_frame(&mut self, frame: Bytes, kind: FrameKind, turn: Turn) {
+        self.sent_in = Some(turn);
         if !self.is_close_queued {
             self.queue.push(frame, kind);
         }
@@ -117,6 +135,12 @@ impl Connection {
             self.is_close_queued = true;
             self.queue.push(frame, FrameKind::Silent);
         }
+    }
+
+    /// Whether the application has sent something in this turn. With ws, which hears only
+    /// after a turn what the operating system has taken, a volatile packet is dropped then.
+    pub(super) fn has_sent_in(&self, turn: Turn) -> bool {
+        self.sent_in == Some(turn)
     }
 
     /// The application's side ends without a close frame, after what it has sent.

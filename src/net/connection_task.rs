@@ -1,23 +1,25 @@
 //! One connection with its socket, as a task of its worker.
 
 use std::cell::RefCell;
-use std::io::{self, IoSlice};
+use std::io::{self, ErrorKind, IoSlice};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use socket2::SockRef;
 use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 use tokio_util::io::poll_read_buf;
 
-use super::command::ConnectionCommand;
+use super::command::{ConnectionCommand, Volatile};
 use super::connection::Connection;
 use super::worker::{READ_BUFFER, Worker};
 use super::{ConnectionId, ConnectionOptions, EndReason};
+use crate::fanout::{FrameKind, PreparedPacket};
+use crate::proto::engine_io::ProtocolVersion;
 
 /// The most frames that leave in one `writev`.
 const MAX_SLICES: usize = 64;
@@ -37,6 +39,12 @@ struct State {
     /// When a closing connection is given up.
     deadline: Option<Pin<Box<Sleep>>>,
     is_shut_down: bool,
+    /// Whether the worker is to flush it.
+    is_dirty: bool,
+    /// Whether the socket takes nothing, and the task is woken when it does.
+    is_blocked: bool,
+    /// Whether the last volatile packet was dropped.
+    is_volatile_dropped: bool,
 }
 
 impl ConnectionTask {
@@ -47,7 +55,16 @@ impl ConnectionTask {
         options: Arc<ConnectionOptions>,
     ) -> Self {
         let connection = Connection::new(options);
-        let state = State { stream, connection, waker: None, deadline: None, is_shut_down: false };
+        let state = State {
+            stream,
+            connection,
+            waker: None,
+            deadline: None,
+            is_shut_down: false,
+            is_dirty: false,
+            is_blocked: false,
+            is_volatile_dropped: false,
+        };
         Self { worker, id, state: RefCell::new(state) }
     }
 
@@ -56,22 +73,100 @@ impl ConnectionTask {
         self.handle_input(&mut self.state.borrow_mut().connection, &mut input);
     }
 
-    pub(super) fn handle_command(&self, command: ConnectionCommand) {
-        let mut state = self.state.borrow_mut();
-        let before = state.connection.queue().len_bytes();
+    pub(super) fn handle_command(self: &Rc<Self>, command: ConnectionCommand) {
+        let state = &mut *self.state.borrow_mut();
         match command {
-            ConnectionCommand::Send(frame, kind) => {
-                self.worker.shared.counters.frames_out.add(1);
-                state.connection.handle_frame(frame, kind);
+            ConnectionCommand::Send(frame, kind) => self.send(state, frame, kind, 1),
+            ConnectionCommand::SendVolatile(frame, volatile) => {
+                self.send_volatile(state, frame, volatile);
             }
-            ConnectionCommand::Close(frame) => state.connection.handle_close(frame),
+            ConnectionCommand::UseVersion3 => state.connection.use_version(ProtocolVersion::V3),
+            ConnectionCommand::Close(frame) => self.close(state, frame),
             ConnectionCommand::End => state.connection.handle_end(),
             ConnectionCommand::Pause(is_paused) => state.connection.handle_pause(is_paused),
             ConnectionCommand::Terminate => state.connection.terminate(EndReason::Terminated),
         }
+        if !state.is_dirty {
+            state.wake();
+        }
+    }
+
+    /// A packet that many receive.
+    pub(super) fn handle_broadcast(self: &Rc<Self>, packet: &PreparedPacket, is_volatile: bool) {
+        let state = &mut *self.state.borrow_mut();
+        if is_volatile && self.is_busy(state) {
+            self.worker.shared.counters.volatile_dropped.add(1);
+        } else {
+            let frames = packet.frames(state.connection.version()).clone();
+            self.send(state, frames, FrameKind::Silent, packet.count());
+        }
+    }
+
+    fn send_volatile(self: &Rc<Self>, state: &mut State, frame: Bytes, volatile: Volatile) {
+        if volatile == Volatile::First {
+            state.is_volatile_dropped = self.is_busy(state);
+            self.worker.shared.counters.volatile_dropped.add(state.is_volatile_dropped.into());
+        }
+        if !state.is_volatile_dropped {
+            self.send(state, frame, FrameKind::Silent, 1);
+        }
+    }
+
+    /// Whether a volatile packet is to be dropped.
+    fn is_busy(&self, state: &mut State) -> bool {
+        if state.connection.has_sent_in(self.worker.turn()) {
+            return true;
+        }
+        // Of earlier turns; it may not have been tried yet.
+        self.flush_now(state);
+        !state.connection.queue().is_empty()
+    }
+
+    fn send(self: &Rc<Self>, state: &mut State, frames: Bytes, kind: FrameKind, count: usize) {
+        let before = state.connection.queue().len_bytes();
+        self.worker.shared.counters.frames_out.add(count);
+        state.connection.handle_frame(frames, kind, self.worker.turn());
         self.count_queued(before, &state.connection);
-        if let Some(waker) = &state.waker {
-            waker.wake_by_ref();
+        if !state.is_dirty {
+            state.is_dirty = true;
+            self.worker.add_dirty(self);
+        }
+    }
+
+    fn close(&self, state: &mut State, frame: Bytes) {
+        let before = state.connection.queue().len_bytes();
+        state.connection.handle_close(frame);
+        self.count_queued(before, &state.connection);
+        state.wake();
+    }
+
+    /// Writes what waits, as far as the socket takes it at once.
+    pub(super) fn flush(&self) {
+        let state = &mut *self.state.borrow_mut();
+        state.is_dirty = false;
+        self.flush_now(state);
+    }
+
+    /// As [`flush`](Self::flush). Without the task, which would have to be woken: it is only
+    /// where the socket does not take all, or the connection is over.
+    fn flush_now(&self, state: &mut State) {
+        while !state.is_blocked && !state.connection.queue().is_empty() {
+            match try_write(state) {
+                Ok(length) => self.handle_written(&mut state.connection, length),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    state.is_blocked = true;
+                    state.wake();
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => {
+                    state.connection.terminate(EndReason::Io(os_error(&error)));
+                    break;
+                }
+            }
+        }
+        state.connection.handle_flushed(|event| self.worker.emit(self.id, event));
+        if state.connection.poll_end().is_some() {
+            state.wake();
         }
     }
 
@@ -101,7 +196,7 @@ impl ConnectionTask {
 
     fn poll_open(&self, state: &mut State, context: &mut Context<'_>) {
         if let Err(error) = self.poll_io(state, context) {
-            state.connection.terminate(EndReason::Io(error.raw_os_error().unwrap_or_default()));
+            state.connection.terminate(EndReason::Io(os_error(&error)));
         }
         self.poll_deadline(state, context);
     }
@@ -126,8 +221,12 @@ impl ConnectionTask {
     }
 
     fn poll_write(&self, state: &mut State, context: &mut Context<'_>) -> io::Result<()> {
+        state.is_blocked = false;
         while !state.connection.queue().is_empty() {
-            let Poll::Ready(written) = write_once(state, context) else { break };
+            let Poll::Ready(written) = poll_write_once(state, context) else {
+                state.is_blocked = true;
+                break;
+            };
             self.handle_written(&mut state.connection, written?);
         }
         state.connection.handle_flushed(|event| self.worker.emit(self.id, event));
@@ -210,7 +309,28 @@ impl ConnectionTask {
     }
 }
 
-fn write_once(state: &mut State, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+impl State {
+    fn wake(&self) {
+        if let Some(waker) = &self.waker {
+            waker.wake_by_ref();
+        }
+    }
+}
+
+fn os_error(error: &io::Error) -> i32 {
+    error.raw_os_error().unwrap_or_default()
+}
+
+fn try_write(state: &State) -> io::Result<usize> {
+    let mut slices = [IoSlice::new(&[]); MAX_SLICES];
+    let filled = state.connection.queue().io_slices(&mut slices);
+    match slices.get(..filled).unwrap_or_default() {
+        [frame] => state.stream.try_write(frame),
+        frames => state.stream.try_write_vectored(frames),
+    }
+}
+
+fn poll_write_once(state: &mut State, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
     let mut slices = [IoSlice::new(&[]); MAX_SLICES];
     let filled = state.connection.queue().io_slices(&mut slices);
     let slices = slices.get(..filled).unwrap_or_default();

@@ -8,15 +8,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel, sync_channel};
 use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use slab::Slab;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
-use super::command::{Command, ConnectionCommand, Opening};
+use super::command::{Broadcast, Command, ConnectionCommand, Opening, Volatile};
+use super::lag::Lag;
 use super::worker::{self, EventBatch, EventSink, Notify, Shared};
 use super::{ConnectionId, ConnectionOptions, Event, WorkerStats};
-use crate::fanout::FrameKind;
+use crate::adapter::{Recipients, RoomId};
+use crate::fanout::{FrameKind, PreparedPacket};
 
 /// Workers, and the connections that they own.
 ///
@@ -26,6 +29,8 @@ pub struct Engine {
     workers: Vec<WorkerHandle>,
     /// The worker of each connection.
     routes: Slab<usize>,
+    /// Numbers of rooms that are in use.
+    rooms: Slab<()>,
     /// Events that have been received and not taken.
     received: VecDeque<(ConnectionId, Event)>,
     is_notified: Arc<AtomicBool>,
@@ -40,6 +45,7 @@ struct WorkerHandle {
     thread: JoinHandle<()>,
     /// Connections whose end has not been taken.
     connections: usize,
+    lag: Lag,
 }
 
 impl Engine {
@@ -51,6 +57,7 @@ impl Engine {
         Self {
             workers: Vec::new(),
             routes: Slab::new(),
+            rooms: Slab::new(),
             received: VecDeque::new(),
             is_notified: Arc::default(),
             notify: Arc::new(notify),
@@ -90,6 +97,61 @@ impl Engine {
         self.command(id, ConnectionCommand::Send(frame, kind));
     }
 
+    /// Sends a whole frame, unless something waits in front of the connection, or something
+    /// was sent to it in the same turn.
+    pub fn send_volatile(&mut self, id: ConnectionId, frame: Bytes, volatile: Volatile) {
+        self.command(id, ConnectionCommand::SendVolatile(frame, volatile));
+    }
+
+    /// Sends a packet to all recipients, or if it `is_volatile`, to those to whom
+    /// [`send_volatile`](Self::send_volatile) would send it.
+    pub fn broadcast(&mut self, packet: PreparedPacket, recipients: Recipients, is_volatile: bool) {
+        let broadcast = Arc::new(Broadcast { packet, recipients, is_volatile });
+        let Broadcast { recipients, .. } = &*broadcast;
+        for (index, worker) in self.workers.iter_mut().enumerate() {
+            let is_owner = |id: &ConnectionId| self.routes.get(*id as usize) == Some(&index);
+            if !recipients.rooms.is_empty() || recipients.members.iter().any(is_owner) {
+                worker.queued.push(Command::Broadcast(Arc::clone(&broadcast)));
+            }
+        }
+    }
+
+    /// What is sent from now on belongs to another turn. A [`flush`](Self::flush) begins one,
+    /// too.
+    pub fn begin_turn(&mut self) {
+        for worker in self.workers.iter_mut().filter(|worker| !worker.queued.is_empty()) {
+            worker.queued.push(Command::BeginTurn);
+        }
+    }
+
+    /// A new room without members.
+    pub fn create_room(&mut self) -> RoomId {
+        self.rooms.insert(()) as RoomId
+    }
+
+    /// Puts a connection into a room. When it ends, it leaves all its rooms by itself.
+    pub fn join(&mut self, room: RoomId, id: ConnectionId) {
+        self.command_worker_of(id, Command::Join(room, id));
+    }
+
+    /// Takes a connection out of a room.
+    pub fn leave(&mut self, room: RoomId, id: ConnectionId) {
+        self.command_worker_of(id, Command::Leave(room, id));
+    }
+
+    /// Ends a room, whose number may then be another's.
+    pub fn remove_room(&mut self, room: RoomId) {
+        if self.rooms.try_remove(room as usize).is_some() {
+            self.workers.iter_mut().for_each(|worker| worker.queued.push(Command::RemoveRoom(room)));
+        }
+    }
+
+    /// The peer of this connection speaks Engine.IO v3, which it must say before it is sent
+    /// a broadcast.
+    pub fn use_version_3(&mut self, id: ConnectionId) {
+        self.command(id, ConnectionCommand::UseVersion3);
+    }
+
     /// Sends a whole close frame, the last of the connection.
     pub fn close(&mut self, id: ConnectionId, frame: Bytes) {
         self.command(id, ConnectionCommand::Close(frame));
@@ -111,7 +173,8 @@ impl Engine {
         self.command(id, ConnectionCommand::Terminate);
     }
 
-    /// Passes the commands on to the workers.
+    /// Passes the commands on to the workers. Waits for a worker that is more than
+    /// [`MAX_LAG`](super::MAX_LAG) behind.
     pub fn flush(&mut self) {
         self.workers.iter_mut().for_each(WorkerHandle::flush);
     }
@@ -159,9 +222,13 @@ impl Engine {
     }
 
     fn command(&mut self, id: ConnectionId, command: ConnectionCommand) {
+        self.command_worker_of(id, Command::Connection(id, command));
+    }
+
+    fn command_worker_of(&mut self, id: ConnectionId, command: Command) {
         let worker = self.routes.get(id as usize);
         if let Some(worker) = worker.and_then(|&worker| self.workers.get_mut(worker)) {
-            worker.queued.push(Command::Connection(id, command));
+            worker.queued.push(command);
         }
     }
 
@@ -188,7 +255,8 @@ impl Engine {
             .spawn(move || worker::run(of_thread, sink, receiver, &ready))?;
         // The thread says whether it has its runtime, or has died without a word.
         started.recv().unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))?;
-        Ok(WorkerHandle { shared, queued: Vec::new(), commands, events, thread, connections: 0 })
+        let (queued, lag) = (Vec::new(), Lag::default());
+        Ok(WorkerHandle { shared, queued, commands, events, thread, connections: 0, lag })
     }
 
     /// Receives what the workers hold, unless something received has not been taken: so
@@ -202,10 +270,16 @@ impl Engine {
 
 impl WorkerHandle {
     fn flush(&mut self) {
-        if !self.queued.is_empty() {
-            // Without a receiver the worker is over.
-            let _ = self.commands.send(mem::take(&mut self.queued));
+        if self.queued.is_empty() {
+            return;
         }
+        // Without a receiver the worker is over.
+        let _ = self.commands.send(mem::take(&mut self.queued));
+        self.lag.handle_sent(Instant::now());
+        self.lag.wait(|| {
+            let is_over = self.thread.is_finished();
+            (!is_over).then(|| self.shared.batches_done.value())
+        });
     }
 
     fn receive(&mut self, received: &mut VecDeque<(ConnectionId, Event)>) {

@@ -7,12 +7,13 @@
 //!
 //! - **commands**, in batches: what one turn of the application has queued goes to a
 //!   worker in one piece, and wakes it once, if it sleeps. In the batch they are applied
-//!   first; then each connection that they concern is flushed once.
+//!   first; then each connection that they concern is flushed once. A broadcast is one
+//!   command to each worker, which knows the rooms of its connections.
 //! - **events**, in batches: what a worker has read in one go. The application is
 //!   notified once and takes all that has come; until it does, it is not notified again.
 //!
-//! Both are bounded by what they carry. Commands carry frames, which the application has
-//! made; a peer that does not take them is cut off (`max_backpressure`). Events carry what
+//! Both are bounded. An application that is too far ahead of a worker waits for it
+//! ([`MAX_LAG`]), and a peer that does not take its frames is cut off (`max_backpressure`). Events carry what
 //! peers send: a worker stops reading while more than [`MAX_HELD_BYTES`] of them wait
 //! for the application, and TCP slows the peers down.
 
@@ -22,12 +23,15 @@ mod connection_options;
 mod connection_task;
 mod engine;
 mod event;
+mod lag;
 mod pace;
 mod stats;
 mod worker;
 
+pub use command::Volatile;
 pub use connection_options::ConnectionOptions;
 pub use engine::Engine;
 pub use event::{ConnectionId, EndReason, Event, Failure};
+pub use lag::MAX_LAG;
 pub use stats::WorkerStats;
 pub use worker::MAX_HELD_BYTES;

@@ -36,6 +36,8 @@ pub(super) struct Counters {
     pub(super) queued_bytes: Counter,
     pub(super) reads: Counter,
     pub(super) writes: Counter,
+    pub(super) broadcasts: Counter,
+    pub(super) volatile_dropped: Counter,
     pub(super) wakes: Counter,
     pub(super) notifications: Counter,
     pub(super) stalls: Counter,
@@ -60,6 +62,8 @@ impl Counters {
             queued_bytes: self.queued_bytes.value(),
             reads: self.reads.value(),
             writes: self.writes.value(),
+            broadcasts: self.broadcasts.value(),
+            volatile_dropped: self.volatile_dropped.value(),
             wakes: self.wakes.value(),
             notifications: self.notifications.value(),
             stalls: self.stalls.value(),
@@ -91,6 +95,10 @@ pub struct WorkerStats {
     pub reads: u64,
     /// Writes that took bytes.
     pub writes: u64,
+    /// Broadcasts that came.
+    pub broadcasts: u64,
+    /// Volatile packets that were dropped, one for each connection.
+    pub volatile_dropped: u64,
     /// Batches of commands that came.
     pub wakes: u64,
     /// How often the worker has notified the application.

@@ -16,11 +16,13 @@ use tokio::net::TcpStream;
 use tokio::runtime::{Builder, LocalRuntime};
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::command::{Command, ConnectionCommand, Opening};
+use super::command::{Broadcast, Command, ConnectionCommand, Opening};
+use super::connection::Turn;
 use super::connection_task::ConnectionTask;
 use super::pace::Pace;
-use super::stats::Counters;
+use super::stats::{Counter, Counters};
 use super::{ConnectionId, EndReason, Event};
+use crate::adapter::{RoomId, Rooms};
 
 /// A worker does not read while events of more bytes than this wait for the
 /// application.
@@ -39,6 +41,8 @@ pub(super) type Notify = Arc<dyn Fn() + Send + Sync>;
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     pub(super) counters: Counters,
+    /// Batches of commands that are done.
+    pub(super) batches_done: Counter,
     /// Bytes of the events that the application has not taken.
     pub(super) held_bytes: AtomicUsize,
     /// Whether a connection waits for the application to take events.
@@ -60,6 +64,11 @@ pub(super) struct Worker {
     /// Serves all connections: it is empty between two reads.
     pub(super) buffer: RefCell<BytesMut>,
     connections: RefCell<Vec<Option<Rc<ConnectionTask>>>>,
+    rooms: RefCell<Rooms>,
+    /// Connections for which something waits since they were flushed.
+    dirty: RefCell<Vec<Rc<ConnectionTask>>>,
+    /// The application's turn to which the command belongs that is carried out.
+    turn: Cell<Turn>,
     gathered: RefCell<EventBatch>,
     /// Wakes the task that passes `gathered` on.
     gatherer: RefCell<Option<Waker>>,
@@ -96,6 +105,9 @@ impl Worker {
             sink,
             buffer: RefCell::default(),
             connections: RefCell::default(),
+            rooms: RefCell::default(),
+            dirty: RefCell::default(),
+            turn: Cell::default(),
             gathered: RefCell::default(),
             gatherer: RefCell::default(),
             stalled: RefCell::default(),
@@ -109,19 +121,47 @@ impl Worker {
         tokio::task::spawn_local(poll_fn(move |context| gatherer.poll_gathered(context)));
         while let Some(batch) = commands.recv().await {
             self.shared.counters.wakes.add(1);
-            for command in batch {
-                self.handle_command(command);
-            }
+            self.handle_batch(batch);
+            self.shared.batches_done.add(1);
             if self.is_shut_down.get() {
                 return;
             }
         }
     }
 
+    /// Carries the commands out, then writes, so that what one turn sends leaves together.
+    fn handle_batch(self: &Rc<Self>, batch: Vec<Command>) {
+        self.begin_turn();
+        for command in batch {
+            self.handle_command(command);
+        }
+        for task in self.dirty.take() {
+            task.flush();
+        }
+    }
+
+    fn begin_turn(&self) {
+        self.turn.set(self.turn.get() + 1);
+    }
+
+    pub(super) fn turn(&self) -> Turn {
+        self.turn.get()
+    }
+
+    /// To be called once for a connection for which something waits.
+    pub(super) fn add_dirty(&self, task: &Rc<ConnectionTask>) {
+        self.dirty.borrow_mut().push(Rc::clone(task));
+    }
+
     fn handle_command(self: &Rc<Self>, command: Command) {
         match command {
             Command::Open(opening) => self.open(*opening),
             Command::Connection(id, command) => self.pass_on(id, command),
+            Command::Broadcast(broadcast) => self.broadcast(&broadcast),
+            Command::Join(room, id) => self.join(room, id),
+            Command::Leave(room, id) => self.rooms.borrow_mut().leave(room, id),
+            Command::RemoveRoom(room) => self.rooms.borrow_mut().remove(room),
+            Command::BeginTurn => self.begin_turn(),
             Command::Taken => self.stalled.take().into_iter().for_each(Waker::wake),
             Command::Shutdown => self.shut_down(),
         }
@@ -164,6 +204,23 @@ impl Worker {
         }
     }
 
+    fn broadcast(&self, broadcast: &Broadcast) {
+        self.shared.counters.broadcasts.add(1);
+        let connections = self.connections.borrow();
+        self.rooms.borrow().for_each(&broadcast.recipients, |id| {
+            if let Some(Some(task)) = connections.get(id as usize) {
+                task.handle_broadcast(&broadcast.packet, broadcast.is_volatile);
+            }
+        });
+    }
+
+    /// A connection that has ended enters no room: its number may soon be another's.
+    fn join(&self, room: RoomId, id: ConnectionId) {
+        if let Some(Some(_)) = self.connections.borrow().get(id as usize) {
+            self.rooms.borrow_mut().join(room, id);
+        }
+    }
+
     fn shut_down(&self) {
         self.is_shut_down.set(true);
         for task in self.connections.take().into_iter().flatten() {
@@ -176,6 +233,7 @@ impl Worker {
         if let Some(entry) = self.connections.borrow_mut().get_mut(id as usize) {
             *entry = None;
         }
+        self.rooms.borrow_mut().leave_all(id);
         self.shared.counters.connections.subtract(1);
         self.shared.counters.count_end(reason);
         self.emit(id, Event::Ended(reason));

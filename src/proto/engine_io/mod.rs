@@ -18,9 +18,11 @@ mod handshake;
 mod packet;
 mod packet_type;
 mod payload;
+mod protocol_version;
 
 pub use error::DecodeError;
 pub use handshake::Handshake;
 pub use packet::{EncodedPacket, Packet};
 pub use packet_type::PacketType;
 pub use payload::{PayloadDecoder, encode_payload};
+pub use protocol_version::ProtocolVersion;

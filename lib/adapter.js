@@ -1,0 +1,152 @@
+"use strict";
+
+const official = require("socket.io-adapter");
+const { FanOut } = require("./fan-out.js");
+const { isPayload, isServerObserved } = require("./link.js");
+const { binding } = require("./native.js");
+
+/**
+ * An adapter of socket.io-adapter 2.5 whose broadcasts go to the workers: one command for all
+ * sockets whose connections are there, as many as they may be. JavaScript serves the others,
+ * and those on which somebody listens to what is sent. Everything else is the official code.
+ *
+ * @template {typeof official.Adapter} Base
+ * @param {Base} Base the official adapter, or its session-aware form
+ * @returns {Base}
+ */
+function withFanOut(Base) {
+  return class extends Base {
+    #fanOut = new FanOut(this);
+    /** What is to be broadcast: between `_encode()` and `apply()`, which follows at once. */
+    #outgoing = null;
+
+    /** As the official one. Workers know of each room before the listeners do. */
+    addAll(id, rooms) {
+      if (!this.sids.has(id)) this.sids.set(id, new Set());
+      this.#fanOut.enter(id);
+      for (const room of rooms) this.#add(id, room);
+    }
+
+    #add(id, room) {
+      this.sids.get(id).add(room);
+      if (!this.rooms.has(room)) {
+        this.rooms.set(room, new Set());
+        this.emit("create-room", room);
+      }
+      if (this.rooms.get(room).has(id)) return;
+      this.rooms.get(room).add(id);
+      this.#fanOut.join(room, id);
+      this.emit("join-room", room, id);
+    }
+
+    /** As the official one, which `del()` and `delAll()` call. */
+    _del(room, id) {
+      const ids = this.rooms.get(room);
+      if (ids === undefined) return;
+      if (ids.delete(id)) {
+        this.#fanOut.leave(room, id);
+        this.emit("leave-room", room, id);
+      }
+      if (ids.size === 0 && this.rooms.delete(room)) {
+        this.#fanOut.remove(room);
+        this.emit("delete-room", room);
+      }
+    }
+
+    delAll(id) {
+      super.delAll(id);
+      this.#fanOut.exit(id);
+    }
+
+    /** The official `broadcast()` calls this, then `apply()`. */
+    _encode(packet, packetOpts) {
+      if (!this.#isDirect()) return super._encode(packet, packetOpts);
+      const encoded = this.#encode(packet, packetOpts);
+      if (isSendable(encoded)) this.#outgoing = { encoded, isVolatile: packetOpts.volatile };
+      return encoded;
+    }
+
+    /** Of a broadcast: sends it to the direct sockets, and has `callback` serve the others. */
+    apply(opts, callback) {
+      const outgoing = this.#outgoing;
+      if (outgoing === null) {
+        super.apply(opts, callback);
+      } else {
+        this.#outgoing = null;
+        this.#send(outgoing, opts, callback);
+      }
+    }
+
+    /** As the official one, but for how the packet goes out. */
+    broadcastWithAck(packet, opts, clientCountCallback, ack) {
+      if (!this.#isDirect()) {
+        super.broadcastWithAck(packet, opts, clientCountCallback, ack);
+        return;
+      }
+      const { volatile, compress } = opts.flags ?? {};
+      const packetOpts = { preEncoded: true, volatile, compress };
+      packet.nsp = this.nsp.name;
+      packet.id = this.nsp._ids++;
+      const encoded = this._encode(packet, packetOpts);
+      const outgoing = this.#outgoing;
+      this.#outgoing = null;
+      let clientCount = 0;
+      this.apply(opts, (socket) => {
+        clientCount++;
+        socket.acks.set(packet.id, ack);
+      });
+      const serve = (socket) => {
+        socket.notifyOutgoingListeners?.(packet);
+        socket.client.writeToEngine(encoded, packetOpts);
+      };
+      if (outgoing === null) this.apply(opts, serve);
+      else this.#send(outgoing, opts, serve);
+      clientCountCallback(clientCount);
+    }
+
+    /** Whether there are direct sockets, and nobody listens to the packets of all. */
+    #isDirect() {
+      return !this.#fanOut.isEmpty && !isServerObserved(this.nsp.server.engine);
+    }
+
+    /** Without a frame for connections on ws, if there are none. */
+    #encode(packet, packetOpts) {
+      if (this.#fanOut.served.size > 0) return super._encode(packet, packetOpts);
+      return this.encoder.encode(packet);
+    }
+
+    #send({ encoded, isVolatile }, opts, serve) {
+      this.#fanOut.broadcast(encoded, opts, isVolatile === true);
+      this.#fanOut.forEachServed(opts, serve);
+    }
+  };
+}
+
+/** Whether workers can send this; engine.io makes strings of other things. */
+function isSendable(encoded) {
+  return Array.isArray(encoded) && encoded.length > 0 && encoded.every(isPayload);
+}
+
+const Adapter = withFanOut(official.Adapter);
+const SessionAwareAdapter = withFanOut(official.SessionAwareAdapter);
+
+/**
+ * A constructor for the `adapter` of Socket.IO's server: the in-memory adapter of
+ * socket.io-adapter 2.5, session-aware where `connectionStateRecovery` is on. Its broadcasts are
+ * fast with our `wsEngine`, and as they were with another. Without the addon it is the official
+ * one.
+ *
+ * @returns {new (nsp: import("socket.io").Namespace) => official.Adapter}
+ */
+function createAdapter() {
+  const plain = binding === null ? official.Adapter : Adapter;
+  const sessionAware = binding === null ? official.SessionAwareAdapter : SessionAwareAdapter;
+  // Socket.IO calls it with `new`.
+  function AdapterOf(nsp) {
+    const isSessionAware = Boolean(nsp.server.opts?.connectionStateRecovery);
+    return isSessionAware ? new sessionAware(nsp) : new plain(nsp);
+  }
+  return AdapterOf;
+}
+
+module.exports = { createAdapter };

@@ -1,0 +1,267 @@
+"use strict";
+
+const { toBuffer } = require("./connection.js");
+const { environmentEngine } = require("./engine.js");
+const { linkOf } = require("./link.js");
+const { EXCEPT_MEMBERS, EXCEPT_ROOMS, MEMBERS, ROOMS, Recipients } = require("./recipients.js");
+const { WebSocketServer } = require("./websocket-server.js");
+
+/** On a Socket.IO socket: its member. */
+const kMember = Symbol("member");
+
+/** Of the broadcast that is being sent. */
+const recipients = new Recipients();
+
+const NOBODY = new Set();
+
+/** A socket of a namespace whose packets go by our engine, or will after an upgrade. */
+class Member {
+  /**
+   * @param {FanOut} fanOut
+   * @param {import("socket.io").Socket} socket
+   */
+  constructor(fanOut, socket) {
+    this.fanOut = fanOut;
+    this.socket = socket;
+    this.link = linkOf(socket.conn);
+    /** Where broadcasts go directly; `null` if JavaScript serves it. */
+    this.connection = null;
+    this.link.members.add(this);
+    socket[kMember] = this;
+    socket.onAnyOutgoing = onAnyOutgoing;
+    socket.prependAnyOutgoing = prependAnyOutgoing;
+    socket.offAnyOutgoing = offAnyOutgoing;
+  }
+
+  handleLink() {
+    this.fanOut.update(this);
+  }
+
+  /** Where broadcasts may go directly now. */
+  get direct() {
+    return this.socket.listenersAnyOutgoing().length > 0 ? null : this.link.direct;
+  }
+}
+
+function onAnyOutgoing(listener) {
+  Object.getPrototypeOf(this).onAnyOutgoing.call(this, listener);
+  this[kMember].handleLink();
+  return this;
+}
+
+function prependAnyOutgoing(listener) {
+  Object.getPrototypeOf(this).prependAnyOutgoing.call(this, listener);
+  this[kMember].handleLink();
+  return this;
+}
+
+function offAnyOutgoing(listener) {
+  Object.getPrototypeOf(this).offAnyOutgoing.call(this, listener);
+  this[kMember].handleLink();
+  return this;
+}
+
+/**
+ * Mirrors the rooms of an adapter to the workers, so that a broadcast is one command to each.
+ *
+ * A socket is either direct: workers know its rooms and write to it; or served: JavaScript
+ * writes to it as the official adapter does. Rooms of one member are not mirrored; its number
+ * takes their place. What is direct and what is shared changes at once, so that at each line a
+ * broadcast reaches whom the official adapter would reach.
+ */
+class FanOut {
+  /** @param {import("socket.io-adapter").Adapter} adapter */
+  constructor(adapter) {
+    this.adapter = adapter;
+    /** @type {Map<string, Member>} by sid; those that are direct */
+    this.direct = new Map();
+    /** @type {Map<string, import("socket.io").Socket>} by sid; all other connected sockets */
+    this.served = new Map();
+    /** The workers' room of all direct members; there while there are some. */
+    this.all = -1;
+    /** The workers' rooms, of those that have two members or more. */
+    this.shared = new Map();
+    this.native = null;
+  }
+
+  /** Whether workers have to be asked at all. */
+  get isEmpty() {
+    return this.direct.size === 0;
+  }
+
+  /** A socket joins rooms: the first time when it is connected it comes in. */
+  enter(id) {
+    if (this.direct.has(id) || this.served.has(id)) return;
+    const socket = this.adapter.nsp.sockets?.get(id);
+    if (socket === undefined) return;
+    this.served.set(id, socket);
+    if (socket.conn?.server?.ws instanceof WebSocketServer) this.update(new Member(this, socket));
+  }
+
+  /** A socket leaves for good. */
+  exit(id) {
+    const member = this.direct.get(id) ?? this.served.get(id)?.[kMember];
+    if (member !== undefined) {
+      member.link.members.delete(member);
+      if (member.connection !== null) this.serve(member);
+    }
+    this.served.delete(id);
+  }
+
+  /** A socket has become direct, or is no longer. */
+  update(member) {
+    const { direct } = member;
+    if (direct === member.connection) return;
+    if (member.connection !== null) this.serve(member);
+    if (direct !== null) this.connect(member, direct);
+  }
+
+  connect(member, connection) {
+    const { id } = member.socket;
+    this.native ??= environmentEngine().native;
+    if (this.isEmpty) this.all = this.native.createRoom();
+    member.connection = connection;
+    this.served.delete(id);
+    this.direct.set(id, member);
+    this.native.join(this.all, connection.id);
+    for (const room of this.adapter.sids.get(id) ?? []) this.join(room, id);
+    connection.engine.scheduleFlush();
+  }
+
+  serve(member) {
+    const { connection } = member;
+    const { id } = member.socket;
+    for (const room of this.adapter.sids.get(id) ?? []) this.leave(room, id);
+    this.command("leave", this.all, connection);
+    member.connection = null;
+    this.direct.delete(id);
+    this.served.set(id, member.socket);
+    if (this.isEmpty) this.clear();
+  }
+
+  /** `id` has joined `room`. */
+  join(room, id) {
+    if (this.isEmpty) return;
+    const number = this.shared.get(room);
+    if (number === undefined) this.share(room);
+    else this.joinShared(number, id);
+  }
+
+  /** Mirrors a room that has two members or more. */
+  share(room) {
+    const ids = this.adapter.rooms.get(room);
+    if (ids === undefined || ids.size < 2) return;
+    const number = this.native.createRoom();
+    this.shared.set(room, number);
+    for (const id of ids) this.joinShared(number, id);
+  }
+
+  joinShared(number, id) {
+    const connection = this.direct.get(id)?.connection;
+    if (connection !== undefined) this.command("join", number, connection);
+  }
+
+  /** `id` has left `room`. */
+  leave(room, id) {
+    const number = this.shared.get(room);
+    if (number === undefined) return;
+    const connection = this.direct.get(id)?.connection;
+    if (connection !== undefined) this.command("leave", number, connection);
+  }
+
+  /** `room` has no members any more. */
+  remove(room) {
+    const number = this.shared.get(room);
+    if (number === undefined) return;
+    this.shared.delete(room);
+    this.native.removeRoom(number);
+  }
+
+  /** There is nobody to mirror rooms for. */
+  clear() {
+    for (const number of this.shared.values()) this.native.removeRoom(number);
+    this.shared.clear();
+    this.native.removeRoom(this.all);
+    this.all = -1;
+  }
+
+  /** Once a connection has ended, its number may be another's. */
+  command(name, room, connection) {
+    if (connection.endError !== null) return;
+    this.native[name](room, connection.id);
+    connection.engine.scheduleFlush();
+  }
+
+  /**
+   * Sends a packet to the direct recipients.
+   *
+   * @param {Array<string | ArrayBuffer | ArrayBufferView>} packet what the encoder makes of it
+   * @param {{ rooms: Set<unknown>, except?: Set<unknown> }} options
+   * @param {boolean} isVolatile
+   */
+  broadcast(packet, { rooms, except = NOBODY }, isVolatile) {
+    recipients.begin(1 + rooms.size + except.size);
+    if (rooms.size === 0) recipients.add(ROOMS, this.all);
+    else this.addRooms(rooms, ROOMS, MEMBERS);
+    if (recipients.isEmpty) return;
+    this.addRooms(except, EXCEPT_ROOMS, EXCEPT_MEMBERS);
+    const payloads = packet.map((data) => (typeof data === "string" ? data : toBuffer(data)));
+    environmentEngine().broadcast(payloads, recipients.numbers, isVolatile);
+  }
+
+  /** Adds shared rooms to one list, and the members of the others to the other. */
+  addRooms(rooms, roomList, memberList) {
+    for (const room of rooms) {
+      const number = this.shared.get(room);
+      if (number !== undefined) recipients.add(roomList, number);
+    }
+    for (const room of rooms) {
+      const connection = this.shared.has(room) ? undefined : this.onlyConnection(room);
+      if (connection !== undefined) recipients.add(memberList, connection.id);
+    }
+  }
+
+  /** Of the member of a room that has one. */
+  onlyConnection(room) {
+    const ids = this.adapter.rooms.get(room);
+    if (ids === undefined) return undefined;
+    const [id] = ids;
+    const connection = this.direct.get(id)?.connection;
+    return connection?.endError === null ? connection : undefined;
+  }
+
+  /**
+   * Calls `callback` with each served recipient.
+   *
+   * @param {{ rooms: Set<unknown>, except?: Set<unknown> }} options
+   * @param {(socket: import("socket.io").Socket) => void} callback
+   */
+  forEachServed({ rooms, except = NOBODY }, callback) {
+    if (this.served.size === 0) return;
+    // At once, as `callback` may run listeners, which change who is served.
+    const sockets = this.candidates(rooms).filter(({ id }) => !this.isInOne(except, id));
+    for (const socket of sockets) callback(socket);
+  }
+
+  /** Those of `rooms` who are served; looked for where there are fewer. */
+  candidates(rooms) {
+    const { served } = this;
+    if (rooms.size === 0) return [...served.values()];
+    const sets = [...rooms].map((room) => this.adapter.rooms.get(room) ?? NOBODY);
+    const count = sets.reduce((sum, { size }) => sum + size, 0);
+    if (count > served.size) {
+      return [...served.values()].filter(({ id }) => this.isInOne(rooms, id));
+    }
+    const ids = new Set(sets.flatMap((set) => [...set]));
+    return [...ids].map((id) => served.get(id)).filter((socket) => socket !== undefined);
+  }
+
+  isInOne(rooms, id) {
+    for (const room of rooms) {
+      if (this.adapter.rooms.get(room)?.has(id)) return true;
+    }
+    return false;
+  }
+}
+
+module.exports = { FanOut };

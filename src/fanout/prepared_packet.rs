@@ -1,0 +1,113 @@
+//! A packet that is encoded once and sent to many.
+
+use bytes::{Bytes, BytesMut};
+
+use crate::proto::engine_io::{PacketType, ProtocolVersion};
+use crate::proto::websocket::{FrameHeader, Opcode};
+
+/// The frames of a Socket.IO packet: one of text, one for each attachment, or both.
+///
+/// They stand in one piece, so that they wait and leave as one.
+#[derive(Clone, Debug)]
+pub struct PreparedPacket {
+    frames: Bytes,
+    /// The same for Engine.IO v3; `None` where that is no different, or not wanted.
+    frames_v3: Option<Bytes>,
+    count: usize,
+}
+
+impl PreparedPacket {
+    /// A packet of this text frame, which may be empty for none, and these attachments.
+    /// `has_v3` says whether there are recipients that speak Engine.IO v3.
+    #[must_use]
+    pub fn new(text_frame: Bytes, attachments: &[&[u8]], has_v3: bool) -> Self {
+        let count = usize::from(!text_frame.is_empty()) + attachments.len();
+        if attachments.is_empty() {
+            return Self { frames: text_frame, frames_v3: None, count };
+        }
+        let frames_v3 = has_v3.then(|| append(&text_frame, attachments, ProtocolVersion::V3));
+        Self { frames: append(&text_frame, attachments, ProtocolVersion::V4), frames_v3, count }
+    }
+
+    /// The bytes of all frames, for a peer that speaks this version.
+    #[must_use]
+    pub fn frames(&self, version: ProtocolVersion) -> &Bytes {
+        match (version, &self.frames_v3) {
+            (ProtocolVersion::V3, Some(frames)) => frames,
+            _ => &self.frames,
+        }
+    }
+
+    /// How many frames there are.
+    #[must_use]
+    pub const fn count(&self) -> usize {
+        self.count
+    }
+}
+
+fn append(text_frame: &[u8], attachments: &[&[u8]], version: ProtocolVersion) -> Bytes {
+    let mut frames = BytesMut::from(text_frame);
+    for attachment in attachments {
+        encode_attachment(&mut frames, attachment, version);
+    }
+    frames.freeze()
+}
+
+/// Appends a server's frame with an attachment.
+fn encode_attachment(frames: &mut BytesMut, attachment: &[u8], version: ProtocolVersion) {
+    let packet_type = message_type(version);
+    let payload_len = (packet_type.len() + attachment.len()) as u64;
+    let header =
+        FrameHeader { is_fin: true, opcode: Opcode::Binary, mask: None, payload_len }.encode();
+    for part in [&*header, packet_type, attachment] {
+        frames.extend_from_slice(part);
+    }
+}
+
+/// What stands in front of binary data. Engine.IO v3, "Packet encoding": the packet's type
+/// as a byte. Engine.IO v4: nothing.
+const fn message_type(version: ProtocolVersion) -> &'static [u8] {
+    match version {
+        ProtocolVersion::V3 => &[PacketType::Message as u8],
+        ProtocolVersion::V4 => &[],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::{PreparedPacket, ProtocolVersion};
+
+    const TEXT: Bytes = Bytes::from_static(b"\x81\x0142");
+
+    fn frames(packet: &PreparedPacket, version: ProtocolVersion) -> Vec<u8> {
+        packet.frames(version).to_vec()
+    }
+
+    #[test]
+    fn text_is_the_same_in_both_versions() {
+        let packet = PreparedPacket::new(TEXT, &[], true);
+        assert_eq!((frames(&packet, ProtocolVersion::V4), packet.count()), (TEXT.to_vec(), 1));
+        assert_eq!(frames(&packet, ProtocolVersion::V3), TEXT);
+    }
+
+    #[test]
+    fn attachments_follow_as_binary_frames() {
+        let packet = PreparedPacket::new(TEXT, &[b"ab", b""], false);
+        let expected = b"\x81\x0142\x82\x02ab\x82\x00";
+        assert_eq!((frames(&packet, ProtocolVersion::V4), packet.count()), (expected.to_vec(), 3));
+    }
+
+    #[test]
+    fn version_3_has_the_type_in_front_of_binary_data() {
+        let packet = PreparedPacket::new(TEXT, &[b"ab"], true);
+        assert_eq!(frames(&packet, ProtocolVersion::V3), b"\x81\x0142\x82\x03\x04ab");
+    }
+
+    #[test]
+    fn a_packet_may_be_binary_alone() {
+        let packet = PreparedPacket::new(Bytes::new(), &[b"ab"], true);
+        assert_eq!((frames(&packet, ProtocolVersion::V4), packet.count()), (b"\x82\x02ab".into(), 1));
+    }
+}
