@@ -108,6 +108,9 @@ mod tests {
     #[test]
     fn a_packet_may_be_binary_alone() {
         let packet = PreparedPacket::new(Bytes::new(), &[b"ab"], true);
-        assert_eq!((frames(&packet, ProtocolVersion::V4), packet.count()), (b"\x82\x02ab".into(), 1));
+        assert_eq!(
+            (frames(&packet, ProtocolVersion::V4), packet.count()),
+            (b"\x82\x02ab".into(), 1)
+        );
     }
 }

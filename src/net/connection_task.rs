@@ -150,21 +150,16 @@ impl ConnectionTask {
     /// As [`flush`](Self::flush). Without the task, which would have to be woken: it is only
     /// where the socket does not take all, or the connection is over.
     fn flush_now(&self, state: &mut State) {
-        while !state.is_blocked && !state.connection.queue().is_empty() {
-            match try_write(state) {
-                Ok(length) => self.handle_written(&mut state.connection, length),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    state.is_blocked = true;
-                    state.wake();
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => {
-                    state.connection.terminate(EndReason::Io(os_error(&error)));
-                    break;
-                }
+        if state.is_blocked {
+            state.connection.handle_flushed(|event| self.worker.emit(self.id, event));
+        } else if let Err(error) = self.write_now(state) {
+            state.is_blocked = error.kind() == ErrorKind::WouldBlock;
+            if state.is_blocked {
+                state.wake();
+            } else {
+                state.connection.terminate(EndReason::Io(os_error(&error)));
             }
         }
-        state.connection.handle_flushed(|event| self.worker.emit(self.id, event));
         if state.connection.poll_end().is_some() {
             state.wake();
         }
@@ -172,7 +167,7 @@ impl ConnectionTask {
 
     /// Gives the socket what it takes at once; the worker is about to end.
     pub(super) fn write_last(&self) {
-        self.write_now(&mut self.state.borrow_mut());
+        let _ = self.write_now(&mut self.state.borrow_mut());
     }
 
     /// Reads, writes and waits; ready when the connection is over.
@@ -182,7 +177,7 @@ impl ConnectionTask {
         match state.connection.poll_end() {
             None => self.poll_open(state, context),
             // What was sent before goes as far as the socket takes it, as with ws.
-            Some(EndReason::Terminated) => self.write_now(state),
+            Some(EndReason::Terminated) => drop(self.write_now(state)),
             Some(_) => {}
         }
         match state.connection.poll_end() {
@@ -234,15 +229,20 @@ impl ConnectionTask {
     }
 
     /// Writes without asking tokio, which may not know yet that the socket is writable.
-    fn write_now(&self, state: &mut State) {
-        while !state.connection.queue().is_empty() {
-            let mut slices = [IoSlice::new(&[]); MAX_SLICES];
-            let filled = state.connection.queue().io_slices(&mut slices);
-            let slices = slices.get(..filled).unwrap_or_default();
-            let Ok(length) = SockRef::from(&state.stream).send_vectored(slices) else { break };
-            self.handle_written(&mut state.connection, length);
-        }
+    fn write_now(&self, state: &mut State) -> io::Result<()> {
+        let result = self.write_all(state);
         state.connection.handle_flushed(|event| self.worker.emit(self.id, event));
+        result
+    }
+
+    fn write_all(&self, state: &mut State) -> io::Result<()> {
+        while !state.connection.queue().is_empty() {
+            match write_once(state) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                written => self.handle_written(&mut state.connection, written?),
+            }
+        }
+        Ok(())
     }
 
     fn handle_written(&self, connection: &mut Connection, length: usize) {
@@ -321,12 +321,13 @@ fn os_error(error: &io::Error) -> i32 {
     error.raw_os_error().unwrap_or_default()
 }
 
-fn try_write(state: &State) -> io::Result<usize> {
+fn write_once(state: &State) -> io::Result<usize> {
     let mut slices = [IoSlice::new(&[]); MAX_SLICES];
     let filled = state.connection.queue().io_slices(&mut slices);
+    let socket = SockRef::from(&state.stream);
     match slices.get(..filled).unwrap_or_default() {
-        [frame] => state.stream.try_write(frame),
-        frames => state.stream.try_write_vectored(frames),
+        [frame] => socket.send(frame),
+        frames => socket.send_vectored(frames),
     }
 }
 

@@ -142,7 +142,9 @@ impl Engine {
     /// Ends a room, whose number may then be another's.
     pub fn remove_room(&mut self, room: RoomId) {
         if self.rooms.try_remove(room as usize).is_some() {
-            self.workers.iter_mut().for_each(|worker| worker.queued.push(Command::RemoveRoom(room)));
+            self.workers
+                .iter_mut()
+                .for_each(|worker| worker.queued.push(Command::RemoveRoom(room)));
         }
     }
 

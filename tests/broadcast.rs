@@ -1,0 +1,279 @@
+//! Packets for many, over real sockets.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may")]
+
+#[path = "support/application.rs"]
+#[allow(dead_code, reason = "shared with other tests")]
+mod application;
+
+use application::{Application, Peer};
+use bytes::Bytes;
+use socket_io_turbo::adapter::{Recipients, RoomId};
+use socket_io_turbo::fanout::PreparedPacket;
+use socket_io_turbo::net::{ConnectionId, ConnectionOptions, EndReason, Event, Failure, Volatile};
+use socket_io_turbo::proto::websocket::{self, Opcode, encode_frame};
+
+fn connect(application: &mut Application, count: usize) -> Vec<(ConnectionId, Peer)> {
+    (0..count).map(|_| application.connect(ConnectionOptions::default())).collect()
+}
+
+fn text_frame(text: &str) -> Bytes {
+    encode_frame(true, Opcode::Text, text.as_bytes(), None)
+}
+
+fn packet(text: &str) -> PreparedPacket {
+    PreparedPacket::new(text_frame(text), &[], false)
+}
+
+fn to(room: RoomId) -> Recipients {
+    Recipients { rooms: vec![room], ..Recipients::default() }
+}
+
+fn only(member: ConnectionId) -> Recipients {
+    Recipients { members: vec![member], ..Recipients::default() }
+}
+
+/// A room with all of these.
+fn room_of(application: &mut Application, members: &[(ConnectionId, Peer)]) -> RoomId {
+    let room = application.engine.create_room();
+    members.iter().for_each(|(id, _)| application.engine.join(room, *id));
+    room
+}
+
+fn say(application: &mut Application, text: &str, recipients: Recipients) {
+    application.engine.broadcast(packet(text), recipients, false);
+}
+
+fn say_volatile(application: &mut Application, text: &str, recipients: Recipients) {
+    application.engine.broadcast(packet(text), recipients, true);
+}
+
+/// Everything up to "end", which is sent to all.
+fn heard(
+    application: &mut Application,
+    room: RoomId,
+    members: &mut [(ConnectionId, Peer)],
+) -> Vec<Vec<String>> {
+    application.engine.flush();
+    say(application, "end", to(room));
+    application.engine.flush();
+    members.iter_mut().map(|(_, peer)| texts_until_end(peer)).collect()
+}
+
+fn texts_until_end(peer: &mut Peer) -> Vec<String> {
+    std::iter::from_fn(|| Some(peer.next_text())).take_while(|text| text != "end").collect()
+}
+
+/// More than the kernel's buffers of a connection hold.
+const MUCH: usize = 32 * 1024 * 1024;
+
+#[test]
+fn a_broadcast_reaches_those_who_are_in_the_room_at_that_moment() {
+    let mut application = Application::new();
+    let mut members = connect(&mut application, 3);
+    let all = room_of(&mut application, &members);
+    let room = application.engine.create_room();
+    say(&mut application, "nobody", to(room));
+    application.engine.join(room, members[0].0);
+    say(&mut application, "first", to(room));
+    application.engine.join(room, members[1].0);
+    application.engine.leave(room, members[0].0);
+    say(&mut application, "second", to(room));
+    let heard = heard(&mut application, all, &mut members);
+    assert_eq!(heard, [vec!["first"], vec!["second"], vec![]]);
+}
+
+#[test]
+fn rooms_members_and_exceptions_go_together() {
+    let mut application = Application::new();
+    let mut members = connect(&mut application, 4);
+    let all = room_of(&mut application, &members);
+    let pair = room_of(&mut application, &members[..2]);
+    let mut recipients = Recipients { members: vec![members[1].0, members[2].0], ..to(pair) };
+    say(&mut application, "three", recipients.clone());
+    recipients.except_members = vec![members[1].0];
+    say(&mut application, "two", recipients);
+    let but_the_pair = Recipients { except_rooms: vec![pair], ..to(all) };
+    say(&mut application, "others", but_the_pair);
+    let heard = heard(&mut application, all, &mut members);
+    let expected: [Vec<&str>; 4] =
+        [vec!["three", "two"], vec!["three"], vec!["three", "two", "others"], vec!["others"]];
+    assert_eq!(heard, expected);
+}
+
+#[test]
+fn what_is_sent_to_one_and_to_many_keeps_its_order() {
+    let mut application = Application::new();
+    let mut members = connect(&mut application, 2);
+    let all = room_of(&mut application, &members);
+    for round in 0..50 {
+        application.send_text(members[0].0, &format!("one {round}"));
+        say(&mut application, &format!("all {round}"), to(all));
+        application.engine.send_volatile(members[1].0, text_frame("never"), Volatile::First);
+        if round % 7 == 0 {
+            application.engine.flush();
+        }
+    }
+    let heard = heard(&mut application, all, &mut members);
+    let expected: Vec<String> =
+        (0..50).flat_map(|round| [format!("one {round}"), format!("all {round}")]).collect();
+    assert_eq!(heard[0], expected);
+    assert!(!heard[1].iter().any(|text| text == "never"));
+}
+
+#[test]
+fn attachments_follow_in_the_form_of_the_peer() {
+    let mut application = Application::new();
+    let mut members = connect(&mut application, 2);
+    let all = room_of(&mut application, &members);
+    application.engine.use_version_3(members[1].0);
+    let packet = PreparedPacket::new(text_frame("head"), &[b"ab"], true);
+    application.engine.broadcast(packet, to(all), false);
+    application.engine.flush();
+    for ((_, peer), expected) in members.iter_mut().zip([b"ab".as_slice(), b"\x04ab"]) {
+        assert_eq!(peer.next_text(), "head");
+        match peer.next_event() {
+            Some(websocket::Event::Binary(attachment)) => assert_eq!(attachment, expected),
+            other => panic!("{other:?}"),
+        }
+    }
+    let stats = application.wait_for_stats(|stats| stats.frames_out == 4);
+    assert_eq!(stats.broadcasts, 1);
+}
+
+#[test]
+fn who_has_ended_is_in_no_room_any_more() {
+    let mut application = Application::new();
+    let mut members = connect(&mut application, 2);
+    let all = room_of(&mut application, &members);
+    let (old, peer) = members.remove(0);
+    peer.reset();
+    while !matches!(application.next_event(old), Event::Ended(_)) {}
+    // Its number is used again.
+    let (new, mut peer) = application.connect(ConnectionOptions::default());
+    assert_eq!(new, old);
+    say(&mut application, "all", to(all));
+    say(&mut application, "end", Recipients { members: vec![new], ..to(all) });
+    application.engine.flush();
+    assert_eq!(texts_until_end(&mut peer), [] as [&str; 0]);
+    assert_eq!(texts_until_end(&mut members[0].1), ["all"]);
+}
+
+#[test]
+fn a_removed_room_is_empty_and_its_number_free() {
+    let mut application = Application::new();
+    let mut members = connect(&mut application, 2);
+    let all = room_of(&mut application, &members);
+    let room = room_of(&mut application, &members);
+    application.engine.remove_room(room);
+    say(&mut application, "nobody", to(room));
+    let next = application.engine.create_room();
+    assert_eq!(next, room);
+    say(&mut application, "nobody yet", to(next));
+    let heard = heard(&mut application, all, &mut members);
+    assert_eq!(heard, [[] as [&str; 0]; 2]);
+}
+
+#[test]
+fn a_volatile_packet_is_dropped_after_another_of_the_same_turn_only() {
+    let mut application = Application::new();
+    let mut members = connect(&mut application, 3);
+    let all = room_of(&mut application, &members);
+    application.send_text(members[0].0, "first");
+    say_volatile(&mut application, "dropped for one", to(all));
+    say_volatile(&mut application, "dropped", to(all));
+    application.engine.begin_turn();
+    say_volatile(&mut application, "another turn", to(all));
+    application.engine.flush();
+    say_volatile(&mut application, "another batch", to(all));
+    let heard = heard(&mut application, all, &mut members);
+    let later = ["another turn", "another batch"];
+    assert_eq!(heard[0], [["first"].as_slice(), &later].concat());
+    assert_eq!(heard[1], [["dropped for one"].as_slice(), &later].concat());
+    assert_eq!(heard[2], heard[1]);
+    let stats = application.wait_for_stats(|stats| stats.volatile_dropped > 0);
+    assert_eq!(stats.volatile_dropped, 4);
+}
+
+#[test]
+fn the_attachments_of_a_volatile_packet_share_its_fate() {
+    let mut application = Application::new();
+    let mut members = connect(&mut application, 1);
+    let all = room_of(&mut application, &members);
+    let id = members[0].0;
+    let send = |application: &mut Application, head: &str, attachment: &str| {
+        application.engine.send_volatile(id, text_frame(head), Volatile::First);
+        application.engine.send_volatile(id, text_frame(attachment), Volatile::Continued);
+    };
+    send(&mut application, "head", "attachment");
+    send(&mut application, "dropped", "with it");
+    application.engine.begin_turn();
+    send(&mut application, "head 2", "attachment 2");
+    let heard = heard(&mut application, all, &mut members);
+    assert_eq!(heard, [["head", "attachment", "head 2", "attachment 2"]]);
+}
+
+#[test]
+fn a_volatile_broadcast_passes_over_a_peer_that_does_not_read() {
+    let mut application = Application::new();
+    let mut members = connect(&mut application, 2);
+    let all = room_of(&mut application, &members);
+    let big = encode_frame(true, Opcode::Text, &vec![b'x'; MUCH], None);
+    application.engine.send(members[0].0, big, false);
+    application.engine.flush();
+    application.wait_for_stats(|stats| stats.writes > 0 && stats.queued_bytes > 0);
+    say_volatile(&mut application, "volatile", to(all));
+    application.engine.flush();
+    assert_eq!(members[1].1.next_text(), "volatile");
+    let heard = heard(&mut application, all, &mut members);
+    assert_eq!(heard[0].iter().map(String::len).collect::<Vec<_>>(), [MUCH]);
+    assert_eq!(heard[1], [] as [&str; 0]);
+}
+
+#[test]
+fn a_peer_that_does_not_read_is_cut_off_and_the_others_never_notice() {
+    let mut application = Application::new();
+    let options = ConnectionOptions { max_backpressure: 8 << 20, ..Default::default() };
+    let (slow, _peer) = application.connect(options);
+    let mut members = connect(&mut application, 1);
+    let all = room_of(&mut application, &members);
+    application.engine.join(all, slow);
+    let text = "x".repeat(64 << 10);
+    let mut events = Vec::new();
+    while events.is_empty() {
+        say(&mut application, &text, to(all));
+        application.engine.flush();
+        assert_eq!(members[0].1.next_text(), text);
+        let stats = application.engine.stats().next().unwrap();
+        if stats.connections == 1 {
+            events = application.events_until(slow, |event| matches!(event, Event::Ended(_)));
+        }
+    }
+    let [Event::Failed(Failure::MaxBackpressure { queued_bytes }), Event::Ended(reason)] =
+        &events[..]
+    else {
+        panic!("{events:?}")
+    };
+    assert!(*queued_bytes > 8 << 20 && *queued_bytes < 9 << 20, "{queued_bytes}");
+    assert_eq!(*reason, EndReason::MaxBackpressure);
+}
+
+#[test]
+fn all_workers_take_part() {
+    let mut application = Application::new();
+    let options = ConnectionOptions::default;
+    let mut members: Vec<_> =
+        (0..6).map(|_| application.connect_with_input(options(), b"", 3)).collect();
+    let all = room_of(&mut application, &members);
+    say(&mut application, "all", to(all));
+    for (index, (id, _)) in members.iter().enumerate() {
+        say(&mut application, &format!("only {index}"), only(*id));
+    }
+    let heard = heard(&mut application, all, &mut members);
+    let expected: Vec<_> =
+        (0..6).map(|index| vec!["all".to_owned(), format!("only {index}")]).collect();
+    assert_eq!(heard, expected);
+    // What concerns one connection is told to its worker alone.
+    let broadcasts: u64 = application.engine.stats().map(|stats| stats.broadcasts).sum();
+    assert_eq!(broadcasts, 3 + 6 + 3);
+}
