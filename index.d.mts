@@ -1,5 +1,6 @@
 export {
   Counters,
+  createAdapter,
   createEngine,
   EndReason,
   EngineOptions,

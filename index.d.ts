@@ -1,7 +1,8 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { Emitter } from "@socket.io/component-emitter";
-import type { ServerOptions } from "socket.io";
+import type { Namespace, ServerOptions } from "socket.io";
+import type { Adapter } from "socket.io-adapter";
 import type { WebSocket, WebSocketServer as WsServer, ServerOptions as WsServerOptions } from "ws";
 
 /** Options of our WebSocket engine. */
@@ -51,17 +52,37 @@ export interface TurboOptions extends EngineOptions {
  */
 export declare function turbo(
   options?: Partial<ServerOptions> & TurboOptions,
-): Partial<ServerOptions> & { parser: unknown; wsEngine: unknown };
+): Partial<ServerOptions> & { adapter: unknown; parser: unknown; wsEngine: unknown };
 
 export declare namespace turbo {
-  export { createEngine, native, nativeError, parser, stats, version, WebSocketServer };
+  export {
+    createAdapter,
+    createEngine,
+    native,
+    nativeError,
+    parser,
+    stats,
+    version,
+    WebSocketServer,
+  };
 }
 
 export default turbo;
 
 /**
+ * A constructor for Socket.IO's option `adapter`, or for `io.adapter()`; `turbo()` fills it in.
+ * The adapter is that of socket.io-adapter 2.5, session-aware where `connectionStateRecovery` is
+ * on, with its methods, events and properties. With our `wsEngine` a broadcast is one call into
+ * Rust, whatever the number of recipients; with another it is what it always was.
+ *
+ * @example
+ * const io = new Server(httpServer, { wsEngine: createEngine(), adapter: createAdapter() });
+ */
+export declare function createAdapter(): (nsp: Namespace) => Adapter;
+
+/**
  * A constructor for Socket.IO's and engine.io's option `wsEngine`. `turbo()` fills it in;
- * this is for servers that want the engine without the parser.
+ * this is for servers that want the engine without the rest.
  *
  * @throws {TypeError} with `code` `"TURBO_ERR_INVALID_OPTION"`
  *
@@ -156,6 +177,10 @@ export interface Counters {
   reads: number;
   /** System calls that wrote something. */
   writes: number;
+  /** Broadcasts, one for each thread that took part. */
+  broadcasts: number;
+  /** Volatile packets that were dropped, as something waited: one for each connection. */
+  volatileDropped: number;
   /** Batches of commands that came from JavaScript. */
   wakes: number;
   /** How often JavaScript was told that something has come. */

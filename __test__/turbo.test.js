@@ -2,12 +2,14 @@
 
 const assert = require("node:assert/strict");
 const { test } = require("node:test");
+const { Adapter } = require("socket.io-adapter");
 const officialParser = require("socket.io-parser");
 const { WebSocketServer, createEngine, parser, turbo, version } = require("..");
 
-test("turbo() fills in the parser and the WebSocket engine", () => {
-  for (const options of [turbo(), turbo({}), turbo({ wsEngine: null })]) {
-    assert.deepEqual(Object.keys(options).sort(), ["cors", "parser", "wsEngine"]);
+test("turbo() fills in the parser, the adapter and the WebSocket engine", () => {
+  for (const options of [turbo(), turbo({}), turbo({ wsEngine: null, adapter: null })]) {
+    assert.deepEqual(Object.keys(options).sort(), ["adapter", "cors", "parser", "wsEngine"]);
+    assert.ok(new options.adapter({ server: {} }) instanceof Adapter);
     assert.equal(options.parser, parser);
     assert.ok(options.wsEngine.prototype instanceof WebSocketServer);
   }
@@ -29,7 +31,7 @@ test("an adapter and a wsEngine that the user names are kept", () => {
 
 test("other options go through untouched, and the user's object stays as it is", () => {
   const given = Object.freeze({ pingInterval: 5, anOptionOfTomorrow: Symbol.iterator });
-  const { cors, parser: _parser, wsEngine, ...rest } = turbo(given);
+  const { adapter, cors, parser: _parser, wsEngine, ...rest } = turbo(given);
   assert.deepEqual(rest, given);
 });
 
@@ -84,7 +86,8 @@ for (const [option, values] of Object.entries(refused)) {
 
 test("an engine's options are neither passed on nor accepted beside a wsEngine", () => {
   const options = { ioThreads: 2, highWaterMark: 1, maxBackpressure: Number.POSITIVE_INFINITY };
-  assert.deepEqual(Object.keys(turbo(options)).sort(), ["cors", "parser", "wsEngine"]);
+  const filledIn = ["adapter", "cors", "parser", "wsEngine"];
+  assert.deepEqual(Object.keys(turbo(options)).sort(), filledIn);
   for (const [option, value] of Object.entries(options)) {
     assert.throws(() => turbo({ wsEngine: WebSocketServer, [option]: value }), {
       code: "TURBO_ERR_INVALID_OPTION",

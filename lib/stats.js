@@ -34,6 +34,8 @@ class Stats {
       queuedBytes: sum("queuedBytes"),
       reads: sum("reads"),
       writes: sum("writes"),
+      broadcasts: sum("broadcasts"),
+      volatileDropped: sum("volatileDropped"),
       wakes: sum("wakes"),
       notifications: sum("notifications"),
       stalls: sum("stalls"),

@@ -1,6 +1,7 @@
 /** The same face from an ES module. */
 
 import byDefault, {
+  createAdapter,
   native,
   nativeError,
   parser,
@@ -16,4 +17,4 @@ const facts: [boolean, Error | null, string] = [native, nativeError, version];
 const decoder: parser.Decoder = new parser.Decoder();
 const counted: Stats = stats();
 new WebSocketServer({ noServer: true }).close();
-void [same, facts, decoder, counted];
+void [same, facts, decoder, counted, createAdapter()];

@@ -4,6 +4,7 @@ import { createServer } from "node:http";
 import { Server } from "socket.io";
 import { io } from "socket.io-client";
 import {
+  createAdapter,
   createEngine,
   native,
   nativeError,
@@ -43,6 +44,9 @@ new Server({ parser: turbo.parser });
 io("http://localhost", { parser });
 
 new Server({ wsEngine: turbo.createEngine() });
+new Server({ adapter: createAdapter() }).adapter(turbo.createAdapter());
+// @ts-expect-error: it has no options
+createAdapter({ ioThreads: 1 });
 
 const options: TurboOptions = { maxAttachments: 1, ioThreads: 2, maxBackpressure: 1e6 };
 turbo(options);
@@ -89,7 +93,8 @@ new WebSocketServer({ port: 0, textType: "text" });
 createEngine({ ioThreads: 1 });
 // @ts-expect-error: this belongs to the parser
 createEngine({ maxAttachments: 1 });
-const counted: number = stats().queuedBytes + (stats().connections.fallback.tls ?? 0);
+const counted: number =
+  stats().queuedBytes + stats().broadcasts + (stats().connections.fallback.tls ?? 0);
 const ended: number | undefined = stats().workers[0]?.ended.ioError;
 // @ts-expect-error: no such reason
 stats().connections.ended.bored;

@@ -62,10 +62,10 @@ impl Rooms {
     }
 
     fn union(&self, rooms: &[RoomId], members: &[MemberId]) -> Cow<'_, RoaringBitmap> {
-        let bitmaps = rooms.iter().filter_map(|&room| self.members.get(room as usize));
+        let mut bitmaps = rooms.iter().filter_map(|&room| self.members.get(room as usize));
         let mut union = match rooms {
             [_] if members.is_empty() => {
-                return bitmaps.last().map_or_else(Cow::default, Cow::Borrowed);
+                return bitmaps.next_back().map_or_else(Cow::default, Cow::Borrowed);
             }
             _ => bitmaps.union(),
         };
