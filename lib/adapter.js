@@ -62,7 +62,7 @@ function withFanOut(Base) {
     _encode(packet, packetOpts) {
       if (!this.#isDirect()) return super._encode(packet, packetOpts);
       const encoded = this.#encode(packet, packetOpts);
-      if (isSendable(encoded)) this.#outgoing = { encoded, isVolatile: packetOpts.volatile };
+      if (isSendable(encoded)) this.#outgoing = { encoded, isVolatile: Boolean(packetOpts.volatile) };
       return encoded;
     }
 
@@ -116,7 +116,7 @@ function withFanOut(Base) {
     }
 
     #send({ encoded, isVolatile }, opts, serve) {
-      this.#fanOut.broadcast(encoded, opts, isVolatile === true);
+      this.#fanOut.broadcast(encoded, opts, isVolatile);
       this.#fanOut.forEachServed(opts, serve);
     }
   };

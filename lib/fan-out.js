@@ -26,7 +26,7 @@ class Member {
     this.link = linkOf(socket.conn);
     /** Where broadcasts go directly; `null` if JavaScript serves it. */
     this.connection = null;
-    this.link.members.add(this);
+    this.link.add(this);
     socket[kMember] = this;
     socket.onAnyOutgoing = onAnyOutgoing;
     socket.prependAnyOutgoing = prependAnyOutgoing;
@@ -102,7 +102,7 @@ class FanOut {
   exit(id) {
     const member = this.direct.get(id) ?? this.served.get(id)?.[kMember];
     if (member !== undefined) {
-      member.link.members.delete(member);
+      member.link.remove(member);
       if (member.connection !== null) this.serve(member);
     }
     this.served.delete(id);
@@ -200,7 +200,7 @@ class FanOut {
    * @param {boolean} isVolatile
    */
   broadcast(packet, { rooms, except = NOBODY }, isVolatile) {
-    recipients.begin(1 + rooms.size + except.size);
+    recipients.clear();
     if (rooms.size === 0) recipients.add(ROOMS, this.all);
     else this.addRooms(rooms, ROOMS, MEMBERS);
     if (recipients.isEmpty) return;

@@ -28,14 +28,23 @@ class Link {
     this.isVersion3 = conn.protocol === 3;
     /** The options of the last volatile packet: its attachments come with the same. */
     this.volatileOptions = null;
-    /** @type {Set<{ handleLink: () => void }>} */
-    this.members = new Set();
+    /** @type {Array<{ handleLink: () => void }>} one for each namespace */
+    this.members = [];
     conn[kLink] = this;
     this.observe();
     this.refresh();
-    conn.on("upgrade", handleUpgrade);
+    // Few words for each connection: nobody waits for what cannot come.
+    if (!conn.upgraded) conn.on("upgrade", handleUpgrade);
     conn.on("newListener", handleNewListener);
-    conn.on("removeListener", handleRemovedListener);
+    if (this.isObserved) conn.on("removeListener", handleRemovedListener);
+  }
+
+  add(member) {
+    this.members.push(member);
+  }
+
+  remove(member) {
+    this.members = this.members.filter((other) => other !== member);
   }
 
   /** Where packets go without engine.io; `null` if they may not. */
@@ -126,12 +135,15 @@ function handleNewListener(event) {
   if (link.isObserved || !PACKET_EVENTS.includes(event)) return;
   link.isObserved = true;
   link.notify();
+  this.on("removeListener", handleRemovedListener);
 }
 
 function handleRemovedListener(event) {
   const link = this[kLink];
   if (!link.isObserved || !PACKET_EVENTS.includes(event)) return;
   link.observe();
+  if (link.isObserved) return;
+  this.removeListener("removeListener", handleRemovedListener);
   link.notify();
 }
 

@@ -12,15 +12,12 @@ const EXCEPT_MEMBERS = 3;
 /** Whom a broadcast reaches, as `Recipients::decode` reads it. Used again and again. */
 class Recipients {
   constructor() {
-    this.numbers = new Uint32Array(LISTS + 60);
+    this.numbers = new Uint32Array(64);
     this.end = LISTS;
   }
 
-  /** @param {number} count how many numbers will be added at most */
-  begin(count) {
-    const length = LISTS + count;
-    if (this.numbers.length < length) this.numbers = new Uint32Array(2 * length);
-    else this.numbers.fill(0, 0, LISTS);
+  clear() {
+    this.numbers.fill(0, 0, LISTS);
     this.end = LISTS;
   }
 
@@ -31,8 +28,15 @@ class Recipients {
 
   /** The lists are filled one after the other, in their order. */
   add(list, number) {
+    if (this.end === this.numbers.length) this.grow();
     this.numbers[list]++;
     this.numbers[this.end++] = number;
+  }
+
+  grow() {
+    const { numbers } = this;
+    this.numbers = new Uint32Array(2 * numbers.length);
+    this.numbers.set(numbers);
   }
 }
 
