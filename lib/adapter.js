@@ -2,7 +2,7 @@
 
 const official = require("socket.io-adapter");
 const { FanOut } = require("./fan-out.js");
-const { isPayload, isServerObserved } = require("./link.js");
+const { isBinary, isPayload } = require("./link.js");
 const { binding } = require("./native.js");
 
 /**
@@ -20,37 +20,17 @@ function withFanOut(Base) {
     /** What is to be broadcast: between `_encode()` and `apply()`, which follows at once. */
     #outgoing = null;
 
-    /** As the official one. Workers know of each room before the listeners do. */
     addAll(id, rooms) {
-      if (!this.sids.has(id)) this.sids.set(id, new Set());
       this.#fanOut.enter(id);
-      for (const room of rooms) this.#add(id, room);
+      super.addAll(id, rooms);
     }
 
-    #add(id, room) {
-      this.sids.get(id).add(room);
-      if (!this.rooms.has(room)) {
-        this.rooms.set(room, new Set());
-        this.emit("create-room", room);
-      }
-      if (this.rooms.get(room).has(id)) return;
-      this.rooms.get(room).add(id);
-      this.#fanOut.join(room, id);
-      this.emit("join-room", room, id);
-    }
-
-    /** As the official one, which `del()` and `delAll()` call. */
-    _del(room, id) {
-      const ids = this.rooms.get(room);
-      if (ids === undefined) return;
-      if (ids.delete(id)) {
-        this.#fanOut.leave(room, id);
-        this.emit("leave-room", room, id);
-      }
-      if (ids.size === 0 && this.rooms.delete(room)) {
-        this.#fanOut.remove(room);
-        this.emit("delete-room", room);
-      }
+    /** The official code tells of each change here, so that workers know it before listeners. */
+    emit(event, room, id) {
+      if (event === "join-room") this.#fanOut.join(room, id);
+      else if (event === "leave-room") this.#fanOut.leave(room, id);
+      else if (event === "delete-room") this.#fanOut.remove(room);
+      return super.emit(event, room, id);
     }
 
     delAll(id) {
@@ -62,7 +42,8 @@ function withFanOut(Base) {
     _encode(packet, packetOpts) {
       if (!this.#isDirect()) return super._encode(packet, packetOpts);
       const encoded = this.#encode(packet, packetOpts);
-      if (isSendable(encoded)) this.#outgoing = { encoded, isVolatile: Boolean(packetOpts.volatile) };
+      if (isSendable(encoded))
+        this.#outgoing = { encoded, isVolatile: Boolean(packetOpts.volatile) };
       return encoded;
     }
 
@@ -106,7 +87,7 @@ function withFanOut(Base) {
 
     /** Whether there are direct sockets, and nobody listens to the packets of all. */
     #isDirect() {
-      return !this.#fanOut.isEmpty && !isServerObserved(this.nsp.server.engine);
+      return !this.#fanOut.isEmpty && !this.#fanOut.isObserved;
     }
 
     /** Without a frame for connections on ws, if there are none. */
@@ -122,9 +103,10 @@ function withFanOut(Base) {
   };
 }
 
-/** Whether workers can send this; engine.io makes strings of other things. */
+/** Whether workers can send this: what parsers give, text or not and attachments. */
 function isSendable(encoded) {
-  return Array.isArray(encoded) && encoded.length > 0 && encoded.every(isPayload);
+  if (!Array.isArray(encoded) || !isPayload(encoded[0])) return false;
+  return encoded.length === 1 || encoded.slice(1).every(isBinary);
 }
 
 const Adapter = withFanOut(official.Adapter);

@@ -58,6 +58,10 @@ class Connection {
      * after the end adds to it.
      */
     this._bufferedBytes = 0;
+    /** Bytes that wait, if they are many: as the worker has said last. */
+    this.backlog = 0;
+    /** What hears of it; see `link.js`. */
+    this.link = null;
     /** What waits because a Blob before it is being read. */
     this.queued = null;
     this.highWaterMark = websocket._settings.highWaterMark;
@@ -288,6 +292,12 @@ class Connection {
     const sent = isAll ? this.awaited : this.awaited.splice(0, 2 * count);
     if (isAll) this.awaited = null;
     this.settle(sent, undefined);
+  }
+
+  /** So many bytes wait now; none, if few had to be told of. */
+  handleBacklog(bytes) {
+    this.backlog = bytes;
+    this.link?.handleBacklog(bytes);
   }
 
   /**

@@ -85,6 +85,7 @@ function connectionSettings(given) {
       hasAutomaticPongs: Boolean(given.autoPong ?? true),
       maxPendingPongs: limit(given.maxPendingAutoPongs, 60),
       maxBackpressure: option(given, "maxBackpressure"),
+      highWaterMark: option(given, "highWaterMark"),
       closeTimeout: Number(given.closeTimeout ?? 30_000),
       isTextAsString: option(given, "textType") === "string",
     },

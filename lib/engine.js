@@ -20,8 +20,11 @@ const NUMBERS_PER_EVENT = 3;
 /** What events run in: no request's context, as with a socket of Node.js. */
 const context = new AsyncResource("socket.io-turbo");
 
-/** No callback's id. */
+/** No callback's id: nothing has been sent since the last flush. */
 const NO_TURN = -1;
+
+/** Nor this: what was sent belongs to another event. */
+const OTHER_TURN = -2;
 
 /** What Node.js says in the callbacks of promises. */
 const PROMISE_TURN = 0;
@@ -40,6 +43,7 @@ const CLOSE = 5;
 const FAILED = 6;
 const PEER_ENDED = 7;
 const ENDED = 8;
+const BACKLOG = 9;
 
 /**
  * The I/O workers of this environment: passes commands on once per turn, and events to
@@ -54,6 +58,7 @@ class Engine {
     this.connections = [];
     this.size = 0;
     this.isFlushScheduled = false;
+    this.flushes = 0;
     /** The callback of Node.js in which something was sent last, since the last flush. */
     this.turn = NO_TURN;
     /** Whether the promises that run now may be those of several events. */
@@ -101,6 +106,7 @@ class Engine {
 
   flush() {
     this.isFlushScheduled = false;
+    this.flushes++;
     this.turn = NO_TURN;
     this.prepared = null;
     this.native.flush();
@@ -116,8 +122,9 @@ class Engine {
     const turn = executionAsyncId();
     const isSame = turn === this.turn && !(turn === PROMISE_TURN && this.isCrowded);
     if (isSame) return;
+    // A flush begins a turn by itself.
+    if (this.turn !== NO_TURN) this.native.beginTurn();
     this.turn = turn;
-    this.native.beginTurn();
   }
 
   /**
@@ -189,6 +196,7 @@ class Engine {
     while (this.delivered < numbers[COUNT]) {
       const index = FIRST_EVENT + this.delivered * NUMBERS_PER_EVENT;
       this.delivered++;
+      if (this.turn !== NO_TURN) this.turn = OTHER_TURN;
       this.dispatch(numbers[index], numbers[index + 1], numbers[index + 2]);
     }
     this.values = NONE;
@@ -213,6 +221,8 @@ class Engine {
         return connection.handleFailure(...this.nextValue().split("\n"), number);
       case PEER_ENDED:
         return connection.handlePeerEnd();
+      case BACKLOG:
+        return connection.handleBacklog(number);
       case ENDED:
         return this.end(id, this.endReasons[number & 0xff], number >> 8);
     }

@@ -2,7 +2,7 @@
 
 const { toBuffer } = require("./connection.js");
 const { environmentEngine } = require("./engine.js");
-const { linkOf } = require("./link.js");
+const { isServerObserved, linkOf } = require("./link.js");
 const { EXCEPT_MEMBERS, EXCEPT_ROOMS, MEMBERS, ROOMS, Recipients } = require("./recipients.js");
 const { WebSocketServer } = require("./websocket-server.js");
 
@@ -26,6 +26,7 @@ class Member {
     this.link = linkOf(socket.conn);
     /** Where broadcasts go directly; `null` if JavaScript serves it. */
     this.connection = null;
+    this.hasLeft = false;
     this.link.add(this);
     socket[kMember] = this;
     socket.onAnyOutgoing = onAnyOutgoing;
@@ -33,33 +34,44 @@ class Member {
     socket.offAnyOutgoing = offAnyOutgoing;
   }
 
-  handleLink() {
-    this.fanOut.update(this);
+  /** Something has changed that decides on `direct`. */
+  handleChange() {
+    if (!this.hasLeft) this.fanOut.update(this);
+  }
+
+  leave() {
+    this.hasLeft = true;
+    this.link.remove(this);
   }
 
   /** Where broadcasts may go directly now. */
   get direct() {
-    return this.socket.listenersAnyOutgoing().length > 0 ? null : this.link.direct;
+    return this.socket.listenersAnyOutgoing().length > 0 || this.isSecond ? null : this.link.direct;
+  }
+
+  /** A client can have two sockets in one namespace, and then hears everything twice. */
+  get isSecond() {
+    const { link, fanOut } = this;
+    const isFirst = (other) =>
+      other !== this && other.fanOut === fanOut && other.connection !== null;
+    return link.members.length > 1 && link.members.some(isFirst);
   }
 }
 
-function onAnyOutgoing(listener) {
-  Object.getPrototypeOf(this).onAnyOutgoing.call(this, listener);
-  this[kMember].handleLink();
-  return this;
-}
-
-function prependAnyOutgoing(listener) {
-  Object.getPrototypeOf(this).prependAnyOutgoing.call(this, listener);
-  this[kMember].handleLink();
-  return this;
-}
-
-function offAnyOutgoing(listener) {
-  Object.getPrototypeOf(this).offAnyOutgoing.call(this, listener);
-  this[kMember].handleLink();
-  return this;
-}
+/** In the place of the methods of Socket.IO's socket, with the same parameters. */
+const [onAnyOutgoing, prependAnyOutgoing, offAnyOutgoing] = [
+  "onAnyOutgoing",
+  "prependAnyOutgoing",
+  "offAnyOutgoing",
+].map(
+  (name) =>
+    function (listener) {
+      const member = this[kMember];
+      Object.getPrototypeOf(member.socket)[name].call(this, listener);
+      member.handleChange();
+      return this;
+    },
+);
 
 /**
  * Mirrors the rooms of an adapter to the workers, so that a broadcast is one command to each.
@@ -79,21 +91,33 @@ class FanOut {
     this.served = new Map();
     /** The workers' room of all direct members; there while there are some. */
     this.all = -1;
+    /** The Engine.IO servers of direct members. */
+    this.servers = new Set();
     /** The workers' rooms, of those that have two members or more. */
     this.shared = new Map();
     this.native = null;
   }
 
-  /** Whether workers have to be asked at all. */
+  /** Whether there are no direct sockets. */
   get isEmpty() {
     return this.direct.size === 0;
   }
 
+  /** Whether somebody listens to the packets of all sockets of a server. */
+  get isObserved() {
+    for (const server of this.servers) {
+      if (isServerObserved(server)) return true;
+    }
+    return false;
+  }
+
   /** A socket joins rooms: the first time when it is connected it comes in. */
   enter(id) {
-    if (this.direct.has(id) || this.served.has(id)) return;
     const socket = this.adapter.nsp.sockets?.get(id);
-    if (socket === undefined) return;
+    const known = this.direct.get(id)?.socket ?? this.served.get(id);
+    if (socket === undefined || socket === known) return;
+    // A session can be restored while its last socket is still there: then the new one counts.
+    if (known !== undefined) this.exit(id);
     this.served.set(id, socket);
     if (socket.conn?.server?.ws instanceof WebSocketServer) this.update(new Member(this, socket));
   }
@@ -102,8 +126,8 @@ class FanOut {
   exit(id) {
     const member = this.direct.get(id) ?? this.served.get(id)?.[kMember];
     if (member !== undefined) {
-      member.link.remove(member);
       if (member.connection !== null) this.serve(member);
+      member.leave();
     }
     this.served.delete(id);
   }
@@ -123,6 +147,7 @@ class FanOut {
     member.connection = connection;
     this.served.delete(id);
     this.direct.set(id, member);
+    this.servers.add(member.link.conn.server);
     this.native.join(this.all, connection.id);
     for (const room of this.adapter.sids.get(id) ?? []) this.join(room, id);
     connection.engine.scheduleFlush();
@@ -181,6 +206,7 @@ class FanOut {
   clear() {
     for (const number of this.shared.values()) this.native.removeRoom(number);
     this.shared.clear();
+    this.servers.clear();
     this.native.removeRoom(this.all);
     this.all = -1;
   }
@@ -196,10 +222,11 @@ class FanOut {
    * Sends a packet to the direct recipients.
    *
    * @param {Array<string | ArrayBuffer | ArrayBufferView>} packet what the encoder makes of it
-   * @param {{ rooms: Set<unknown>, except?: Set<unknown> }} options
+   * @param {{ rooms: Set<unknown>, except?: Set<unknown> | null }} options
    * @param {boolean} isVolatile
    */
-  broadcast(packet, { rooms, except = NOBODY }, isVolatile) {
+  broadcast(packet, options, isVolatile) {
+    const { rooms, except } = setsOf(options);
     recipients.clear();
     if (rooms.size === 0) recipients.add(ROOMS, this.all);
     else this.addRooms(rooms, ROOMS, MEMBERS);
@@ -233,14 +260,17 @@ class FanOut {
   /**
    * Calls `callback` with each served recipient.
    *
-   * @param {{ rooms: Set<unknown>, except?: Set<unknown> }} options
+   * @param {{ rooms: Set<unknown>, except?: Set<unknown> | null }} options
    * @param {(socket: import("socket.io").Socket) => void} callback
    */
-  forEachServed({ rooms, except = NOBODY }, callback) {
+  forEachServed(options, callback) {
     if (this.served.size === 0) return;
-    // At once, as `callback` may run listeners, which change who is served.
+    const { rooms, except } = setsOf(options);
+    // All at once, as `callback` may run listeners, which change who is served.
     const sockets = this.candidates(rooms).filter(({ id }) => !this.isInOne(except, id));
-    for (const socket of sockets) callback(socket);
+    for (const socket of sockets) {
+      if (this.adapter.nsp.sockets.get(socket.id) === socket) callback(socket);
+    }
   }
 
   /** Those of `rooms` who are served; looked for where there are fewer. */
@@ -262,6 +292,11 @@ class FanOut {
     }
     return false;
   }
+}
+
+/** As the official adapter reads them, who takes what has no size for nothing. */
+function setsOf({ rooms, except }) {
+  return { rooms: rooms.size > 0 ? rooms : NOBODY, except: except?.size > 0 ? except : NOBODY };
 }
 
 module.exports = { FanOut };

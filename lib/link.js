@@ -1,5 +1,6 @@
 "use strict";
 
+const { nextTick } = require("node:process");
 const { WebSocket } = require("./websocket.js");
 
 /** On an Engine.IO socket: its link. */
@@ -25,10 +26,14 @@ class Link {
     this.connection = null;
     /** Whether somebody listens to the socket's packets. */
     this.isObserved = false;
+    /** Whether engine.io is sending what it was given by `pass()`. */
+    this.isPassing = false;
     this.isVersion3 = conn.protocol === 3;
     /** The options of the last volatile packet: its attachments come with the same. */
     this.volatileOptions = null;
-    /** @type {Array<{ handleLink: () => void }>} one for each namespace */
+    /** The engine's flush before which a packet was sent directly last. */
+    this.sentBefore = -1;
+    /** @type {Array<{ handleChange: () => void }>} one for each namespace */
     this.members = [];
     conn[kLink] = this;
     this.observe();
@@ -45,18 +50,20 @@ class Link {
 
   remove(member) {
     this.members = this.members.filter((other) => other !== member);
+    this.notify();
   }
 
   /** Where packets go without engine.io; `null` if they may not. */
   get direct() {
-    return this.isObserved ? null : this.connection;
+    return this.isObserved || this.isPassing ? null : this.connection;
   }
 
   /** The transport is another. */
   refresh() {
     const { conn } = this;
-    this.connection = connectionOf(conn);
+    this.connection = isInstrumented(conn) ? null : connectionOf(conn);
     if (this.connection === null) return;
+    this.connection.link = this;
     if (this.isVersion3) this.connection.engine.native.useVersion3(this.connection.id);
     // What has waited for the upgrade goes first.
     if (conn.writeBuffer.length > 0) this.pass(() => conn.flush());
@@ -67,8 +74,9 @@ class Link {
     this.isObserved = PACKET_EVENTS.some((event) => this.conn.listenerCount(event) > 0);
   }
 
+  /** Tells the members that `direct` may be another. */
   notify() {
-    for (const member of this.members) member.handleLink();
+    for (const member of this.members) member.handleChange();
   }
 
   /** Whether a packet with this data can go to the worker without engine.io. */
@@ -86,25 +94,46 @@ class Link {
   }
 
   send(data, options) {
+    this.sentBefore = this.connection.engine.flushes;
     if (!options?.volatile) {
       this.connection.sendPacket(data, this.isVersion3);
       return;
     }
-    const isContinued = this.volatileOptions === options;
+    const isContinued = this.volatileOptions === options && isBinary(data);
     this.volatileOptions = options;
     this.connection.sendVolatilePacket(data, this.isVersion3, isContinued);
+  }
+
+  /** As where ws waits: the transport is not writable until all has gone. */
+  handleBacklog(bytes) {
+    const { conn } = this;
+    if (connectionOf(conn) !== this.connection) return;
+    conn.transport.writable = bytes === 0;
+    if (bytes === 0) conn.emit("drain");
+  }
+
+  /** With engine.io, what has just been sent would be in its buffer, of which this tells. */
+  handleDrainListener() {
+    const { conn, connection } = this;
+    const isDue = this.sentBefore === connection?.engine.flushes && connection.backlog === 0;
+    if (isDue) nextTick(() => conn.emit("drain"));
   }
 
   /** Has engine.io send what it sends in `work` at once. */
   pass(work) {
     const { transport } = this.conn;
+    const { isPassing } = this;
     const wasWritable = transport.writable;
     transport.writable = true;
+    this.isPassing = true;
     try {
       work();
     } finally {
       // Unless something was sent: then it is false until that is done.
       if (transport.writable) transport.writable = wasWritable;
+      this.isPassing = isPassing;
+      // A listener may have been removed meanwhile.
+      if (!isPassing && !this.isObserved) this.notify();
     }
   }
 }
@@ -117,8 +146,8 @@ function sendPacket(type, data, options, callback) {
     link.send(data, options);
     return;
   }
-  const send = () =>
-    Object.getPrototypeOf(this).sendPacket.call(this, type, data, options, callback);
+  const { sendPacket } = Object.getPrototypeOf(link.conn);
+  const send = () => sendPacket.call(this, type, data, options, callback);
   if (link.connection === null) send();
   else link.pass(send);
 }
@@ -132,6 +161,7 @@ function handleUpgrade() {
 /** Node.js calls it before the listener is there, so what follows goes by engine.io. */
 function handleNewListener(event) {
   const link = this[kLink];
+  if (event === "drain") link.handleDrainListener();
   if (link.isObserved || !PACKET_EVENTS.includes(event)) return;
   link.isObserved = true;
   link.notify();
@@ -154,20 +184,26 @@ function connectionOf({ transport }) {
   return isWebSocket && transport.supportsBinary ? transport.socket._connection : null;
 }
 
+/** Whether somebody has put a method of his own in front of engine.io's, to see the packets. */
+function isInstrumented(conn) {
+  return ["sendPacket", "write", "send", "flush"].some((name) => Object.hasOwn(conn, name));
+}
+
 /**
  * Whether somebody listens to the packets of all sockets.
  *
- * @param {import("engine.io").Server | undefined} server
+ * @param {import("engine.io").Server} server
  */
 function isServerObserved(server) {
-  return (
-    server !== undefined && (server.listenerCount("flush") > 0 || server.listenerCount("drain") > 0)
-  );
+  return server.listenerCount("flush") > 0 || server.listenerCount("drain") > 0;
 }
 
 /** Whether this can be sent as it is; engine.io makes a string of anything else. */
 function isPayload(data) {
-  if (typeof data === "string") return data !== "";
+  return typeof data === "string" ? data !== "" : isBinary(data);
+}
+
+function isBinary(data) {
   return ArrayBuffer.isView(data) || data instanceof ArrayBuffer;
 }
 
@@ -179,4 +215,4 @@ function linkOf(conn) {
   return conn[kLink] ?? new Link(conn);
 }
 
-module.exports = { isPayload, isServerObserved, linkOf };
+module.exports = { isBinary, isPayload, isServerObserved, linkOf };

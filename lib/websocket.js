@@ -40,7 +40,8 @@ class WebSocket extends ws.WebSocket {
 
   /** As in ws: bytes that have been given to `send()` and not to the network. */
   get bufferedAmount() {
-    return this._connection === null ? super.bufferedAmount : this._connection._bufferedBytes;
+    if (this._connection === null) return super.bufferedAmount;
+    return Math.max(this._connection._bufferedBytes, this._connection.backlog);
   }
 
   /** Called by ws when the response to the upgrade is written. */

@@ -249,6 +249,10 @@ fn a_peer_that_does_not_read_is_cut_off_and_the_others_never_notice() {
             events = application.events_until(slow, |event| matches!(event, Event::Ended(_)));
         }
     }
+    // How much waits is told of whenever it has doubled.
+    let backlogs = application.backlogs(slow);
+    assert!(backlogs.is_sorted_by(|before, after| 2 * before < *after), "{backlogs:?}");
+    assert!((6..=8).contains(&backlogs.len()), "{backlogs:?}");
     let [Event::Failed(Failure::MaxBackpressure { queued_bytes }), Event::Ended(reason)] =
         &events[..]
     else {
@@ -256,6 +260,27 @@ fn a_peer_that_does_not_read_is_cut_off_and_the_others_never_notice() {
     };
     assert!(*queued_bytes > 8 << 20 && *queued_bytes < 9 << 20, "{queued_bytes}");
     assert_eq!(*reason, EndReason::MaxBackpressure);
+}
+
+#[test]
+fn what_waits_for_a_slow_peer_is_told_of_and_that_it_has_gone() {
+    let mut application = Application::new();
+    let options = ConnectionOptions { high_water_mark: 1 << 20, ..Default::default() };
+    let (slow, mut peer) = application.connect(options);
+    let big = encode_frame(true, Opcode::Text, &vec![b'x'; MUCH], None);
+    application.engine.send(slow, big, false);
+    application.engine.flush();
+    application.wait_for_stats(|stats| stats.queued_bytes > 0);
+    let told = |application: &mut Application, count| loop {
+        let backlogs = application.backlogs(slow);
+        if backlogs.len() == count {
+            return backlogs[count - 1];
+        }
+    };
+    let waiting = told(&mut application, 1);
+    assert!(waiting > 1 << 20 && waiting < MUCH, "{waiting}");
+    assert_eq!(peer.next_text().len(), MUCH);
+    assert_eq!(told(&mut application, 2), 0);
 }
 
 #[test]

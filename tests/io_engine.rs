@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may")]
 
 #[path = "support/application.rs"]
+#[allow(dead_code, reason = "shared with other tests")]
 mod application;
 
 use std::io::{Read, Write};
@@ -402,4 +403,24 @@ fn a_peer_that_sends_byte_by_byte_is_understood() {
     let mut nothing = [0; 1];
     peer.stream.set_nonblocking(true).unwrap();
     assert!(peer.stream.read(&mut nothing).is_err());
+}
+
+#[test]
+fn a_command_in_the_same_batch_as_a_frame_is_not_missed() {
+    let mut application = Application::new();
+    let (id, mut peer) = application.connect(ConnectionOptions::default());
+    application.engine.pause(id, true);
+    application.engine.flush();
+    peer.send(Opcode::Text, b"first");
+    application.send_text(id, "go");
+    application.engine.pause(id, false);
+    application.engine.flush();
+    assert_eq!(peer.next_text(), "go");
+    let events = application.events_until(id, |event| matches!(event, Event::Text(_)));
+    assert_eq!(events.last().map(text), Some("first"));
+    application.send_text(id, "last");
+    application.engine.end(id);
+    application.engine.flush();
+    assert_eq!(peer.next_text(), "last");
+    assert!(peer.next_event().is_none());
 }

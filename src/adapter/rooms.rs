@@ -1,6 +1,7 @@
 //! Rooms and their members.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::mem;
 
 use roaring::{MultiOps, RoaringBitmap};
@@ -16,21 +17,21 @@ pub struct Rooms {
     /// By room.
     members: Vec<RoaringBitmap>,
     /// By member.
-    rooms_of: Vec<Vec<RoomId>>,
+    rooms_of: Vec<BTreeSet<RoomId>>,
 }
 
 impl Rooms {
     /// Puts a member into a room, unless it is there.
     pub fn join(&mut self, room: RoomId, member: MemberId) {
         if entry(&mut self.members, room).insert(member) {
-            entry(&mut self.rooms_of, member).push(room);
+            entry(&mut self.rooms_of, member).insert(room);
         }
     }
 
     /// Takes a member out of a room, if it is there.
     pub fn leave(&mut self, room: RoomId, member: MemberId) {
         if entry(&mut self.members, room).remove(member) {
-            entry(&mut self.rooms_of, member).retain(|other| *other != room);
+            entry(&mut self.rooms_of, member).remove(&room);
         }
     }
 
@@ -46,7 +47,7 @@ impl Rooms {
     pub fn remove(&mut self, room: RoomId) {
         let Some(members) = self.members.get_mut(room as usize) else { return };
         for member in mem::take(members) {
-            entry(&mut self.rooms_of, member).retain(|other| *other != room);
+            entry(&mut self.rooms_of, member).remove(&room);
         }
     }
 

@@ -30,6 +30,7 @@ pub struct EngineConnectionOptions {
     pub has_automatic_pongs: bool,
     pub max_pending_pongs: f64,
     pub max_backpressure: f64,
+    pub high_water_mark: f64,
     pub close_timeout: f64,
     /// Whether text messages come as strings; else as Buffers.
     pub is_text_as_string: bool,
@@ -289,6 +290,7 @@ fn connection_options(options: &EngineConnectionOptions) -> ConnectionOptions {
         has_automatic_pongs: options.has_automatic_pongs,
         max_pending_pongs: options.max_pending_pongs as u32,
         max_backpressure: options.max_backpressure as usize,
+        high_water_mark: options.high_water_mark as usize,
         close_timeout: Duration::from_millis(options.close_timeout as u64),
     }
 }

@@ -41,6 +41,8 @@ enum Kind {
     /// Number: the place among `EndReason::NAMES`, and 256 times the operating system's
     /// error number.
     Ended = 8,
+    /// Number: how many bytes wait.
+    Backlog = 9,
 }
 
 /// Events on their way to JavaScript.
@@ -77,6 +79,9 @@ impl<'env, 'a> EventWriter<'env, 'a> {
             }
             Event::Failed(failure) => {
                 (Kind::Failed, close_code(failure).into(), Some(failure_value(env, failure)?))
+            }
+            Event::Backlog(bytes) => {
+                (Kind::Backlog, u32::try_from(bytes).unwrap_or(u32::MAX), None)
             }
             Event::PeerEnded => (Kind::PeerEnded, 0, None),
             Event::Ended(reason) => (Kind::Ended, end_number(reason), None),

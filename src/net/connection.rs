@@ -24,6 +24,8 @@ pub(super) struct Connection {
     queue: SendQueue,
     options: Arc<ConnectionOptions>,
     version: ProtocolVersion,
+    /// What the application has heard of how much waits.
+    reported_backlog: usize,
     /// The turn in which the application sent last.
     sent_in: Option<Turn>,
     is_paused: bool,
@@ -43,6 +45,7 @@ impl Connection {
             queue: SendQueue::default(),
             options,
             version: ProtocolVersion::default(),
+            reported_backlog: 0,
             sent_in: None,
             is_paused: false,
             has_failed: false,
@@ -170,10 +173,21 @@ impl Connection {
         if sent > 0 {
             emit(Event::Sent(sent));
         }
+        self.report_backlog(&mut emit);
         let queued_bytes = self.queue.len_bytes_before_last();
         if queued_bytes > self.options.max_backpressure && self.end.is_none() {
             self.terminate(EndReason::MaxBackpressure);
             emit(Event::Failed(Failure::MaxBackpressure { queued_bytes }));
+        }
+    }
+
+    fn report_backlog(&mut self, emit: &mut impl FnMut(Event)) {
+        let bytes = self.queue.len_bytes();
+        let is_drained = bytes == 0 && self.reported_backlog > 0;
+        let mark = self.options.high_water_mark.max(2 * self.reported_backlog);
+        if is_drained || bytes > mark {
+            self.reported_backlog = bytes;
+            emit(Event::Backlog(bytes));
         }
     }
 

@@ -16,18 +16,22 @@ pub struct ConnectionOptions {
     /// A peer is cut off when more bytes wait after a write, those of the last frame not
     /// counted: a single message may have any length.
     pub max_backpressure: usize,
+    /// The application hears when more bytes wait, and when all have gone then.
+    pub high_water_mark: usize,
     /// How long a closing connection may take.
     pub close_timeout: Duration,
 }
 
 impl Default for ConnectionOptions {
-    /// The defaults of ws 8.23, and a `max_backpressure` of 64 MiB.
+    /// The defaults of ws 8.23, a `max_backpressure` of 64 MiB and a `high_water_mark` of
+    /// 64 KiB.
     fn default() -> Self {
         Self {
             limits: Limits::default(),
             has_automatic_pongs: true,
             max_pending_pongs: 60,
             max_backpressure: 64 * 1024 * 1024,
+            high_water_mark: 64 * 1024,
             close_timeout: Duration::from_secs(30),
         }
     }

@@ -82,12 +82,13 @@ impl ConnectionTask {
             }
             ConnectionCommand::UseVersion3 => state.connection.use_version(ProtocolVersion::V3),
             ConnectionCommand::Close(frame) => self.close(state, frame),
-            ConnectionCommand::End => state.connection.handle_end(),
-            ConnectionCommand::Pause(is_paused) => state.connection.handle_pause(is_paused),
-            ConnectionCommand::Terminate => state.connection.terminate(EndReason::Terminated),
-        }
-        if !state.is_dirty {
-            state.wake();
+            ConnectionCommand::End => state.change(Connection::handle_end),
+            ConnectionCommand::Pause(is_paused) => {
+                state.change(|connection| connection.handle_pause(is_paused));
+            }
+            ConnectionCommand::Terminate => {
+                state.change(|connection| connection.terminate(EndReason::Terminated));
+            }
         }
     }
 
@@ -135,9 +136,8 @@ impl ConnectionTask {
 
     fn close(&self, state: &mut State, frame: Bytes) {
         let before = state.connection.queue().len_bytes();
-        state.connection.handle_close(frame);
+        state.change(|connection| connection.handle_close(frame));
         self.count_queued(before, &state.connection);
-        state.wake();
     }
 
     /// Writes what waits, as far as the socket takes it at once.
@@ -310,6 +310,12 @@ impl ConnectionTask {
 }
 
 impl State {
+    /// Changes what the task goes by.
+    fn change(&mut self, change: impl FnOnce(&mut Connection)) {
+        change(&mut self.connection);
+        self.wake();
+    }
+
     fn wake(&self) {
         if let Some(waker) = &self.waker {
             waker.wake_by_ref();

@@ -22,6 +22,10 @@ pub enum Event {
     Pong(Bytes),
     /// So many more of the frames that were to be reported have gone, in their order.
     Sent(u32),
+    /// So many bytes wait, as the peer takes them slowly: more than
+    /// [`high_water_mark`](super::ConnectionOptions::high_water_mark), and twice what the last
+    /// of these events said at least; or none any more.
+    Backlog(usize),
     /// The peer's close frame. The application answers it, after what it sends before.
     Close {
         /// `None` if the frame gives no code.

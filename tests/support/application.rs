@@ -20,7 +20,9 @@ pub struct Application {
     pub engine: Engine,
     notifications: Receiver<()>,
     listener: TcpListener,
+    /// All but backlogs, which may come at any time where much is sent.
     events: Vec<(ConnectionId, Event)>,
+    backlogs: Vec<(ConnectionId, usize)>,
 }
 
 impl Application {
@@ -28,7 +30,7 @@ impl Application {
         let (notify, notifications) = channel();
         let engine = Engine::new(move || notify.send(()).unwrap_or_default());
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        Self { engine, notifications, listener, events: Vec::new() }
+        Self { engine, notifications, listener, events: Vec::new(), backlogs: Vec::new() }
     }
 
     /// A connection and its peer.
@@ -72,6 +74,12 @@ impl Application {
         events
     }
 
+    /// What the application has been told of the bytes that wait for a connection, up to now.
+    pub fn backlogs(&mut self, id: ConnectionId) -> Vec<usize> {
+        self.take();
+        self.backlogs.iter().filter(|(of, _)| *of == id).map(|(_, bytes)| *bytes).collect()
+    }
+
     /// Waits until the counters of the first worker satisfy `is_reached`.
     pub fn wait_for_stats(
         &self,
@@ -93,11 +101,14 @@ impl Application {
     }
 
     fn take(&mut self) {
-        let events = &mut self.events;
+        let Self { events, backlogs, .. } = self;
         let mut ended = Vec::new();
         let has_more = self.engine.take(64, |id, event| {
             ended.extend(matches!(event, Event::Ended(_)).then_some(id));
-            events.push((id, event));
+            match event {
+                Event::Backlog(bytes) => backlogs.push((id, bytes)),
+                event => events.push((id, event)),
+            }
         });
         ended.into_iter().for_each(|id| self.engine.release(id));
         if !has_more {
