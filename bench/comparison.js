@@ -6,26 +6,34 @@
  *
  * @typedef {object} Metric a figure of a round
  * @property {string} title with its unit
- * @property {(sample: object) => number} of takes it from what the round returned
+ * @property {(sample: object) => number} of takes it from what the round returned; NaN
+ *   if a contender has none
  * @property {number} digits after the decimal point
- * @property {number} [asked] the ratio to the baseline that is asked of ours, at most
+ * @property {Bound[]} [asked] of ours
+ *
+ * @typedef {object} Bound
+ * @property {string} [to] the contender to whose figure the ratio is taken; if none, the
+ *   bound is of the figure itself
+ * @property {number} [atMost]
+ * @property {number} [atLeast]
  *
  * @typedef {object} Row a metric over all rounds
  * @property {string} variant
  * @property {string} metric its title
  * @property {number} digits
- * @property {number} [asked]
+ * @property {Bound[]} [asked]
  * @property {Record<string, Figures>} contenders by name
  *
  * @typedef {object} Figures
  * @property {number} median
  * @property {number} min
  * @property {number} max
- * @property {number} [ratio] the median of the ratios to the baseline within a round
+ * @property {Record<string, number>} ratios the medians of the ratios within a round, by
+ *   the contender to which they are
  */
 
-const { BASELINE } = require("./contenders.js");
-const { build } = require("./load-client.js");
+const { BASELINE, FLOOR } = require("./contenders.js");
+const { build } = require("./load-process.js");
 const { median, table } = require("./report.js");
 
 const ROUNDS = 3;
@@ -59,41 +67,74 @@ async function alternate(names, round) {
  */
 function compare(variant, metrics, samples) {
   return metrics.map(({ title, of, digits, asked }) => {
-    const figures = Object.entries(samples).map(([name, rounds]) => {
-      const values = rounds.map(of);
-      const ratios = samples[BASELINE]?.map((sample, round) => values[round] / of(sample));
-      return [name, { ...summary(values), ratio: ratios && median(ratios) }];
-    });
-    return { variant, metric: title, digits, asked, contenders: Object.fromEntries(figures) };
+    const figures = mapValues(samples, (rounds) => rounds.map(of));
+    const contenders = mapValues(figures, (values) => summary(values, figures));
+    return { variant, metric: title, digits, asked, contenders };
   });
 }
 
-function summary(values) {
-  return { median: median(values), min: Math.min(...values), max: Math.max(...values) };
+function mapValues(object, work) {
+  return Object.fromEntries(Object.entries(object).map(([key, value]) => [key, work(value)]));
+}
+
+/** @returns {Figures} */
+function summary(values, { [BASELINE]: baseline, [FLOOR]: floor }) {
+  const ratio = (to) => to && median(values.map((value, round) => value / to[round]));
+  return {
+    median: median(values),
+    min: Math.min(...values),
+    max: Math.max(...values),
+    ratios: { [BASELINE]: ratio(baseline), [FLOOR]: ratio(floor) },
+  };
+}
+
+/**
+ * @param {number} [ratio] to the baseline, at most
+ * @returns {Bound[] | undefined}
+ */
+function atMost(ratio) {
+  return ratio && [{ to: BASELINE, atMost: ratio }];
 }
 
 /** Prints `rows`: medians with their spread, and the ratios beside what is asked. */
 function print(rows) {
   const names = Object.keys(rows[0].contenders);
-  const ours = names.filter((name) => name !== BASELINE);
-  const ratio = (value) => value?.toFixed(2) ?? "-";
+  const ours = names.filter((name) => name !== BASELINE && name !== FLOOR);
+  const references = [BASELINE, ...names.filter((name) => name === FLOOR)];
+  const ratios = references.flatMap((to) => ours.map((name) => ({ name, to })));
   console.log(
     table(
-      ["", "median (min..max)", ...names, ...ours.map((name) => `${name} / ${BASELINE}`), "asked"],
+      [
+        "",
+        "median (min..max)",
+        ...names,
+        ...ratios.map(({ name, to }) => `${name} / ${to}`),
+        "asked",
+      ],
       rows.map(({ variant, metric, digits, asked, contenders }) => [
         variant,
         metric,
         ...names.map((name) => spread(contenders[name], digits)),
-        ...ours.map((name) => ratio(contenders[name].ratio)),
-        asked === undefined ? "" : `<= ${asked.toFixed(2)}`,
+        ...ratios.map(({ name, to }) => fixed(contenders[name]?.ratios[to], 2)),
+        asked === undefined ? "" : asked.map(bound).join(", "),
       ]),
     ),
   );
 }
 
-function spread({ median, min, max }, digits) {
-  const [middle, low, high] = [median, min, max].map((value) => value.toFixed(digits));
-  return `${middle} (${low}..${high})`;
+/** The figures of a contender, which may have none. */
+function spread(figures, digits) {
+  const [middle, low, high] = ["median", "min", "max"].map((key) => fixed(figures?.[key], digits));
+  return middle === "-" ? middle : `${middle} (${low}..${high})`;
 }
 
-module.exports = { alternate, compare, print };
+function bound({ to, atMost, atLeast }) {
+  const limit = atMost === undefined ? `>= ${fixed(atLeast, 2)}` : `<= ${fixed(atMost, 2)}`;
+  return to === undefined ? limit : `${limit} of ${to}`;
+}
+
+function fixed(value, digits) {
+  return value === undefined || Number.isNaN(value) ? "-" : value.toFixed(digits);
+}
+
+module.exports = { alternate, atMost, compare, print };

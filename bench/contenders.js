@@ -12,7 +12,7 @@ const contenders = {
   turbo: () => turboOptions(),
   /** Our WebSocket engine alone, with what it needs beside itself. */
   engine: () => {
-    const { parser, ...engine } = turboOptions();
+    const { parser, adapter, ...engine } = turboOptions();
     return engine;
   },
 };
@@ -25,11 +25,16 @@ function turboOptions() {
   const { turbo } = require("..");
   if (!turbo.native) throw new Error(`the addon is not loaded: ${turbo.nativeError.message}`);
   const options = turbo({});
-  if (options.wsEngine === undefined) throw new Error("turbo() plugs in no wsEngine");
+  for (const part of ["wsEngine", "parser", "adapter"]) {
+    if (options[part] === undefined) throw new Error(`turbo() plugs in no ${part}`);
+  }
   return options;
 }
 
 /** The contender that the others are compared with. */
 const BASELINE = "ws";
 
-module.exports = { BASELINE, contenders };
+/** No server of Socket.IO, and no contender: what sending alone costs, where that matters. */
+const FLOOR = "floor";
+
+module.exports = { BASELINE, FLOOR, contenders };

@@ -45,14 +45,26 @@ class ServerProcess {
   /**
    * One command at a time.
    *
-   * @param {"start" | "stop" | "received" | "memory"} command
+   * @param {"start" | "stop" | "broadcast" | "received" | "memory"} command
+   * @param {import("./broadcasting.js").Plan} [plan] what to broadcast
    * @returns {Promise<object>} the answer, as server.js documents it
    * @throws {Error} if the command fails or the server ends
    */
-  ask(command) {
+  ask(command, plan) {
     // If it cannot be sent, the process has ended, and the answer says so.
-    this.#child.send(command, () => {});
+    this.#child.send({ command, plan }, () => {});
     return this.#answer();
+  }
+
+  /**
+   * Follows the plan; all clients have to be connected.
+   *
+   * @param {import("./broadcasting.js").Plan} plan
+   * @returns {Promise<object>} server.js's `Usage`, with how many `broadcasts` it is of
+   * @throws {Error} if a broadcast fails or the server ends
+   */
+  broadcast(plan) {
+    return this.ask("broadcast", plan);
   }
 
   /** Ends the process, at once, and waits until it has. */

@@ -26,11 +26,12 @@ function withFanOut(Base) {
     }
 
     /** The official code tells of each change here, so that workers know it before listeners. */
-    emit(event, room, id) {
+    emit(event, ...args) {
+      const [room, id] = args;
       if (event === "join-room") this.#fanOut.join(room, id);
       else if (event === "leave-room") this.#fanOut.leave(room, id);
       else if (event === "delete-room") this.#fanOut.remove(room);
-      return super.emit(event, room, id);
+      return super.emit(event, ...args);
     }
 
     delAll(id) {

@@ -6,17 +6,25 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use lexopt::prelude::*;
 
-/// What to do, and to whom.
+use crate::plan::{Pacing, Plan, Rooms, Turns};
+
+/// What to do, and with how many clients.
 pub struct Arguments {
-    /// Where the server listens.
-    pub address: SocketAddr,
     /// How many clients connect.
     pub clients: usize,
-    /// What they do once connected.
-    pub scenario: Scenario,
+    /// Which end of the connections to be.
+    pub role: Role,
 }
 
-/// What the clients do.
+/// An end of the connections.
+pub enum Role {
+    /// The clients of the server that listens there.
+    Load(SocketAddr, Scenario),
+    /// A server that does no more than it must.
+    Floor(Plan),
+}
+
+/// What the clients do once connected.
 pub enum Scenario {
     /// Nothing but answer heartbeats.
     Idle,
@@ -24,6 +32,8 @@ pub enum Scenario {
     Inbound(Pace),
     /// Send events with so many bytes of text, and measure until they come back.
     Echo(Pace, usize),
+    /// Receive what the server broadcasts.
+    Broadcast(Plan),
 }
 
 /// How fast and how long all clients together send.
@@ -46,17 +56,19 @@ struct Given {
     warm_up: Option<f64>,
     seconds: Option<f64>,
     payload: Option<usize>,
+    rooms: Option<usize>,
+    rooms_per_client: Option<usize>,
+    rooms_per_turn: Option<usize>,
+    burst: Option<u64>,
+    window: Option<u64>,
 }
 
 impl Arguments {
     /// Reads the arguments of this process.
     pub fn parse() -> Result<Self> {
         let given = Given::read(lexopt::Parser::from_env())?;
-        Ok(Self {
-            address: given.address.context("--address is missing")?,
-            clients: given.clients.filter(|&n| n > 0).context("--clients is missing or 0")?,
-            scenario: given.scenario()?,
-        })
+        let clients = given.clients.filter(|&n| n > 0).context("--clients is missing or 0")?;
+        Ok(Self { clients, role: given.role(clients)? })
     }
 }
 
@@ -72,30 +84,86 @@ impl Given {
                 Long("warm-up") => given.warm_up = Some(parser.value()?.parse()?),
                 Long("seconds") => given.seconds = Some(parser.value()?.parse()?),
                 Long("payload") => given.payload = Some(parser.value()?.parse()?),
+                Long("rooms") => given.rooms = Some(parser.value()?.parse()?),
+                Long("rooms-per-client") => {
+                    given.rooms_per_client = Some(parser.value()?.parse()?);
+                }
+                Long("rooms-per-turn") => given.rooms_per_turn = Some(parser.value()?.parse()?),
+                Long("burst") => given.burst = Some(parser.value()?.parse()?),
+                Long("window") => given.window = Some(parser.value()?.parse()?),
                 _ => return Err(argument.unexpected().into()),
             }
         }
         Ok(given)
     }
 
-    fn scenario(&self) -> Result<Scenario> {
+    fn role(&self, clients: usize) -> Result<Role> {
+        if self.scenario.as_deref() == Some("floor") {
+            return Ok(Role::Floor(self.plan(clients)?));
+        }
+        let address = self.address.context("--address is missing")?;
+        Ok(Role::Load(address, self.scenario(clients)?))
+    }
+
+    fn scenario(&self, clients: usize) -> Result<Scenario> {
         Ok(match self.scenario.as_deref() {
             Some("idle") => Scenario::Idle,
             Some("inbound") => Scenario::Inbound(self.pace()?),
             Some("echo") => {
                 Scenario::Echo(self.pace()?, self.payload.context("--payload is missing")?)
             }
-            _ => bail!("the first argument is idle, inbound or echo"),
+            Some("broadcast") => Scenario::Broadcast(self.plan(clients)?),
+            _ => bail!("the first argument is idle, inbound, echo, broadcast or floor"),
         })
     }
 
     fn pace(&self) -> Result<Pace> {
-        let rate = self.rate.context("--rate is missing")?;
-        ensure!(rate > 0, "--rate is 0");
-        Ok(Pace {
-            rate,
-            warm_up: Duration::try_from_secs_f64(self.warm_up.context("--warm-up is missing")?)?,
-            measured: Duration::try_from_secs_f64(self.seconds.context("--seconds is missing")?)?,
+        Ok(Pace { rate: self.rate()?, warm_up: self.warm_up()?, measured: self.measured()? })
+    }
+
+    fn plan(&self, clients: usize) -> Result<Plan> {
+        Ok(Plan {
+            rooms: self.rooms(clients)?,
+            pacing: self.pacing()?,
+            warm_up: self.warm_up()?,
+            measured: self.measured()?,
         })
+    }
+
+    fn pacing(&self) -> Result<Pacing> {
+        Ok(match self.window {
+            Some(window) => Pacing::Window(window),
+            None => Pacing::Turns(self.turns()?),
+        })
+    }
+
+    fn turns(&self) -> Result<Turns> {
+        Ok(Turns {
+            rate: self.rate()?,
+            rooms: self.rooms_per_turn.context("--rooms-per-turn is missing")?,
+            burst: self.burst.context("--burst is missing")?,
+        })
+    }
+
+    fn rooms(&self, clients: usize) -> Result<Rooms> {
+        let count = self.rooms.filter(|&n| n > 0).context("--rooms is missing or 0")?;
+        ensure!(
+            clients.is_multiple_of(count),
+            "{clients} clients do not fill {count} rooms evenly"
+        );
+        let per_client = self.rooms_per_client.context("--rooms-per-client is missing")?;
+        Ok(Rooms { count, per_client })
+    }
+
+    fn rate(&self) -> Result<u32> {
+        self.rate.filter(|&rate| rate > 0).context("--rate is missing or 0")
+    }
+
+    fn warm_up(&self) -> Result<Duration> {
+        Ok(Duration::try_from_secs_f64(self.warm_up.context("--warm-up is missing")?)?)
+    }
+
+    fn measured(&self) -> Result<Duration> {
+        Ok(Duration::try_from_secs_f64(self.seconds.context("--seconds is missing")?)?)
     }
 }

@@ -86,11 +86,12 @@ impl Client {
         Ok(())
     }
 
-    /// Reads all that is there, `buffer` at a time. Calls `received` with each Socket.IO
-    /// packet once the client is ready.
+    /// Reads all that is there, `buffer` at a time, and the end of the stream if `is_ended`.
+    /// Calls `received` with each Socket.IO packet once the client is ready.
     pub fn read(
         &mut self,
         buffer: &mut [u8],
+        is_ended: bool,
         received: &mut impl FnMut(Bytes) -> Result<()>,
     ) -> Result<()> {
         loop {
@@ -102,6 +103,10 @@ impl Client {
                 Err(error) => return Err(error).context("the connection broke"),
             };
             self.handle_bytes(buffer.get(..length).unwrap_or_default().into(), received)?;
+            // What comes after a short read is another event, except for the end.
+            if length < buffer.len() && !is_ended {
+                return Ok(());
+            }
         }
     }
 

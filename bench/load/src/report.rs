@@ -35,6 +35,41 @@ pub struct Report {
     pub latency: Summary,
 }
 
+/// What the clients of a broadcasting server saw, warm-up included unless a field says
+/// otherwise.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Reception {
+    /// Messages received.
+    pub received: u64,
+    /// User and system time of this program until the end had come to all clients, in
+    /// microseconds.
+    pub cpu: u128,
+    /// From when a broadcast was due until a recipient received it, after the warm-up.
+    pub latency: Summary,
+    /// From when a broadcast was due until its last recipient received it, after the
+    /// warm-up.
+    pub until_last: Summary,
+}
+
+/// The floor listens.
+#[derive(Serialize)]
+pub struct Listening {
+    /// Where, on 127.0.0.1.
+    pub port: u16,
+}
+
+/// What the floor did and used, after the warm-up.
+#[derive(Serialize)]
+pub struct Usage {
+    /// How long that took.
+    pub seconds: f64,
+    /// Broadcasts sent.
+    pub broadcasts: u64,
+    /// User and system time of the process, in microseconds.
+    pub cpu: u128,
+}
+
 /// Times in microseconds; all 0 if nothing was recorded.
 #[derive(Serialize)]
 pub struct Summary {
@@ -55,6 +90,12 @@ impl Distribution {
     /// Counts a time; one that is too long as the longest there is.
     pub fn record(&mut self, time: Duration) {
         self.0.saturating_record(time.as_nanos() as u64);
+    }
+
+    /// How many times have been recorded.
+    #[cfg(test)]
+    pub fn len(&self) -> u64 {
+        self.0.len()
     }
 
     /// The figures that are reported.

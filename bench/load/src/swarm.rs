@@ -54,6 +54,11 @@ impl Swarm {
         Ok(swarm)
     }
 
+    /// How many clients there are.
+    pub fn len(&self) -> usize {
+        self.clients.len()
+    }
+
     /// Whether the kernel has taken everything that was sent.
     pub fn is_flushed(&self) -> bool {
         self.clients.iter().all(Client::is_flushed)
@@ -67,11 +72,12 @@ impl Swarm {
     }
 
     /// Serves the connections once: waits until something happens, but no longer than
-    /// until `deadline`. Calls `received` with each Socket.IO packet that comes.
+    /// until `deadline`. Calls `received` with each Socket.IO packet that comes, and the
+    /// number of the client that it came to.
     pub fn poll(
         &mut self,
         deadline: Instant,
-        mut received: impl FnMut(Bytes) -> Result<()>,
+        mut received: impl FnMut(usize, Bytes) -> Result<()>,
     ) -> Result<()> {
         let wait = deadline.saturating_duration_since(Instant::now());
         if wait.is_zero() {
@@ -80,6 +86,17 @@ impl Swarm {
             self.alarm.set(wait)?;
             self.poll_events(None)?;
         }
+        self.serve(&mut received)
+    }
+
+    /// As [`poll`](Self::poll), for those who need no precise end of the wait: a poll
+    /// saves a system call.
+    pub fn poll_for(
+        &mut self,
+        wait: Duration,
+        mut received: impl FnMut(usize, Bytes) -> Result<()>,
+    ) -> Result<()> {
+        self.poll_events(Some(wait))?;
         self.serve(&mut received)
     }
 
@@ -98,7 +115,7 @@ impl Swarm {
             if self.events.iter().any(|event| event.token() == STDIN) {
                 return Ok(());
             }
-            self.serve(&mut |_| Ok(()))?;
+            self.serve(&mut |_, _| Ok(()))?;
         }
     }
 
@@ -119,7 +136,7 @@ impl Swarm {
         let deadline = Instant::now() + CONNECT_TIMEOUT;
         while !self.clients.iter().rev().take(MAX_CONNECTING).all(Client::is_ready) {
             ensure!(Instant::now() < deadline, "the server does not let clients in");
-            self.poll(deadline, |_| Ok(()))?;
+            self.poll(deadline, |_, _| Ok(()))?;
         }
         Ok(())
     }
@@ -132,12 +149,15 @@ impl Swarm {
         Ok(())
     }
 
-    fn serve(&mut self, received: &mut impl FnMut(Bytes) -> Result<()>) -> Result<()> {
+    fn serve(&mut self, received: &mut impl FnMut(usize, Bytes) -> Result<()>) -> Result<()> {
         for event in &self.events {
+            let Token(index) = event.token();
             // The alarm is no client, and has nothing to serve.
-            if let Some(client) = self.clients.get_mut(event.token().0) {
-                serve_client(client, event, &mut self.buffer, received)
-                    .with_context(|| format!("client {}", event.token().0))?;
+            if let Some(client) = self.clients.get_mut(index) {
+                serve_client(client, event, &mut self.buffer, &mut |packet| {
+                    received(index, packet)
+                })
+                .with_context(|| format!("client {index}"))?;
             }
         }
         Ok(())
@@ -154,7 +174,7 @@ fn serve_client(
         client.flush()?;
     }
     if event.is_readable() {
-        client.read(buffer, received)?;
+        client.read(buffer, event.is_read_closed(), received)?;
     }
     Ok(())
 }
