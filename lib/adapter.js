@@ -20,18 +20,21 @@ function withFanOut(Base) {
     /** What is to be broadcast: between `_encode()` and `apply()`, which follows at once. */
     #outgoing = null;
 
+    /** Workers know of each room just before the official code does, and its listeners. */
     addAll(id, rooms) {
       this.#fanOut.enter(id);
-      super.addAll(id, rooms);
+      if (rooms.size === 0) super.addAll(id, rooms);
+      for (const room of rooms) {
+        this.#fanOut.join(room, id);
+        super.addAll(id, new Set([room]));
+      }
     }
 
-    /** The official code tells of each change here, so that workers know it before listeners. */
-    emit(event, ...args) {
-      const [room, id] = args;
-      if (event === "join-room") this.#fanOut.join(room, id);
-      else if (event === "leave-room") this.#fanOut.leave(room, id);
-      else if (event === "delete-room") this.#fanOut.remove(room);
-      return super.emit(event, ...args);
+    /** The official `del()` and `delAll()` call this. */
+    _del(room, id) {
+      this.#fanOut.leave(room, id);
+      super._del(room, id);
+      if (!this.rooms.has(room)) this.#fanOut.remove(room);
     }
 
     delAll(id) {
@@ -126,6 +129,9 @@ function createAdapter() {
   const sessionAware = binding === null ? official.SessionAwareAdapter : SessionAwareAdapter;
   // Socket.IO calls it with `new`.
   function AdapterOf(nsp) {
+    if (new.target !== undefined && new.target !== AdapterOf) {
+      throw new TypeError("createAdapter() returns no class to extend; extend what it constructs");
+    }
     const isSessionAware = Boolean(nsp.server.opts?.connectionStateRecovery);
     return isSessionAware ? new sessionAware(nsp) : new plain(nsp);
   }

@@ -232,7 +232,8 @@ class Connection {
    * @param {number} length in bytes; at least, for text
    */
   needsReport(length) {
-    return 2 * (this._bufferedBytes + this.unreported + length) > this.highWaterMark;
+    const waiting = this._bufferedBytes + this.unreported + length;
+    return this.backlog > 0 || 2 * waiting > this.highWaterMark;
   }
 
   handlePosted(length, isReported, callback) {
@@ -243,7 +244,8 @@ class Connection {
   }
 
   awaitReport(callback) {
-    const isDone = this._bufferedBytes + this.unreported <= this.highWaterMark;
+    const waiting = this._bufferedBytes + this.unreported;
+    const isDone = this.backlog === 0 && waiting <= this.highWaterMark;
     if (isDone && callback) nextTick(callback);
     this.awaited ??= [];
     // It runs in the context of its sender, as in Node.js.

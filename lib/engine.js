@@ -59,6 +59,8 @@ class Engine {
     this.size = 0;
     this.isFlushScheduled = false;
     this.flushes = 0;
+    /** The flush before which something was broadcast last. */
+    this.broadcastBefore = -1;
     /** The callback of Node.js in which something was sent last, since the last flush. */
     this.turn = NO_TURN;
     /** Whether the promises that run now may be those of several events. */
@@ -136,6 +138,7 @@ class Engine {
    */
   broadcast(packet, recipients, isVolatile) {
     this.beginTurn();
+    this.broadcastBefore = this.flushes;
     const attachments = packet.length > 1 ? packet.slice(1) : undefined;
     this.native.broadcast(packet[0], attachments, recipients, isVolatile);
     this.scheduleFlush();

@@ -18,10 +18,12 @@ const NOBODY = new Set();
 class Member {
   /**
    * @param {FanOut} fanOut
+   * @param {string} id that with which it came; applications set others on their sockets
    * @param {import("socket.io").Socket} socket
    */
-  constructor(fanOut, socket) {
+  constructor(fanOut, id, socket) {
     this.fanOut = fanOut;
+    this.id = id;
     this.socket = socket;
     this.link = linkOf(socket.conn);
     /** Where broadcasts go directly; `null` if JavaScript serves it. */
@@ -42,6 +44,8 @@ class Member {
   leave() {
     this.hasLeft = true;
     this.link.remove(this);
+    // If there is a second, it may now be direct.
+    this.link.members.find(({ fanOut }) => fanOut === this.fanOut)?.handleChange();
   }
 
   /** Where broadcasts may go directly now. */
@@ -119,7 +123,8 @@ class FanOut {
     // A session can be restored while its last socket is still there: then the new one counts.
     if (known !== undefined) this.exit(id);
     this.served.set(id, socket);
-    if (socket.conn?.server?.ws instanceof WebSocketServer) this.update(new Member(this, socket));
+    if (socket.conn?.server?.ws instanceof WebSocketServer)
+      this.update(new Member(this, id, socket));
   }
 
   /** A socket leaves for good. */
@@ -141,21 +146,19 @@ class FanOut {
   }
 
   connect(member, connection) {
-    const { id } = member.socket;
+    const { id } = member;
     this.native ??= environmentEngine().native;
     if (this.isEmpty) this.all = this.native.createRoom();
     member.connection = connection;
     this.served.delete(id);
     this.direct.set(id, member);
     this.servers.add(member.link.conn.server);
-    this.native.join(this.all, connection.id);
+    this.command("join", this.all, connection);
     for (const room of this.adapter.sids.get(id) ?? []) this.join(room, id);
-    connection.engine.scheduleFlush();
   }
 
   serve(member) {
-    const { connection } = member;
-    const { id } = member.socket;
+    const { connection, id } = member;
     for (const room of this.adapter.sids.get(id) ?? []) this.leave(room, id);
     this.command("leave", this.all, connection);
     member.connection = null;
@@ -164,21 +167,21 @@ class FanOut {
     if (this.isEmpty) this.clear();
   }
 
-  /** `id` has joined `room`. */
+  /** `id` joins `room`, or has done so before it became direct. */
   join(room, id) {
     if (this.isEmpty) return;
-    const number = this.shared.get(room);
-    if (number === undefined) this.share(room);
-    else this.joinShared(number, id);
+    const number = this.shared.get(room) ?? this.share(room, id);
+    if (number !== undefined) this.joinShared(number, id);
   }
 
-  /** Mirrors a room that has two members or more. */
-  share(room) {
+  /** Mirrors a room that has others than `id` in it. Returns its number, if it has. */
+  share(room, id) {
     const ids = this.adapter.rooms.get(room);
-    if (ids === undefined || ids.size < 2) return;
+    if (ids === undefined || ids.size < (ids.has(id) ? 2 : 1)) return undefined;
     const number = this.native.createRoom();
     this.shared.set(room, number);
-    for (const id of ids) this.joinShared(number, id);
+    for (const other of ids) this.joinShared(number, other);
+    return number;
   }
 
   joinShared(number, id) {
@@ -186,7 +189,7 @@ class FanOut {
     if (connection !== undefined) this.command("join", number, connection);
   }
 
-  /** `id` has left `room`. */
+  /** `id` leaves `room`, or is no longer direct. */
   leave(room, id) {
     const number = this.shared.get(room);
     if (number === undefined) return;
@@ -267,23 +270,20 @@ class FanOut {
     if (this.served.size === 0) return;
     const { rooms, except } = setsOf(options);
     // All at once, as `callback` may run listeners, which change who is served.
-    const sockets = this.candidates(rooms).filter(({ id }) => !this.isInOne(except, id));
-    for (const socket of sockets) {
-      if (this.adapter.nsp.sockets.get(socket.id) === socket) callback(socket);
+    const ids = this.candidates(rooms).filter((id) => !this.isInOne(except, id));
+    for (const [id, socket] of ids.map((id) => [id, this.served.get(id)])) {
+      if (this.adapter.nsp.sockets.get(id) === socket) callback(socket);
     }
   }
 
-  /** Those of `rooms` who are served; looked for where there are fewer. */
+  /** The ids of `rooms` that are served; looked for where there are fewer. */
   candidates(rooms) {
     const { served } = this;
-    if (rooms.size === 0) return [...served.values()];
+    if (rooms.size === 0) return [...served.keys()];
     const sets = [...rooms].map((room) => this.adapter.rooms.get(room) ?? NOBODY);
     const count = sets.reduce((sum, { size }) => sum + size, 0);
-    if (count > served.size) {
-      return [...served.values()].filter(({ id }) => this.isInOne(rooms, id));
-    }
-    const ids = new Set(sets.flatMap((set) => [...set]));
-    return [...ids].map((id) => served.get(id)).filter((socket) => socket !== undefined);
+    if (count > served.size) return [...served.keys()].filter((id) => this.isInOne(rooms, id));
+    return [...new Set(sets.flatMap((set) => [...set]))].filter((id) => served.has(id));
   }
 
   isInOne(rooms, id) {

@@ -38,24 +38,26 @@ class Link {
     conn[kLink] = this;
     this.observe();
     this.refresh();
-    // Few words for each connection: nobody waits for what cannot come.
-    if (!conn.upgraded) conn.on("upgrade", handleUpgrade);
+    // Each listener costs memory for each connection.
+    if (canUpgrade(conn)) conn.on("upgrade", handleUpgrade);
     conn.on("newListener", handleNewListener);
     if (this.isObserved) conn.on("removeListener", handleRemovedListener);
   }
 
   add(member) {
-    this.members.push(member);
+    // An array that grows has room for 16 more.
+    if (this.members.length === 0) this.members = [member];
+    else this.members.push(member);
   }
 
   remove(member) {
     this.members = this.members.filter((other) => other !== member);
-    this.notify();
   }
 
   /** Where packets go without engine.io; `null` if they may not. */
   get direct() {
-    return this.isObserved || this.isPassing ? null : this.connection;
+    const isOpen = this.connection !== null && this.connection.endError === null;
+    return isOpen && !this.isObserved && !this.isPassing ? this.connection : null;
   }
 
   /** The transport is another. */
@@ -96,6 +98,7 @@ class Link {
   send(data, options) {
     this.sentBefore = this.connection.engine.flushes;
     if (!options?.volatile) {
+      this.volatileOptions = null;
       this.connection.sendPacket(data, this.isVersion3);
       return;
     }
@@ -109,14 +112,23 @@ class Link {
     const { conn } = this;
     if (connectionOf(conn) !== this.connection) return;
     conn.transport.writable = bytes === 0;
-    if (bytes === 0) conn.emit("drain");
+    if (bytes === 0) this.emitDrain();
+  }
+
+  emitDrain() {
+    const { conn } = this;
+    if (conn.readyState !== "open") return;
+    conn.emit("drain");
+    conn.server.emit("drain", conn);
   }
 
   /** With engine.io, what has just been sent would be in its buffer, of which this tells. */
   handleDrainListener() {
-    const { conn, connection } = this;
-    const isDue = this.sentBefore === connection?.engine.flushes && connection.backlog === 0;
-    if (isDue) nextTick(() => conn.emit("drain"));
+    const { connection } = this;
+    if (connection === null || connection.backlog > 0) return;
+    const { engine } = connection;
+    const sentBefore = Math.max(this.sentBefore, engine.broadcastBefore);
+    if (sentBefore === engine.flushes) nextTick(() => this.emitDrain());
   }
 
   /** Has engine.io send what it sends in `work` at once. */
@@ -182,6 +194,12 @@ function connectionOf({ transport }) {
   const isWebSocket = transport.name === "websocket" && transport.socket instanceof WebSocket;
   // A client that wants base64 gets it from engine.io.
   return isWebSocket && transport.supportsBinary ? transport.socket._connection : null;
+}
+
+/** Whether its transport may be another one day. */
+function canUpgrade({ transport, upgraded, server }) {
+  const isLast = transport.name === "websocket" && !server.opts.transports.includes("webtransport");
+  return !upgraded && !isLast;
 }
 
 /** Whether somebody has put a method of his own in front of engine.io's, to see the packets. */

@@ -25,6 +25,7 @@ mod engine;
 mod event;
 mod lag;
 mod pace;
+mod precedence;
 mod stats;
 mod worker;
 

@@ -20,6 +20,7 @@ use super::command::{Broadcast, Command, ConnectionCommand, Opening};
 use super::connection::Turn;
 use super::connection_task::ConnectionTask;
 use super::pace::Pace;
+use super::precedence::yield_to_wakers;
 use super::stats::{Counter, Counters};
 use super::{ConnectionId, EndReason, Event};
 use crate::adapter::{RoomId, Rooms};
@@ -89,6 +90,7 @@ pub(super) fn run(
     commands: UnboundedReceiver<Vec<Command>>,
     ready: &SyncSender<io::Result<()>>,
 ) {
+    if std::env::var_os("TURBO_NOBATCH").is_none() { yield_to_wakers(); }
     match runtime() {
         Ok(runtime) => {
             let _ = ready.send(Ok(()));
