@@ -70,7 +70,7 @@ export declare namespace turbo {
 export default turbo;
 
 /**
- * A constructor for Socket.IO's option `adapter`, or for `io.adapter()`; `turbo()` fills it in.
+ * A factory for Socket.IO's option `adapter`, or for `io.adapter()`; `turbo()` fills it in.
  * The adapter is that of socket.io-adapter 2.5, session-aware where `connectionStateRecovery` is
  * on, with its methods, events and properties. With our `wsEngine` a broadcast is one call into
  * Rust, whatever the number of recipients; with another it is what it always was.

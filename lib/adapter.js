@@ -117,12 +117,12 @@ const Adapter = withFanOut(official.Adapter);
 const SessionAwareAdapter = withFanOut(official.SessionAwareAdapter);
 
 /**
- * A constructor for the `adapter` of Socket.IO's server: the in-memory adapter of
+ * A factory for the `adapter` of Socket.IO's server: the in-memory adapter of
  * socket.io-adapter 2.5, session-aware where `connectionStateRecovery` is on. Its broadcasts are
  * fast with our `wsEngine`, and as they were with another. Without the addon it is the official
  * one.
  *
- * @returns {new (nsp: import("socket.io").Namespace) => official.Adapter}
+ * @returns {(nsp: import("socket.io").Namespace) => official.Adapter} also with `new`
  */
 function createAdapter() {
   const plain = binding === null ? official.Adapter : Adapter;

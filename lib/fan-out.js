@@ -154,7 +154,10 @@ class FanOut {
     this.direct.set(id, member);
     this.servers.add(member.link.conn.server);
     this.command("join", this.all, connection);
-    for (const room of this.adapter.sids.get(id) ?? []) this.join(room, id);
+    // Of a socket that is leaving, `sids` still has rooms in which it is no more.
+    for (const room of this.adapter.sids.get(id) ?? []) {
+      if (this.adapter.rooms.get(room)?.has(id)) this.join(room, id);
+    }
   }
 
   serve(member) {
