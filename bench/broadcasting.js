@@ -1,0 +1,157 @@
+"use strict";
+
+/**
+ * What a server broadcasts, in the server's process. `plan.rs` and `floor.rs` of
+ * bench/load do the same for the floor, and `news.rs` is what reads it.
+ *
+ * @typedef {object} Plan
+ * @property {number} clients how many are connected
+ * @property {number} rooms how many rooms there are, of equally many clients; 1: none,
+ *   and all broadcasts go to all clients
+ * @property {number} roomsPerClient how many of them each client is in
+ * @property {number} [rate] turns of the event loop per second in which it broadcasts
+ * @property {number} [roomsPerTurn] to how many rooms then, those that come next
+ * @property {number} [burst] how often to each of them
+ * @property {number} [window] instead of the three: how many broadcasts may be on their way
+ *   to some client; one more is sent when a client says `next`
+ * @property {number} warmUp how long to broadcast before the measurement, in seconds
+ * @property {number} seconds how long to broadcast after that
+ */
+
+const { setTimeout: sleep } = require("node:timers/promises");
+
+/** From one room of a client to the next, so that no two clients are together in all. */
+const ROOM_STRIDE = 97;
+
+/** Fills the Socket.IO packet of `news` up to 128 bytes. */
+const FILLER = "The quick brown fox jumps over the lazy dog. ".repeat(2).slice(0, 83);
+
+/**
+ * Follows the plan, and then says that this was all.
+ *
+ * @param {import("socket.io").Server} io with all clients connected
+ * @param {Plan} plan
+ * @param {() => void} start begins the measurement
+ * @param {() => object} stop ends it, and returns what was used
+ * @returns {Promise<object>} that, and how many `broadcasts` were measured
+ */
+async function broadcast(io, plan, start, stop) {
+  join(io, plan);
+  const news = new News(io, plan.rooms);
+  const send = plan.window === undefined ? sendTurns : sendInWindow;
+  const usage = await send(news, plan, start, stop);
+  news.end();
+  return usage;
+}
+
+/** Lets the clients join their rooms. */
+function join(io, { rooms, roomsPerClient }) {
+  if (rooms === 1) return;
+  [...io.sockets.sockets.values()].forEach((socket, client) => {
+    for (let index = 0; index < roomsPerClient; index++) {
+      socket.join(roomName((client + index * ROOM_STRIDE) % rooms));
+    }
+  });
+}
+
+const roomName = (room) => `room ${room}`;
+
+/** Numbered broadcasts of one Socket.IO packet of 128 bytes each. */
+class News {
+  #io;
+  #sent;
+  /** How many broadcasts there were, to all rooms together. */
+  count = 0;
+
+  constructor(io, rooms) {
+    this.#io = io;
+    this.#sent = new Array(rooms).fill(0);
+  }
+
+  /** Calls `listener` when a client says `next`, until {@link end}. */
+  onNext(listener) {
+    for (const socket of this.#io.sockets.sockets.values()) socket.on("next", listener);
+  }
+
+  /** Broadcasts to a room what is due at a time of {@link now}. */
+  send(room, due) {
+    const number = this.#sent[room]++;
+    this.count++;
+    const recipients = this.#sent.length === 1 ? this.#io : this.#io.to(roomName(room));
+    recipients.emit("news", `${pad(room, 6)} ${pad(number, 8)} ${pad(due, 16)} ${FILLER}`);
+  }
+
+  /** Says that there will be no more. All rooms have been sent as many. */
+  end() {
+    for (const socket of this.#io.sockets.sockets.values()) socket.removeAllListeners("next");
+    this.#io.emit("end", this.#sent[0]);
+  }
+}
+
+const pad = (number, width) => String(number).padStart(width, "0");
+
+/** Both ends of the measurement are when a turn is due. */
+async function sendTurns(news, plan, start, stop) {
+  const { rate, warmUp, seconds } = plan;
+  const warmUpTurns = Math.round(rate * warmUp);
+  const turns = Math.round(rate * (warmUp + seconds));
+  let before;
+  await pace(rate, turns, (turn, due) => {
+    if (turn === warmUpTurns) {
+      before = news.count;
+      start();
+    }
+    sendTurn(news, plan, turn, due);
+  });
+  return { ...stop(), broadcasts: news.count - before };
+}
+
+function sendTurn(news, { rooms, roomsPerTurn, burst }, turn, due) {
+  for (let index = 0; index < roomsPerTurn; index++) {
+    const room = (turn * roomsPerTurn + index) % rooms;
+    for (let times = 0; times < burst; times++) news.send(room, due);
+  }
+}
+
+/**
+ * Calls `work(index, due)` for each index below `count` when it is due, `rate` times per
+ * second. Due times are computed from the start, so that no error adds up, and what is
+ * late stays due when it was. Each time costs 80 µs of the event loop after a rest of 25 ms,
+ * for any contender; nearly all of it is Node's way of waking up.
+ *
+ * @returns {Promise<void>} when all is done, and one more would be due
+ */
+function pace(rate, count, work) {
+  const start = now();
+  const due = (index) => start + Math.round((index * 1e6) / rate);
+  let index = 0;
+  return new Promise((resolve) => {
+    function wake() {
+      for (; due(index) <= now(); index++) {
+        if (index === count) return resolve();
+        work(index, due(index));
+      }
+      setTimeout(wake, Math.ceil((due(index) - now()) / 1e3));
+    }
+    wake();
+  });
+}
+
+/** Broadcasts as fast as the clients receive. */
+async function sendInWindow(news, { window, warmUp, seconds }, start, stop) {
+  const sendOne = () => news.send(0, now());
+  news.onNext(sendOne);
+  for (let index = 0; index < window; index++) sendOne();
+  await sleep(warmUp * 1e3);
+  start();
+  const before = news.count;
+  await sleep(seconds * 1e3);
+  return { ...stop(), broadcasts: news.count - before };
+}
+
+/** `CLOCK_MONOTONIC`, which the load client reads, too; in whole microseconds. */
+function now() {
+  return Number(process.hrtime.bigint() / 1_000n);
+}
+
+module.exports = { broadcast };

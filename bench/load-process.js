@@ -1,0 +1,104 @@
+"use strict";
+
+const { execFileSync, spawn } = require("node:child_process");
+const { once } = require("node:events");
+const { join } = require("node:path");
+const { createInterface } = require("node:readline");
+
+/** No round takes as long; a process that is still there then is stuck. */
+const LIFETIME_MILLISECONDS = 60_000;
+
+let executable;
+
+/**
+ * Builds bench/load, once.
+ *
+ * @returns {string} the path of the executable
+ * @throws {Error} if cargo fails, which has then said why
+ */
+function build() {
+  executable ??= cargoBuild()
+    .split("\n")
+    .filter(Boolean)
+    .map((line) => JSON.parse(line).executable)
+    .find(Boolean);
+  return executable;
+}
+
+/** @returns {string} cargo's messages, a line of JSON each */
+function cargoBuild() {
+  const manifest = join(__dirname, "load", "Cargo.toml");
+  return execFileSync(
+    "cargo",
+    ["build", "--release", "--locked", "--manifest-path", manifest].concat(
+      "--message-format=json-render-diagnostics",
+    ),
+    { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"], maxBuffer: 1 << 26 },
+  );
+}
+
+/** A running bench/load, which says lines of JSON. */
+class LoadProcess {
+  #name;
+  #child;
+  #lines;
+  #exit;
+
+  /**
+   * @param {string} name what an error calls it
+   * @param {string} subcommand
+   * @param {Record<string, string | number | undefined>} options by their names in
+   *   camelCase; those that are undefined are left out
+   */
+  constructor(name, subcommand, options) {
+    this.#name = name;
+    this.#child = spawn(build(), [subcommand, ...flags(options)], {
+      stdio: ["pipe", "pipe", "inherit"],
+      timeout: LIFETIME_MILLISECONDS,
+      killSignal: "SIGKILL",
+    });
+    this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
+    this.#exit = once(this.#child, "exit");
+  }
+
+  /**
+   * @returns {Promise<object>} the next line
+   * @throws {Error} if it ends instead; why stands on standard error
+   */
+  async nextLine() {
+    const { value, done } = await this.#lines.next();
+    if (done) throw new Error(`${this.#name} failed`);
+    return JSON.parse(value);
+  }
+
+  /** Lets it go on. */
+  go() {
+    this.#child.stdin.write("\n");
+  }
+
+  /**
+   * Lets it close its connections, and waits until it has ended.
+   *
+   * @throws {Error} if a connection was lost before; why stands on standard error
+   */
+  async stop() {
+    this.#child.stdin.end();
+    const [code] = await this.#exit;
+    if (code !== 0) throw new Error(`${this.#name} failed`);
+  }
+
+  /** Ends it at once, and waits until it has. */
+  async kill() {
+    this.#child.kill("SIGKILL");
+    await this.#exit;
+  }
+}
+
+function flags(options) {
+  const kebab = (name) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  return Object.entries(options)
+    .filter(([, value]) => value !== undefined)
+    .flatMap(([name, value]) => [`--${kebab(name)}`, String(value)]);
+}
+
+module.exports = { LoadProcess, build };

@@ -1,0 +1,140 @@
+//! The events that a server broadcasts: `news`, and when it has sent the last, `end`.
+//!
+//! ```text
+//! 2["news","000012 00000345 0000001234567890 The quick brown fox …"]
+//!           room   number   due, µs          text up to PACKET_LEN bytes
+//! 2["end",346]
+//!         broadcasts that went to each room
+//! ```
+//!
+//! `bench/broadcasting.js` sends the same.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+/// The length of a `news` packet of Socket.IO, in bytes.
+const PACKET_LEN: usize = 128;
+
+const NEWS: &[u8] = br#"2["news",""#;
+const END: &[u8] = br#"2["end","#;
+
+/// Digits of the room, the number and the time, each with a space behind it.
+const WIDTHS: [usize; 3] = [6, 8, 16];
+
+/// What `news` is filled up with.
+const SENTENCE: &str = "The quick brown fox jumps over the lazy dog. ";
+
+/// One of the two events.
+#[derive(Debug, PartialEq, Eq)]
+pub enum News {
+    /// One of many.
+    Broadcast(Broadcast),
+    /// Nothing comes after it.
+    End {
+        /// How many broadcasts went to each room.
+        broadcasts: u64,
+    },
+}
+
+/// What tells a broadcast from others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Broadcast {
+    /// To which room, counted from 0; 0 if it is to all clients.
+    pub room: usize,
+    /// The broadcasts that went to this room before.
+    pub number: u64,
+    /// When it was due, as [`monotonic_time`](crate::clock::monotonic_time).
+    pub due: Duration,
+}
+
+impl News {
+    /// Reads a packet of Socket.IO.
+    ///
+    /// # Errors
+    ///
+    /// If it is neither event, or not as long as it has to be.
+    pub fn decode(packet: &[u8]) -> Result<Self> {
+        let news = match packet.strip_prefix(NEWS) {
+            Some(fields) if packet.len() == PACKET_LEN => decode_broadcast(fields),
+            Some(_) => None,
+            None => decode_end(packet),
+        };
+        news.with_context(|| format!("no news: {}", String::from_utf8_lossy(packet)))
+    }
+
+    /// Writes a packet of Socket.IO.
+    pub fn encode(&self) -> String {
+        match self {
+            Self::Broadcast(broadcast) => broadcast.encode(),
+            Self::End { broadcasts } => format!(r#"2["end",{broadcasts}]"#),
+        }
+    }
+}
+
+impl Broadcast {
+    fn encode(self) -> String {
+        let Self { room, number, due } = self;
+        let due = due.as_micros();
+        let mut packet = format!(r#"2["news","{room:06} {number:08} {due:016} "#);
+        packet.extend(SENTENCE.chars().cycle().take(PACKET_LEN - 2 - packet.len()));
+        packet + r#""]"#
+    }
+}
+
+fn decode_broadcast(mut fields: &[u8]) -> Option<News> {
+    let mut next = |width| {
+        let (digits, rest) = fields.split_at_checked(width)?;
+        fields = rest.strip_prefix(b" ")?;
+        decimal(digits)
+    };
+    let [room, number, due] = WIDTHS.map(&mut next);
+    let due = Duration::from_micros(due?);
+    Some(News::Broadcast(Broadcast { room: room? as usize, number: number?, due }))
+}
+
+fn decode_end(packet: &[u8]) -> Option<News> {
+    let digits = packet.strip_prefix(END)?.strip_suffix(b"]")?;
+    Some(News::End { broadcasts: decimal(digits)? })
+}
+
+fn decimal(digits: &[u8]) -> Option<u64> {
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn broadcast() -> News {
+        let due = Duration::from_micros(1_234_567_890);
+        News::Broadcast(Broadcast { room: 12, number: 345, due })
+    }
+
+    #[test]
+    fn a_broadcast_is_128_bytes_long_and_comes_back() -> Result<()> {
+        let packet = broadcast().encode();
+        assert_eq!(packet.len(), 128);
+        assert!(packet.starts_with(r#"2["news","000012 00000345 0000001234567890 The quick"#));
+        assert!(packet.ends_with(r#""]"#));
+        assert_eq!(News::decode(packet.as_bytes())?, broadcast());
+        Ok(())
+    }
+
+    #[test]
+    fn the_end_comes_back() -> Result<()> {
+        let end = News::End { broadcasts: 346 };
+        assert_eq!(end.encode(), r#"2["end",346]"#);
+        assert_eq!(News::decode(end.encode().as_bytes())?, end);
+        Ok(())
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        let longer = broadcast().encode() + " ";
+        let not_a_number = broadcast().encode().replace("000012", "00001x");
+        for packet in ["", r#"2["news","000012 "]"#, r#"2["end",]"#, &longer, &not_a_number] {
+            assert!(News::decode(packet.as_bytes()).is_err(), "{packet}");
+        }
+    }
+}
