@@ -6,6 +6,29 @@ const { isBinary, isPayload } = require("./link.js");
 const { binding } = require("./native.js");
 
 /**
+ * Rooms that a socket joins. The official code goes through them: workers know of each just before
+ * it does, and its listeners.
+ */
+class JoinedRooms extends Set {
+  #join;
+
+  constructor(adapter, fanOut, id, rooms) {
+    super(rooms);
+    this.#join = (room) => {
+      // A listener may have made it leave for good.
+      if (adapter.sids.has(id)) fanOut.join(room, id);
+    };
+  }
+
+  *[Symbol.iterator]() {
+    for (const room of super.values()) {
+      this.#join(room);
+      yield room;
+    }
+  }
+}
+
+/**
  * An adapter of socket.io-adapter 2.5 whose broadcasts go to the workers: one command for all
  * sockets whose connections are there, as many as they may be. JavaScript serves the others,
  * and those on which somebody listens to what is sent. Everything else is the official code.
@@ -20,14 +43,9 @@ function withFanOut(Base) {
     /** What is to be broadcast: between `_encode()` and `apply()`, which follows at once. */
     #outgoing = null;
 
-    /** Workers know of each room just before the official code does, and its listeners. */
     addAll(id, rooms) {
       this.#fanOut.enter(id);
-      if (rooms.size === 0) super.addAll(id, rooms);
-      for (const room of rooms) {
-        this.#fanOut.join(room, id);
-        super.addAll(id, new Set([room]));
-      }
+      super.addAll(id, new JoinedRooms(this, this.#fanOut, id, rooms));
     }
 
     /** The official `del()` and `delAll()` call this. */

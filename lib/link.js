@@ -122,13 +122,27 @@ class Link {
     conn.server.emit("drain", conn);
   }
 
+  /** Whether something has been sent directly in this turn. */
+  get hasJustSent() {
+    if (this.connection === null) return false;
+    const { engine } = this.connection;
+    return Math.max(this.sentBefore, engine.broadcastBefore) === engine.flushes;
+  }
+
   /** With engine.io, what has just been sent would be in its buffer, of which this tells. */
   handleDrainListener() {
-    const { connection } = this;
-    if (connection === null || connection.backlog > 0) return;
-    const { engine } = connection;
-    const sentBefore = Math.max(this.sentBefore, engine.broadcastBefore);
-    if (sentBefore === engine.flushes) nextTick(() => this.emitDrain());
+    const isDue = this.hasJustSent && this.connection.backlog === 0;
+    if (isDue) nextTick(() => this.emitDrain());
+  }
+
+  /** With engine.io, the transport would not be writable in this turn. */
+  handleObserver() {
+    const { transport } = this.conn;
+    if (!this.hasJustSent || !transport.writable) return;
+    transport.writable = false;
+    nextTick(() => {
+      if (!this.connection?.backlog) transport.writable = true;
+    });
   }
 
   /** Has engine.io send what it sends in `work` at once. */
@@ -176,6 +190,7 @@ function handleNewListener(event) {
   if (event === "drain") link.handleDrainListener();
   if (link.isObserved || !PACKET_EVENTS.includes(event)) return;
   link.isObserved = true;
+  link.handleObserver();
   link.notify();
   this.on("removeListener", handleRemovedListener);
 }
