@@ -15,6 +15,8 @@ const contenders = {
     const { parser, adapter, ...engine } = turboOptions();
     return engine;
   },
+  /** Our adapter alone, on connections of ws: no faster, and no slower. */
+  adapter: () => ({ adapter: turboOptions().adapter }),
 };
 
 /**
@@ -37,4 +39,7 @@ const BASELINE = "ws";
 /** No server of Socket.IO, and no contender: what sending alone costs, where that matters. */
 const FLOOR = "floor";
 
-module.exports = { BASELINE, FLOOR, contenders };
+/** Those that are compared unless others are named. */
+const DEFAULTS = [BASELINE, "turbo", FLOOR];
+
+module.exports = { BASELINE, DEFAULTS, FLOOR, contenders };

@@ -2,7 +2,7 @@
 
 /**
  * `npm run bench [-- NAME …] [--contenders NAME,…] [--json FILE]`: runs the benchmarks, all
- * of them or those named; those with servers between all contenders or those named.
+ * of them or those named; those with servers between the usual contenders or those named.
  */
 
 const { writeFileSync } = require("node:fs");
@@ -10,7 +10,7 @@ const { createRequire } = require("node:module");
 const { cpus } = require("node:os");
 const { parseArgs } = require("node:util");
 const { version } = require("..");
-const { FLOOR, contenders } = require("./contenders.js");
+const { DEFAULTS, FLOOR, contenders } = require("./contenders.js");
 
 const benchmarks = {
   parser: () => require("./parser.js"),
@@ -29,7 +29,7 @@ const comparable = { ...contenders, [FLOOR]: undefined };
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    contenders: { type: "string", default: Object.keys(comparable).join() },
+    contenders: { type: "string", default: DEFAULTS.join() },
     json: { type: "string" },
   },
 });
