@@ -7,7 +7,8 @@
 /// broadcast to 1,000 connections takes, and the event loop stands still meanwhile. sched(7):
 /// a `SCHED_BATCH` thread is "mildly disfavored in scheduling decisions" when it wakes; it gets
 /// as much of the processor as any other. Measured on two cores, 40 broadcasts a second to 1,000
-/// clients: 290 to 330 µs of event loop per broadcast instead of 530 to 550.
+/// clients: 290 to 330 µs of event loop per broadcast instead of 530 to 550; an echo of 64 bytes
+/// costs a fifth less of it, and a tenth less CPU.
 ///
 /// Where the operating system refuses, nothing is lost but that.
 #[cfg(target_os = "linux")]

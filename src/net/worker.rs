@@ -90,7 +90,7 @@ pub(super) fn run(
     commands: UnboundedReceiver<Vec<Command>>,
     ready: &SyncSender<io::Result<()>>,
 ) {
-    if std::env::var_os("TURBO_NOBATCH").is_none() { yield_to_wakers(); }
+    yield_to_wakers();
     match runtime() {
         Ok(runtime) => {
             let _ = ready.send(Ok(()));
