@@ -24,7 +24,7 @@ const { SEED } = require("../support/random.js");
 const WORKER = path.join(__dirname, "../fixtures/adapter-programs.js");
 
 /** All of them on the oldest Node.js that is supported, a sample on the others. */
-const DEFAULT_PROGRAMS = process.version.startsWith("v20.") ? 2_000 : 300;
+const DEFAULT_PROGRAMS = process.version.startsWith("v20.") ? 1_500 : 100;
 const PROGRAMS = Number(process.env.TURBO_PROGRAMS ?? DEFAULT_PROGRAMS);
 /** Too few to show everything. */
 const isShort = PROGRAMS < 300;
