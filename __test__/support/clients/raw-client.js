@@ -18,6 +18,12 @@ const CONNECT_ERROR = "4";
 const BINARY_EVENT = "5";
 const BINARY_ACK = "6";
 
+/**
+ * In milliseconds. No client comes back at once: the server may not have noticed yet that the
+ * connection has ended, and then has no session to restore.
+ */
+const RECONNECTION_DELAY = 50;
+
 class RawClient {
   #origin;
   #prefix;
@@ -78,7 +84,7 @@ class RawClient {
     });
     this.#webSocket.on("close", (code) => {
       this.#dispatch("disconnect", `close ${code}`);
-      if (this.#reconnects) this.#open();
+      if (this.#reconnects) setTimeout(() => this.#reconnects && this.#open(), RECONNECTION_DELAY);
     });
     this.#webSocket.on("error", () => {});
   }
