@@ -4,13 +4,19 @@
 // In test builds napi-derive registers nothing, so nothing here is called.
 #![cfg_attr(test, allow(dead_code))]
 
-#[cfg(unix)]
+#[cfg(all(feature = "net", unix))]
 mod adapter;
-#[cfg(unix)]
+#[cfg(all(feature = "net", unix))]
 mod engine;
-#[cfg(unix)]
+#[cfg(all(feature = "net", unix))]
 mod events;
 mod parser;
-#[cfg(unix)]
+#[cfg(all(feature = "net", unix))]
 mod payload;
 mod string;
+
+/// The version that this was built as, which has to be that of the JavaScript around it.
+#[napi_derive::napi(catch_unwind)]
+pub fn version() -> &'static str {
+    env!("CARGO_PKG_VERSION")
+}
