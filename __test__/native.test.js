@@ -4,47 +4,97 @@
 
 const assert = require("node:assert/strict");
 const { spawnSync } = require("node:child_process");
-const { cpSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } = require("node:fs");
+const fs = require("node:fs");
 const { tmpdir } = require("node:os");
 const path = require("node:path");
-const { test } = require("node:test");
+const { describe, test } = require("node:test");
 const turbo = require("..");
+const { currentPlatform, fileOf } = require("../lib/platform.js");
 
 const root = path.join(__dirname, "..");
+const platform = currentPlatform();
+const name = `socket.io-turbo-${platform}`;
+const file = fileOf(platform);
 
 /** What a fresh process says of the package in `directory`. */
-function report(directory, environment = {}) {
-  const script = `
-    const { native, nativeError, parser, turbo } = require(${JSON.stringify(directory)});
-    const isOfficial = parser.Encoder === require("socket.io-parser").Encoder;
-    const decoded = [];
-    for (const options of [{}, { maxAttachments: 1 }]) {
-      const { Encoder, Decoder } = turbo(options).parser;
-      const decoder = new Decoder();
-      decoder.on("decoded", ({ data }) => decoded.push(data));
-      const packet = { type: 2, nsp: "/", data: ["e", Buffer.of(1)] };
-      for (const message of new Encoder().encode(packet)) decoder.add(message);
-    }
-    console.log(JSON.stringify({ native, error: nativeError?.message ?? null, isOfficial, decoded }));
-  `;
-  const { stdout, stderr, status } = spawnSync(process.execPath, ["-e", script], {
+const REPORT = `
+  const { native, nativeError, parser, turbo } = require(process.argv[1]);
+  const isOfficial = parser.Encoder === require("socket.io-parser").Encoder;
+  const decoded = [];
+  for (const options of [{}, { maxAttachments: 1 }]) {
+    const { Encoder, Decoder } = turbo(options).parser;
+    const decoder = new Decoder();
+    decoder.on("decoded", ({ data }) => decoded.push(data));
+    const packet = { type: 2, nsp: "/", data: ["e", Buffer.of(1)] };
+    for (const message of new Encoder().encode(packet)) decoder.add(message);
+  }
+  const error = nativeError && { message: nativeError.message, code: nativeError.code };
+  console.log(JSON.stringify({ native, error, isOfficial, decoded }));
+`;
+
+/**
+ * Runs a script in the package.
+ *
+ * @param {string} directory the package
+ * @param {{ env?: object, execArgv?: string[], prelude?: string }} [options] `prelude`: code that
+ *   runs first
+ */
+function run(directory, { env = {}, execArgv = [], prelude = "" } = {}) {
+  return spawnSync(process.execPath, [...execArgv, "-e", prelude + REPORT, directory], {
     cwd: directory,
-    env: { ...process.env, TURBO_NATIVE: undefined, ...environment },
+    env: { ...process.env, TURBO_NATIVE: undefined, ...env },
     encoding: "utf8",
   });
+}
+
+function report(directory, options) {
+  const { stdout, stderr, status } = run(directory, options);
   assert.equal(status, 0, stderr);
   return { ...JSON.parse(stdout), warnings: stderr };
 }
 
-/** A copy of the package without the addon, for the time of a test. */
-function withoutAddon(t) {
-  const directory = mkdtempSync(path.join(tmpdir(), "socket-io-turbo-"));
-  t.after(() => rmSync(directory, { recursive: true }));
-  for (const file of ["package.json", "index.js", "lib", "binding.js"]) {
-    cpSync(path.join(root, file), path.join(directory, file), { recursive: true });
+/** A folder with the package as it is installed, for the time of a test: without any addon. */
+function installed(t) {
+  const directory = fs.mkdtempSync(path.join(tmpdir(), "socket-io-turbo-"));
+  t.after(() => fs.rmSync(directory, { recursive: true }));
+  const main = path.join(directory, "main");
+  for (const entry of ["package.json", "index.js", "lib"]) {
+    fs.cpSync(path.join(root, entry), path.join(main, entry), { recursive: true });
   }
-  symlinkSync(path.join(root, "node_modules"), path.join(directory, "node_modules"));
+  fs.symlinkSync(path.join(root, "node_modules"), path.join(directory, "node_modules"), "junction");
+  return main;
+}
+
+/** Adds a package beside those that the main one finds. @returns {string} its folder */
+function add(main, packageName, manifest) {
+  const directory = path.join(main, "node_modules", packageName);
+  fs.mkdirSync(directory, { recursive: true });
+  fs.writeFileSync(path.join(directory, "package.json"), JSON.stringify(manifest));
   return directory;
+}
+
+/** Adds the package of this platform, with this addon. */
+function addPlatform(main, addon) {
+  const directory = add(main, name, require(`../npm/${platform}/package.json`));
+  if (addon !== undefined) fs.writeFileSync(path.join(directory, file), addon);
+  return directory;
+}
+
+function builtAddon() {
+  return fs.readFileSync(path.join(root, file));
+}
+
+/** The addon with some of its text replaced by another, which is not longer. */
+function patchedAddon(replacements) {
+  const addon = builtAddon();
+  for (const [from, to] of Object.entries(replacements)) {
+    const replacement = Buffer.alloc(from.length);
+    replacement.write(to);
+    for (let at = addon.indexOf(from); at !== -1; at = addon.indexOf(from, at + 1)) {
+      replacement.copy(addon, at);
+    }
+  }
+  return addon;
 }
 
 const event = { type: "Buffer", data: [1] };
@@ -53,37 +103,184 @@ const decoded = [
   ["e", event],
 ];
 
-test("the addon is loaded", () => {
-  assert.equal(turbo.nativeError, null);
-  assert.equal(turbo.native, true);
-});
-
-test("a process with the addon warns of nothing", () => {
-  const expected = { native: true, error: null, isOfficial: false, decoded, warnings: "" };
-  assert.deepEqual(report(root), expected);
-});
-
-test("without the addon everything works on the official packages, with one warning", (t) => {
-  const { warnings, error, ...rest } = report(withoutAddon(t));
+/** Everything works on the official packages, and one warning says why. */
+function fallsBack(main, expected, options) {
+  const { warnings, error, ...rest } = report(main, options);
   assert.deepEqual(rest, { native: false, isOfficial: true, decoded });
-  assert.match(error, /^Cannot find module '.*socket-io-turbo[.-]/);
+  assert.equal(error.code, "TURBO_ERR_NOT_NATIVE");
+  assert.match(error.message, expected);
+  assert.match(error.message, /^the native addon is not loaded: [^\n]+$/);
   assert.equal(warnings.match(/SocketIoTurboWarning/g).length, 1);
-  assert.match(warnings, /\[TURBO_NOT_NATIVE\] SocketIoTurboWarning: the native addon could not/);
+  const warning = `[TURBO_NOT_NATIVE] SocketIoTurboWarning: nothing is accelerated, for ${error.message}`;
+  assert.ok(warnings.includes(warning), warnings);
+}
+
+/** As if this were another platform. */
+const pretend = (values) =>
+  Object.entries(values)
+    .map(([key, value]) => `Object.defineProperty(process, "${key}", { value: "${value}" });`)
+    .join("");
+
+describe("the addon", { skip: process.env.TURBO_NATIVE === "0" && "TURBO_NATIVE=0" }, () => {
+  test("is loaded", () => {
+    assert.equal(turbo.nativeError, null);
+    assert.equal(turbo.native, true);
+  });
+
+  test("warns of nothing in a clone of the repository", () => {
+    const expected = { native: true, error: null, isOfficial: false, decoded, warnings: "" };
+    assert.deepEqual(report(root), expected);
+  });
+
+  test("warns of nothing where it comes from the platform's package", (t) => {
+    const main = installed(t);
+    addPlatform(main, builtAddon());
+    const expected = { native: true, error: null, isOfficial: false, decoded, warnings: "" };
+    for (const setting of [undefined, "", "require"]) {
+      assert.deepEqual(report(main, { env: { TURBO_NATIVE: setting } }), expected);
+    }
+  });
 });
 
-test("an addon that does not load is named as the reason", (t) => {
-  const directory = withoutAddon(t);
-  for (const file of readdirSync(root).filter((name) => name.endsWith(".node"))) {
-    writeFileSync(path.join(directory, file), "not an addon");
+describe("a message says what is missing and how to mend it", () => {
+  test("where the optional dependency is not installed", (t) => {
+    fallsBack(
+      installed(t),
+      new RegExp(
+        `: the optional dependency ${name} is not installed\\. .*--omit=optional.*lock file`,
+      ),
+    );
+  });
+
+  test("where the one for another platform is installed", (t) => {
+    const main = installed(t);
+    const other = platform === "darwin-x64" ? "darwin-arm64" : "darwin-x64";
+    add(main, `socket.io-turbo-${other}`, {});
+    fallsBack(main, new RegExp(`only that for ${other}: node_modules was made on or for another`));
+  });
+
+  test("where there is none for the platform", (t) => {
+    fallsBack(installed(t), /: there is no prebuilt addon for sunos-x64, only for darwin-arm64, /, {
+      prelude: pretend({ platform: "sunos", arch: "x64" }),
+    });
+  });
+
+  test("with musl and on Windows, whose packages have names of their own", (t) => {
+    const main = installed(t);
+    const detectLibc = add(main, "detect-libc", { main: "index.js" });
+    fs.writeFileSync(
+      path.join(detectLibc, "index.js"),
+      'module.exports = { MUSL: "musl", familySync: () => "musl", versionSync: () => "1.2.5" };',
+    );
+    for (const [values, expected] of [
+      [{ platform: "linux", arch: "arm64" }, "linux-arm64-musl"],
+      [{ platform: "win32", arch: "x64" }, "win32-x64-msvc"],
+    ]) {
+      const message = new RegExp(`dependency socket\\.io-turbo-${expected} is not installed\\.`);
+      fallsBack(main, message, { prelude: pretend(values) });
+    }
+  });
+
+  test("where the package has lost its file", (t) => {
+    const main = installed(t);
+    addPlatform(main);
+    fallsBack(main, new RegExp(`: ${name} is installed, but its file is not there\\. Remove`));
+  });
+
+  for (const [what, addon] of [
+    ["no addon", () => "not an addon at all, but some text that is long enough for a header"],
+    ["empty", () => ""],
+    ["cut off in its header", () => builtAddon().subarray(0, 40)],
+  ]) {
+    test(`where the file is ${what}`, (t) => {
+      const main = installed(t);
+      addPlatform(main, addon());
+      fallsBack(
+        main,
+        new RegExp(`: the file of ${name} is damaged or for another platform\\. Rem`),
+      );
+    });
   }
-  const { native, error } = report(directory);
-  assert.equal(native, false);
-  assert.match(error, /socket-io-turbo\.[a-z0-9-]+\.node: /);
+
+  test("where the file in a clone of the repository is damaged", (t) => {
+    const main = installed(t);
+    fs.writeFileSync(path.join(main, file), "not an addon");
+    fallsBack(main, /is damaged or for another platform/);
+  });
+
+  test("where the addon is of another version", (t) => {
+    const main = installed(t);
+    addPlatform(main, builtAddon());
+    const manifest = { ...require("../package.json"), version: "99.0.0" };
+    fs.writeFileSync(path.join(main, "package.json"), JSON.stringify(manifest));
+    const found = turbo.version.replaceAll(".", "\\.");
+    fallsBack(
+      main,
+      new RegExp(
+        `: the addon for ${platform} is of version ${found}, socket\\.io-turbo of 99\\.0\\.0; the two have to be the same\\. Remove node_modules`,
+      ),
+    );
+  });
+
+  test("where addons are forbidden", (t) => {
+    const main = installed(t);
+    addPlatform(main, builtAddon());
+    fallsBack(main, /disabled\. Start Node\.js without --no-addons, or with --allow-addons/, {
+      execArgv: ["--no-addons"],
+    });
+  });
+
+  const skip = !platform.endsWith("-gnu") && "no glibc";
+
+  test("where glibc is too old", { skip }, (t) => {
+    const main = installed(t);
+    addPlatform(main, patchedAddon({ "GLIBC_2.14": "GLIBC_9.99" }));
+    fallsBack(
+      main,
+      new RegExp(`: ${name} needs GLIBC 9\\.99, and this system has 2\\.\\d+\\. Use`),
+    );
+  });
+
+  test("where the C library is another", { skip }, (t) => {
+    const main = installed(t);
+    addPlatform(main, patchedAddon({ "libc.so.6": "libc.so" }));
+    fallsBack(main, new RegExp(`: ${name} is for another C library \\(glibc or musl\\)`));
+  });
 });
 
-test("TURBO_NATIVE=0 leaves the addon out without a warning", () => {
-  const { warnings, error, ...rest } = report(root, { TURBO_NATIVE: "0" });
-  assert.deepEqual(rest, { native: false, isOfficial: true, decoded });
-  assert.match(error, /switched off by TURBO_NATIVE=0/);
-  assert.equal(warnings, "");
+describe("TURBO_NATIVE", () => {
+  test("=0 leaves the addon out without a warning", () => {
+    const { warnings, error, ...rest } = report(root, { env: { TURBO_NATIVE: "0" } });
+    assert.deepEqual(rest, { native: false, isOfficial: true, decoded });
+    assert.deepEqual(error, {
+      message: "the native addon is not loaded: it is switched off by TURBO_NATIVE=0",
+      code: "TURBO_ERR_NOT_NATIVE",
+    });
+    assert.equal(warnings, "");
+  });
+
+  test("=require throws where the addon is missing, instead of falling back", (t) => {
+    const { status, stdout, stderr } = run(installed(t), { env: { TURBO_NATIVE: "require" } });
+    assert.equal(status, 1);
+    assert.equal(stdout, "");
+    assert.match(
+      stderr,
+      /Error: the native addon is not loaded: the optional dependency /,
+    );
+    assert.match(stderr, /code: 'TURBO_ERR_NOT_NATIVE'/);
+  });
+
+  for (const setting of ["1", "true", "required"]) {
+    test(`=${setting} is refused`, () => {
+      const { status, stderr } = run(root, { env: { TURBO_NATIVE: setting } });
+      assert.equal(status, 1);
+      assert.match(
+        stderr,
+        new RegExp(
+          `TypeError: the environment variable TURBO_NATIVE must be "0", "require" or unset, got "${setting}"`,
+        ),
+      );
+      assert.match(stderr, /code: 'TURBO_ERR_INVALID_OPTION'/);
+    });
+  }
 });

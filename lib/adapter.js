@@ -3,7 +3,7 @@
 const official = require("socket.io-adapter");
 const { FanOut } = require("./fan-out.js");
 const { isBinary, isPayload } = require("./link.js");
-const { binding } = require("./native.js");
+const { hasEngine } = require("./native.js");
 
 /**
  * Rooms that a socket joins. The official code goes through them: workers know of each just before
@@ -137,14 +137,14 @@ const SessionAwareAdapter = withFanOut(official.SessionAwareAdapter);
 /**
  * A factory for the `adapter` of Socket.IO's server: the in-memory adapter of
  * socket.io-adapter 2.5, session-aware where `connectionStateRecovery` is on. Its broadcasts are
- * fast with our `wsEngine`, and as they were with another. Without the addon it is the official
- * one.
+ * fast with our `wsEngine`, and as they were with another. Where the addon is not loaded, or has no
+ * engine, it is the official one.
  *
  * @returns {(nsp: import("socket.io").Namespace) => official.Adapter} also with `new`
  */
 function createAdapter() {
-  const plain = binding === null ? official.Adapter : Adapter;
-  const sessionAware = binding === null ? official.SessionAwareAdapter : SessionAwareAdapter;
+  const plain = hasEngine ? Adapter : official.Adapter;
+  const sessionAware = hasEngine ? SessionAwareAdapter : official.SessionAwareAdapter;
   // Socket.IO calls it with `new`.
   function AdapterOf(nsp) {
     if (new.target !== undefined && new.target !== AdapterOf) {

@@ -30,6 +30,18 @@ class ConnectionEndedError extends Error {
   }
 }
 
+/** Why the addon is not loaded. `code` is `TURBO_ERR_NOT_NATIVE`. */
+class NativeLoadError extends Error {
+  /**
+   * @param {string} reason what is missing, and how to mend it
+   * @param {ErrorOptions} [options] `cause`: what was thrown
+   */
+  constructor(reason, options) {
+    super(`the native addon is not loaded: ${reason}`, options);
+    this.code = "TURBO_ERR_NOT_NATIVE";
+  }
+}
+
 /** @returns {string} a short description that cannot throw */
 function describe(value) {
   if (typeof value === "string") return JSON.stringify(value);
@@ -39,4 +51,4 @@ function describe(value) {
   return typeof value === "function" ? "a function" : String(value);
 }
 
-module.exports = { ConnectionEndedError, InvalidOptionError };
+module.exports = { ConnectionEndedError, InvalidOptionError, NativeLoadError };

@@ -1,13 +1,13 @@
 "use strict";
 
 const net = require("node:net");
-const { binding } = require("./native.js");
+const { binding, hasEngine } = require("./native.js");
 const { stats } = require("./stats.js");
 
 /** Why a connection is left to ws: names as counted in `stats()`, and words. */
 const REASONS = {
   addon: "the native addon is not loaded",
-  platform: `takeover works on Linux and macOS, not on ${process.platform}`,
+  platform: `the addon has no engine on ${process.platform}, only on Linux and macOS`,
   tls: "TLS is terminated in Node.js; a reverse proxy in front of it can do that instead",
   notTcp: "the server does not listen on TCP",
   noDescriptor: "the socket has no descriptor",
@@ -18,8 +18,6 @@ const REASONS = {
   customClass: "the option WebSocket names a class of its own",
   resources: "the operating system gives no descriptor or no thread",
 };
-
-const isSupported = process.platform === "linux" || process.platform === "darwin";
 
 /** Reasons of which a warning has been printed. */
 const warned = new Set();
@@ -32,7 +30,7 @@ const warned = new Set();
  */
 function fallbackReason(websocket, socket, options) {
   if (binding === null) return "addon";
-  if (!isSupported) return "platform";
+  if (!hasEngine) return "platform";
   if (socket.encrypted) return "tls";
   return socketReason(socket) ?? optionReason(websocket, options);
 }

@@ -1,0 +1,124 @@
+"use strict";
+
+/** Why the addon could not be loaded, in one message: what is missing, and how to mend it. */
+
+const { versionSync } = require("detect-libc");
+const { NativeLoadError } = require("./errors.js");
+
+/** The platforms that there are packages for: one folder in `npm/` each. */
+const PLATFORMS = [
+  "darwin-arm64",
+  "darwin-x64",
+  "linux-arm64-gnu",
+  "linux-arm64-musl",
+  "linux-x64-gnu",
+  "linux-x64-musl",
+  "win32-x64-msvc",
+];
+
+const REINSTALL = "Remove node_modules and install again";
+
+/** What the dynamic linkers of the platforms say of a file that is no addon of theirs. */
+const DAMAGED =
+  /invalid ELF|file too short|wrong ELF class|Exec format|cannot read file data|truncated|mach-o|not a valid Win32/i;
+
+/** What they say where the C library is not that which the addon was linked with. */
+const OTHER_LIBC = /ld-linux|libc\.musl|ld-musl|symbol not found|libc\.so(\.6)?: (cannot|invalid)/i;
+
+/**
+ * @param {string} platform
+ * @returns {string} the name of its package
+ */
+function packageOf(platform) {
+  return `socket.io-turbo-${platform}`;
+}
+
+/**
+ * @param {string} platform for which there is no package
+ * @returns {NativeLoadError}
+ */
+function unsupportedError(platform) {
+  return new NativeLoadError(
+    `there is no prebuilt addon for ${platform}, only for ${PLATFORMS.join(", ")}. ` +
+      "CONTRIBUTING.md in the repository says how to build it",
+  );
+}
+
+/**
+ * @param {string} platform of which the addon was to be loaded
+ * @param {Error & { code?: string }} error what `require()` or `process.dlopen()` threw
+ * @returns {NativeLoadError} with that as its `cause`
+ */
+function loadError(platform, error) {
+  return new NativeLoadError(explanation(platform, error), { cause: error });
+}
+
+/**
+ * @param {string} what was loaded, in words
+ * @param {string | undefined} found its version
+ * @param {string} expected that of this package
+ * @returns {NativeLoadError}
+ */
+function versionError(what, found, expected) {
+  const version = found === undefined ? "of another version" : `of version ${found}`;
+  return new NativeLoadError(
+    `${what} is ${version}, socket.io-turbo of ${expected}; the two have to be the same. ` +
+      `${REINSTALL}; in a clone of the repository, run "npm run build"`,
+  );
+}
+
+function explanation(platform, error) {
+  switch (error.code) {
+    case "MODULE_NOT_FOUND":
+      return isInstalled(packageOf(platform)) ? withoutFile(platform) : notInstalled(platform);
+    case "ERR_DLOPEN_DISABLED":
+      return `${error.message.replace(/\.$/, "")}. Start Node.js without --no-addons, or with --allow-addons where permissions are on`;
+    default:
+      return linkFailure(platform, error.message);
+  }
+}
+
+function notInstalled(platform) {
+  const others = PLATFORMS.filter((other) => isInstalled(packageOf(other)));
+  const wanted = `the optional dependency ${packageOf(platform)} is not installed`;
+  if (others.length > 0) {
+    return (
+      `${wanted}, only that for ${others.join(", ")}: node_modules was made on or for another ` +
+      "platform. Run the install on this one instead of copying node_modules"
+    );
+  }
+  return (
+    `${wanted}. Package managers leave it out with --omit=optional or --no-optional, and npm where ` +
+    "the lock file was made on another platform without it. Remove node_modules and the lock file, " +
+    "and install again without these options"
+  );
+}
+
+function withoutFile(platform) {
+  return `${packageOf(platform)} is installed, but its file is not there. ${REINSTALL}`;
+}
+
+function linkFailure(platform, message) {
+  const glibc = /`?(GLIBC_[\d.]+)'? not found/.exec(message);
+  if (glibc !== null) {
+    return `${packageOf(platform)} needs ${glibc[1].replace("_", " ")}, and this system has ${versionSync()}. Use a newer system: ${message}`;
+  }
+  if (OTHER_LIBC.test(message)) {
+    return `${packageOf(platform)} is for another C library (glibc or musl) than that of this system. ${REINSTALL} on this system: ${message}`;
+  }
+  if (DAMAGED.test(message)) {
+    return `the file of ${packageOf(platform)} is damaged or for another platform. ${REINSTALL}: ${message}`;
+  }
+  return `${packageOf(platform)} does not load: ${message}`;
+}
+
+function isInstalled(name) {
+  try {
+    require.resolve(`${name}/package.json`);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+module.exports = { loadError, unsupportedError, versionError };

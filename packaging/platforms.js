@@ -1,0 +1,28 @@
+"use strict";
+
+/** The platforms that there are packages for: the folders in `npm/`. */
+
+const { readdirSync } = require("node:fs");
+const path = require("node:path");
+
+const root = path.join(__dirname, "..");
+const folder = path.join(root, "npm");
+
+/**
+ * @typedef {object} Platform
+ * @property {string} name such as `linux-x64-gnu`
+ * @property {string} directory of its package
+ * @property {Record<string, unknown>} manifest its package.json
+ * @property {string} addon where `npm run build` puts its file, absolute
+ */
+
+/** @type {Platform[]} */
+const platforms = readdirSync(folder)
+  .sort()
+  .map((name) => {
+    const directory = path.join(folder, name);
+    const manifest = require(path.join(directory, "package.json"));
+    return { name, directory, manifest, addon: path.join(root, manifest.main) };
+  });
+
+module.exports = { platforms, root };

@@ -1,0 +1,75 @@
+"use strict";
+
+/**
+ * What is published, as folders to pack. The package.json of the repository is that of a
+ * workplace: it has scripts and development dependencies, and cannot name the packages of the
+ * platforms, as `npm ci` of a new version would look for them before they are published.
+ */
+
+const { cpSync, existsSync, mkdirSync, writeFileSync } = require("node:fs");
+const path = require("node:path");
+const { platforms, root } = require("./platforms.js");
+
+/** What npm takes along without being asked. */
+const ALWAYS = ["README.md", "LICENSE"];
+
+/** Fields of package.json that matter in a clone of the repository only. */
+const OF_THE_REPOSITORY = ["scripts", "devDependencies", "overrides", "napi"];
+
+/**
+ * The main package, which has the platforms' as optional dependencies of the very same version.
+ *
+ * @param {string} directory becomes it
+ * @throws {Error} if a platform's version is another
+ */
+function stageMain(directory) {
+  const manifest = { ...require(path.join(root, "package.json")) };
+  for (const field of OF_THE_REPOSITORY) delete manifest[field];
+  const optionalDependencies = {};
+  for (const platform of platforms) {
+    checkVersion(platform, manifest.version);
+    optionalDependencies[platform.manifest.name] = manifest.version;
+  }
+  copy(root, [...manifest.files, ...ALWAYS], directory);
+  writeManifest(directory, { ...manifest, optionalDependencies });
+}
+
+/**
+ * The package of a platform, with its addon.
+ *
+ * @param {import("./platforms.js").Platform} platform
+ * @param {string} directory becomes it
+ * @throws {Error} if the addon is not built
+ */
+function stagePlatform({ directory: source, manifest, addon }, directory) {
+  if (!existsSync(addon)) throw new Error(`${addon} is missing: npm run build`);
+  copy(source, ["README.md"], directory);
+  copy(root, [manifest.main, "LICENSE", "THIRD-PARTY-LICENSES"], directory);
+  writeManifest(directory, manifest);
+}
+
+function checkVersion({ manifest: { name, version } }, expected) {
+  if (version === expected) return;
+  throw new Error(`${name} has version ${version}, the main package ${expected}`);
+}
+
+function copy(source, names, directory) {
+  mkdirSync(directory, { recursive: true });
+  for (const name of names) {
+    cpSync(path.join(source, name), path.join(directory, name), { recursive: true });
+  }
+}
+
+function writeManifest(directory, manifest) {
+  const text = JSON.stringify({ ...manifest, ...repository() }, null, 2);
+  writeFileSync(path.join(directory, "package.json"), `${text}\n`);
+}
+
+/** npm's provenance wants the repository that the workflow runs in. */
+function repository() {
+  const { GITHUB_REPOSITORY: name, GITHUB_SERVER_URL: server } = process.env;
+  if (!name || !server) return {};
+  return { repository: { type: "git", url: `git+${server}/${name}.git` } };
+}
+
+module.exports = { stageMain, stagePlatform };

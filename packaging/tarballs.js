@@ -1,0 +1,55 @@
+"use strict";
+
+/** Packs what is published. */
+
+const { execFileSync } = require("node:child_process");
+const { existsSync, mkdirSync, mkdtempSync, rmSync } = require("node:fs");
+const { tmpdir } = require("node:os");
+const path = require("node:path");
+const { platforms, root } = require("./platforms.js");
+const { stageMain, stagePlatform } = require("./staging.js");
+
+/**
+ * Packs the main package, and those of the platforms whose addons are built.
+ *
+ * @param {string} destination a folder for the tarballs
+ * @param {{ isComplete?: boolean }} [options] whether every platform's is needed (default: no)
+ * @returns {string[]} the tarballs; the main package, which needs the others, is the last
+ * @throws {Error} if an addon is missing that is needed, or a version differs
+ */
+function packAll(destination, { isComplete = false } = {}) {
+  mkdirSync(destination, { recursive: true });
+  const built = platforms.filter(({ addon }) => isComplete || existsSync(addon));
+  const tarballs = built.map((platform) =>
+    pack(destination, (directory) => stagePlatform(platform, directory)),
+  );
+  return [...tarballs, pack(destination, stageMain)];
+}
+
+/** @returns {string} the tarball of what `stage` makes */
+function pack(destination, stage) {
+  const directory = mkdtempSync(path.join(tmpdir(), "socket-io-turbo-"));
+  try {
+    stage(directory);
+    const args = ["pack", "--json", "--ignore-scripts", "--pack-destination", destination];
+    const stdio = ["ignore", "pipe", "inherit"];
+    const output = execFileSync("npm", [...args, "--loglevel=error"], {
+      cwd: directory,
+      encoding: "utf8",
+      stdio,
+      shell: process.platform === "win32",
+    });
+    const [{ filename }] = Object.values(JSON.parse(output));
+    return path.join(destination, filename);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+/** `npm run pack`, and `npm run pack -- --complete` where a platform must not be missing. */
+if (require.main === module) {
+  const isComplete = process.argv.includes("--complete");
+  for (const file of packAll(path.join(root, "dist"), { isComplete })) console.log(file);
+}
+
+module.exports = { packAll };
