@@ -263,10 +263,7 @@ describe("TURBO_NATIVE", () => {
     const { status, stdout, stderr } = run(installed(t), { env: { TURBO_NATIVE: "require" } });
     assert.equal(status, 1);
     assert.equal(stdout, "");
-    assert.match(
-      stderr,
-      /Error: the native addon is not loaded: the optional dependency /,
-    );
+    assert.match(stderr, /Error: the native addon is not loaded: the optional dependency /);
     assert.match(stderr, /code: 'TURBO_ERR_NOT_NATIVE'/);
   });
 

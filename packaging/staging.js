@@ -44,7 +44,8 @@ function stageMain(directory) {
 function stagePlatform({ directory: source, manifest, addon }, directory) {
   if (!existsSync(addon)) throw new Error(`${addon} is missing: npm run build`);
   copy(source, ["README.md"], directory);
-  copy(root, [manifest.main, "LICENSE", "THIRD-PARTY-LICENSES"], directory);
+  copy(root, ["LICENSE", "THIRD-PARTY-LICENSES"], directory);
+  cpSync(addon, path.join(directory, manifest.main));
   writeManifest(directory, manifest);
 }
 

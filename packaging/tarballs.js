@@ -20,10 +20,28 @@ const { stageMain, stagePlatform } = require("./staging.js");
 function packAll(destination, { isComplete = false } = {}) {
   mkdirSync(destination, { recursive: true });
   const built = platforms.filter(({ addon }) => isComplete || existsSync(addon));
-  const tarballs = built.map((platform) =>
-    pack(destination, (directory) => stagePlatform(platform, directory)),
-  );
-  return [...tarballs, pack(destination, stageMain)];
+  return [...built.map((platform) => packPlatform(destination, platform)), packMain(destination)];
+}
+
+/**
+ * Packs the main package.
+ *
+ * @param {string} destination a folder for the tarball
+ * @returns {string} the tarball
+ */
+function packMain(destination) {
+  return pack(destination, stageMain);
+}
+
+/**
+ * Packs the package of a platform.
+ *
+ * @param {string} destination a folder for the tarball
+ * @param {import("./platforms.js").Platform} platform
+ * @returns {string} the tarball
+ */
+function packPlatform(destination, platform) {
+  return pack(destination, (directory) => stagePlatform(platform, directory));
 }
 
 /** @returns {string} the tarball of what `stage` makes */
@@ -52,4 +70,4 @@ if (require.main === module) {
   for (const file of packAll(path.join(root, "dist"), { isComplete })) console.log(file);
 }
 
-module.exports = { packAll };
+module.exports = { packMain, packPlatform };

@@ -1,0 +1,25 @@
+"use strict";
+
+/** The releases of Node.js that the tests run under. */
+
+const { existsSync } = require("node:fs");
+const path = require("node:path");
+
+const MAJORS = [20, 22, 24, 26];
+
+/** @returns {string | undefined} the executable of a major version: this one, or an installed one */
+function nodeExecutable(major) {
+  if (process.version.startsWith(`v${major}.`)) return process.execPath;
+  const modules = path.join(__dirname, "../node-versions/node_modules");
+  const executable = path.join(modules, `node-${major}/bin/node`);
+  return existsSync(executable) ? executable : undefined;
+}
+
+/** @returns {{ major: number, executable: string }[]} those that are there */
+function nodeExecutables() {
+  return MAJORS.map((major) => ({ major, executable: nodeExecutable(major) })).filter(
+    ({ executable }) => executable !== undefined,
+  );
+}
+
+module.exports = { MAJORS, nodeExecutable, nodeExecutables };
