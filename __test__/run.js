@@ -3,21 +3,24 @@
 /**
  * `npm test`: the Rust tests, then the JavaScript tests under this Node.js and
  * under every other one that is installed in `node-versions/`. With CI=true all
- * of those are required; else what is missing is skipped with one line.
+ * of those are required; else what is missing is skipped with one line. Under this
+ * Node.js alone: the integration tests without the addon, and the tests of the
+ * packages, which run them under the others by themselves.
  */
 
 const { spawnSync } = require("node:child_process");
-const { existsSync, readdirSync } = require("node:fs");
+const { readdirSync } = require("node:fs");
 const path = require("node:path");
+const { MAJORS, nodeExecutable } = require("./support/node-versions.js");
 
 const root = path.join(__dirname, "..");
 const isCI = process.env.CI === "true";
-const nodeVersions = [20, 22, 24, 26];
 
-/** Runs a command in the open; ends the run where it fails. */
-function run(title, command, args) {
+/** Runs a command in the open; ends the run where it fails. `env` adds to this environment. */
+function run(title, command, args, env = {}) {
   console.log(`\n# ${title}`);
-  const { status, error } = spawnSync(command, args, { cwd: root, stdio: "inherit" });
+  const options = { cwd: root, stdio: "inherit", env: { ...process.env, ...env } };
+  const { status, error } = spawnSync(command, args, options);
   if (error) console.error(`${command}: ${error.message}`);
   if (status !== 0) process.exit(1);
 }
@@ -35,18 +38,26 @@ function testFiles() {
     .sort();
 }
 
-/** @returns {string | undefined} the executable of another major version, if installed */
-function nodeExecutable(major) {
-  const executable = path.join(__dirname, "node-versions/node_modules", `node-${major}/bin/node`);
-  return existsSync(executable) ? executable : undefined;
+/** @returns {string[]} those of `files` that are in a folder of `__test__/` */
+function filesIn(folder, files) {
+  return files.filter((file) => file.startsWith(path.join("__test__", folder, path.sep)));
 }
 
 const rustTests = hasNextest() ? ["nextest", "run"] : ["test"];
 run("Rust", "cargo", [...rustTests, "--locked", "--no-default-features", "--features", "net"]);
 
-const files = testFiles();
+const allFiles = testFiles();
+const packagingFiles = filesIn("packaging", allFiles);
+const files = allFiles.filter((file) => !packagingFiles.includes(file));
+run("Packages", process.execPath, ["--test", ...packagingFiles]);
 run(`Node.js ${process.version}`, process.execPath, ["--test", ...files]);
-for (const major of nodeVersions) {
+run(
+  `Node.js ${process.version} without the addon`,
+  process.execPath,
+  ["--test", ...filesIn("integration", files)],
+  { TURBO_NATIVE: "0" },
+);
+for (const major of MAJORS) {
   if (process.version.startsWith(`v${major}.`)) continue;
   const executable = nodeExecutable(major);
   if (executable !== undefined) {

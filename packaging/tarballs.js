@@ -18,7 +18,6 @@ const { stageMain, stagePlatform } = require("./staging.js");
  * @throws {Error} if an addon is missing that is needed, or a version differs
  */
 function packAll(destination, { isComplete = false } = {}) {
-  mkdirSync(destination, { recursive: true });
   const built = platforms.filter(({ addon }) => isComplete || existsSync(addon));
   return [...built.map((platform) => packPlatform(destination, platform)), packMain(destination)];
 }
@@ -46,6 +45,7 @@ function packPlatform(destination, platform) {
 
 /** @returns {string} the tarball of what `stage` makes */
 function pack(destination, stage) {
+  mkdirSync(destination, { recursive: true });
   const directory = mkdtempSync(path.join(tmpdir(), "socket-io-turbo-"));
   try {
     stage(directory);

@@ -17,6 +17,8 @@ const WORKERS = 2;
 const CLIENTS = 6;
 
 async function lead() {
+  // Packages of @socket.io/sticky hold Buffers.
+  cluster.setupPrimary({ serialization: "advanced" });
   const workers = Array.from({ length: WORKERS }, () => cluster.fork());
   await Promise.all(workers.map((worker) => once(worker, "message")));
   const httpServer = createServer();
