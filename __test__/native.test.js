@@ -32,15 +32,39 @@ const REPORT = `
   console.log(JSON.stringify({ native, error, isOfficial, decoded }));
 `;
 
+/** What becomes of a server with one client. */
+const CONVERSATION = `
+  const { Server } = require("socket.io");
+  const { io: connect } = require("socket.io-client");
+  const { turbo } = require(process.argv[1]);
+  const io = new Server(0, turbo());
+  io.on("connection", (socket) => socket.on("text", (text) => io.emit("text", text)));
+  const { port } = io.httpServer.address();
+  const client = connect("http://127.0.0.1:" + port, { transports: ["websocket"] });
+  client.emit("text", "x".repeat(5_000));
+  client.on("text", (text) => {
+    client.disconnect();
+    io.close();
+    console.log(
+      JSON.stringify({
+        native: turbo.native,
+        isOfficialParser: turbo.parser === require("socket.io-parser"),
+        isOfficialAdapter: io.of("/").adapter.constructor === require("socket.io-adapter").Adapter,
+        connections: turbo.stats().connections,
+      }),
+    );
+  });
+`;
+
 /**
  * Runs a script in the package.
  *
  * @param {string} directory the package
- * @param {{ env?: object, execArgv?: string[], prelude?: string }} [options] `prelude`: code that
- *   runs first
+ * @param {{ env?: object, execArgv?: string[], prelude?: string, script?: string }} [options]
+ *   `prelude`: code that runs first
  */
-function run(directory, { env = {}, execArgv = [], prelude = "" } = {}) {
-  return spawnSync(process.execPath, [...execArgv, "-e", prelude + REPORT, directory], {
+function run(directory, { env = {}, execArgv = [], prelude = "", script = REPORT } = {}) {
+  return spawnSync(process.execPath, [...execArgv, "-e", prelude + script, directory], {
     cwd: directory,
     env: { ...process.env, TURBO_NATIVE: undefined, ...env },
     encoding: "utf8",
@@ -139,6 +163,35 @@ describe("the addon", { skip: process.env.TURBO_NATIVE === "0" && "TURBO_NATIVE=
     for (const setting of [undefined, "", "require"]) {
       assert.deepEqual(report(main, { env: { TURBO_NATIVE: setting } }), expected);
     }
+  });
+});
+
+describe("an addon without the engine, as on Windows,", () => {
+  const skip = process.env.TURBO_NATIVE === "0" && "TURBO_NATIVE=0";
+
+  test("serves the parser, and leaves connections to ws, visibly", { skip }, (t) => {
+    const main = installed(t);
+    const directory = addPlatform(main);
+    fs.writeFileSync(
+      path.join(directory, file.replace(/\.node$/, ".js")),
+      `const { quote, version } = require(${JSON.stringify(path.join(root, file))});
+       module.exports = { quote, version };`,
+    );
+    const manifest = { main: file.replace(/\.node$/, ".js") };
+    fs.writeFileSync(path.join(directory, "package.json"), JSON.stringify(manifest));
+    const { status, stdout, stderr } = run(main, { script: CONVERSATION });
+    assert.equal(status, 0, stderr);
+    assert.deepEqual(JSON.parse(stdout), {
+      native: true,
+      isOfficialParser: false,
+      isOfficialAdapter: true,
+      connections: { native: 0, opened: 0, fallback: { platform: 1 }, ended: {} },
+    });
+    assert.equal(stderr.match(/SocketIoTurboWarning/g).length, 1);
+    assert.match(
+      stderr,
+      /\[TURBO_FALLBACK\] SocketIoTurboWarning: .*: the addon has no engine on \w+, only on Linux/,
+    );
   });
 });
 
