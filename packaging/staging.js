@@ -31,7 +31,8 @@ function stageMain(directory) {
     optionalDependencies[platform.manifest.name] = manifest.version;
   }
   copy(root, [...manifest.files, ...ALWAYS], directory);
-  writeManifest(directory, { ...manifest, optionalDependencies });
+  // Not so in the repository, where the pages of examples/ are ES modules.
+  writeManifest(directory, { ...manifest, type: "commonjs", optionalDependencies });
 }
 
 /**

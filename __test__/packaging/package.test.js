@@ -68,6 +68,7 @@ test("the main package asks for each platform's in its own version, and runs no 
   assert.ok(scripts && devDependencies && overrides && napi);
   assert.deepEqual(manifest, {
     ...rest,
+    type: "commonjs",
     optionalDependencies: Object.fromEntries(
       platforms.map(({ name }) => [`socket.io-turbo-${name}`, own.version]),
     ),
