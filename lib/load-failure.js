@@ -2,6 +2,7 @@
 
 /** Why the addon could not be loaded, in one message: what is missing, and how to mend it. */
 
+const { createRequire } = require("node:module");
 const { versionSync } = require("detect-libc");
 const { NativeLoadError } = require("./errors.js");
 
@@ -112,9 +113,10 @@ function linkFailure(platform, message) {
   return `${packageOf(platform)} does not load: ${message}`;
 }
 
+/** Not by our own `require`, with which bundlers would want to know the names. */
 function isInstalled(name) {
   try {
-    require.resolve(`${name}/package.json`);
+    createRequire(__filename).resolve(`${name}/package.json`);
     return true;
   } catch {
     return false;
