@@ -34,6 +34,8 @@ pub enum Scenario {
     Echo(Pace, usize),
     /// Receive what the server broadcasts.
     Broadcast(Plan),
+    /// Receive it without a plan, until standard input ends.
+    Watch,
 }
 
 /// How fast and how long all clients together send.
@@ -113,7 +115,8 @@ impl Given {
                 Scenario::Echo(self.pace()?, self.payload.context("--payload is missing")?)
             }
             Some("broadcast") => Scenario::Broadcast(self.plan(clients)?),
-            _ => bail!("the first argument is idle, inbound, echo, broadcast or floor"),
+            Some("watch") => Scenario::Watch,
+            _ => bail!("the first argument is idle, inbound, echo, broadcast, watch or floor"),
         })
     }
 

@@ -52,6 +52,21 @@ pub struct Reception {
     pub until_last: Summary,
 }
 
+/// What the clients of the race saw since the line before.
+#[derive(Serialize)]
+pub struct Interval {
+    /// How long that was.
+    pub seconds: f64,
+    /// How many clients the server has let in.
+    pub clients: usize,
+    /// Broadcasts received, by all clients together.
+    pub deliveries: u64,
+    /// User and system time of this program, in microseconds.
+    pub cpu: u128,
+    /// From when a broadcast was due until a client received it.
+    pub latency: Summary,
+}
+
 /// The floor listens.
 #[derive(Serialize)]
 pub struct Listening {
@@ -90,6 +105,11 @@ impl Distribution {
     /// Counts a time; one that is too long as the longest there is.
     pub fn record(&mut self, time: Duration) {
         self.0.saturating_record(time.as_nanos() as u64);
+    }
+
+    /// Forgets all that was recorded.
+    pub fn clear(&mut self) {
+        self.0.reset();
     }
 
     /// How many times have been recorded.

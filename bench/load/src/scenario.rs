@@ -35,7 +35,7 @@ const MAX_SILENCE: Duration = Duration::from_secs(10);
 /// | none | 14.7 µs | 380 | 4.3 µs |
 /// | 200 µs | 12.4 µs | 30 | 4.5 µs |
 /// | 1 ms | 12.1 µs | 10 | 4.4 µs |
-const REST: Duration = Duration::from_micros(200);
+pub const REST: Duration = Duration::from_micros(200);
 
 /// An event that lets the server broadcast again.
 const NEXT: &[u8] = br#"42["next"]"#;
