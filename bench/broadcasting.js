@@ -154,4 +154,4 @@ function now() {
   return Number(process.hrtime.bigint() / 1_000n);
 }
 
-module.exports = { broadcast };
+module.exports = { broadcast, now };

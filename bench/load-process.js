@@ -14,7 +14,7 @@ let executable;
  * Builds bench/load, once.
  *
  * @returns {string} the path of the executable
- * @throws {Error} if cargo fails, which has then said why
+ * @throws {Error} if there is no cargo, or if it fails, which has then said why
  */
 function build() {
   executable ??= cargoBuild()
@@ -28,13 +28,18 @@ function build() {
 /** @returns {string} cargo's messages, a line of JSON each */
 function cargoBuild() {
   const manifest = join(__dirname, "load", "Cargo.toml");
-  return execFileSync(
-    "cargo",
-    ["build", "--release", "--locked", "--manifest-path", manifest].concat(
-      "--message-format=json-render-diagnostics",
-    ),
-    { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"], maxBuffer: 1 << 26 },
-  );
+  try {
+    return execFileSync(
+      "cargo",
+      ["build", "--release", "--locked", "--manifest-path", manifest].concat(
+        "--message-format=json-render-diagnostics",
+      ),
+      { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"], maxBuffer: 1 << 26 },
+    );
+  } catch (error) {
+    if (error.code !== "ENOENT") throw error;
+    throw new Error("the load client is built by cargo, which is missing: install Rust");
+  }
 }
 
 /** A running bench/load, which says lines of JSON. */
@@ -49,14 +54,17 @@ class LoadProcess {
    * @param {string} subcommand
    * @param {Record<string, string | number | undefined>} options by their names in
    *   camelCase; those that are undefined are left out
+   * @param {number} [lifetime] after how many milliseconds it is stuck and killed; 0: never
    */
-  constructor(name, subcommand, options) {
+  constructor(name, subcommand, options, lifetime = LIFETIME_MILLISECONDS) {
     this.#name = name;
     this.#child = spawn(build(), [subcommand, ...flags(options)], {
       stdio: ["pipe", "pipe", "inherit"],
-      timeout: LIFETIME_MILLISECONDS,
+      timeout: lifetime,
       killSignal: "SIGKILL",
     });
+    // If it cannot be told something, it has ended, and `nextLine()` says so.
+    this.#child.stdin.on("error", () => {});
     this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
     this.#exit = once(this.#child, "exit");
   }
@@ -73,7 +81,12 @@ class LoadProcess {
 
   /** Lets it go on. */
   go() {
-    this.#child.stdin.write("\n");
+    this.tell("");
+  }
+
+  /** Writes a line to its standard input. */
+  tell(line) {
+    this.#child.stdin.write(`${line}\n`);
   }
 
   /**

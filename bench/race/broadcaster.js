@@ -1,0 +1,116 @@
+"use strict";
+
+/**
+ * What a server of the race broadcasts, in its process: numbered packets at a fixed rate,
+ * each to all clients, for as long as it lives.
+ *
+ * A server that is too slow must be seen to be, and must not drown. So each broadcast has
+ * its place in a timetable, and is left out, and counted, in two cases:
+ *
+ * - when the next one is due already, since the event loop was blocked past its time;
+ * - when {@link WINDOW} others are under way to some client. `receipts.rs` of bench/load
+ *   knows what the slowest of all clients has received, and one of them tells it: `have`.
+ *
+ * So nothing piles up, neither in the server nor in the kernel; a server at its limit goes
+ * on at the pace that it can hold, and what it lacks is the number left out. The due time
+ * travels in the packet, and the load client measures from it, so that latency contains what
+ * a broadcast waited for the event loop.
+ */
+
+const { now } = require("../broadcasting.js");
+
+/** Broadcasts that may be under way to some client; as many as in the scenario `saturate`. */
+const WINDOW = 4;
+
+/** What the packets are filled up with. */
+const SENTENCE = "The quick brown fox jumps over the lazy dog. ";
+
+/** Characters of `2["race",,,""]`, which is a packet without its two numbers and its text. */
+const FRAME = 14;
+
+/** Broadcasts as it has been told last. */
+class Broadcaster {
+  #io;
+  #rate;
+  #payload;
+  #filler;
+  /** When the timetable begins, as {@link now}. */
+  #start;
+  /** What is due next in the timetable. */
+  #index;
+  #timer;
+  /** The number of the next broadcast. */
+  #number = 0;
+  /** How many broadcasts all clients have. */
+  #arrived = 0;
+  #sent = 0;
+  #leftOut = 0;
+
+  /** @param {import("socket.io").Server} io */
+  constructor(io) {
+    this.#io = io;
+  }
+
+  /**
+   * Begins a timetable, the first as well as another one. Somebody has to be connected.
+   *
+   * @param {Pick<import("./settings.js").Settings, "rate" | "payload">} settings
+   */
+  set({ rate, payload }) {
+    this.#rate = rate;
+    this.#payload = payload;
+    this.#filler = SENTENCE.repeat(Math.ceil(payload / SENTENCE.length));
+    this.#start = now();
+    this.#index = 0;
+    clearTimeout(this.#timer);
+    this.#wake();
+  }
+
+  /**
+   * Takes what a client says.
+   *
+   * @param {unknown} number of the last broadcast that all clients have; what cannot be
+   *   one is ignored
+   */
+  handleHave(number) {
+    if (Number.isInteger(number) && number >= this.#arrived && number < this.#number) {
+      this.#arrived = number + 1;
+    }
+  }
+
+  /** @returns {{ sent: number, leftOut: number }} broadcasts since the last call */
+  take() {
+    const counted = { sent: this.#sent, leftOut: this.#leftOut };
+    this.#sent = 0;
+    this.#leftOut = 0;
+    return counted;
+  }
+
+  #wake = () => {
+    const next = Math.floor(((now() - this.#start) * this.#rate) / 1e6) + 1;
+    if (next > this.#index) this.#handleDue(next - 1);
+    this.#timer = setTimeout(this.#wake, Math.ceil((this.#due(this.#index) - now()) / 1e3));
+  };
+
+  /** Sends what is due last, if it may, and leaves out those before it. */
+  #handleDue(index) {
+    this.#leftOut += index - this.#index;
+    this.#index = index + 1;
+    if (this.#number - this.#arrived < WINDOW) this.#send(this.#due(index));
+    else this.#leftOut++;
+  }
+
+  #send(due) {
+    const number = this.#number++;
+    const length = this.#payload - FRAME - String(number).length - String(due).length;
+    this.#io.emit("race", number, due, this.#filler.slice(0, length));
+    this.#sent++;
+  }
+
+  /** When something of the timetable is due, computed so that no error adds up. */
+  #due(index) {
+    return this.#start + Math.round((index * 1e6) / this.#rate);
+  }
+}
+
+module.exports = { Broadcaster };
