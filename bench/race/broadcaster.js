@@ -28,7 +28,7 @@ const SENTENCE = "The quick brown fox jumps over the lazy dog. ";
 /** Characters of `2["race",,,""]`, which is a packet without its two numbers and its text. */
 const FRAME = 14;
 
-/** Broadcasts as it has been told last. */
+/** Broadcasts as it has been told last. It does not keep the process alive. */
 class Broadcaster {
   #io;
   #rate;
@@ -90,6 +90,7 @@ class Broadcaster {
     const next = Math.floor(((now() - this.#start) * this.#rate) / 1e6) + 1;
     if (next > this.#index) this.#handleDue(next - 1);
     this.#timer = setTimeout(this.#wake, Math.ceil((this.#due(this.#index) - now()) / 1e3));
+    this.#timer.unref();
   };
 
   /** Sends what is due last, if it may, and leaves out those before it. */

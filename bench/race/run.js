@@ -41,8 +41,8 @@ function readArguments() {
 async function watch(options) {
   console.log("The servers start, and their clients connect…");
   const race = await createRace(options);
-  console.log(`The race: ${race.url} (Ctrl+C ends it)`);
   for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => race.close());
+  console.log(`The race: ${race.url} (Ctrl+C ends it)`);
 }
 
 /** Runs what the command line asks for. */
