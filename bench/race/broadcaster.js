@@ -15,6 +15,9 @@
  * on at the pace that it can hold, and what it lacks is the number left out. The due time
  * travels in the packet, and the load client measures from it, so that latency contains what
  * a broadcast waited for the event loop.
+ *
+ * While clients connect there are no broadcasts: the control server lets them wait, so that
+ * both servers always have the same load, and no server is too busy to let clients in.
  */
 
 const { now } = require("../broadcasting.js");
@@ -62,8 +65,13 @@ class Broadcaster {
     this.#filler = SENTENCE.repeat(Math.ceil(payload / SENTENCE.length));
     this.#start = now();
     this.#index = 0;
-    clearTimeout(this.#timer);
+    this.pause();
     this.#wake();
+  }
+
+  /** Ends the timetable, until {@link set} begins one. */
+  pause() {
+    clearTimeout(this.#timer);
   }
 
   /**

@@ -48,18 +48,18 @@ class Lane extends EventEmitter {
   ended = null;
 
   /**
-   * Starts a server and its clients, and lets it broadcast.
+   * Starts a server and its clients.
    *
    * @param {string} name of the contender
    * @param {string} host the address to listen on
-   * @param {import("./settings.js").Settings} settings
+   * @param {number} clients how many connect
    * @returns {Promise<Lane>}
    * @throws {Error} if the server cannot serve, or not so many clients
    */
-  static async start(name, host, settings) {
+  static async start(name, host, clients) {
     const lane = new Lane(name);
     try {
-      await lane.#start(host, settings);
+      await lane.#start(host, clients);
     } catch (error) {
       await lane.stop();
       throw error;
@@ -83,16 +83,28 @@ class Lane extends EventEmitter {
     return this.#racer.pid;
   }
 
+  /** @param {number} clients how many there have to be from now on */
+  setClients(clients) {
+    if (!this.#isStopped) this.#spectators.set(clients);
+  }
+
+  /** Whether so many clients are connected, as far as is known, or none will ever be. */
+  hasClients(clients) {
+    return this.#isStopped || this.#intervals.last?.clients >= clients;
+  }
+
   /**
-   * Applies settings.
+   * Lets the server broadcast from now on.
    *
-   * @param {import("./settings.js").Settings} settings all of them
-   * @param {Partial<import("./settings.js").Settings>} changed those that are new
+   * @param {import("./settings.js").Settings} settings
    */
-  set(settings, changed) {
-    if (this.#isStopped) return;
-    if (changed.clients !== undefined) this.#spectators.set(settings.clients);
-    if (changed.rate !== undefined || changed.payload !== undefined) this.#racer.set(settings);
+  broadcast(settings) {
+    this.#racer.broadcast(settings);
+  }
+
+  /** Ends the broadcasts, until others begin. */
+  pause() {
+    this.#racer.pause();
   }
 
   /** @returns {Sample | null} null once it has ended */
@@ -120,17 +132,16 @@ class Lane extends EventEmitter {
     await Promise.all([this.#racer?.stop(), this.#spectators?.stop()]);
   }
 
-  async #start(host, settings) {
+  async #start(host, clients) {
     this.#racer = await RacerProcess.start(this.name, host, (report) => {
       this.#heardAt = performance.now();
       this.#reports.add(report);
     });
     const address = socketAddress(this.#racer.listening);
-    this.#spectators = await Spectators.connect(address, settings.clients, (interval) =>
+    this.#spectators = await Spectators.connect(address, clients, (interval) =>
       // The server's CPU time is in seconds, too.
       this.#intervals.add({ ...interval, cpu: interval.cpu / 1e6 }),
     );
-    this.#racer.set(settings);
     this.#awaitEnd();
   }
 

@@ -22,6 +22,7 @@
  * @typedef {object} Moment
  * @property {number} time in milliseconds since 1970
  * @property {Settings} settings
+ * @property {boolean} isPaused whether nothing is broadcast, while clients connect
  * @property {Record<string, import("./lane.js").Sample | null>} lanes by name
  *
  * @typedef {object} Race
@@ -67,7 +68,7 @@ const LIBRARY_FILES = {
  */
 async function createRace({ port = 0, host = "127.0.0.1", settings = DEFAULTS } = {}) {
   build();
-  const lanes = await startLanes(host, settings);
+  const lanes = await startLanes(host, settings.clients);
   try {
     const control = new Control(lanes, settings);
     await control.listen(port, host);
@@ -79,10 +80,10 @@ async function createRace({ port = 0, host = "127.0.0.1", settings = DEFAULTS } 
 }
 
 /** One after the other, so that neither connects its clients while the other does. */
-async function startLanes(host, settings) {
+async function startLanes(host, clients) {
   const lanes = [];
   try {
-    for (const name of CONTENDERS) lanes.push(await Lane.start(name, host, settings));
+    for (const name of CONTENDERS) lanes.push(await Lane.start(name, host, clients));
   } catch (error) {
     await stopLanes(lanes);
     throw error;
@@ -98,6 +99,7 @@ function stopLanes(lanes) {
 class Control {
   #lanes;
   #settings;
+  #isPaused = true;
   #history = [];
   #http;
   #io;
@@ -105,7 +107,7 @@ class Control {
 
   /**
    * @param {Lane[]} lanes
-   * @param {Settings} settings that they have
+   * @param {Settings} settings that they begin with
    */
   constructor(lanes, settings) {
     this.#lanes = lanes;
@@ -165,14 +167,30 @@ class Control {
       return { ok: false, error: error.message };
     }
     this.#settings = { ...this.#settings, ...changed };
-    for (const lane of this.#lanes) lane.set(this.#settings, changed);
+    if (changed.clients !== undefined) {
+      for (const lane of this.#lanes) lane.setClients(changed.clients);
+    }
+    this.#pace(true);
     this.#io.emit("settings", this.#settings);
     return { ok: true };
   }
 
+  /** Lets both servers broadcast, or both wait while clients of either connect. */
+  #pace(areSettingsNew) {
+    const { clients } = this.#settings;
+    const isPaused = !this.#lanes.every((lane) => lane.hasClients(clients));
+    if (isPaused === this.#isPaused && !areSettingsNew) return;
+    this.#isPaused = isPaused;
+    for (const lane of this.#lanes) {
+      if (isPaused) lane.pause();
+      else lane.broadcast(this.#settings);
+    }
+  }
+
   #sample() {
+    this.#pace(false);
     const lanes = Object.fromEntries(this.#lanes.map((lane) => [lane.name, lane.sample()]));
-    const moment = { time: Date.now(), settings: this.#settings, lanes };
+    const moment = { time: Date.now(), settings: this.#settings, isPaused: this.#isPaused, lanes };
     this.#history.push(moment);
     if (this.#history.length > HISTORY_LENGTH) this.#history.shift();
     this.#io.emit("sample", moment);

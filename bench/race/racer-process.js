@@ -42,10 +42,18 @@ class RacerProcess {
     return this.#child.pid;
   }
 
-  /** @param {import("./settings.js").Settings} settings */
-  set({ rate, payload }) {
-    // If it cannot be sent, the process has ended, and `exited` says so.
-    if (!this.#isStopped) this.#child.send({ rate, payload }, () => {});
+  /**
+   * Lets it broadcast from now on.
+   *
+   * @param {import("./settings.js").Settings} settings
+   */
+  broadcast({ rate, payload }) {
+    this.#tell({ rate, payload });
+  }
+
+  /** Ends its broadcasts, until others begin. */
+  pause() {
+    this.#tell("pause");
   }
 
   /** Ends the process, at once, and waits until it has. */
@@ -53,6 +61,11 @@ class RacerProcess {
     this.#isStopped = true;
     this.#child.kill("SIGKILL");
     await this.exited;
+  }
+
+  #tell(message) {
+    // If it cannot be sent, the process has ended, and `exited` says so.
+    if (!this.#isStopped) this.#child.send(message, () => {});
   }
 
   async #firstMessage() {

@@ -2,8 +2,8 @@
 
 /**
  * `racer.js CONTENDER HOST`, forked: one of the two Socket.IO servers, in a process of its own,
- * so that what it uses is its own. Over IPC it takes settings, `{ rate, payload }`, the
- * first of which begin its broadcasts, and sends:
+ * so that what it uses is its own. Over IPC it takes settings, `{ rate, payload }`, with which
+ * its broadcasts begin, and `"pause"`, with which they end. It sends:
  *
  * | message | meaning |
  * | --- | --- |
@@ -32,7 +32,10 @@ function listen(name, host) {
   const io = new Server(http, contenders[name]());
   const broadcaster = new Broadcaster(io);
   io.on("connection", (socket) => socket.on("have", (number) => broadcaster.handleHave(number)));
-  process.on("message", (settings) => broadcaster.set(settings));
+  process.on("message", (message) => {
+    if (message === "pause") broadcaster.pause();
+    else broadcaster.set(message);
+  });
   http.once("error", fail);
   http.listen(0, host, () => {
     process.send({ listening: http.address() });

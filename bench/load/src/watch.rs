@@ -37,7 +37,7 @@ pub fn run(swarm: Swarm, address: SocketAddr) -> Result<()> {
         tally: Tally::start()?,
     };
     while watch.obey(&commands)? {
-        watch.grow()?;
+        watch.resize()?;
         watch.receive()?;
         watch.tell()?;
         watch.report()?;
@@ -73,21 +73,20 @@ impl Watch {
     fn want(&mut self, count: usize) -> Result<()> {
         allow_descriptors(count)?;
         self.wanted = count;
-        self.swarm.truncate(count);
-        self.receipts.truncate(count);
         Ok(())
     }
 
-    /// Lets the next few clients connect, once those before are there.
-    fn grow(&mut self) -> Result<()> {
-        if self.swarm.grow(self.address, self.wanted)? {
+    /// Once all clients are there, lets the next few connect or those that are too many go.
+    fn resize(&mut self) -> Result<()> {
+        if !self.swarm.is_connected() {
+            let waiting = self.grown_at.elapsed();
+            ensure!(waiting < CONNECT_TIMEOUT, "the server does not let clients in");
+        } else if self.swarm.grow(self.address, self.wanted)? {
             self.grown_at = Instant::now();
+        } else {
+            self.swarm.truncate(self.wanted);
+            self.receipts.truncate(self.wanted);
         }
-        let is_waiting = !self.swarm.is_connected();
-        ensure!(
-            !is_waiting || self.grown_at.elapsed() < CONNECT_TIMEOUT,
-            "the server does not let clients in"
-        );
         Ok(())
     }
 

@@ -29,12 +29,12 @@ export class Lane {
   /**
    * Says what there is to say about a moment.
    *
-   * @param {object | null} sample as race.js documents it
-   * @param {object} settings
+   * @param {object | null} sample of this server
+   * @param {object} moment as race.js documents it
    */
-  show(sample, settings) {
+  show(sample, moment) {
     if (sample === null) return;
-    const parts = [clients(sample, settings), pace(sample, settings), latency(sample)];
+    const parts = [clients(sample, moment.settings), pace(sample, moment), latency(sample)];
     this.#status.replaceChildren(...parts.flatMap((part) => [" · ", part]).slice(1));
   }
 
@@ -50,9 +50,10 @@ function clients({ clients }, settings) {
   return `${figure(clients, 0)}${missing} clients`;
 }
 
-function pace({ sent, leftOut }, { rate }) {
+function pace({ sent, leftOut }, { isPaused, settings }) {
+  if (isPaused) return "waits until all are there";
   if (leftOut <= LEFT_OUT_LIMIT * (sent + leftOut)) return "keeps up";
-  return strong(`falls behind, ${figure(sent)} of ${rate} broadcasts/s`);
+  return strong(`falls behind, ${figure(sent)} of ${settings.rate} broadcasts/s`);
 }
 
 function latency({ latency }) {

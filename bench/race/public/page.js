@@ -39,7 +39,7 @@ async function send(settings) {
 function show() {
   const moment = history.at(-1);
   if (moment === undefined) return;
-  for (const [name, lane] of lanes) lane.show(moment.lanes[name], moment.settings);
+  for (const [name, lane] of lanes) lane.show(moment.lanes[name], moment);
   for (const card of cards) card.show(history);
   const shares = Object.values(moment.lanes).map((sample) => sample?.loadCpu ?? null);
   loadCpu.textContent = shares
