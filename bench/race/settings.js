@@ -10,8 +10,8 @@
  */
 
 /**
- * The bounds of each; all are integers. The four broadcasts that may be under way take no
- * more than 160 MiB of the kernel's memory with the most clients and the largest payload.
+ * The bounds of each; all are integers. The two broadcasts of a server that may be under
+ * way take no more than 80 MiB of the kernel's memory, with the most clients and payload.
  */
 const LIMITS = {
   clients: { min: 100, max: 5_000 },
