@@ -74,7 +74,7 @@ describe("the broadcasts of the race", () => {
   function begin(settings) {
     const sent = [];
     const broadcaster = new Broadcaster({ emit: (...event) => sent.push(event) });
-    broadcaster.set(settings);
+    broadcaster.set({ offset: 0, ...settings });
     return { broadcaster, sent };
   }
 
@@ -103,6 +103,17 @@ describe("the broadcasts of the race", () => {
       sent.map(([, number]) => number),
       [0, 1, 2],
     );
+  });
+
+  test("begin after their offset, and end at a pause", async () => {
+    const { broadcaster, sent } = begin({ rate: 50, payload: 64, offset: 0.5 });
+    assert.equal(sent.length, 0);
+    await until(() => sent.length > 0);
+    broadcaster.handleHave(0);
+    broadcaster.pause();
+    broadcaster.take();
+    await sleep(100);
+    assert.deepEqual(broadcaster.take(), { sent: 0, leftOut: 0 });
   });
 
   test("do not listen to a client that says nonsense", async () => {

@@ -18,6 +18,13 @@
  *
  * While clients connect there are no broadcasts: the control server lets them wait, so that
  * both servers always have the same load, and no server is too busy to let clients in.
+ *
+ * @typedef {object} Timetable
+ * @property {number} rate as in the race's Settings
+ * @property {number} payload
+ * @property {number} offset how much of the time between two broadcasts passes before the first,
+ *   from 0 to 1; servers with different ones do not broadcast at the same moment, and so do not
+ *   wait for each other where there are few cores
  */
 
 const { now } = require("../broadcasting.js");
@@ -61,13 +68,13 @@ class Broadcaster {
   /**
    * Begins a timetable, the first as well as another one. Somebody has to be connected.
    *
-   * @param {Pick<import("./settings.js").Settings, "rate" | "payload">} settings
+   * @param {Timetable} timetable
    */
-  set({ rate, payload }) {
+  set({ rate, payload, offset }) {
     this.#rate = rate;
     this.#payload = payload;
     this.#filler = SENTENCE.repeat(Math.ceil(payload / SENTENCE.length));
-    this.#start = now();
+    this.#start = now() + Math.round((offset * 1e6) / rate);
     this.#index = 0;
     this.pause();
     this.#wake();

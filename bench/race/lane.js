@@ -96,10 +96,10 @@ class Lane extends EventEmitter {
   /**
    * Lets the server broadcast from now on.
    *
-   * @param {import("./settings.js").Settings} settings
+   * @param {import("./broadcaster.js").Timetable} timetable
    */
-  broadcast(settings) {
-    this.#racer.broadcast(settings);
+  broadcast(timetable) {
+    this.#racer.broadcast(timetable);
   }
 
   /** Ends the broadcasts, until others begin. */

@@ -177,14 +177,14 @@ class Control {
 
   /** Lets both servers broadcast, or both wait while clients of either connect. */
   #pace(areSettingsNew) {
-    const { clients } = this.#settings;
+    const { clients, rate, payload } = this.#settings;
     const isPaused = !this.#lanes.every((lane) => lane.hasClients(clients));
     if (isPaused === this.#isPaused && !areSettingsNew) return;
     this.#isPaused = isPaused;
-    for (const lane of this.#lanes) {
+    this.#lanes.forEach((lane, index) => {
       if (isPaused) lane.pause();
-      else lane.broadcast(this.#settings);
-    }
+      else lane.broadcast({ rate, payload, offset: index / this.#lanes.length });
+    });
   }
 
   #sample() {

@@ -45,10 +45,10 @@ class RacerProcess {
   /**
    * Lets it broadcast from now on.
    *
-   * @param {import("./settings.js").Settings} settings
+   * @param {import("./broadcaster.js").Timetable} timetable
    */
-  broadcast({ rate, payload }) {
-    this.#tell({ rate, payload });
+  broadcast(timetable) {
+    this.#tell(timetable);
   }
 
   /** Ends its broadcasts, until others begin. */

@@ -2,8 +2,8 @@
 
 /**
  * `racer.js CONTENDER HOST`, forked: one of the two Socket.IO servers, in a process of its own,
- * so that what it uses is its own. Over IPC it takes settings, `{ rate, payload }`, with which
- * its broadcasts begin, and `"pause"`, with which they end. It sends:
+ * so that what it uses is its own. Over IPC it takes broadcaster.js's `Timetable`, with which its
+ * broadcasts begin, and `"pause"`, with which they end. It sends:
  *
  * | message | meaning |
  * | --- | --- |

@@ -13,32 +13,32 @@ const FILL_MILLISECONDS = 34_000;
 const LAP_MILLISECONDS = 6_000;
 
 /**
- * Runs a race and takes a picture of its page. The browser comes as late as it can, since it needs
- * the machine, too.
+ * Runs a race and takes a picture of its page. The browser has started before, and opens the page
+ * as late as it can, since it needs the machine, too.
  *
  * @param {string} file where to write the PNG
  * @param {object} options as `createRace()` takes them
  * @throws {Error} if there is no Chromium, or the race fails
  */
 async function takeScreenshot(file, options) {
-  const race = await createRace({ ...options, port: 0 });
-  try {
-    await sleep(FILL_MILLISECONDS);
-    await photograph(race.url, file);
-  } finally {
-    await race.close();
-  }
-}
-
-async function photograph(url, file) {
   const browser = await launchChromium();
   try {
     const page = await browser.newPage({ viewport: VIEWPORT });
-    await page.goto(url);
+    await photograph(page, file, options);
+  } finally {
+    await browser.close();
+  }
+}
+
+async function photograph(page, file, options) {
+  const race = await createRace({ ...options, port: 0 });
+  try {
+    await sleep(FILL_MILLISECONDS);
+    await page.goto(race.url);
     await sleep(LAP_MILLISECONDS);
     await page.screenshot({ path: file });
   } finally {
-    await browser.close();
+    await race.close();
   }
 }
 
