@@ -333,12 +333,13 @@ describe("the race", { skip: skipWithoutCargo }, () => {
 describe("the process of the race", { skip: skipWithoutCargo }, () => {
   for (const signal of ["SIGINT", "SIGTERM", "SIGKILL"]) {
     test(`leaves nothing running after ${signal}`, async (t) => {
-      const { run, children } = await startRun(t);
+      const { run, children, stderr } = await startRun(t);
       assert.equal(children.length, 4);
       run.kill(signal);
       const [code] = await once(run, "exit");
       assert.equal(code, signal === "SIGKILL" ? null : 0);
       await until(() => !children.some(isRunning));
+      assert.doesNotMatch(await stderr, /warning/i);
     });
   }
 
@@ -362,17 +363,18 @@ describe("the process of the race", { skip: skipWithoutCargo }, () => {
   });
 });
 
-/** A race of its own process, when its page can be opened, and its four processes' ids. */
+/** A race of its own process, when its page can be opened, its four processes' ids, and their errors. */
 async function startRun(t) {
   const run = spawn(process.execPath, [RUN, "--clients", "100", "--rate", "2"], {
     env: { ...process.env, PORT: "0" },
-    stdio: ["ignore", "pipe", "inherit"],
+    stdio: ["ignore", "pipe", "pipe"],
   });
+  const stderr = text(run.stderr);
   t.after(() => run.kill("SIGKILL"));
   for await (const line of createInterface(run.stdout)) {
     if (line.startsWith("The race: http://127.0.0.1:")) break;
   }
-  return { run, children: childrenOf(run.pid) };
+  return { run, children: childrenOf(run.pid), stderr };
 }
 
 /** Runs the race with what makes it end at once. */

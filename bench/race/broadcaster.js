@@ -108,7 +108,9 @@ class Broadcaster {
   #wake = () => {
     const next = Math.floor(((now() - this.#start) * this.#rate) / 1e6) + 1;
     if (next > this.#index) this.#handleDue(next - 1);
-    this.#timer = setTimeout(this.#wake, Math.ceil((this.#due(this.#index) - now()) / 1e3));
+    // Sending may have taken until the next is due.
+    const wait = Math.max(0, this.#due(this.#index) - now());
+    this.#timer = setTimeout(this.#wake, Math.ceil(wait / 1e3));
     this.#timer.unref();
   };
 

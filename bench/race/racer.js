@@ -53,7 +53,8 @@ function moveRunner(runners) {
 function report(broadcaster) {
   const gauges = new Gauges();
   setInterval(() => {
-    process.send({ report: { ...gauges.take(), ...broadcaster.take() } });
+    // If it cannot be sent, the parent has ended, and `disconnect` is next.
+    process.send({ report: { ...gauges.take(), ...broadcaster.take() } }, () => {});
   }, REPORT_MILLISECONDS);
 }
 
