@@ -19,6 +19,7 @@
  */
 
 const { setTimeout: sleep } = require("node:timers/promises");
+const { now } = require("./clock.js");
 
 /** From one room of a client to the next, so that no two clients are together in all. */
 const ROOM_STRIDE = 97;
@@ -33,7 +34,8 @@ const FILLER = "The quick brown fox jumps over the lazy dog. ".repeat(2).slice(0
  * @param {Plan} plan
  * @param {() => void} start begins the measurement
  * @param {() => object} stop ends it, and returns what was used
- * @returns {Promise<object>} that, and how many `broadcasts` were measured
+ * @returns {Promise<object>} that, how many `broadcasts` were measured, and how many were `sent`
+ *   in all
  */
 async function broadcast(io, plan, start, stop) {
   join(io, plan);
@@ -41,7 +43,7 @@ async function broadcast(io, plan, start, stop) {
   const send = plan.window === undefined ? sendTurns : sendInWindow;
   const usage = await send(news, plan, start, stop);
   news.end();
-  return usage;
+  return { ...usage, sent: news.count };
 }
 
 /** Lets the clients join their rooms. */
@@ -147,11 +149,6 @@ async function sendInWindow(news, { window, warmUp, seconds }, start, stop) {
   const before = news.count;
   await sleep(seconds * 1e3);
   return { ...stop(), broadcasts: news.count - before };
-}
-
-/** `CLOCK_MONOTONIC`, which the load client reads, too; in whole microseconds. */
-function now() {
-  return Number(process.hrtime.bigint() / 1_000n);
 }
 
 module.exports = { broadcast };
