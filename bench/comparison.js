@@ -137,7 +137,7 @@ function cell({ contenders, digits }, name, first) {
   const { [name]: figures } = contenders;
   if (figures === undefined) return "-";
   const { [first]: ratio } = figures.ratios;
-  const times = ratio === undefined || name === first ? "" : ` ×${ratio.toFixed(2)}`;
+  const times = ratio === undefined || name === first ? "" : ` ×${ratioText(ratio)}`;
   return `${figures.median.toFixed(digits)}${spread(figures)}${times}`;
 }
 
@@ -147,7 +147,12 @@ function spread({ median, min, max }) {
 }
 
 function verdict({ text, value, isMet }) {
-  return `${text}: ${value.toFixed(2)}${isMet ? "" : " (missed)"}`;
+  return `${text}: ${ratioText(value)}${isMet ? "" : " (missed)"}`;
+}
+
+/** @param {number} ratio @returns {string} to two digits after the point, small ones to three */
+function ratioText(ratio) {
+  return ratio < 0.1 ? ratio.toFixed(3) : ratio.toFixed(2);
 }
 
 /**
@@ -171,7 +176,7 @@ function summaryTable(rows) {
         row.metric,
         first === OURS ? "-" : `${first} ${reference.median.toFixed(row.digits)}`,
         ours.median.toFixed(row.digits),
-        first === OURS ? "-" : (ours.ratios[first]?.toFixed(2) ?? "-"),
+        first === OURS ? "-" : first in ours.ratios ? ratioText(ours.ratios[first]) : "-",
         judge(row).map(verdict).join("; "),
       ];
     }),
@@ -179,4 +184,4 @@ function summaryTable(rows) {
   );
 }
 
-module.exports = { atMost, compare, judge, loadTable, summaryTable };
+module.exports = { atMost, compare, judge, loadTable, ratioText, summaryTable };

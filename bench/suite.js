@@ -51,6 +51,8 @@ const SECONDS_PER_CLIENT = 0.0005;
 
 /** What a run does, for {@link runSuite} and for how long it takes. */
 class Settings {
+  #leftOut = new Set();
+
   /**
    * @param {object} given
    * @param {boolean} given.isQuick
@@ -62,6 +64,18 @@ class Settings {
     this.timing = isQuick ? QUICK : FULL;
     this.contenders = contenders;
     this.payloads = payloads;
+  }
+
+  /**
+   * From now on a contender is left out, since the kernel does not let it take part.
+   *
+   * @param {string} name
+   * @returns {boolean} whether that is allowed: not if it was named
+   */
+  leaveOut(name) {
+    if (this.contenders !== undefined) return false;
+    this.#leftOut.add(name);
+    return true;
   }
 
   /**
@@ -91,9 +105,8 @@ class Settings {
 
   #contendersOf({ hasFloor = false }, load) {
     const names = this.contenders ?? (this.isQuick ? QUICK_CONTENDERS : load.contenders);
-    return names.filter(
-      (name) => (hasFloor || !isFloor(name)) && contender(name).missing?.() === undefined,
-    );
+    const isHere = (name) => !this.#leftOut.has(name) && contender(name).missing?.() === undefined;
+    return names.filter((name) => (hasFloor || !isFloor(name)) && isHere(name));
   }
 }
 
@@ -166,7 +179,7 @@ async function runLoads(name, scenario, settings, progress) {
     rows.push(...loadRows);
   }
   const across = scenario.across?.(samples) ?? [];
-  if (across.length > 0) console.log(`\n${loadTable(across)}`);
+  if (across.length > 0) console.log(`\n${across[0].load}\n\n${loadTable(across)}`);
   return { rows: [...rows, ...across], samples };
 }
 
@@ -177,14 +190,19 @@ async function runLoads(name, scenario, settings, progress) {
  * @returns {Promise<Record<string, object[]>>} the samples by contender
  */
 async function runLoad(scenarioName, { round }, load, settings, progress) {
-  const { contenders } = load;
-  const { rounds } = settings.timing;
-  const samples = Object.fromEntries(contenders.map((name) => [name, []]));
-  for (let index = 0; index < rounds; index++) {
-    for (const name of index % 2 === 0 ? contenders : contenders.toReversed()) {
-      const label = `${scenarioName} · ${load.name} · ${name} · round ${index + 1} of ${rounds}`;
-      progress.begin(label, roundSeconds(load, settings));
-      samples[name].push(await round(name, load, settings.timingOf(load)));
+  const timing = settings.timingOf(load);
+  const samples = Object.fromEntries(load.contenders.map((name) => [name, []]));
+  for (let index = 0; index < timing.rounds; index++) {
+    const names = Object.keys(samples);
+    for (const name of index % 2 === 0 ? names : names.toReversed()) {
+      const which = `${name} · round ${index + 1} of ${timing.rounds}`;
+      progress.begin(`${scenarioName} · ${load.name} · ${which}`, roundSeconds(load, settings));
+      try {
+        samples[name].push(await round(name, load, timing));
+      } catch (error) {
+        if (error.code !== "UNAVAILABLE" || !settings.leaveOut(name)) throw error;
+        delete samples[name];
+      }
       progress.end();
     }
   }
