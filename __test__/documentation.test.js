@@ -7,6 +7,7 @@ const { spawnSync } = require("node:child_process");
 const { existsSync, readFileSync, readdirSync } = require("node:fs");
 const path = require("node:path");
 const { describe, test } = require("node:test");
+const { compileFunction } = require("node:vm");
 const { anchors, documents, links, readDocument } = require("./support/markdown.js");
 
 const root = path.join(__dirname, "..");
@@ -22,10 +23,21 @@ function linkProblem(file, target) {
   return anchors(readDocument(destination).prose).has(anchor) ? undefined : "no such heading";
 }
 
-/** Whether Node.js can parse it, as a CommonJS or an ES module, whichever it looks like. */
+/**
+ * @param {string} code of a CommonJS or an ES module, whichever it looks like
+ * @returns {string | undefined} what Node.js says, if it cannot parse it
+ */
 function syntaxProblem(code) {
-  const type = /^(import|export) /m.test(code) ? "module" : "commonjs";
-  const args = [`--input-type=${type}`, "--check", "-"];
+  if (/^(import|export) /m.test(code)) return moduleProblem(code);
+  try {
+    compileFunction(code, ["require", "module", "exports"]);
+  } catch (error) {
+    return String(error);
+  }
+}
+
+function moduleProblem(code) {
+  const args = ["--input-type=module", "--check", "-"];
   const { status, stderr } = spawnSync(process.execPath, args, { input: code, encoding: "utf8" });
   return status === 0 ? undefined : stderr;
 }

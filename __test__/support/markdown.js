@@ -7,14 +7,21 @@ const path = require("node:path");
 
 const root = path.join(__dirname, "../..");
 
+/** The folders that have some: each folder of `examples/`, but for what is installed there. */
+function folders() {
+  const examples = readdirSync(path.join(root, "examples"), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && entry.name !== "node_modules")
+    .map(({ name }) => path.join("examples", name));
+  return [".", "docs", ...examples];
+}
+
 /** @returns {string[]} the documents of the repository, relative to its root */
 function documents() {
-  const below = ["docs", "examples"].flatMap((folder) =>
-    readdirSync(path.join(root, folder), { recursive: true })
-      .filter((file) => file.endsWith(".md") && !file.includes("node_modules"))
-      .map((file) => path.join(folder, file)),
+  return folders().flatMap((folder) =>
+    readdirSync(path.join(root, folder))
+      .filter((name) => name.endsWith(".md"))
+      .map((name) => path.join(folder, name)),
   );
-  return [...readdirSync(root).filter((file) => file.endsWith(".md")), ...below].sort();
 }
 
 /**
