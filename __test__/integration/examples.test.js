@@ -90,13 +90,14 @@ describe("an example", { ...GUARD, skip: skipWithoutFrameworks }, () => {
     const first = await scrape(url);
     assert.equal(first.socketio_turbo_connections, 2);
     assert.equal(first.socketio_turbo_connections_opened_total, 2);
-    assert.equal(first.socketio_turbo_broadcasts_total, 1);
+    // One for each I/O thread that has one of the clients.
+    assert.ok(first.socketio_turbo_broadcasts_total >= 1);
     assert.equal(first.socketio_turbo_queued_bytes, 0);
     assert.ok(first.socketio_turbo_received_bytes_total > 0);
     // Counters start anew at each scrape, and must not add up.
     const second = await scrape(url);
     assert.equal(second.socketio_turbo_connections_opened_total, 2);
-    assert.equal(second.socketio_turbo_broadcasts_total, 1);
+    assert.equal(second.socketio_turbo_broadcasts_total, first.socketio_turbo_broadcasts_total);
   });
 
   test("with metrics counts why connections have ended", { ...GUARD, skip }, async (t) => {
