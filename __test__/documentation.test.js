@@ -105,6 +105,13 @@ test("documents with wrong links and wrong code would be found", () => {
   assert.match(syntaxProblem('import x from "x";\nawait = 1;'), /SyntaxError/);
 });
 
+test("the index of the guides leads to each of them", () => {
+  const guides = documents().filter((file) => path.dirname(file) === "docs");
+  const linked = links(readDocument("docs/README.md").prose);
+  const missing = guides.filter((file) => !linked.includes(path.basename(file)));
+  assert.deepEqual(missing, ["docs/README.md"]);
+});
+
 test("the guides have every error code and every warning", () => {
   const codes = [
     ...wordsIn("lib", /\bTURBO_[A-Z_]+\b/g),
