@@ -1,7 +1,7 @@
 "use strict";
 
 const { alternate, compare, print } = require("./comparison.js");
-const { FLOOR } = require("./contenders.js");
+const { isFloor } = require("./contenders.js");
 const { FloorProcess } = require("./floor-process.js");
 const { LoadClient } = require("./load-client.js");
 const { ServerProcess } = require("./server-process.js");
@@ -20,7 +20,7 @@ const { ServerProcess } = require("./server-process.js");
  */
 
 /**
- * A scenario in which all contenders, and the floor, follow one plan.
+ * A scenario in which all contenders, and the floors, follow one plan.
  *
  * @param {string} variant its name in the table
  * @param {Plan} plan
@@ -38,11 +38,11 @@ function broadcastScenario(variant, plan, asked) {
 }
 
 /**
- * Measures one contender, or the floor, while it broadcasts.
+ * Measures one contender, or floor, while it broadcasts.
  *
  * @param {string} name
  * @param {Plan} plan
- * @returns {Promise<object>} what the server used, as server.js's `Usage`, of which the
+ * @returns {Promise<object>} what the server used, as server.js's `Usage`, of which a
  *   floor has less; the number of `broadcasts` and of messages `delivered` meanwhile; the
  *   report of the load client as `load`
  * @throws {Error} if a message is lost, doubled, overtaken or astray
@@ -61,7 +61,7 @@ async function broadcastRound(name, plan) {
 }
 
 function start(name, plan) {
-  return name === FLOOR ? FloorProcess.start(plan) : ServerProcess.start(name);
+  return isFloor(name) ? FloorProcess.start(name, plan) : ServerProcess.start(name);
 }
 
 /**

@@ -8,7 +8,7 @@
 
 const { broadcastMetrics, broadcastRound, loopPerBroadcast } = require("./broadcast-round.js");
 const { alternate, atMost, compare, print } = require("./comparison.js");
-const { FLOOR } = require("./contenders.js");
+const { FLOOR, isFloor } = require("./contenders.js");
 
 const ALL_CLIENTS = { rooms: 1, roomsPerClient: 1, roomsPerTurn: 1, burst: 1 };
 
@@ -35,7 +35,7 @@ const GROWTH = {
  */
 async function run(names) {
   const few = await alternate(names, (name) => broadcastRound(name, FEW));
-  const servers = names.filter((name) => name !== FLOOR);
+  const servers = names.filter((name) => !isFloor(name));
   const many = await alternate(servers, (name) => broadcastRound(name, MANY));
   const rows = [
     ...compare("1,000 clients", FEW_METRICS, few),

@@ -32,7 +32,7 @@
  *   the contender to which they are
  */
 
-const { BASELINE, FLOOR } = require("./contenders.js");
+const { BASELINE, FLOOR, isFloor } = require("./contenders.js");
 const { build } = require("./load-process.js");
 const { median, table } = require("./report.js");
 
@@ -99,7 +99,7 @@ function atMost(ratio) {
 /** Prints `rows`: medians with their spread, and the ratios beside what is asked. */
 function print(rows) {
   const names = Object.keys(rows[0].contenders);
-  const ours = names.filter((name) => name !== BASELINE && name !== FLOOR);
+  const ours = names.filter((name) => name !== BASELINE && !isFloor(name));
   const references = [BASELINE, ...names.filter((name) => name === FLOOR)];
   const ratios = references.flatMap((to) => ours.map((name) => ({ name, to })));
   console.log(

@@ -36,10 +36,19 @@ function turboOptions() {
 /** The contender that the others are compared with. */
 const BASELINE = "ws";
 
-/** No server of Socket.IO, and no contender: what sending alone costs, where that matters. */
-const FLOOR = "floor";
+/**
+ * No servers of Socket.IO, and no contenders: what sending alone costs, where that matters;
+ * by one `send(2)` for each recipient, and by io_uring.
+ */
+const FLOORS = ["send", "io-uring"];
+
+/** The floor that the others are compared with. */
+const FLOOR = "send";
 
 /** Those that are compared unless others are named. */
 const DEFAULTS = [BASELINE, "turbo", FLOOR];
 
-module.exports = { BASELINE, DEFAULTS, FLOOR, contenders };
+/** @returns {boolean} whether a name is that of a floor */
+const isFloor = (name) => FLOORS.includes(name);
+
+module.exports = { BASELINE, DEFAULTS, FLOOR, FLOORS, contenders, isFloor };

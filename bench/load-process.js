@@ -8,6 +8,9 @@ const { createInterface } = require("node:readline");
 /** No round takes as long; a process that is still there then is stuck. */
 const LIFETIME_MILLISECONDS = 60_000;
 
+/** The status with which bench/load says that the kernel does not let it do what it should. */
+const UNAVAILABLE_STATUS = 69;
+
 let executable;
 
 /**
@@ -63,12 +66,19 @@ class LoadProcess {
 
   /**
    * @returns {Promise<object>} the next line
-   * @throws {Error} if it ends instead; why stands on standard error
+   * @throws {Error} if it ends instead; why stands on standard error. If the kernel lacks
+   *   what it needs, then with the `code` `"UNAVAILABLE"`
    */
   async nextLine() {
     const { value, done } = await this.#lines.next();
-    if (done) throw new Error(`${this.#name} failed`);
+    if (done) throw await this.#failure();
     return JSON.parse(value);
+  }
+
+  async #failure() {
+    const [status] = await this.#exit;
+    if (status !== UNAVAILABLE_STATUS) return new Error(`${this.#name} failed`);
+    return Object.assign(new Error(`${this.#name} is not available`), { code: "UNAVAILABLE" });
   }
 
   /** Lets it go on. */

@@ -10,7 +10,7 @@ const { createRequire } = require("node:module");
 const { cpus } = require("node:os");
 const { parseArgs } = require("node:util");
 const { version } = require("..");
-const { DEFAULTS, FLOOR, contenders } = require("./contenders.js");
+const { DEFAULTS, FLOORS, contenders, isFloor } = require("./contenders.js");
 
 const benchmarks = {
   parser: () => require("./parser.js"),
@@ -23,8 +23,8 @@ const benchmarks = {
   saturate: () => require("./saturate.js"),
 };
 
-/** By name. The floor is there for those benchmarks that have one. */
-const comparable = { ...contenders, [FLOOR]: undefined };
+/** By name. The floors are there for those benchmarks that have them. */
+const comparable = { ...contenders, ...Object.fromEntries(FLOORS.map((name) => [name])) };
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -71,7 +71,7 @@ async function run() {
   for (const name of positionals.length > 0 ? positionals : Object.keys(benchmarks)) {
     console.log(`\n## ${name}\n`);
     const { hasFloor, run } = benchmarks[name]();
-    results[name] = await run(names.filter((name) => hasFloor || name !== FLOOR));
+    results[name] = await run(names.filter((name) => hasFloor || !isFloor(name)));
   }
   return results;
 }
