@@ -21,6 +21,7 @@
  */
 
 const { setTimeout: sleep } = require("node:timers/promises");
+const { now } = require("./clock.js");
 
 /** From one room of a client to the next, so that no two clients are together in all. */
 const ROOM_STRIDE = 97;
@@ -41,7 +42,8 @@ const SENTENCE = "The quick brown fox jumps over the lazy dog. ";
  * @param {Plan} plan
  * @param {() => void} start begins the measurement
  * @param {() => object} stop ends it, and returns what was used
- * @returns {Promise<object>} that, and how many `broadcasts` were measured
+ * @returns {Promise<object>} that, how many `broadcasts` were measured, and how many were `sent`
+ *   in all
  * @throws {RangeError} if the payload has no room for its fields
  */
 async function broadcast(io, plan, start, stop) {
@@ -50,7 +52,7 @@ async function broadcast(io, plan, start, stop) {
   const send = plan.window === undefined ? sendTurns : sendInWindow;
   const usage = await send(news, plan, start, stop);
   news.end();
-  return usage;
+  return { ...usage, sent: news.count };
 }
 
 /** Lets the clients join their rooms. */
@@ -164,11 +166,6 @@ async function sendInWindow(news, { window, warmUp, seconds }, start, stop) {
   const before = news.count;
   await sleep(seconds * 1e3);
   return { ...stop(), broadcasts: news.count - before };
-}
-
-/** `CLOCK_MONOTONIC`, which the load client reads, too; in whole microseconds. */
-function now() {
-  return Number(process.hrtime.bigint() / 1_000n);
 }
 
 module.exports = { broadcast };

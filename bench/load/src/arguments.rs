@@ -116,7 +116,7 @@ impl Given {
                 }
                 Long("rooms-per-turn") => given.rooms_per_turn = Some(parser.value()?.parse()?),
                 Long("burst") => given.burst = Some(parser.value()?.parse()?),
-                Long("with") => given.with = Some(parser.value()?.string()?.parse()?),
+                Long("with") => given.with = Some(parser.value()?.parse()?),
                 Long("window") => given.window = Some(parser.value()?.parse()?),
                 _ => return Err(argument.unexpected().into()),
             }

@@ -138,14 +138,12 @@ impl Measurement {
 
     fn end(&self, broadcasts: u64) -> Result<Usage> {
         let used = consumption()?;
-        let user = used.user - self.used.user;
-        let system = used.system - self.used.system;
         Ok(Usage {
             seconds: self.start.elapsed().as_secs_f64(),
             broadcasts: broadcasts - self.broadcasts,
-            cpu: user + system,
-            user,
-            system,
+            sent: broadcasts,
+            user: used.user - self.used.user,
+            system: used.system - self.used.system,
             context_switches: used.context_switches - self.used.context_switches,
             rss: resident_set()?,
         })

@@ -67,11 +67,11 @@ pub struct Usage {
     pub seconds: f64,
     /// Broadcasts sent.
     pub broadcasts: u64,
-    /// User and system time of the process, in microseconds.
-    pub cpu: i64,
-    /// The former alone.
+    /// Those of the warm-up included.
+    pub sent: u64,
+    /// User time of the process, in microseconds.
     pub user: i64,
-    /// The latter alone.
+    /// System time of the process, in microseconds.
     pub system: i64,
     /// Voluntary and involuntary ones of the process.
     pub context_switches: i64,
