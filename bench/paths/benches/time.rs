@@ -1,4 +1,4 @@
-//! `cargo bench --bench time`: has criterion take the time of each path.
+//! `cargo bench --features time`: has criterion take the time of each path.
 
 // The macros write items that nobody sees, and cannot document them.
 #![allow(missing_docs)]
