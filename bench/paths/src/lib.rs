@@ -16,7 +16,7 @@ pub use fan_out::*;
 pub use frames::*;
 pub use literals::*;
 pub use masking::*;
-pub use measured::Measured;
+pub use measured::{Measured, nothing};
 pub use packets::*;
 pub use rooms::*;
 
@@ -26,6 +26,7 @@ pub use rooms::*;
 macro_rules! all_paths {
     ($harness:ident) => {
         $harness! {
+            nothing,
             mask_7_bytes,
             mask_60_bytes,
             mask_60_bytes_unaligned,
