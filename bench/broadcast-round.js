@@ -94,14 +94,14 @@ function broadcastMetrics(asked) {
       title: "delivered messages per second",
       of: (sample) => delivered(sample) / sample.seconds,
       digits: 0,
-      asked: asked.throughput,
+      // At a fixed rate it is the same for all.
+      ...(asked.throughput && { asked: asked.throughput, isHeadline: true, better: "higher" }),
     },
     ...latencyMetrics("latency", ({ load }) => load.latency),
-    ...latencyMetrics(
-      "time until the last client has it",
-      ({ load }) => load.untilLast,
-      asked.untilLast,
-    ),
+    ...latencyMetrics("time until the last client has it", ({ load }) => load.untilLast, {
+      asked: asked.untilLast,
+      isHeadline: true,
+    }),
     ...loadMetrics(loadCpu, delivered),
   ];
 }

@@ -10,6 +10,8 @@
  * @property {number} digits after the decimal point
  * @property {Bound[]} [asked] of ours
  * @property {boolean} [isHeadline] whether the summary shows it
+ * @property {"lower" | "higher"} [better] what a server should be; nothing for what is not its
+ *   merit
  *
  * @typedef {object} Bound what is asked of ours
  * @property {string} [to] the contender to whose figure the ratio is taken; if none, the
@@ -24,6 +26,7 @@
  * @property {number} digits
  * @property {Bound[]} [asked]
  * @property {boolean} [isHeadline]
+ * @property {"lower" | "higher"} [better]
  * @property {Record<string, Figures>} contenders by name, those that have the figure; the
  *   first is the one to which the others are compared
  *
@@ -47,10 +50,10 @@ const { table } = require("./table.js");
  */
 function compare({ scenario, load }, metrics, samples) {
   const references = Object.keys(samples).filter((name, index) => index === 0 || isFloor(name));
-  const rows = metrics.map(({ title, of, digits, asked, isHeadline }) => {
+  const rows = metrics.map(({ title, of, ...rest }) => {
     const figures = measured(mapValues(samples, (rounds) => rounds.map(of)));
     const contenders = mapValues(figures, (values) => summary(values, references, figures));
-    return { scenario, load, metric: title, digits, asked, isHeadline, contenders };
+    return { scenario, load, metric: title, ...rest, contenders };
   });
   return rows.filter(({ contenders }) => Object.keys(contenders).length > 0);
 }
@@ -138,7 +141,17 @@ function cell({ contenders, digits }, name, first) {
   if (figures === undefined) return "-";
   const { [first]: ratio } = figures.ratios;
   const times = ratio === undefined || name === first ? "" : ` ×${ratioText(ratio)}`;
-  return `${figures.median.toFixed(digits)}${spread(figures)}${times}`;
+  return `${figureText(figures.median, digits)}${spread(figures)}${times}`;
+}
+
+/**
+ * @param {number} value
+ * @param {number} digits after the decimal point, at most
+ * @returns {string} with no more of them than make four in all
+ */
+function figureText(value, digits) {
+  const whole = Math.max(1, Math.ceil(Math.log10(Math.abs(value) + 1)));
+  return value.toFixed(Math.max(0, Math.min(digits, 4 - whole)));
 }
 
 /** Nothing where there was one round, or nothing to take a share of. */
@@ -174,8 +187,8 @@ function summaryTable(rows) {
         row.scenario,
         row.load,
         row.metric,
-        first === OURS ? "-" : `${first} ${reference.median.toFixed(row.digits)}`,
-        ours.median.toFixed(row.digits),
+        first === OURS ? "-" : `${first} ${figureText(reference.median, row.digits)}`,
+        figureText(ours.median, row.digits),
         first === OURS ? "-" : first in ours.ratios ? ratioText(ours.ratios[first]) : "-",
         judge(row).map(verdict).join("; "),
       ];
@@ -184,4 +197,4 @@ function summaryTable(rows) {
   );
 }
 
-module.exports = { atMost, compare, judge, loadTable, ratioText, summaryTable };
+module.exports = { atMost, compare, figureText, loadTable, ratioText, summaryTable };

@@ -27,11 +27,13 @@ function usageMetrics({ turn, turns, message, messages }, asked = {}) {
       digits: 2,
       asked: asked.loop,
       isHeadline: true,
+      better: "lower",
     },
     {
       title: `CPU time of the loop's thread per ${turn}, µs`,
       of: (sample) => sample.loopCpu / turns(sample),
       digits: 2,
+      better: "lower",
     },
     {
       title: `CPU per ${message}, µs`,
@@ -39,6 +41,7 @@ function usageMetrics({ turn, turns, message, messages }, asked = {}) {
       digits: 2,
       asked: asked.cpu,
       isHeadline: true,
+      better: "lower",
     },
     { title: `user CPU per ${message}, µs`, of: perMessage(({ user }) => user), digits: 2 },
     { title: `system CPU per ${message}, µs`, of: perMessage(({ system }) => system), digits: 2 },
@@ -46,10 +49,11 @@ function usageMetrics({ turn, turns, message, messages }, asked = {}) {
       title: `context switches per ${turn}`,
       of: (sample) => sample.contextSwitches / turns(sample),
       digits: 2,
+      better: "lower",
     },
     { title: "event loop in use, %", of: ({ loop, seconds }) => loop / seconds / 1e4, digits: 1 },
     { title: "CPU, % of one core", of: (sample) => percent(sample, cpu(sample)), digits: 1 },
-    { title: "RSS, MiB", of: ({ rss }) => rss / 2 ** 20, digits: 1 },
+    { title: "RSS, MiB", of: ({ rss }) => rss / 2 ** 20, digits: 1, better: "lower" },
     { title: "messages lost", of: ({ lost }) => lost, digits: 0 },
   ];
 }
@@ -67,16 +71,16 @@ function percent({ seconds }, microseconds) {
 /**
  * @param {string} title
  * @param {(sample: object) => { p50: number, p99: number, max: number }} of in microseconds
- * @param {Bound[]} [asked] of the 99th percentile
+ * @param {{ asked?: Bound[], isHeadline?: boolean }} [p99]
  * @returns {Metric[]} in milliseconds
  */
-function latencyMetrics(title, of, asked) {
+function latencyMetrics(title, of, p99 = {}) {
   return ["p50", "p99", "max"].map((quantile) => ({
     title: `${title}, ${quantile}, ms`,
     of: (sample) => of(sample)[quantile] / 1e3,
     digits: 3,
-    asked: quantile === "p99" ? asked : undefined,
-    isHeadline: quantile === "p99",
+    better: "lower",
+    ...(quantile === "p99" && p99),
   }));
 }
 

@@ -139,10 +139,16 @@ async function main() {
 
 function writeJson(file, { machine, settings, results }) {
   const { isQuick, timing } = settings;
-  const command = ["npm run bench", ...process.argv.slice(2)].join(" -- ");
+  const command = commandOf(process.argv.slice(2), file);
   const date = new Date().toISOString();
   const content = { date, command, isQuick, timing, machine, results };
   writeFileSync(file, `${JSON.stringify(content, null, 2)}\n`);
+}
+
+/** As a user would repeat it, wherever he wants the figures. */
+function commandOf(args, json) {
+  const told = args.filter((argument) => argument !== json && !argument.startsWith("--json"));
+  return told.length === 0 ? "npm run bench" : `npm run bench -- ${told.join(" ")}`;
 }
 
 main().catch((error) => {

@@ -17,17 +17,17 @@ const MANY = { ...ALL_CLIENTS, name: "10,000 clients, 3/s", clients: 10_000, rat
 /** Those of the growth. */
 const PAYLOAD = 128;
 
-const scenario = broadcastScenario("a broadcast to all clients", [
+const scenario = broadcastScenario("A broadcast to all clients", [
   {
     ...FEW,
     payloads: [PAYLOAD],
-    contenders: ["ws", "uws", "eiows", "bun", "parser", "adapter", "engine", "turbo"].concat(
+    contenders: ["ws", "uws", "eiows", "bun", "adapter", "engine", "turbo"].concat(
       "send",
       "io-uring",
     ),
     asked: { loop: atMost(0.02), cpu: [...atMost(0.5), { to: "send", atMost: 1.25 }] },
   },
-  { ...FEW, payloads: [4096], contenders: ["ws", "bun", "turbo", "send"] },
+  { ...FEW, payloads: [4096], contenders: ["ws", "turbo", "send"] },
   {
     ...MANY,
     payloads: [PAYLOAD],

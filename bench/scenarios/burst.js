@@ -6,7 +6,7 @@ const { broadcastScenario } = require("../broadcast-round.js");
 const { atMost } = require("../comparison.js");
 
 /** @type {import("../suite.js").Scenario} */
-module.exports = broadcastScenario("ten broadcasts to 1,000 clients in one turn", [
+module.exports = broadcastScenario("Ten broadcasts to 1,000 clients in one turn", [
   {
     name: "5 turns/s",
     clients: 1_000,

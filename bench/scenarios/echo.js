@@ -34,7 +34,10 @@ module.exports = {
   ],
   round,
   metrics: () => [
-    ...latencyMetrics("latency", ({ load }) => load.latency, atMost(1)),
+    ...latencyMetrics("latency", ({ load }) => load.latency, {
+      asked: atMost(1),
+      isHeadline: true,
+    }),
     ...usageMetrics(UNIT),
     ...loadMetrics(
       ({ loadCpu }) => loadCpu,

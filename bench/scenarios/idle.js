@@ -33,7 +33,7 @@ async function round(name, { clients: all }) {
 
 /** @type {import("../suite.js").Scenario} */
 module.exports = {
-  title: "clients connect and do nothing: memory of a connection",
+  title: "Clients connect and do nothing: memory of a connection",
   loads: [{ name: "up to 8,000 clients", clients: 8_000, contenders: ["ws", "bun", "turbo"] }],
   round,
   metrics: () => [
@@ -43,6 +43,7 @@ module.exports = {
       digits: 2,
       asked: atMost(0.75),
       isHeadline: true,
+      better: "lower",
     },
     {
       title: "RSS with all connected, MiB",

@@ -9,7 +9,7 @@
 const { broadcastScenario } = require("../broadcast-round.js");
 
 /** @type {import("../suite.js").Scenario} */
-module.exports = broadcastScenario("broadcasts to 1,000 clients as fast as it goes", [
+module.exports = broadcastScenario("Broadcasts to 1,000 clients as fast as it goes", [
   {
     name: "four under way",
     clients: 1_000,
