@@ -3,22 +3,29 @@
 const { table } = require("./table.js");
 
 /**
- * @param {import("./scenarios/paths.js").PathCounts} counts
- * @param {import("./scenarios/paths.js").PathCounts} [before] what to compare them with; `-`
- *   where it has no such path
+ * @typedef {import("./scenarios/paths.js").PathCounts} PathCounts
+ *
+ * @param {PathCounts} counts
  * @returns {string}
  */
-function pathTable({ paths }, before = { paths: [] }) {
+function pathTable({ paths }) {
+  return table(["path", "instructions"], paths.map(cells));
+}
+
+/**
+ * @param {PathCounts} counts
+ * @param {PathCounts} [before] what to compare them with; `-` where it has no such path
+ * @returns {string}
+ */
+function changeTable({ paths }, before = { paths: [] }) {
   const past = new Map(before.paths.map(({ path, instructions }) => [path, instructions]));
   return table(
     ["path", "instructions", "change, %"],
-    paths.map(({ path, instructions }) => [
-      path,
-      String(instructions),
-      change(instructions, past.get(path)),
-    ]),
+    paths.map((count) => [...cells(count), change(count.instructions, past.get(count.path))]),
   );
 }
+
+const cells = ({ path, instructions }) => [path, String(instructions)];
 
 function change(instructions, past) {
   if (past === undefined) return "-";
@@ -26,4 +33,4 @@ function change(instructions, past) {
   return Number(percent) > 0 ? `+${percent}` : percent.replace(/^-0\.0$/, "0.0");
 }
 
-module.exports = { pathTable };
+module.exports = { changeTable, pathTable };

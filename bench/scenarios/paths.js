@@ -12,7 +12,7 @@ const { execFileSync, spawnSync } = require("node:child_process");
 const { existsSync, readFileSync } = require("node:fs");
 const { join } = require("node:path");
 const { cargo, cargoBuild } = require("../cargo.js");
-const { pathTable } = require("../path-table.js");
+const { changeTable } = require("../path-table.js");
 
 const REPORT = join(__dirname, "../../docs/benchmarks/results.json");
 
@@ -36,7 +36,7 @@ function missing() {
  */
 function run() {
   const counts = { ...compiler(), valgrind: valgrind(), paths: count() };
-  console.log(`\n${pathTable(counts, committed(counts))}`);
+  console.log(`\n${changeTable(counts, committed(counts))}`);
   return { ...counts, rows: [] };
 }
 
