@@ -1,9 +1,9 @@
 "use strict";
 
-const { execFileSync, spawn } = require("node:child_process");
+const { spawn } = require("node:child_process");
 const { once } = require("node:events");
-const { join } = require("node:path");
 const { createInterface } = require("node:readline");
+const { cargoBuild } = require("./cargo.js");
 
 /** No round takes as long; a process that is still there then is stuck. */
 const LIFETIME_MILLISECONDS = 60_000;
@@ -20,24 +20,8 @@ let executable;
  * @throws {Error} if cargo fails, which has then said why
  */
 function build() {
-  executable ??= cargoBuild()
-    .split("\n")
-    .filter(Boolean)
-    .map((line) => JSON.parse(line).executable)
-    .find(Boolean);
+  executable ??= cargoBuild("load", ["--release"]);
   return executable;
-}
-
-/** @returns {string} cargo's messages, a line of JSON each */
-function cargoBuild() {
-  const manifest = join(__dirname, "load", "Cargo.toml");
-  return execFileSync(
-    "cargo",
-    ["build", "--release", "--locked", "--manifest-path", manifest].concat(
-      "--message-format=json-render-diagnostics",
-    ),
-    { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"], maxBuffer: 1 << 26 },
-  );
 }
 
 /** A running bench/load, which says lines of JSON. */

@@ -23,6 +23,7 @@ const { Settings, expectedSeconds, runSuite } = require("./suite.js");
 /** In the order in which they run. */
 const scenarios = {
   parser: require("./scenarios/parser.js"),
+  paths: require("./scenarios/paths.js"),
   inbound: require("./scenarios/inbound.js"),
   echo: require("./scenarios/echo.js"),
   idle: require("./scenarios/idle.js"),

@@ -33,7 +33,7 @@ function charts(results) {
 function resultsText({ results, ...run }) {
   const kept = Object.entries(results).map(([name, { samples, ...result }]) => [name, result]);
   const text = JSON.stringify({ ...run, results: Object.fromEntries(kept) }, rounded);
-  return `${text.replace(/\{"(?:scenario|direction)":/g, "\n$&")}\n`;
+  return `${text.replace(/\{"(?:scenario|direction|path)":/g, "\n$&")}\n`;
 }
 
 /** Five digits are more than any of the figures is worth. */

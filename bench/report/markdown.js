@@ -5,6 +5,7 @@
 const { figureText, loadTable, ratioText, summaryTable } = require("../comparison.js");
 const { OURS, contenders } = require("../contenders.js");
 const { packetTable } = require("../packet-table.js");
+const { pathTable } = require("../path-table.js");
 const { table } = require("../table.js");
 const { TIE, losses, reasonsFor, slowerPackets } = require("./losses.js");
 const { byLoad } = require("./rows.js");
@@ -103,9 +104,17 @@ function section(name, result) {
   const { title, rows } = result;
   const head = [`## ${name}`, `${title}.`];
   if (result.packets !== undefined) return [...head, image(name, title), parserTable(result)];
-  if (result.paths !== undefined) return [...head, pathTable(result)];
+  if (result.paths !== undefined) return [...head, pathSection(result)];
   const tables = byLoad(rows).flatMap((rows) => [`### ${name}: ${rows[0].load}`, loadTable(rows)]);
   return [...head, image(name, title), ...tables];
+}
+
+function pathSection(counts) {
+  const { rustc, target, valgrind } = counts;
+  return `${pathTable(counts)}
+
+Counted by callgrind of valgrind ${valgrind}, from what rustc ${rustc} makes for ${target}. Each figure
+includes that of \`nothing\`.`;
 }
 
 function parserTable({ packets, geometricMean }) {
