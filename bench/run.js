@@ -90,10 +90,12 @@ function checkPayload(text) {
   throw new UsageError(`--payload takes whole numbers of bytes, not "${text}"`);
 }
 
-/** The scenarios that are named, or else all that can run here. */
-function choose(names) {
+/** The scenarios that are named, or else all that can run here; in a quick run, the quick ones. */
+function choose(names, { isQuick }) {
   const isNamed = names.length > 0;
-  const entries = Object.entries(scenarios).filter(([name]) => !isNamed || names.includes(name));
+  const entries = Object.entries(scenarios).filter(([name, { isSlow }]) =>
+    isNamed ? names.includes(name) : !(isQuick && isSlow),
+  );
   for (const [name, { missing }] of entries) {
     const reason = missing?.();
     if (reason === undefined) continue;
@@ -127,7 +129,7 @@ async function main() {
       .map((entry) => entry.join(": "))
       .join(", "),
   );
-  const chosen = choose(names);
+  const chosen = choose(names, settings);
   tellMissing(settings);
   const seconds = expectedSeconds(chosen, settings);
   const results = await runSuite(chosen, settings, new Progress(seconds));

@@ -16,6 +16,7 @@
  * @property {(isQuick: boolean) => number} [seconds] without servers: how long it takes
  * @property {(isQuick: boolean) => object | Promise<object>} [run] without servers: the figures
  *   for `--json`, with their `rows`
+ * @property {boolean} [isSlow] whether it is left out of a quick run
  * @property {() => string | undefined} [missing] what has to be done before it can run
  *
  * @typedef {object} Load

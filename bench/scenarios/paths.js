@@ -80,8 +80,9 @@ function committed({ rustc, target }) {
 
 /** @type {import("../suite.js").Scenario} */
 module.exports = {
-  title: "instructions of the hot paths in Rust, without a server",
-  seconds: () => 10,
+  title: "Instructions of the hot paths in Rust, without a server",
+  seconds: () => 15,
+  isSlow: true,
   run,
   missing,
 };
