@@ -41,8 +41,11 @@ function nodeExecutable(major) {
   return existsSync(executable) ? executable : undefined;
 }
 
-const rustTests = hasNextest() ? ["nextest", "run"] : ["test"];
-run("Rust", "cargo", [...rustTests, "--locked", "--no-default-features", "--features", "net"]);
+const rustTests = [...(hasNextest() ? ["nextest", "run"] : ["test"]), "--locked"];
+run("Rust", "cargo", [...rustTests, "--no-default-features", "--features", "net"]);
+for (const crate of ["bench/load", "bench/paths"]) {
+  run(`Rust, ${crate}`, "cargo", [...rustTests, "--manifest-path", `${crate}/Cargo.toml`]);
+}
 
 const files = testFiles();
 run(`Node.js ${process.version}`, process.execPath, ["--test", ...files]);

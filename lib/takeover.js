@@ -62,4 +62,4 @@ function reportFallback(reason) {
   });
 }
 
-module.exports = { fallbackReason, reportFallback };
+module.exports = { REASONS, fallbackReason, reportFallback };

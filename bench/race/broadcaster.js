@@ -27,7 +27,8 @@
  *   wait for each other where there are few cores
  */
 
-const { now } = require("../broadcasting.js");
+const { filler } = require("../broadcasting.js");
+const { now } = require("../clock.js");
 
 /**
  * Broadcasts that may be under way to some client. With two, one is sent while another is
@@ -35,9 +36,6 @@ const { now } = require("../broadcasting.js");
  * clients, 50 per second: 0.1 s became 0.2 s).
  */
 const WINDOW = 2;
-
-/** What the packets are filled up with. */
-const SENTENCE = "The quick brown fox jumps over the lazy dog. ";
 
 /** Characters of `2["race",,,""]`, which is a packet without its two numbers and its text. */
 const FRAME = 14;
@@ -73,7 +71,7 @@ class Broadcaster {
   set({ rate, payload, offset }) {
     this.#rate = rate;
     this.#payload = payload;
-    this.#filler = SENTENCE.repeat(Math.ceil(payload / SENTENCE.length));
+    this.#filler = filler(payload);
     this.#start = now() + Math.round((offset * 1e6) / rate);
     this.#index = 0;
     this.pause();

@@ -37,12 +37,13 @@ const { createServer } = require("node:http");
 const path = require("node:path");
 const { Server } = require("socket.io");
 const { staticFiles } = require("../../examples/chat/static-files.js");
-const { BASELINE } = require("../contenders.js");
+const { OURS } = require("../contenders.js");
 const { build } = require("../load-process.js");
 const { Lane } = require("./lane.js");
 const { DEFAULTS, LIMITS, readSettings } = require("./settings.js");
 
-const CONTENDERS = [BASELINE, "turbo"];
+/** Socket.IO as it comes, and ours. */
+const CONTENDERS = ["ws", OURS];
 
 const SAMPLE_MILLISECONDS = 250;
 

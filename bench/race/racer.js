@@ -16,7 +16,7 @@
  */
 
 const { createServer } = require("node:http");
-const { contenders } = require("../contenders.js");
+const { contender } = require("../contenders.js");
 const { Broadcaster } = require("./broadcaster.js");
 const { Gauges } = require("./gauges.js");
 
@@ -29,7 +29,7 @@ const TICK_MILLISECONDS = 16;
 function listen(name, host) {
   const { Server } = require("socket.io");
   const http = createServer();
-  const io = new Server(http, contenders[name]());
+  const io = new Server(http, contender(name).options());
   const broadcaster = new Broadcaster(io);
   io.on("connection", (socket) => socket.on("have", (number) => broadcaster.handleHave(number)));
   process.on("message", (message) => {

@@ -76,13 +76,22 @@ pub struct Listening {
 
 /// What the floor did and used, after the warm-up.
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Usage {
     /// How long that took.
     pub seconds: f64,
     /// Broadcasts sent.
     pub broadcasts: u64,
-    /// User and system time of the process, in microseconds.
-    pub cpu: u128,
+    /// Those of the warm-up included.
+    pub sent: u64,
+    /// User time of the process, in microseconds.
+    pub user: i64,
+    /// System time of the process, in microseconds.
+    pub system: i64,
+    /// Voluntary and involuntary ones of the process.
+    pub context_switches: i64,
+    /// Memory of the process that is resident in the end, in bytes.
+    pub rss: u64,
 }
 
 /// Times in microseconds; all 0 if nothing was recorded.

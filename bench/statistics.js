@@ -25,22 +25,4 @@ function slope(points) {
   return sum((dx, dy) => dx * dy) / sum((dx) => dx * dx);
 }
 
-/**
- * A Markdown table, padded so that it reads on a terminal too; columns from the
- * third on are numbers.
- *
- * @param {string[]} header
- * @param {string[][]} rows
- * @returns {string}
- */
-function table(header, rows) {
-  const widths = header.map((title, column) =>
-    Math.max(title.length, ...rows.map((row) => row[column].length)),
-  );
-  const line = (cells) =>
-    `| ${cells.map((cell, i) => (i < 2 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join(" | ")} |`;
-  const rule = widths.map((width, i) => (i < 2 ? "-".repeat(width) : `${"-".repeat(width - 1)}:`));
-  return [line(header), line(rule), ...rows.map(line)].join("\n");
-}
-
-module.exports = { geometricMean, median, slope, table };
+module.exports = { geometricMean, median, slope };
