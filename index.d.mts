@@ -1,10 +1,12 @@
 export {
+  ConnectionEndedError,
   Counters,
   createAdapter,
   createEngine,
   EndReason,
   EngineOptions,
   FallbackReason,
+  InvalidOptionError,
   native,
   nativeError,
   parser,

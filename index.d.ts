@@ -5,6 +5,30 @@ import type { Namespace, ServerOptions } from "socket.io";
 import type { Adapter } from "socket.io-adapter";
 import type { WebSocket, WebSocketServer as WsServer, ServerOptions as WsServerOptions } from "ws";
 
+/**
+ * Thrown where an option of ours is wrong, before anything else happens. Only a type: tell it
+ * by its `code`.
+ */
+export interface InvalidOptionError extends TypeError {
+  /** What tells it from other errors. */
+  code: "TURBO_ERR_INVALID_OPTION";
+  /** The option's name; `"options"` where the whole is no object. */
+  option: string;
+}
+
+/**
+ * Given to the callback of a `send()` whose bytes did not go out, as the connection has ended.
+ * Only a type: tell it by its `code`.
+ */
+export interface ConnectionEndedError extends Error {
+  /**
+   * The operating system's, such as `"ECONNRESET"`, or else `"TURBO_ERR_CONNECTION_ENDED"`.
+   */
+  code: string;
+  /** How the connection ended. */
+  reason: EndReason;
+}
+
 /** Options of our WebSocket engine. */
 export interface EngineOptions {
   /**
@@ -16,14 +40,15 @@ export interface EngineOptions {
   /**
    * Bytes. While at most so many wait in front of the network, a `send()` calls back at the
    * end of the turn, as with ws where the kernel takes all at once, and the client counts as
-   * writable; else when the kernel has its bytes. 0: always then.
+   * writable; else when the kernel has its bytes. 0: always then. An integer of at least 0.
    * @default 65536 (64 KiB)
    */
   highWaterMark?: number;
   /**
    * Bytes. A client that does not read, and for which more than this waits, its last message
-   * not counted, is cut off with an error of code `"TURBO_ERR_MAX_BACKPRESSURE"`; Socket.IO's `disconnect` reason is then
-   * `"transport error"`.
+   * not counted, is cut off with an error of code `"TURBO_ERR_MAX_BACKPRESSURE"`; Socket.IO's
+   * `disconnect` reason is then `"transport error"`, and its description has the error's text.
+   * An integer of at least 1, or `Infinity`.
    * @default 67108864 (64 MiB)
    */
   maxBackpressure?: number;
@@ -44,16 +69,23 @@ export interface TurboOptions extends EngineOptions {
  * is kept; every other option goes through, but for `cors`, which becomes a function with
  * the same result: that is where sockets that wait for their upgrade are guarded.
  *
- * @throws {TypeError} with `code` `"TURBO_ERR_INVALID_OPTION"` and the name in
- *   `option`, where an option of ours is wrong
+ * @param options what `new Server()` takes, and ours; it is left as it is
+ * @returns a new object, for `new Server()`; it has `adapter`, `parser` and `wsEngine`
+ * @throws {InvalidOptionError} where an option of ours is wrong, or beside a part that it does
+ *   not concern: `maxAttachments` beside a `parser`, those of the engine beside a `wsEngine`
  *
  * @example
  * const io = new Server(httpServer, turbo({ cors: { origin: "*" } }));
+ *
+ * @example
+ * // With typed events, as without turbo().
+ * const io = new Server<ClientEvents, ServerEvents>(httpServer, turbo());
  */
 export declare function turbo(
   options?: Partial<ServerOptions> & TurboOptions,
 ): Partial<ServerOptions> & { adapter: unknown; parser: unknown; wsEngine: unknown };
 
+/** The named exports are properties of `turbo` too. */
 export declare namespace turbo {
   export {
     createAdapter,
@@ -75,6 +107,11 @@ export default turbo;
  * on, with its methods, events and properties. With our `wsEngine` a broadcast is one call into
  * Rust, whatever the number of recipients; with another it is what it always was.
  *
+ * What it returns is called by Socket.IO, with `new` or without, for each namespace. It is no
+ * class to extend: doing so throws a `TypeError` at the first namespace.
+ *
+ * @returns a factory; without the addon, of the official adapters
+ *
  * @example
  * const io = new Server(httpServer, { wsEngine: createEngine(), adapter: createAdapter() });
  */
@@ -82,20 +119,25 @@ export declare function createAdapter(): (nsp: Namespace) => Adapter;
 
 /**
  * A constructor for Socket.IO's and engine.io's option `wsEngine`. `turbo()` fills it in;
- * this is for servers that want the engine without the rest.
+ * this is for servers that want the engine without the rest. Text messages are strings.
  *
- * @throws {TypeError} with `code` `"TURBO_ERR_INVALID_OPTION"`
+ * @param options those of ours; engine.io adds its own when it constructs the server
+ * @throws {InvalidOptionError} where an option is wrong
  *
  * @example
  * const io = new Server(httpServer, { wsEngine: createEngine({ maxBackpressure: 1e6 }) });
  */
 export declare function createEngine(options?: EngineOptions): typeof WebSocketServer;
 
-/** Options of a {@link WebSocketServer}: those of ws, and ours. */
+/**
+ * Options of a {@link WebSocketServer}: those of ws, and ours. `perMessageDeflate`,
+ * `skipUTF8Validation`, `allowSynchronousEvents: false` and `WebSocket` leave connections to ws;
+ * see {@link FallbackReason}.
+ */
 export interface WebSocketServerOptions extends WsServerOptions, EngineOptions {
   /**
    * What a text message is in the `message` event: a Buffer, as with ws, or a string, which
-   * costs less.
+   * costs less. On connections that are left to ws too.
    * @default "buffer"
    */
   textType?: "buffer" | "string";
@@ -106,9 +148,28 @@ export interface WebSocketServerOptions extends WsServerOptions, EngineOptions {
  * read and written, frames decoded, checked and encoded there. Connections for which that
  * is not possible are left to ws; `stats()` counts them, and a warning of code
  * `TURBO_FALLBACK` says why.
+ *
+ * Its events, methods and properties are those of ws, and so are those of the `WebSocket`s that
+ * it gives. A WebSocket's `error` event has ws's codes (`WS_ERR_…`), and
+ * `TURBO_ERR_NON_MINIMAL_LENGTH` and `TURBO_ERR_MAX_BACKPRESSURE`.
  */
 export declare class WebSocketServer extends WsServer {
+  /**
+   * @param options exactly one of `port`, `server` and `noServer` has to be given
+   * @param callback called when the server that listens on `port` does so
+   * @throws {InvalidOptionError} where an option of ours is wrong
+   * @throws {TypeError} what ws throws for its own
+   */
   constructor(options?: WebSocketServerOptions, callback?: () => void);
+  /**
+   * As in ws: does the handshake for an upgrade request, or refuses it.
+   *
+   * @param request the HTTP request
+   * @param socket the connection on which it came
+   * @param head what has been read of the connection behind the request
+   * @param callback gets the WebSocket when the handshake is done
+   * @throws {Error} if it was called before with the same socket
+   */
   handleUpgrade(
     request: IncomingMessage,
     socket: Duplex,
@@ -161,7 +222,10 @@ export type EndReason =
   /** The operating system reported an error, such as a reset by the peer. */
   | "ioError";
 
-/** What one I/O thread has done, or all of them. Counted since the first connection. */
+/**
+ * What one I/O thread has done, or all of them: numbers that only grow, from the first connection
+ * on, but for `queuedBytes`. Connections that are left to ws are not in them.
+ */
 export interface Counters {
   /** Messages received. */
   messagesIn: number;
@@ -201,6 +265,7 @@ export interface WorkerStats extends Counters {
 
 /** See {@link stats}. */
 export interface Stats extends Counters {
+  /** Connections, by who serves them and how they ended. */
   connections: {
     /** Connections on I/O threads now. */
     native: number;
@@ -221,7 +286,13 @@ export interface Stats extends Counters {
  */
 export declare function stats(): Stats;
 
-/** Whether the addon is loaded. If not, the official JavaScript packages do the work. */
+/**
+ * Whether the addon is loaded. If not, the official JavaScript packages do the work, and a
+ * process warning of code `TURBO_NOT_NATIVE` says why.
+ *
+ * The environment variable `TURBO_NATIVE` decides: `0` leaves the addon out, without a warning;
+ * `require` makes loading this package throw instead of falling back.
+ */
 export declare const native: boolean;
 
 /** Why the addon is not loaded; `null` if it is. */
@@ -240,12 +311,19 @@ export declare namespace parser {
 
   /** Socket.IO v5, "Packet types". */
   enum PacketType {
+    /** A client joins a namespace, or is told that it has. */
     CONNECT = 0,
+    /** A client or the server leaves a namespace. */
     DISCONNECT = 1,
+    /** An event: its name and its arguments. */
     EVENT = 2,
+    /** The answer to an event that has an ack id. */
     ACK = 3,
+    /** A client may not join a namespace. */
     CONNECT_ERROR = 4,
+    /** An event with attachments; only on the wire. */
     BINARY_EVENT = 5,
+    /** An ack with attachments; only on the wire. */
     BINARY_ACK = 6,
   }
 
@@ -271,6 +349,7 @@ export declare namespace parser {
     constructor(replacer?: (this: any, key: string, value: any) => any);
     /**
      * The text of a packet, followed by its attachments. Leaves `packet` as it is.
+     * @returns a string, then what was binary in `data`, as it is
      * @throws {TypeError} what `JSON.stringify` throws
      * @throws {RangeError} where `data` is cyclic or too deep
      */
@@ -278,6 +357,7 @@ export declare namespace parser {
     encode(packet: Packet): any[];
   }
 
+  /** What `JSON.parse` takes as its second argument. */
   // biome-ignore lint/suspicious/noExplicitAny: as in socket.io-parser
   type Reviver = (this: any, key: string, value: any) => any;
 
@@ -286,7 +366,8 @@ export declare namespace parser {
     /** For `JSON.parse`. */
     reviver?: Reviver;
     /**
-     * Binary attachments that one packet may have.
+     * Binary attachments that one packet may have: a number. A packet that announces more is
+     * refused with `too many attachments`.
      * @default 10
      */
     maxAttachments?: number;
@@ -300,10 +381,13 @@ export declare namespace parser {
 
   /** Decodes the packets of one connection. */
   class Decoder extends Emitter<DecoderEvents, DecoderEvents> {
+    /** @param options or a function, which is the `reviver` */
     constructor(options?: Reviver | DecoderOptions);
     /**
      * Takes one message: a string, or an attachment.
-     * @throws {Error} where the peer broke the protocol
+     * @param data a string, a Buffer, an ArrayBuffer or a view of one
+     * @throws {Error} where the peer broke the protocol, with the texts of socket.io-parser:
+     *   `invalid payload`, `unknown packet type 9`, `too many attachments` and so on
      */
     // biome-ignore lint/suspicious/noExplicitAny: as in socket.io-parser
     add(data: any): void;

@@ -43,8 +43,11 @@ function filesIn(folder, files) {
   return files.filter((file) => file.startsWith(path.join("__test__", folder, path.sep)));
 }
 
-const rustTests = hasNextest() ? ["nextest", "run"] : ["test"];
-run("Rust", "cargo", [...rustTests, "--locked", "--no-default-features", "--features", "net"]);
+const rustTests = [...(hasNextest() ? ["nextest", "run"] : ["test"]), "--locked"];
+run("Rust", "cargo", [...rustTests, "--no-default-features", "--features", "net"]);
+for (const crate of ["bench/load", "bench/paths"]) {
+  run(`Rust, ${crate}`, "cargo", [...rustTests, "--manifest-path", `${crate}/Cargo.toml`]);
+}
 
 const allFiles = testFiles();
 const packagingFiles = filesIn("packaging", allFiles);

@@ -131,6 +131,21 @@ describeServers("what no worker can take over", (kind) => {
     });
   });
 
+  test("is no client that was gone before its upgrade was answered", GUARD, async (t) => {
+    const server = await serve(t, kind, createServer(), 0, "127.0.0.1");
+    const countedBefore = hasNative ? connectionCounts().fallback : {};
+    const connected = once(server, "connection");
+    // Meanwhile the server cannot accept.
+    spawnSync(process.execPath, [
+      path.join(__dirname, "fixtures/vanishing-client.js"),
+      String(server.address().port),
+    ]);
+    const [socket] = await connected;
+    socket.on("error", () => {});
+    await once(socket, "close");
+    if (hasNative) assert.deepEqual(connectionCounts().fallback, countedBefore);
+  });
+
   for (const [reason, options] of [
     ["skipUTF8Validation", { skipUTF8Validation: true }],
     ["allowSynchronousEvents", { allowSynchronousEvents: false }],

@@ -14,17 +14,26 @@
  * @property {number} [burst] how often to each of them
  * @property {number} [window] instead of the three: how many broadcasts may be on their way
  *   to some client; one more is sent when a client says `next`
+ * @property {number} [payload] how long a Socket.IO packet is, in bytes; by default 128, and
+ *   at least 45
  * @property {number} warmUp how long to broadcast before the measurement, in seconds
  * @property {number} seconds how long to broadcast after that
  */
 
 const { setTimeout: sleep } = require("node:timers/promises");
+const { now } = require("./clock.js");
 
 /** From one room of a client to the next, so that no two clients are together in all. */
 const ROOM_STRIDE = 97;
 
-/** Fills the Socket.IO packet of `news` up to 128 bytes. */
-const FILLER = "The quick brown fox jumps over the lazy dog. ".repeat(2).slice(0, 83);
+/** The length of a Socket.IO packet of `news` unless the plan has another, in bytes. */
+const PACKET_LENGTH = 128;
+
+/** The shortest that has room for its fields, in bytes. */
+const MIN_PACKET_LENGTH = 45;
+
+/** What such a packet is filled up with. */
+const SENTENCE = "The quick brown fox jumps over the lazy dog. ";
 
 /**
  * Follows the plan, and then says that this was all.
@@ -33,15 +42,17 @@ const FILLER = "The quick brown fox jumps over the lazy dog. ".repeat(2).slice(0
  * @param {Plan} plan
  * @param {() => void} start begins the measurement
  * @param {() => object} stop ends it, and returns what was used
- * @returns {Promise<object>} that, and how many `broadcasts` were measured
+ * @returns {Promise<object>} that, how many `broadcasts` were measured, and how many were `sent`
+ *   in all
+ * @throws {RangeError} if the payload has no room for its fields
  */
 async function broadcast(io, plan, start, stop) {
   join(io, plan);
-  const news = new News(io, plan.rooms);
+  const news = new News(io, plan);
   const send = plan.window === undefined ? sendTurns : sendInWindow;
   const usage = await send(news, plan, start, stop);
   news.end();
-  return usage;
+  return { ...usage, sent: news.count };
 }
 
 /** Lets the clients join their rooms. */
@@ -56,16 +67,18 @@ function join(io, { rooms, roomsPerClient }) {
 
 const roomName = (room) => `room ${room}`;
 
-/** Numbered broadcasts of one Socket.IO packet of 128 bytes each. */
+/** Numbered broadcasts of one Socket.IO packet each, all of one length. */
 class News {
   #io;
   #sent;
+  #filler;
   /** How many broadcasts there were, to all rooms together. */
   count = 0;
 
-  constructor(io, rooms) {
+  constructor(io, { rooms, payload = PACKET_LENGTH }) {
     this.#io = io;
     this.#sent = new Array(rooms).fill(0);
+    this.#filler = filler(payload - MIN_PACKET_LENGTH);
   }
 
   /** Calls `listener` when a client says `next`, until {@link end}. */
@@ -78,7 +91,7 @@ class News {
     const number = this.#sent[room]++;
     this.count++;
     const recipients = this.#sent.length === 1 ? this.#io : this.#io.to(roomName(room));
-    recipients.emit("news", `${pad(room, 6)} ${pad(number, 8)} ${pad(due, 16)} ${FILLER}`);
+    recipients.emit("news", `${pad(room, 6)} ${pad(number, 8)} ${pad(due, 16)} ${this.#filler}`);
   }
 
   /** Says that there will be no more. All rooms have been sent as many. */
@@ -86,6 +99,12 @@ class News {
     for (const socket of this.#io.sockets.sockets.values()) socket.removeAllListeners("next");
     this.#io.emit("end", this.#sent[0]);
   }
+}
+
+/** @throws {RangeError} if `length` is negative */
+function filler(length) {
+  if (length < 0) throw new RangeError(`a payload has at least ${MIN_PACKET_LENGTH} bytes`);
+  return SENTENCE.repeat(Math.ceil(length / SENTENCE.length)).slice(0, length);
 }
 
 const pad = (number, width) => String(number).padStart(width, "0");
@@ -149,9 +168,4 @@ async function sendInWindow(news, { window, warmUp, seconds }, start, stop) {
   return { ...stop(), broadcasts: news.count - before };
 }
 
-/** `CLOCK_MONOTONIC`, which the load client reads, too; in whole microseconds. */
-function now() {
-  return Number(process.hrtime.bigint() / 1_000n);
-}
-
-module.exports = { broadcast };
+module.exports = { broadcast, filler };

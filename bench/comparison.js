@@ -1,8 +1,7 @@
 "use strict";
 
 /**
- * What the scenarios with servers share: rounds of contenders that alternate, and the
- * table that compares them.
+ * What the rounds of several contenders come to.
  *
  * @typedef {object} Metric a figure of a round
  * @property {string} title with its unit
@@ -10,131 +9,192 @@
  *   if a contender has none
  * @property {number} digits after the decimal point
  * @property {Bound[]} [asked] of ours
+ * @property {boolean} [isHeadline] whether the summary shows it
+ * @property {"lower" | "higher"} [better] what a server should be; nothing for what is not its
+ *   merit
  *
- * @typedef {object} Bound
+ * @typedef {object} Bound what is asked of ours
  * @property {string} [to] the contender to whose figure the ratio is taken; if none, the
  *   bound is of the figure itself
  * @property {number} [atMost]
  * @property {number} [atLeast]
  *
  * @typedef {object} Row a metric over all rounds
- * @property {string} variant
+ * @property {string} scenario
+ * @property {string} load its name
  * @property {string} metric its title
  * @property {number} digits
  * @property {Bound[]} [asked]
- * @property {Record<string, Figures>} contenders by name
+ * @property {boolean} [isHeadline]
+ * @property {"lower" | "higher"} [better]
+ * @property {Record<string, Figures>} contenders by name, those that have the figure; the
+ *   first is the one to which the others are compared
  *
  * @typedef {object} Figures
  * @property {number} median
  * @property {number} min
  * @property {number} max
- * @property {Record<string, number>} ratios the medians of the ratios within a round, by
- *   the contender to which they are
+ * @property {Record<string, number>} ratios the medians of the ratios within a round, to the
+ *   first contender and to the floors
  */
 
-const { BASELINE, FLOOR } = require("./contenders.js");
-const { build } = require("./load-process.js");
-const { median, table } = require("./report.js");
-
-const ROUNDS = 3;
+const { OURS, isFloor } = require("./contenders.js");
+const { median } = require("./statistics.js");
+const { table } = require("./table.js");
 
 /**
- * Runs the rounds, every second one the other way round, so that a machine which gets
- * slower or faster meanwhile does so for all.
- *
- * @template Sample
- * @param {string[]} names of the contenders
- * @param {(name: string) => Promise<Sample>} round
- * @returns {Promise<Record<string, Sample[]>>} by contender, in the order of the rounds
- */
-async function alternate(names, round) {
-  // Now, for a server does not live as long as a first build may take.
-  build();
-  const samples = Object.fromEntries(names.map((name) => [name, []]));
-  for (let index = 0; index < ROUNDS; index++) {
-    for (const name of index % 2 === 0 ? names : names.toReversed()) {
-      samples[name].push(await round(name));
-    }
-  }
-  return samples;
-}
-
-/**
- * @param {string} variant what the first column says
+ * @param {{ scenario: string, load: string }} of what the samples are of
  * @param {Metric[]} metrics
- * @param {Record<string, object[]>} samples from {@link alternate}
- * @returns {Row[]} one for each metric
+ * @param {Record<string, object[]>} samples by contender, in the order of the rounds
+ * @returns {Row[]} one for each metric that anyone has
  */
-function compare(variant, metrics, samples) {
-  return metrics.map(({ title, of, digits, asked }) => {
-    const figures = mapValues(samples, (rounds) => rounds.map(of));
-    const contenders = mapValues(figures, (values) => summary(values, figures));
-    return { variant, metric: title, digits, asked, contenders };
+function compare({ scenario, load }, metrics, samples) {
+  const references = Object.keys(samples).filter((name, index) => index === 0 || isFloor(name));
+  const rows = metrics.map(({ title, of, ...rest }) => {
+    const figures = measured(mapValues(samples, (rounds) => rounds.map(of)));
+    const contenders = mapValues(figures, (values) => summary(values, references, figures));
+    return { scenario, load, metric: title, ...rest, contenders };
   });
+  return rows.filter(({ contenders }) => Object.keys(contenders).length > 0);
 }
 
 function mapValues(object, work) {
   return Object.fromEntries(Object.entries(object).map(([key, value]) => [key, work(value)]));
 }
 
+/** Without those that have no such figure. */
+function measured(figures) {
+  return Object.fromEntries(
+    Object.entries(figures).filter(([, values]) => !values.some(Number.isNaN)),
+  );
+}
+
 /** @returns {Figures} */
-function summary(values, { [BASELINE]: baseline, [FLOOR]: floor }) {
-  const ratio = (to) => to && median(values.map((value, round) => value / to[round]));
+function summary(values, references, figures) {
+  const ratio = (to) => median(values.map((value, round) => value / figures[to][round]));
+  const known = references.filter((to) => figures[to] !== undefined);
   return {
     median: median(values),
     min: Math.min(...values),
     max: Math.max(...values),
-    ratios: { [BASELINE]: ratio(baseline), [FLOOR]: ratio(floor) },
+    ratios: Object.fromEntries(
+      known.map((to) => [to, ratio(to)]).filter(([, value]) => Number.isFinite(value)),
+    ),
   };
 }
 
 /**
- * @param {number} [ratio] to the baseline, at most
+ * @param {number} [ratio] to socket.io with ws, at most
  * @returns {Bound[] | undefined}
  */
 function atMost(ratio) {
-  return ratio && [{ to: BASELINE, atMost: ratio }];
+  return ratio === undefined ? undefined : [{ to: "ws", atMost: ratio }];
 }
 
-/** Prints `rows`: medians with their spread, and the ratios beside what is asked. */
-function print(rows) {
-  const names = Object.keys(rows[0].contenders);
-  const ours = names.filter((name) => name !== BASELINE && name !== FLOOR);
-  const references = [BASELINE, ...names.filter((name) => name === FLOOR)];
-  const ratios = references.flatMap((to) => ours.map((name) => ({ name, to })));
-  console.log(
-    table(
-      [
-        "",
-        "median (min..max)",
-        ...names,
-        ...ratios.map(({ name, to }) => `${name} / ${to}`),
-        "asked",
-      ],
-      rows.map(({ variant, metric, digits, asked, contenders }) => [
-        variant,
-        metric,
-        ...names.map((name) => spread(contenders[name], digits)),
-        ...ratios.map(({ name, to }) => fixed(contenders[name]?.ratios[to], 2)),
-        asked === undefined ? "" : asked.map(bound).join(", "),
-      ]),
-    ),
-  );
+/**
+ * What is asked in `row`, and whether it is met; nothing for what was not compared.
+ *
+ * @param {Row} row
+ * @returns {{ text: string, value: number, isMet: boolean }[]}
+ */
+function judge({ asked = [], contenders: { [OURS]: ours } }) {
+  if (ours === undefined) return [];
+  return asked
+    .map(({ to, atMost = Number.POSITIVE_INFINITY, atLeast = Number.NEGATIVE_INFINITY }) => {
+      const value = to === undefined ? ours.median : ours.ratios[to];
+      return {
+        text: boundText(to, atMost, atLeast),
+        value,
+        isMet: value <= atMost && value >= atLeast,
+      };
+    })
+    .filter(({ value }) => value !== undefined);
 }
 
-/** The figures of a contender, which may have none. */
-function spread(figures, digits) {
-  const [middle, low, high] = ["median", "min", "max"].map((key) => fixed(figures?.[key], digits));
-  return middle === "-" ? middle : `${middle} (${low}..${high})`;
-}
-
-function bound({ to, atMost, atLeast }) {
-  const limit = atMost === undefined ? `>= ${fixed(atLeast, 2)}` : `<= ${fixed(atMost, 2)}`;
+function boundText(to, atMost, atLeast) {
+  const limit = Number.isFinite(atMost) ? `<= ${atMost}` : `>= ${atLeast}`;
   return to === undefined ? limit : `${limit} of ${to}`;
 }
 
-function fixed(value, digits) {
-  return value === undefined || Number.isNaN(value) ? "-" : value.toFixed(digits);
+/**
+ * The rows of one load: for each contender the median, half the spread in %, and the
+ * ratio to the first.
+ *
+ * @param {Row[]} rows
+ * @returns {string}
+ */
+function loadTable(rows) {
+  const names = [...new Set(rows.flatMap(({ contenders }) => Object.keys(contenders)))];
+  const [first] = names;
+  return table(
+    ["", ...names, "asked of turbo"],
+    rows.map((row) => [
+      row.metric,
+      ...names.map((name) => cell(row, name, first)),
+      judge(row).map(verdict).join("; "),
+    ]),
+  );
 }
 
-module.exports = { alternate, atMost, compare, print };
+function cell({ contenders, digits }, name, first) {
+  const { [name]: figures } = contenders;
+  if (figures === undefined) return "-";
+  const { [first]: ratio } = figures.ratios;
+  const times = ratio === undefined || name === first ? "" : ` ×${ratioText(ratio)}`;
+  return `${figureText(figures.median, digits)}${spread(figures)}${times}`;
+}
+
+/**
+ * @param {number} value
+ * @param {number} digits after the decimal point, at most
+ * @returns {string} with no more of them than make four in all
+ */
+function figureText(value, digits) {
+  const whole = Math.max(1, Math.ceil(Math.log10(Math.abs(value) + 1)));
+  return value.toFixed(Math.max(0, Math.min(digits, 4 - whole)));
+}
+
+/** Nothing where there was one round, or nothing to take a share of. */
+function spread({ median, min, max }) {
+  return max === min || median === 0 ? "" : ` ±${(((max - min) / 2 / median) * 100).toFixed(0)}%`;
+}
+
+function verdict({ text, value, isMet }) {
+  return `${text}: ${ratioText(value)}${isMet ? "" : " (missed)"}`;
+}
+
+/** @param {number} ratio @returns {string} to two digits after the point, small ones to three */
+function ratioText(ratio) {
+  return ratio < 0.1 ? ratio.toFixed(3) : ratio.toFixed(2);
+}
+
+/**
+ * Ends a run: the first contender and ours, in figures that are asked for or tell most.
+ *
+ * @param {Row[]} rows of all scenarios
+ * @returns {string}
+ */
+function summaryTable(rows) {
+  const told = rows.filter(
+    ({ isHeadline, asked, contenders }) => (isHeadline || asked) && contenders[OURS],
+  );
+  return table(
+    ["", "load", "figure", "first", "turbo", "ratio", "asked"],
+    told.map((row) => {
+      const [first] = Object.keys(row.contenders);
+      const { [first]: reference, [OURS]: ours } = row.contenders;
+      return [
+        row.scenario,
+        row.load,
+        row.metric,
+        first === OURS ? "-" : `${first} ${figureText(reference.median, row.digits)}`,
+        figureText(ours.median, row.digits),
+        first === OURS ? "-" : first in ours.ratios ? ratioText(ours.ratios[first]) : "-",
+        judge(row).map(verdict).join("; "),
+      ];
+    }),
+    3,
+  );
+}
+
+module.exports = { atMost, compare, figureText, loadTable, ratioText, summaryTable };

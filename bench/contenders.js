@@ -1,23 +1,76 @@
 "use strict";
 
 /**
- * The servers that are compared, by name. Each is a function that returns the options of
- * `new Server(http, options)`; it runs in the server's own process, so that `ws` never
- * loads our addon.
+ * Who is compared. A contender is a server of Socket.IO; a floor is none, but a loop that sends
+ * the same frames to the same sockets and does nothing else.
+ *
+ * @typedef {object} Contender
+ * @property {string} title for the report
+ * @property {() => object} [options] those of `new Server(http, options)`; called in the
+ *   server's own process, so that `ws` never loads our addon
+ * @property {boolean} [isNative] whether all connections have to be on our I/O workers
+ * @property {(listen: (io: object) => void) => Promise<Listening>} [listen] for those that
+ *   do not serve on Node's HTTP server
+ * @property {() => string} [executable] for those that do not run under this Node.js
+ * @property {() => string | undefined} [missing] what has to be done before it can take part
+ * @property {string} [floor] for a floor: the `--with` of bench/load
  */
+
+const { existsSync } = require("node:fs");
+const path = require("node:path");
+
+const { listenOnBun, listenOnUws } = require("./listening.js");
+
+const peers = path.join(__dirname, "peers/node_modules");
+const bun = path.join(peers, "@oven/bun-linux-x64/bin/bun");
+
+/** @type {Record<string, Contender>} */
 const contenders = {
-  /** Socket.IO as it comes. */
-  ws: () => ({}),
-  /** Everything of ours. */
-  turbo: () => turboOptions(),
-  /** Our WebSocket engine alone, with what it needs beside itself. */
-  engine: () => {
-    const { parser, adapter, ...engine } = turboOptions();
-    return engine;
+  ws: { title: "socket.io with ws", options: () => ({}) },
+  parser: { title: "our parser alone", options: () => pick("parser") },
+  adapter: { title: "our adapter alone", options: () => pick("adapter") },
+  // With what belongs to it beside the class.
+  engine: { title: "our engine alone", isNative: true, options: () => omit("parser", "adapter") },
+  turbo: { title: "turbo(): all three", isNative: true, options: () => turboOptions() },
+  bun: {
+    title: "Bun and its engine",
+    executable: () => bun,
+    listen: (serve) => listenOnBun(path.join(peers, "@socket.io/bun-engine"), serve),
+    missing: () => (existsSync(bun) ? undefined : "npm ci --prefix bench/peers (Linux x64 only)"),
   },
-  /** Our adapter alone, on connections of ws: no faster, and no slower. */
-  adapter: () => ({ adapter: turboOptions().adapter }),
+  uws: {
+    title: "uWebSockets.js",
+    listen: (serve) => listenOnUws(process.env.TURBO_BENCH_UWS, serve),
+    missing: () => missingPackage("TURBO_BENCH_UWS", "uWebSockets.js"),
+  },
+  eiows: {
+    title: "socket.io with eiows",
+    options: () => ({ wsEngine: require(path.resolve(process.env.TURBO_BENCH_EIOWS)).Server }),
+    missing: () => missingPackage("TURBO_BENCH_EIOWS", "eiows"),
+  },
+  send: { title: "floor: send(2)", floor: "send" },
+  "io-uring": { title: "floor: io_uring", floor: "io-uring" },
 };
+
+/**
+ * @param {string} name of a contender, or the path of a module, with a slash in it, which
+ *   exports a function that returns the options of `new Server(http, options)`
+ * @returns {Contender | undefined} nothing where there is no such contender
+ */
+function contender(name) {
+  if (Object.hasOwn(contenders, name)) return contenders[name];
+  if (!name.includes("/")) return undefined;
+  const file = path.resolve(name);
+  const missing = () => (existsSync(file) ? undefined : `there is no ${file}`);
+  return { title: path.basename(name, ".js"), options: () => require(file)(), missing };
+}
+
+/** What is to be done before a package that users bring themselves can be compared. */
+function missingPackage(variable, name) {
+  if (process.env[variable] === undefined) return `set ${variable} to the folder of ${name}`;
+  const folder = path.resolve(process.env[variable]);
+  return existsSync(folder) ? undefined : `${variable} is ${folder}, which is not there`;
+}
 
 /**
  * @returns {Record<string, unknown>} what `turbo()` plugs in
@@ -33,13 +86,17 @@ function turboOptions() {
   return options;
 }
 
-/** The contender that the others are compared with. */
-const BASELINE = "ws";
+const pick = (part) => ({ [part]: turboOptions()[part] });
 
-/** No server of Socket.IO, and no contender: what sending alone costs, where that matters. */
-const FLOOR = "floor";
+function omit(...parts) {
+  const entries = Object.entries(turboOptions()).filter(([name]) => !parts.includes(name));
+  return Object.fromEntries(entries);
+}
 
-/** Those that are compared unless others are named. */
-const DEFAULTS = [BASELINE, "turbo", FLOOR];
+/** @param {string} name @returns {boolean} */
+const isFloor = (name) => contender(name)?.floor !== undefined;
 
-module.exports = { BASELINE, DEFAULTS, FLOOR, contenders };
+/** The one whose figures are asked for. */
+const OURS = "turbo";
+
+module.exports = { OURS, contender, contenders, isFloor };

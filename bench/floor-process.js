@@ -12,19 +12,21 @@ class FloorProcess {
   /**
    * Starts the floor and waits until it listens.
    *
+   * @param {"send" | "io-uring"} name with what it sends
    * @param {import("./broadcasting.js").Plan} plan
    * @returns {Promise<FloorProcess>} with its `port`
-   * @throws {Error} if it cannot listen; why stands on standard error
+   * @throws {Error} if it cannot listen; why stands on standard error. If that is because
+   *   the kernel does not let it use io_uring, then with the `code` `"UNAVAILABLE"`
    */
-  static async start(plan) {
-    const floor = new FloorProcess(plan);
+  static async start(name, plan) {
+    const floor = new FloorProcess(name, plan);
     floor.port = (await floor.#process.nextLine()).port;
     return floor;
   }
 
   /** @private */
-  constructor(plan) {
-    this.#process = new LoadProcess("the floor", "floor", plan);
+  constructor(name, plan) {
+    this.#process = new LoadProcess(`the floor "${name}"`, "floor", { ...plan, with: name });
   }
 
   /**

@@ -1,12 +1,15 @@
 "use strict";
 
-const { execFileSync, spawn } = require("node:child_process");
+const { spawn } = require("node:child_process");
 const { once } = require("node:events");
-const { join } = require("node:path");
 const { createInterface } = require("node:readline");
+const { cargoBuild } = require("./cargo.js");
 
 /** No round takes as long; a process that is still there then is stuck. */
 const LIFETIME_MILLISECONDS = 60_000;
+
+/** The status with which bench/load says that the kernel does not let it do what it should. */
+const UNAVAILABLE_STATUS = 69;
 
 let executable;
 
@@ -14,27 +17,11 @@ let executable;
  * Builds bench/load, once.
  *
  * @returns {string} the path of the executable
- * @throws {Error} if cargo fails, which has then said why
+ * @throws {Error} if there is no cargo, or if it fails, which has then said why
  */
 function build() {
-  executable ??= cargoBuild()
-    .split("\n")
-    .filter(Boolean)
-    .map((line) => JSON.parse(line).executable)
-    .find(Boolean);
+  executable ??= cargoBuild("load", ["--release"]);
   return executable;
-}
-
-/** @returns {string} cargo's messages, a line of JSON each */
-function cargoBuild() {
-  const manifest = join(__dirname, "load", "Cargo.toml");
-  return execFileSync(
-    "cargo",
-    ["build", "--release", "--locked", "--manifest-path", manifest].concat(
-      "--message-format=json-render-diagnostics",
-    ),
-    { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"], maxBuffer: 1 << 26 },
-  );
 }
 
 /** A running bench/load, which says lines of JSON. */
@@ -49,31 +36,46 @@ class LoadProcess {
    * @param {string} subcommand
    * @param {Record<string, string | number | undefined>} options by their names in
    *   camelCase; those that are undefined are left out
+   * @param {number} [lifetime] after how many milliseconds it is stuck and killed; 0: never
    */
-  constructor(name, subcommand, options) {
+  constructor(name, subcommand, options, lifetime = LIFETIME_MILLISECONDS) {
     this.#name = name;
     this.#child = spawn(build(), [subcommand, ...flags(options)], {
       stdio: ["pipe", "pipe", "inherit"],
-      timeout: LIFETIME_MILLISECONDS,
+      timeout: lifetime,
       killSignal: "SIGKILL",
     });
+    // If it cannot be told something, it has ended, and `nextLine()` says so.
+    this.#child.stdin.on("error", () => {});
     this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
     this.#exit = once(this.#child, "exit");
   }
 
   /**
    * @returns {Promise<object>} the next line
-   * @throws {Error} if it ends instead; why stands on standard error
+   * @throws {Error} if it ends instead; why stands on standard error. If the kernel lacks
+   *   what it needs, then with the `code` `"UNAVAILABLE"`
    */
   async nextLine() {
     const { value, done } = await this.#lines.next();
-    if (done) throw new Error(`${this.#name} failed`);
+    if (done) throw await this.#failure();
     return JSON.parse(value);
+  }
+
+  async #failure() {
+    const [status] = await this.#exit;
+    if (status !== UNAVAILABLE_STATUS) return new Error(`${this.#name} failed`);
+    return Object.assign(new Error(`${this.#name} is not available`), { code: "UNAVAILABLE" });
   }
 
   /** Lets it go on. */
   go() {
-    this.#child.stdin.write("\n");
+    this.tell("");
+  }
+
+  /** Writes a line to its standard input. */
+  tell(line) {
+    this.#child.stdin.write(`${line}\n`);
   }
 
   /**

@@ -1,88 +1,159 @@
 "use strict";
 
 /**
- * `npm run bench [-- NAME …] [--contenders NAME,…] [--json FILE]`: runs the benchmarks, all
- * of them or those named; those with servers between the usual contenders or those named.
+ * `npm run bench [-- NAME …] [OPTIONS]`: runs the benchmarks, all of them or those named.
+ *
+ * | option | meaning |
+ * | --- | --- |
+ * | `--contenders NAME,…` | who is compared, the first being the one to whom the others are |
+ * | `--payload BYTES,…` | of each message, where a scenario has one |
+ * | `--quick` | one short round of ws and turbo: whether it works, nothing to quote |
+ * | `--json FILE` | writes the figures, for `npm run bench:report` |
+ * | `--list` | says which benchmarks and contenders there are |
  */
 
 const { writeFileSync } = require("node:fs");
-const { createRequire } = require("node:module");
-const { cpus } = require("node:os");
 const { parseArgs } = require("node:util");
-const { version } = require("..");
-const { DEFAULTS, FLOOR, contenders } = require("./contenders.js");
+const { summaryTable } = require("./comparison.js");
+const { contender, contenders } = require("./contenders.js");
+const { machine } = require("./machine.js");
+const { Progress } = require("./progress.js");
+const { Settings, expectedSeconds, runSuite } = require("./suite.js");
 
-const benchmarks = {
-  parser: () => require("./parser.js"),
-  inbound: () => require("./inbound.js"),
-  echo: () => require("./echo.js"),
-  idle: () => require("./idle.js"),
-  broadcast: () => require("./broadcast.js"),
-  rooms: () => require("./rooms.js"),
-  burst: () => require("./burst.js"),
-  saturate: () => require("./saturate.js"),
+/** In the order in which they run. */
+const scenarios = {
+  parser: require("./scenarios/parser.js"),
+  paths: require("./scenarios/paths.js"),
+  inbound: require("./scenarios/inbound.js"),
+  echo: require("./scenarios/echo.js"),
+  idle: require("./scenarios/idle.js"),
+  broadcast: require("./scenarios/broadcast.js"),
+  rooms: require("./scenarios/rooms.js"),
+  burst: require("./scenarios/burst.js"),
+  saturate: require("./scenarios/saturate.js"),
 };
 
-/** By name. The floor is there for those benchmarks that have one. */
-const comparable = { ...contenders, [FLOOR]: undefined };
+const OPTIONS = {
+  contenders: { type: "string" },
+  payload: { type: "string" },
+  quick: { type: "boolean", default: false },
+  json: { type: "string" },
+  list: { type: "boolean", default: false },
+};
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    contenders: { type: "string", default: DEFAULTS.join() },
-    json: { type: "string" },
-  },
-});
-const names = values.contenders.split(",");
-check("benchmark", positionals, benchmarks);
-check("contender", names, comparable);
+/** A command line that cannot be followed. */
+class UsageError extends Error {}
 
-/** Ends the process if one of `given` is not a key of `known`. */
-function check(kind, given, known) {
-  const unknown = given.find((name) => !Object.hasOwn(known, name));
-  if (unknown === undefined) return;
-  console.error(`no ${kind} "${unknown}"; there are: ${Object.keys(known).join(", ")}`);
-  process.exit(2);
+/** @returns {{ names: string[], settings: Settings, json?: string, isList: boolean }} */
+function readArguments() {
+  const { values, positionals } = parse();
+  return {
+    names: positionals.map(checkScenario),
+    settings: new Settings({
+      isQuick: values.quick,
+      contenders: values.contenders?.split(",").map(checkContender),
+      payloads: values.payload?.split(",").map(checkPayload),
+    }),
+    json: values.json,
+    isList: values.list,
+  };
 }
 
-const machine = {
-  version,
-  node: process.version,
-  v8: process.versions.v8,
-  platform: `${process.platform}-${process.arch}`,
-  cpu: cpus()[0].model,
-  cores: cpus().length,
-  // Not all export their package.json, hence the paths.
-  socketIoParser: require("../node_modules/socket.io-parser/package.json").version,
-  socketIo: require("../node_modules/socket.io/package.json").version,
-  engineIo: require("../node_modules/engine.io/package.json").version,
-  // The one that engine.io gets, which need not be ours.
-  ws: createRequire(require.resolve("engine.io"))("ws/package.json").version,
-};
-console.log(
-  Object.entries(machine)
-    .map(([key, value]) => `${key}: ${value}`)
-    .join(", "),
-);
-
-/** Runs one benchmark after the other. @returns {Promise<object>} their figures */
-async function run() {
-  const results = { machine, date: new Date().toISOString() };
-  for (const name of positionals.length > 0 ? positionals : Object.keys(benchmarks)) {
-    console.log(`\n## ${name}\n`);
-    const { hasFloor, run } = benchmarks[name]();
-    results[name] = await run(names.filter((name) => hasFloor || name !== FLOOR));
+function parse() {
+  try {
+    return parseArgs({ allowPositionals: true, options: OPTIONS });
+  } catch (error) {
+    throw new UsageError(error.message);
   }
-  return results;
 }
 
-run().then(
-  (results) => {
-    if (values.json === undefined) return;
-    writeFileSync(values.json, `${JSON.stringify(results, null, 2)}\n`);
-  },
-  (error) => {
-    console.error(error.message);
-    process.exitCode = 1;
-  },
-);
+function checkScenario(name) {
+  if (Object.hasOwn(scenarios, name)) return name;
+  throw new UsageError(`no benchmark "${name}"; there are: ${Object.keys(scenarios).join(", ")}`);
+}
+
+function checkContender(name) {
+  const found = contender(name);
+  if (found === undefined) {
+    throw new UsageError(
+      `no contender "${name}"; there are: ${Object.keys(contenders).join(", ")}, and ./FILE.js`,
+    );
+  }
+  const missing = found.missing?.();
+  if (missing !== undefined) throw new UsageError(`contender "${name}" is missing: ${missing}`);
+  return name;
+}
+
+function checkPayload(text) {
+  const payload = Number(text);
+  if (Number.isInteger(payload) && payload > 0) return payload;
+  throw new UsageError(`--payload takes whole numbers of bytes, not "${text}"`);
+}
+
+/** The scenarios that are named, or else all that can run here; in a quick run, the quick ones. */
+function choose(names, { isQuick }) {
+  const isNamed = names.length > 0;
+  const entries = Object.entries(scenarios).filter(([name, { isSlow }]) =>
+    isNamed ? names.includes(name) : !(isQuick && isSlow),
+  );
+  for (const [name, { missing }] of entries) {
+    const reason = missing?.();
+    if (reason === undefined) continue;
+    if (isNamed) throw new UsageError(`benchmark "${name}" cannot run: ${reason}`);
+    console.log(`${name}: left out; ${reason}`);
+  }
+  return Object.fromEntries(entries.filter(([, { missing }]) => missing?.() === undefined));
+}
+
+/** Says who is left out of a run in which nobody was named, and why. */
+function tellMissing({ contenders: named, isQuick }) {
+  if (named !== undefined || isQuick) return;
+  for (const [name, { missing }] of Object.entries(contenders)) {
+    const reason = missing?.();
+    if (reason !== undefined) console.log(`${name}: left out; ${reason}`);
+  }
+}
+
+function list() {
+  const titles = { ...scenarios, ...contenders };
+  for (const [name, { title }] of Object.entries(titles))
+    console.log(`${name.padEnd(10)} ${title}`);
+}
+
+async function main() {
+  const { names, settings, json, isList } = readArguments();
+  if (isList) return list();
+  const here = machine();
+  console.log(
+    Object.entries(here)
+      .map((entry) => entry.join(": "))
+      .join(", "),
+  );
+  const chosen = choose(names, settings);
+  tellMissing(settings);
+  const seconds = expectedSeconds(chosen, settings);
+  const results = await runSuite(chosen, settings, new Progress(seconds));
+  const rows = Object.values(results).flatMap((result) => result.rows);
+  if (rows.length > 0) console.log(`\n## summary\n\n${summaryTable(rows)}`);
+  if (settings.isQuick) console.log("\nA quick run: nothing to quote.");
+  if (json !== undefined) writeJson(json, { machine: here, settings, results });
+}
+
+function writeJson(file, { machine, settings, results }) {
+  const { isQuick, timing } = settings;
+  const command = commandOf(process.argv.slice(2), file);
+  const date = new Date().toISOString();
+  const content = { date, command, isQuick, timing, machine, results };
+  writeFileSync(file, `${JSON.stringify(content, null, 2)}\n`);
+}
+
+/** As a user would repeat it, wherever he wants the figures. */
+function commandOf(args, json) {
+  const told = args.filter((argument) => argument !== json && !argument.startsWith("--json"));
+  return told.length === 0 ? "npm run bench" : `npm run bench -- ${told.join(" ")}`;
+}
+
+main().catch((error) => {
+  console.error(error.message);
+  process.exitCode = error instanceof UsageError ? 2 : 1;
+});

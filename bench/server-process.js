@@ -3,6 +3,7 @@
 const { fork } = require("node:child_process");
 const { once } = require("node:events");
 const { join } = require("node:path");
+const { contender } = require("./contenders.js");
 
 /** No round takes as long; a server that is still there then is stuck. */
 const LIFETIME_MILLISECONDS = 60_000;
@@ -34,8 +35,11 @@ class ServerProcess {
   /** @private */
   constructor(name) {
     this.#name = name;
+    const executable = contender(name).executable?.();
     this.#child = fork(join(__dirname, "server.js"), [name], {
-      execArgv: ["--expose-gc"],
+      ...(executable === undefined
+        ? { execArgv: ["--expose-gc"] }
+        : { execPath: executable, execArgv: [] }),
       timeout: LIFETIME_MILLISECONDS,
       killSignal: "SIGKILL",
     });
@@ -60,7 +64,7 @@ class ServerProcess {
    * Follows the plan; all clients have to be connected.
    *
    * @param {import("./broadcasting.js").Plan} plan
-   * @returns {Promise<object>} server.js's `Usage`, with how many `broadcasts` it is of
+   * @returns {Promise<object>} usage.js's `Usage`, with how many `broadcasts` it is of
    * @throws {Error} if a broadcast fails or the server ends
    */
   broadcast(plan) {

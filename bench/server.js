@@ -1,104 +1,64 @@
 "use strict";
 
 /**
- * `server.js CONTENDER`, forked with `--expose-gc`: the Socket.IO server of one round, in
- * a process of its own, so that what it uses is its own. Answers each `{ command, plan }`
- * that comes over IPC with one message:
+ * `server.js CONTENDER`, forked: the Socket.IO server of one round, in a process of its own, so
+ * that what it uses is its own. Answers each `{ command, plan }` that comes over IPC with one
+ * message:
  *
  * | command | answer |
  * | --- | --- |
  * | `start` | `{}`; a measurement begins |
- * | `stop` | what was used since `start`: a {@link Usage} |
- * | `broadcast` | when the plan has been followed: a {@link Usage} with `broadcasts` |
+ * | `stop` | what was used since `start`: a {@link Usage}, and the events `received` meanwhile |
+ * | `broadcast` | when the plan has been followed: a {@link Usage}; see broadcasting.js |
  * | `received` | `{ received }`: events since the process began |
- * | `memory` | `{ rss, stats }`, as in a Usage, after the garbage has been collected |
+ * | `memory` | `{ rss }` in bytes, after the garbage has been collected |
  *
- * When it listens it sends `{ port }`, and if something fails `{ error }`.
+ * When it listens it sends `{ port }`, and if something fails `{ error }`. Runs under Node.js
+ * with `--expose-gc`, and under Bun.
  *
- * @typedef {object} Usage
- * @property {number} seconds how long the measurement took
- * @property {number} received events received
- * @property {number} loop busy time of the event loop, in microseconds
- * @property {number} loopCpu CPU time of its thread, in microseconds; less where the thread
- *   has to wait for a core
- * @property {number} cpu user and system time of the process, in microseconds
- * @property {number} contextSwitches voluntary and involuntary ones, of all its threads
- * @property {number} machineCpu what everything on the machine used, in microseconds
- * @property {number} rss in bytes, at the end
- * @property {object} [stats] `turbo.stats()`, where there is one
+ * @typedef {import("./usage.js").Usage} Usage
  */
 
-const { readFileSync } = require("node:fs");
-const { createServer } = require("node:http");
-const { cpus } = require("node:os");
 const { setTimeout: sleep } = require("node:timers/promises");
 const { broadcast } = require("./broadcasting.js");
-const { contenders } = require("./contenders.js");
+const { contender: contenderOf } = require("./contenders.js");
+const { listenOnHttp } = require("./listening.js");
+const { Measurement } = require("./usage.js");
 
-/** How long V8 and the allocator may take to give memory back after a collection. */
+/** How long the allocator may take to give memory back after a collection. */
 const SETTLE_MILLISECONDS = 150;
 
+const contender = contenderOf(process.argv[2]);
 let io;
 let received = 0;
-let started;
-let idleAtStart;
+let measurement;
+let receivedBefore;
 
 /** Socket.IO's handlers: counts `message`, acknowledges `echo` with what came. */
-function serve(socket) {
-  socket.on("message", () => {
-    received++;
+function serve(server) {
+  io = server;
+  io.on("connection", (socket) => {
+    socket.on("message", () => {
+      received++;
+    });
+    socket.on("echo", (data, acknowledge) => {
+      received++;
+      acknowledge(data);
+    });
   });
-  socket.on("echo", (data, acknowledge) => {
-    received++;
-    acknowledge(data);
-  });
-}
-
-/** The counters whose differences make a {@link Usage}. */
-function count() {
-  const { user, system } = process.cpuUsage();
-  const { voluntaryContextSwitches, involuntaryContextSwitches } = process.resourceUsage();
-  return {
-    seconds: performance.now() / 1e3,
-    received,
-    loop: performance.eventLoopUtilization().active * 1e3,
-    loopCpu: loopCpu(),
-    cpu: user + system,
-    contextSwitches: voluntaryContextSwitches + involuntaryContextSwitches,
-  };
-}
-
-/** CPU time of this thread, in microseconds. */
-function loopCpu() {
-  // The first field, in nanoseconds; of a process, the kernel gives those of its first thread.
-  const [cpu] = readFileSync("/proc/self/schedstat", "utf8").split(" ");
-  return cpu / 1e3;
-}
-
-/** How long all processors together had nothing to do, in microseconds. */
-function idleTime() {
-  // Of the kernel's times this is the exact one; the others are sampled, and lack softirqs.
-  return cpus().reduce((sum, { times }) => sum + times.idle, 0) * 1e3;
 }
 
 /** A measurement begins. */
 function start() {
-  // In this order, and in the other at the end, since reading it takes a while.
-  idleAtStart = idleTime();
-  started = count();
+  receivedBefore = received;
+  measurement = new Measurement();
 }
 
-/** @returns {Usage} what was used since the measurement began */
+/** @returns {Usage & { received: number }} since the measurement began */
 function stop() {
-  const stopped = count();
-  const used = Object.entries(stopped).map(([key, value]) => [key, value - started[key]]);
-  const machineTime = cpus().length * (stopped.seconds - started.seconds) * 1e6;
-  return {
-    ...Object.fromEntries(used),
-    machineCpu: machineTime - (idleTime() - idleAtStart),
-    rss: process.memoryUsage().rss,
-    stats: stats(),
-  };
+  const usage = measurement.end();
+  checkNative();
+  return { ...usage, received: received - receivedBefore };
 }
 
 const commands = {
@@ -112,35 +72,26 @@ const commands = {
   async memory() {
     // Twice: what finalizers let go of in between is garbage, too.
     for (let pass = 0; pass < 2; pass++) {
-      global.gc();
+      collectGarbage();
       await sleep(SETTLE_MILLISECONDS);
     }
-    return { rss: process.memoryUsage().rss, stats: stats() };
+    checkNative();
+    return { rss: process.memoryUsage().rss };
   },
 };
 
-/**
- * `turbo.stats()`; only where the contender has our engine, for `ws` must not load it.
- *
- * @throws {Error} if a connection is not native, so that ws is not measured in our name
- */
-function stats() {
-  const stats = require.cache[require.resolve("..")]?.exports.turbo.stats();
-  if (stats === undefined || process.argv[2] === "adapter") return undefined;
-  const { native, fallback } = stats.connections;
-  if (native === 0 || Object.keys(fallback).length > 0) {
-    throw new Error(`not all connections are native: ${JSON.stringify(stats.connections)}`);
-  }
-  return stats;
+function collectGarbage() {
+  if (globalThis.Bun === undefined) global.gc();
+  else globalThis.Bun.gc(true);
 }
 
-/** Begins to serve, and says where. */
-function listen(name) {
-  const { Server } = require("socket.io");
-  const http = createServer();
-  io = new Server(http, contenders[name]());
-  io.on("connection", serve);
-  http.listen(0, "127.0.0.1", () => process.send({ port: http.address().port }));
+/** @throws {Error} if a connection is not native, so that ws is not measured in our name */
+function checkNative() {
+  if (!contender.isNative) return;
+  const { connections } = require("..").stats();
+  if (connections.native === 0 || Object.keys(connections.fallback).length > 0) {
+    throw new Error(`not all connections are native: ${JSON.stringify(connections)}`);
+  }
 }
 
 /** Sends what `work` comes to, or why it fails. */
@@ -154,8 +105,4 @@ async function answer(work) {
 
 process.on("message", ({ command, plan }) => answer(() => commands[command](plan)));
 process.on("disconnect", () => process.exit());
-try {
-  listen(process.argv[2]);
-} catch (error) {
-  process.send({ error: error.message });
-}
+answer(() => (contender.listen ?? ((serve) => listenOnHttp(contender.options(), serve)))(serve));

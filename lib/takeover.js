@@ -35,8 +35,9 @@ function fallbackReason(websocket, socket, options) {
   return socketReason(socket) ?? optionReason(websocket, options);
 }
 
+/** A peer that has gone leaves no remote address; that is for a worker to find. */
 function socketReason(socket) {
-  if (!(socket instanceof net.Socket) || socket.remoteFamily === undefined) return "notTcp";
+  if (!(socket instanceof net.Socket) || socket.localFamily === undefined) return "notTcp";
   const handle = socket._handle;
   if (!(handle?.fd >= 0)) return "noDescriptor";
   return socket.writableLength > 0 || handle.writeQueueSize > 0 ? "pendingWrite" : null;
@@ -60,4 +61,4 @@ function reportFallback(reason) {
   });
 }
 
-module.exports = { fallbackReason, reportFallback };
+module.exports = { REASONS, fallbackReason, reportFallback };

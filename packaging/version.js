@@ -15,7 +15,18 @@ const root = path.join(__dirname, "..");
 /** Where Cargo has the version of our crate: after its name. */
 const CRATE = /(name = "socket-io-turbo"\n(?:description = .*\n)?version = )".*"/;
 
-const CARGO_FILES = ["Cargo.toml", "Cargo.lock", "fuzz/Cargo.lock", "bench/load/Cargo.lock"];
+const CARGO_FILES = [
+  "Cargo.toml",
+  "Cargo.lock",
+  "bench/load/Cargo.lock",
+  "bench/paths/Cargo.lock",
+  "fuzz/Cargo.lock",
+];
+
+/** The examples have a link to this folder, with its version. */
+const EXAMPLES = "examples/package-lock.json";
+
+const LINK = /("name": "socket\.io-turbo",\n\s*"version": )".*"/;
 
 const CHANGELOG = "CHANGELOG.md";
 
@@ -41,6 +52,7 @@ function checkChangelog() {
 function setVersion() {
   const { version } = require(path.join(root, "package.json"));
   for (const file of CARGO_FILES) replace(file, CRATE, `$1"${version}"`);
+  replace(EXAMPLES, LINK, `$1"${version}"`);
   const today = new Date().toISOString().slice(0, 10);
   replace(
     CHANGELOG,
@@ -49,7 +61,10 @@ function setVersion() {
   );
   const napi = path.join(root, "node_modules/@napi-rs/cli/dist/cli.js");
   execFileSync(process.execPath, [napi, "version"], { cwd: root, stdio: "inherit" });
-  execFileSync("git", ["add", CHANGELOG, ...CARGO_FILES, "npm"], { cwd: root, stdio: "inherit" });
+  execFileSync("git", ["add", CHANGELOG, EXAMPLES, ...CARGO_FILES, "npm"], {
+    cwd: root,
+    stdio: "inherit",
+  });
 }
 
 if (process.argv.includes("--check")) checkChangelog();

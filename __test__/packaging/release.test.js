@@ -25,6 +25,8 @@ const CHANGED = [
   "Cargo.lock",
   "Cargo.toml",
   "bench/load/Cargo.lock",
+  "bench/paths/Cargo.lock",
+  "examples/package-lock.json",
   "fuzz/Cargo.lock",
   "npm/darwin-arm64/package.json",
   "npm/darwin-x64/package.json",
@@ -86,9 +88,10 @@ test("one command sets the version, dates the change log, commits and tags", { s
   const changed = git("diff", "--name-only", "HEAD^", "HEAD").trim().split("\n");
   assert.deepEqual(changed.sort(), CHANGED);
 
-  for (const file of CHANGED.filter((name) => name.endsWith(".json"))) {
+  for (const file of CHANGED.filter((name) => /^(npm|package)/.test(name))) {
     assert.equal(JSON.parse(read(file)).version, VERSION, file);
   }
+  assert.equal(JSON.parse(read("examples/package-lock.json")).packages[".."].version, VERSION);
   for (const file of CHANGED.filter((name) => name.includes("Cargo."))) {
     assert.match(
       read(file),

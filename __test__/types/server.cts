@@ -4,8 +4,10 @@ import { createServer } from "node:http";
 import { Server } from "socket.io";
 import { io } from "socket.io-client";
 import {
+  type ConnectionEndedError,
   createAdapter,
   createEngine,
+  type InvalidOptionError,
   native,
   nativeError,
   parser,
@@ -39,7 +41,15 @@ server.on("connection", (socket) => {
   socket.emit("massage", "hello");
 });
 
+// @ts-expect-error: the events are still typed
+server.emit("massage", "hello");
+// @ts-expect-error: so are their arguments
+server.emit("message", 1);
+server.to("room").except("other").volatile.emit("message", "hello");
+
 new Server(turbo());
+new Server(turbo({ adapter: createAdapter(), parser, wsEngine: createEngine() }));
+new Server(turbo({ connectionStateRecovery: {}, maxBackpressure: Number.POSITIVE_INFINITY }));
 new Server({ parser: turbo.parser });
 io("http://localhost", { parser });
 
@@ -54,8 +64,24 @@ turbo(options);
 turbo({ maxAttachments: "3" });
 // @ts-expect-error: no such option
 turbo({ maxAttachment: 3 });
+// @ts-expect-error: a number of bytes is wanted
+turbo({ maxBackpressure: "64mb" });
+// @ts-expect-error: a number is wanted
+turbo({ highWaterMark: null });
+// @ts-expect-error: this belongs to a WebSocketServer
+turbo({ textType: "string" });
+// @ts-expect-error: an option of Socket.IO keeps its type
+turbo({ pingInterval: "25s" });
 // @ts-expect-error: options are an object
 turbo(3000);
+
+try {
+  turbo({ ioThreads: 65 });
+} catch (error) {
+  const { code, option } = error as InvalidOptionError;
+  const known: "TURBO_ERR_INVALID_OPTION" = code;
+  void [known, option.length];
+}
 
 const facts: [boolean, Error | null, string] = [native, nativeError, version];
 const same: [boolean, Error | null, string] = [turbo.native, turbo.nativeError, turbo.version];
@@ -85,6 +111,12 @@ const websockets = new WebSocketServer({ port: 0, highWaterMark: 1, textType: "s
 websockets.on("connection", (websocket, request) => {
   websocket.on("message", (message, isBinary) => {
     websocket.send(message, { binary: isBinary }, (error) => void error?.message);
+  });
+  websocket.send("last words", (error) => {
+    const { code, reason } = error as ConnectionEndedError;
+    // @ts-expect-error: no such reason
+    void (reason === "bored");
+    void [code.length, reason === "peerEnded"];
   });
   websocket.close(1000, request.url);
 });

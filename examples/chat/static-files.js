@@ -21,19 +21,28 @@ const HEADERS = {
  * Serves the files that a directory holds now, and no others: a path is looked up, never joined.
  *
  * @param {string} directory
+ * @param {object} [more]
+ * @param {Record<string, string>} [more.files] files elsewhere, by the path to serve them at
+ * @param {string[]} [more.connectTo] other servers that the page connects to, as sources of its
+ *   content security policy
  * @returns {import("node:http").RequestListener}
  */
-function staticFiles(directory) {
-  const files = new Map(readdirSync(directory).map((name) => [`/${name}`, name]));
-  files.set("/", "index.html");
+function staticFiles(directory, { files: others = {}, connectTo = [] } = {}) {
+  const own = readdirSync(directory).map((name) => [`/${name}`, path.join(directory, name)]);
+  const files = new Map([...own, ...Object.entries(others)]);
+  files.set("/", path.join(directory, "index.html"));
+  const headers = { ...HEADERS };
+  if (connectTo.length > 0) {
+    headers["content-security-policy"] += `; connect-src 'self' ${connectTo.join(" ")}`;
+  }
 
   return async (request, response) => {
-    const name = files.get(request.url.split("?", 1)[0]);
+    const file = files.get(request.url.split("?", 1)[0]);
     if (request.method !== "GET" && request.method !== "HEAD") return fail(response, 405);
-    if (!name) return fail(response, 404);
+    if (!file) return fail(response, 404);
     try {
-      const content = await readFile(path.join(directory, name));
-      response.writeHead(200, { ...HEADERS, "content-type": TYPES[path.extname(name)] });
+      const content = await readFile(file);
+      response.writeHead(200, { ...headers, "content-type": TYPES[path.extname(file)] });
       response.end(request.method === "HEAD" ? undefined : content);
     } catch (error) {
       console.error(error);

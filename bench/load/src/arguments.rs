@@ -1,12 +1,15 @@
 //! The command line.
 
 use std::net::SocketAddr;
+use std::str::FromStr;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Error, Result, bail, ensure};
 use lexopt::prelude::*;
 
+use crate::news;
 use crate::plan::{Pacing, Plan, Rooms, Turns};
+use crate::scenario::{INBOUND_LEN, MIN_INBOUND_LEN};
 
 /// What to do, and with how many clients.
 pub struct Arguments {
@@ -21,19 +24,43 @@ pub enum Role {
     /// The clients of the server that listens there.
     Load(SocketAddr, Scenario),
     /// A server that does no more than it must.
-    Floor(Plan),
+    Floor(Plan, With),
+}
+
+/// How the floor sends.
+#[derive(Clone, Copy, Default)]
+pub enum With {
+    /// One `send(2)` for each recipient.
+    #[default]
+    Send,
+    /// One submission for all recipients.
+    IoUring,
+}
+
+impl FromStr for With {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        Ok(match name {
+            "send" => Self::Send,
+            "io-uring" => Self::IoUring,
+            _ => bail!("--with is send or io-uring, and not {name}"),
+        })
+    }
 }
 
 /// What the clients do once connected.
 pub enum Scenario {
     /// Nothing but answer heartbeats.
     Idle,
-    /// Send events of about 60 bytes.
-    Inbound(Pace),
+    /// Send events as packets of so many bytes.
+    Inbound(Pace, usize),
     /// Send events with so many bytes of text, and measure until they come back.
     Echo(Pace, usize),
     /// Receive what the server broadcasts.
     Broadcast(Plan),
+    /// Receive it without a plan, until standard input ends.
+    Watch,
 }
 
 /// How fast and how long all clients together send.
@@ -61,6 +88,7 @@ struct Given {
     rooms_per_turn: Option<usize>,
     burst: Option<u64>,
     window: Option<u64>,
+    with: Option<With>,
 }
 
 impl Arguments {
@@ -90,6 +118,7 @@ impl Given {
                 }
                 Long("rooms-per-turn") => given.rooms_per_turn = Some(parser.value()?.parse()?),
                 Long("burst") => given.burst = Some(parser.value()?.parse()?),
+                Long("with") => given.with = Some(parser.value()?.parse()?),
                 Long("window") => given.window = Some(parser.value()?.parse()?),
                 _ => return Err(argument.unexpected().into()),
             }
@@ -99,7 +128,7 @@ impl Given {
 
     fn role(&self, clients: usize) -> Result<Role> {
         if self.scenario.as_deref() == Some("floor") {
-            return Ok(Role::Floor(self.plan(clients)?));
+            return Ok(Role::Floor(self.plan(clients)?, self.with.unwrap_or_default()));
         }
         let address = self.address.context("--address is missing")?;
         Ok(Role::Load(address, self.scenario(clients)?))
@@ -108,12 +137,15 @@ impl Given {
     fn scenario(&self, clients: usize) -> Result<Scenario> {
         Ok(match self.scenario.as_deref() {
             Some("idle") => Scenario::Idle,
-            Some("inbound") => Scenario::Inbound(self.pace()?),
+            Some("inbound") => {
+                Scenario::Inbound(self.pace()?, self.payload(INBOUND_LEN, MIN_INBOUND_LEN)?)
+            }
             Some("echo") => {
                 Scenario::Echo(self.pace()?, self.payload.context("--payload is missing")?)
             }
             Some("broadcast") => Scenario::Broadcast(self.plan(clients)?),
-            _ => bail!("the first argument is idle, inbound, echo, broadcast or floor"),
+            Some("watch") => Scenario::Watch,
+            _ => bail!("the first argument is idle, inbound, echo, broadcast, watch or floor"),
         })
     }
 
@@ -125,6 +157,7 @@ impl Given {
         Ok(Plan {
             rooms: self.rooms(clients)?,
             pacing: self.pacing()?,
+            payload: self.payload(news::PACKET_LEN, news::MIN_PACKET_LEN)?,
             warm_up: self.warm_up()?,
             measured: self.measured()?,
         })
@@ -153,6 +186,12 @@ impl Given {
         );
         let per_client = self.rooms_per_client.context("--rooms-per-client is missing")?;
         Ok(Rooms { count, per_client })
+    }
+
+    fn payload(&self, default: usize, least: usize) -> Result<usize> {
+        let payload = self.payload.unwrap_or(default);
+        ensure!(payload >= least, "--payload is {payload}, and must be at least {least}");
+        Ok(payload)
     }
 
     fn rate(&self) -> Result<u32> {

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use rustix::time::{ClockId, clock_gettime};
+use nix::time::{ClockId, clock_gettime};
 
 /// `CLOCK_MONOTONIC`, which is what `process.hrtime()` reads, too. An `Instant` cannot be
 /// compared with what another process read.
 pub fn monotonic_time() -> Duration {
-    Duration::try_from(clock_gettime(ClockId::Monotonic)).unwrap_or_default()
+    clock_gettime(ClockId::CLOCK_MONOTONIC).map(Duration::from).unwrap_or_default()
 }

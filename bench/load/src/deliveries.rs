@@ -20,6 +20,7 @@ pub struct Deliveries {
     rooms: Vec<Room>,
     rooms_per_client: usize,
     recipients: usize,
+    payload: usize,
     ended: usize,
     received: u64,
     completed: u64,
@@ -57,13 +58,14 @@ struct Times {
 }
 
 impl Deliveries {
-    /// Nothing received by any of `clients`.
-    pub fn new(clients: usize, rooms: Rooms, warm_up: Duration) -> Result<Self> {
+    /// Nothing received by any of `clients`, who wait for packets of `payload` bytes.
+    pub fn new(clients: usize, rooms: Rooms, payload: usize, warm_up: Duration) -> Result<Self> {
         Ok(Self {
             clients: vec![Client::default(); clients],
             rooms: vec![Room::default(); rooms.count],
             rooms_per_client: rooms.per_client,
             recipients: rooms.recipients(clients),
+            payload,
             ended: 0,
             received: 0,
             completed: 0,
@@ -77,7 +79,7 @@ impl Deliveries {
     ///
     /// If it should not have come, or not yet, or if one before it did not come.
     pub fn handle_packet(&mut self, client: usize, packet: &[u8], now: Duration) -> Result<()> {
-        match News::decode(packet)? {
+        match News::decode(packet, self.payload)? {
             News::Broadcast(broadcast) => self.handle_broadcast(client, broadcast, now),
             News::End { broadcasts } => self.handle_end(client, broadcasts),
         }
@@ -201,27 +203,29 @@ impl Times {
 mod tests {
     use super::*;
 
+    const PAYLOAD: usize = 100;
     const TEN_MILLISECONDS: Duration = Duration::from_millis(10);
 
     /// Two clients, both in each of two rooms.
     fn two_rooms() -> Result<Deliveries> {
-        Deliveries::new(2, Rooms { count: 2, per_client: 2 }, Duration::ZERO)
+        Deliveries::new(2, Rooms { count: 2, per_client: 2 }, PAYLOAD, Duration::ZERO)
     }
 
     /// Two clients in the one room, and a warm-up of 10 ms.
     fn one_room() -> Result<Deliveries> {
-        Deliveries::new(2, Rooms { count: 1, per_client: 1 }, TEN_MILLISECONDS)
+        Deliveries::new(2, Rooms { count: 1, per_client: 1 }, PAYLOAD, TEN_MILLISECONDS)
     }
 
     /// Delivers broadcast `number`, due after so many times 10 ms and received 5 ms later.
     fn deliver(to: &mut Deliveries, client: usize, room: usize, number: u64) -> Result<()> {
         let due = TEN_MILLISECONDS * number as u32;
-        let packet = News::Broadcast(Broadcast { room, number, due }).encode();
+        let packet = News::Broadcast(Broadcast { room, number, due }).encode(PAYLOAD);
         to.handle_packet(client, packet.as_bytes(), due + TEN_MILLISECONDS / 2)
     }
 
     fn end(to: &mut Deliveries, client: usize, broadcasts: u64) -> Result<()> {
-        to.handle_packet(client, News::End { broadcasts }.encode().as_bytes(), Duration::ZERO)
+        let packet = News::End { broadcasts }.encode(PAYLOAD);
+        to.handle_packet(client, packet.as_bytes(), Duration::ZERO)
     }
 
     #[test]
@@ -281,7 +285,8 @@ mod tests {
 
     #[test]
     fn a_client_is_in_no_more_rooms_and_a_room_has_no_more_recipients_than_planned() -> Result<()> {
-        let mut deliveries = Deliveries::new(4, Rooms { count: 2, per_client: 1 }, Duration::ZERO)?;
+        let rooms = Rooms { count: 2, per_client: 1 };
+        let mut deliveries = Deliveries::new(4, rooms, PAYLOAD, Duration::ZERO)?;
         deliver(&mut deliveries, 0, 0, 0)?;
         assert!(deliver(&mut deliveries, 0, 1, 0).is_err());
         deliver(&mut deliveries, 1, 0, 0)?;

@@ -1,26 +1,36 @@
-//! The floor under all servers: one that does nothing but send. One thread, one frame
-//! for all recipients of a broadcast, one `send(2)` for each; what a burst has for a
-//! recipient leaves at once. Who makes a system call for each recipient has to do as much.
+//! The floors under all servers, which do nothing but send. One thread, one frame for all
+//! recipients of a broadcast; what a burst has for a recipient leaves at once. With `send`,
+//! one `send(2)` for each: who makes a system call for each recipient has to do as much.
+//! With `io-uring`, one system call for all of them.
 
 use std::io::Read;
 use std::net::{Ipv4Addr, TcpListener};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use bytes::Bytes;
 
+use crate::arguments::With;
 use crate::clock::monotonic_time;
 use crate::news::{Broadcast, News};
 use crate::peer::{Peer, text_frame};
-use crate::plan::{Pacing, Plan, Rooms, Turns};
-use crate::process::cpu_time;
+use crate::plan::{Pacing, Plan, Turns};
+use crate::process::{Consumption, consumption, resident_set};
 use crate::report::{self, Listening, Usage};
+use crate::ring::Ring;
 use crate::schedule::Schedule;
+use crate::sender::Sender;
 
 /// Lets so many clients in, waits for a line on standard input, and broadcasts.
-pub fn run(clients: usize, plan: &Plan) -> Result<()> {
+pub fn run(clients: usize, plan: &Plan, with: With) -> Result<()> {
+    let ring = match with {
+        With::Send => None,
+        With::IoUring => Some(Ring::new()?),
+    };
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     report::print(&Listening { port: listener.local_addr()?.port() })?;
-    let mut floor = Floor::accept(&listener, clients, plan.rooms)?;
+    let peers = (0..clients).map(|_| Peer::accept(&listener)).collect::<Result<_>>()?;
+    let mut floor = Floor::new(Sender::new(peers, ring)?, clients, plan);
     std::io::stdin().read_line(&mut String::new())?;
     report::print(&floor.broadcast(plan)?)?;
     // Until it ends, the connections stay open.
@@ -30,8 +40,9 @@ pub fn run(clients: usize, plan: &Plan) -> Result<()> {
 
 /// The clients, and who of them is where.
 struct Floor {
-    peers: Vec<Peer>,
+    sender: Sender,
     rooms: Vec<Room>,
+    payload: usize,
     broadcasts: u64,
 }
 
@@ -41,10 +52,9 @@ struct Room {
 }
 
 impl Floor {
-    fn accept(listener: &TcpListener, clients: usize, plan: Rooms) -> Result<Self> {
-        let peers = (0..clients).map(|_| Peer::accept(listener)).collect::<Result<_>>()?;
-        let rooms = (0..plan.count).map(|room| Room::new(plan.recipients_of(room, clients)));
-        Ok(Self { peers, rooms: rooms.collect(), broadcasts: 0 })
+    fn new(sender: Sender, clients: usize, &Plan { rooms, payload, .. }: &Plan) -> Self {
+        let room = |room| Room { recipients: rooms.recipients_of(room, clients), broadcasts: 0 };
+        Self { sender, rooms: (0..rooms.count).map(room).collect(), payload, broadcasts: 0 }
     }
 
     fn broadcast(&mut self, plan: &Plan) -> Result<Usage> {
@@ -65,13 +75,13 @@ impl Floor {
         for turn in 0..schedule.len() {
             let due = schedule.due(turn);
             sleep_until(due);
-            if schedule.is_measured(turn) {
-                measurement.get_or_insert_with(|| Measurement::start(self.broadcasts));
+            if schedule.is_measured(turn) && measurement.is_none() {
+                measurement = Some(Measurement::start(self.broadcasts)?);
             }
             self.send_turn(turn as usize, turns, start + (due - schedule.due(0)))?;
         }
         sleep_until(schedule.due(schedule.len()));
-        Ok(measurement.context("nothing to measure")?.end(self.broadcasts))
+        measurement.context("nothing to measure")?.end(self.broadcasts)
     }
 
     fn send_turn(&mut self, turn: usize, turns: Turns, due: Duration) -> Result<()> {
@@ -85,14 +95,14 @@ impl Floor {
         let end_of_warm_up = Instant::now() + plan.warm_up;
         (0..window).try_for_each(|_| self.send_burst(0, 1, monotonic_time()))?;
         self.send_until(end_of_warm_up)?;
-        let measurement = Measurement::start(self.broadcasts);
+        let measurement = Measurement::start(self.broadcasts)?;
         self.send_until(end_of_warm_up + plan.measured)?;
-        Ok(measurement.end(self.broadcasts))
+        measurement.end(self.broadcasts)
     }
 
     fn send_until(&mut self, end: Instant) -> Result<()> {
         while Instant::now() < end {
-            self.peers.first_mut().context("no client")?.receive()?;
+            self.sender.peer(0)?.receive()?;
             self.send_burst(0, 1, monotonic_time())?;
         }
         Ok(())
@@ -103,51 +113,46 @@ impl Floor {
         let numbers = *broadcasts..*broadcasts + len;
         *broadcasts = numbers.end;
         self.broadcasts += len;
-        let frame =
-            |number| text_frame(&message(&News::Broadcast(Broadcast { room, number, due })));
-        let frames = numbers.flat_map(frame).collect::<Vec<u8>>();
-        recipients
-            .iter()
-            .try_for_each(|&peer| self.peers.get_mut(peer).context("no such peer")?.send(&frames))
+        let news = |number| News::Broadcast(Broadcast { room, number, due });
+        let frames = numbers.map(|number| frame(&news(number), self.payload));
+        self.sender.send(recipients, &frames.collect::<Vec<_>>().concat().into())
     }
 
     fn send_end(&mut self) -> Result<()> {
         let broadcasts = self.rooms.first().context("no room")?.broadcasts;
-        let frame = text_frame(&message(&News::End { broadcasts }));
-        self.peers.iter_mut().try_for_each(|peer| peer.send(&frame))
-    }
-}
-
-impl Room {
-    fn new(recipients: Vec<usize>) -> Self {
-        Self { recipients, broadcasts: 0 }
+        self.sender.send_to_all(&frame(&News::End { broadcasts }, self.payload))
     }
 }
 
 /// What is used from now on.
 struct Measurement {
     start: Instant,
-    cpu: Duration,
+    used: Consumption,
     broadcasts: u64,
 }
 
 impl Measurement {
-    fn start(broadcasts: u64) -> Self {
-        Self { start: Instant::now(), cpu: cpu_time(), broadcasts }
+    fn start(broadcasts: u64) -> Result<Self> {
+        Ok(Self { start: Instant::now(), used: consumption()?, broadcasts })
     }
 
-    fn end(&self, broadcasts: u64) -> Usage {
-        Usage {
+    fn end(&self, broadcasts: u64) -> Result<Usage> {
+        let used = consumption()?;
+        Ok(Usage {
             seconds: self.start.elapsed().as_secs_f64(),
             broadcasts: broadcasts - self.broadcasts,
-            cpu: (cpu_time() - self.cpu).as_micros(),
-        }
+            sent: broadcasts,
+            user: used.user - self.used.user,
+            system: used.system - self.used.system,
+            context_switches: used.context_switches - self.used.context_switches,
+            rss: resident_set()?,
+        })
     }
 }
 
-/// The Engine.IO packet of an event.
-fn message(news: &News) -> String {
-    format!("4{}", news.encode())
+/// The Engine.IO packet of an event, framed.
+fn frame(news: &News, payload: usize) -> Bytes {
+    text_frame(&format!("4{}", news.encode(payload)))
 }
 
 fn sleep_until(due: Instant) {

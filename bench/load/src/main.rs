@@ -4,19 +4,26 @@
 //! ```text
 //! socket-io-turbo-load idle    --address IP:PORT --clients N
 //! socket-io-turbo-load inbound --address IP:PORT --clients N --rate R --warm-up S --seconds S
+//!                              [--payload BYTES]
 //! socket-io-turbo-load echo    … as inbound … --payload BYTES
 //! socket-io-turbo-load broadcast --address IP:PORT --clients N PLAN
-//! socket-io-turbo-load floor     --clients N PLAN
-//! PLAN: --rooms N --rooms-per-client N --warm-up S --seconds S PACING
+//! socket-io-turbo-load watch     --address IP:PORT --clients N
+//! socket-io-turbo-load floor     --clients N PLAN [--with send|io-uring]
+//! PLAN: --rooms N --rooms-per-client N --warm-up S --seconds S [--payload BYTES] PACING
 //! PACING: --rate R --rooms-per-turn N --burst N, or --window N
 //! ```
 //!
-//! The first line says that all clients are connected; all but `idle` print their report
-//! (see [`report`]) as the second. Then the connections stay open, heartbeats answered,
-//! until standard input ends: who reads the output decides when they close. Whatever the
-//! server does wrong ends the program with an error.
+//! The payload is the length of a Socket.IO packet; that of `echo` is the length of its
+//! text. The first line says that all clients are connected; all but `idle` and `watch` print
+//! their report (see [`report`]) as the second. Then the connections stay open, heartbeats
+//! answered, until standard input ends: who reads the output decides when they close. Whatever
+//! the server does wrong ends the program with an error.
 //!
-//! `floor` is no client but a server to compare with: see [`floor`].
+//! `watch` goes on receiving, prints a report each quarter of a second, and takes commands:
+//! see [`watch`].
+//!
+//! `floor` is no client but a server to compare with: see [`floor`]. Where the kernel does
+//! not let it send as it is told to, it ends with status [`UNAVAILABLE`] before it listens.
 //!
 //! One thread and one epoll instance: the client must stay cheap, for it shares the
 //! machine with the server. Linux only (timerfd).
@@ -25,16 +32,22 @@ mod alarm;
 mod arguments;
 mod client;
 mod clock;
+mod commands;
 mod deliveries;
+mod filler;
 mod floor;
 mod news;
 mod peer;
 mod plan;
 mod process;
+mod receipts;
 mod report;
+mod ring;
 mod scenario;
 mod schedule;
+mod sender;
 mod swarm;
+mod watch;
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -42,14 +55,18 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use arguments::{Arguments, Role, Scenario};
+use ring::Unavailable;
 use swarm::Swarm;
+
+/// sysexits(3): a service is unavailable.
+const UNAVAILABLE: u8 = 69;
 
 fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error:#}");
-            ExitCode::FAILURE
+            if error.is::<Unavailable>() { UNAVAILABLE.into() } else { ExitCode::FAILURE }
         }
     }
 }
@@ -59,7 +76,7 @@ fn run() -> Result<()> {
     process::allow_descriptors(clients)?;
     match &role {
         Role::Load(address, scenario) => load(*address, clients, scenario),
-        Role::Floor(plan) => floor::run(clients, plan),
+        Role::Floor(plan, with) => floor::run(clients, plan, *with),
     }
 }
 
@@ -68,11 +85,14 @@ fn load(address: SocketAddr, clients: usize, scenario: &Scenario) -> Result<()> 
     report::print(&report::Connected { connected: clients })?;
     match scenario {
         Scenario::Idle => {}
-        Scenario::Inbound(pace) => report::print(&scenario::inbound(&mut swarm, pace)?)?,
+        Scenario::Inbound(pace, payload) => {
+            report::print(&scenario::inbound(&mut swarm, pace, *payload)?)?;
+        }
         Scenario::Echo(pace, payload) => {
             report::print(&scenario::echo(&mut swarm, pace, *payload)?)?;
         }
         Scenario::Broadcast(plan) => report::print(&scenario::broadcast(&mut swarm, plan)?)?,
+        Scenario::Watch => return watch::run(swarm, address),
     }
     swarm.hold()
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! 2["news","000012 00000345 0000001234567890 The quick brown fox …"]
-//!           room   number   due, µs          text up to PACKET_LEN bytes
+//!           room   number   due, µs          text
 //! 2["end",346]
 //!         broadcasts that went to each room
 //! ```
@@ -13,17 +13,19 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-/// The length of a `news` packet of Socket.IO, in bytes.
-const PACKET_LEN: usize = 128;
+use crate::filler::filler;
+
+/// The length of a `news` packet of Socket.IO unless another is asked for, in bytes.
+pub const PACKET_LEN: usize = 128;
+
+/// The shortest that has room for its fields, in bytes.
+pub const MIN_PACKET_LEN: usize = 45;
 
 const NEWS: &[u8] = br#"2["news",""#;
 const END: &[u8] = br#"2["end","#;
 
 /// Digits of the room, the number and the time, each with a space behind it.
 const WIDTHS: [usize; 3] = [6, 8, 16];
-
-/// What `news` is filled up with.
-const SENTENCE: &str = "The quick brown fox jumps over the lazy dog. ";
 
 /// One of the two events.
 #[derive(Debug, PartialEq, Eq)]
@@ -49,36 +51,36 @@ pub struct Broadcast {
 }
 
 impl News {
-    /// Reads a packet of Socket.IO.
+    /// Reads a packet of Socket.IO, which is `len` bytes long if it is a broadcast.
     ///
     /// # Errors
     ///
     /// If it is neither event, or not as long as it has to be.
-    pub fn decode(packet: &[u8]) -> Result<Self> {
+    pub fn decode(packet: &[u8], len: usize) -> Result<Self> {
         let news = match packet.strip_prefix(NEWS) {
-            Some(fields) if packet.len() == PACKET_LEN => decode_broadcast(fields),
+            Some(fields) if packet.len() == len => decode_broadcast(fields),
             Some(_) => None,
             None => decode_end(packet),
         };
         news.with_context(|| format!("no news: {}", String::from_utf8_lossy(packet)))
     }
 
-    /// Writes a packet of Socket.IO.
-    pub fn encode(&self) -> String {
+    /// Writes a packet of Socket.IO, which is `len` bytes long if it is a broadcast; at
+    /// least [`MIN_PACKET_LEN`].
+    pub fn encode(&self, len: usize) -> String {
         match self {
-            Self::Broadcast(broadcast) => broadcast.encode(),
+            Self::Broadcast(broadcast) => broadcast.encode(len),
             Self::End { broadcasts } => format!(r#"2["end",{broadcasts}]"#),
         }
     }
 }
 
 impl Broadcast {
-    fn encode(self) -> String {
+    fn encode(self, len: usize) -> String {
         let Self { room, number, due } = self;
         let due = due.as_micros();
-        let mut packet = format!(r#"2["news","{room:06} {number:08} {due:016} "#);
-        packet.extend(SENTENCE.chars().cycle().take(PACKET_LEN - 2 - packet.len()));
-        packet + r#""]"#
+        let text = filler(len.saturating_sub(MIN_PACKET_LEN));
+        format!(r#"2["news","{room:06} {number:08} {due:016} {text}"]"#)
     }
 }
 
@@ -112,29 +114,31 @@ mod tests {
     }
 
     #[test]
-    fn a_broadcast_is_128_bytes_long_and_comes_back() -> Result<()> {
-        let packet = broadcast().encode();
-        assert_eq!(packet.len(), 128);
-        assert!(packet.starts_with(r#"2["news","000012 00000345 0000001234567890 The quick"#));
-        assert!(packet.ends_with(r#""]"#));
-        assert_eq!(News::decode(packet.as_bytes())?, broadcast());
+    fn a_broadcast_is_as_long_as_asked_and_comes_back() -> Result<()> {
+        for len in [MIN_PACKET_LEN, PACKET_LEN, 16_384] {
+            let packet = broadcast().encode(len);
+            assert_eq!(packet.len(), len);
+            assert!(packet.starts_with(r#"2["news","000012 00000345 0000001234567890 "#));
+            assert!(packet.ends_with(r#""]"#));
+            assert_eq!(News::decode(packet.as_bytes(), len)?, broadcast());
+        }
         Ok(())
     }
 
     #[test]
     fn the_end_comes_back() -> Result<()> {
         let end = News::End { broadcasts: 346 };
-        assert_eq!(end.encode(), r#"2["end",346]"#);
-        assert_eq!(News::decode(end.encode().as_bytes())?, end);
+        assert_eq!(end.encode(PACKET_LEN), r#"2["end",346]"#);
+        assert_eq!(News::decode(end.encode(PACKET_LEN).as_bytes(), PACKET_LEN)?, end);
         Ok(())
     }
 
     #[test]
     fn anything_else_is_refused() {
-        let longer = broadcast().encode() + " ";
-        let not_a_number = broadcast().encode().replace("000012", "00001x");
+        let longer = broadcast().encode(PACKET_LEN + 1);
+        let not_a_number = broadcast().encode(PACKET_LEN).replace("000012", "00001x");
         for packet in ["", r#"2["news","000012 "]"#, r#"2["end",]"#, &longer, &not_a_number] {
-            assert!(News::decode(packet.as_bytes()).is_err(), "{packet}");
+            assert!(News::decode(packet.as_bytes(), PACKET_LEN).is_err(), "{packet}");
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::fd::{AsRawFd, RawFd};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -9,7 +10,7 @@ use bytes::{Bytes, BytesMut};
 use socket_io_turbo::proto::websocket::{Decoder, Event, Limits, Opcode, Role, encode_frame};
 
 /// How long a client may keep the floor waiting.
-const TIMEOUT: Duration = Duration::from_secs(5);
+pub const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How many bytes are read at a time; all that a client ever sends at once is shorter.
 const READ_BUFFER: usize = 4 << 10;
@@ -91,6 +92,12 @@ impl Peer {
         ensure!(length > 0, "a client ended the connection");
         self.input.extend_from_slice(buffer.get(..length).unwrap_or_default());
         Ok(())
+    }
+}
+
+impl AsRawFd for Peer {
+    fn as_raw_fd(&self) -> RawFd {
+        self.stream.as_raw_fd()
     }
 }
 

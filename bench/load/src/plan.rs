@@ -14,6 +14,8 @@ pub struct Plan {
     pub rooms: Rooms,
     /// When.
     pub pacing: Pacing,
+    /// How long each packet of Socket.IO is, in bytes.
+    pub payload: usize,
     /// How long to broadcast before anything is measured.
     pub warm_up: Duration,
     /// How long to broadcast after that.

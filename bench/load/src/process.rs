@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use rustix::time::{ClockId, clock_gettime};
+use nix::sys::resource::{Resource, UsageWho, getrlimit, getrusage, setrlimit};
+use nix::sys::time::TimeValLike;
+use nix::time::{ClockId, clock_gettime};
+use nix::unistd::{SysconfVar, sysconf};
 
 /// Descriptors beside those of the clients: standard streams, epoll, timer, waker.
 const OWN_DESCRIPTORS: u64 = 16;
@@ -15,17 +17,69 @@ const OWN_DESCRIPTORS: u64 = 16;
 ///
 /// If that is too low for so many clients.
 pub fn allow_descriptors(clients: usize) -> Result<()> {
-    let allowed = getrlimit(Resource::Nofile).maximum;
+    let (_, allowed) = getrlimit(Resource::RLIMIT_NOFILE)?;
     let needed = clients as u64 + OWN_DESCRIPTORS;
     ensure!(
-        allowed.is_none_or(|allowed| allowed >= needed),
+        allowed >= needed,
         "{clients} clients need {needed} descriptors; raise the hard limit (ulimit -Hn)"
     );
-    setrlimit(Resource::Nofile, Rlimit { current: allowed, maximum: allowed })
+    setrlimit(Resource::RLIMIT_NOFILE, allowed, allowed)
         .context("cannot raise the limit of descriptors")
 }
 
 /// User and system time of this process so far.
 pub fn cpu_time() -> Duration {
-    Duration::try_from(clock_gettime(ClockId::ProcessCPUTime)).unwrap_or_default()
+    clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID).map(Duration::from).unwrap_or_default()
+}
+
+/// What this process has used so far, with all its threads.
+pub struct Consumption {
+    /// Time in user mode, in microseconds.
+    pub user: i64,
+    /// Time in the kernel, in microseconds.
+    pub system: i64,
+    /// Voluntary and involuntary ones.
+    pub context_switches: i64,
+}
+
+/// Reads the kernel's counters.
+pub fn consumption() -> Result<Consumption> {
+    let usage = getrusage(UsageWho::RUSAGE_SELF)?;
+    Ok(Consumption {
+        user: usage.user_time().num_microseconds(),
+        system: usage.system_time().num_microseconds(),
+        context_switches: usage.voluntary_context_switches() + usage.involuntary_context_switches(),
+    })
+}
+
+/// Memory of this process that is resident now, in bytes.
+pub fn resident_set() -> Result<u64> {
+    // proc_pid_statm(5): the second field, in pages.
+    let statm = std::fs::read_to_string("/proc/self/statm")?;
+    let pages: u64 = statm.split(' ').nth(1).context("/proc/self/statm")?.parse()?;
+    Ok(pages * page_size()?)
+}
+
+fn page_size() -> Result<u64> {
+    Ok(sysconf(SysconfVar::PAGE_SIZE)?.context("no page size")?.try_into()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_used_counts_in_its_unit() -> Result<()> {
+        let before = consumption()?;
+        let used = before.user + before.system;
+        while consumption()?.user + consumption()?.system < used + 20_000 {
+            std::hint::black_box(resident_set()?);
+        }
+        std::thread::sleep(Duration::from_millis(1));
+        let after = consumption()?;
+        assert!(after.user >= before.user && after.system >= before.system);
+        assert!(after.context_switches > before.context_switches);
+        assert!(resident_set()? > 100_000);
+        Ok(())
+    }
 }

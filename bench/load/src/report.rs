@@ -52,6 +52,21 @@ pub struct Reception {
     pub until_last: Summary,
 }
 
+/// What the clients of the race saw since the line before.
+#[derive(Serialize)]
+pub struct Interval {
+    /// How long that was.
+    pub seconds: f64,
+    /// How many clients the server has let in.
+    pub clients: usize,
+    /// Broadcasts received, by all clients together.
+    pub deliveries: u64,
+    /// User and system time of this program, in microseconds.
+    pub cpu: u128,
+    /// From when a broadcast was due until a client received it.
+    pub latency: Summary,
+}
+
 /// The floor listens.
 #[derive(Serialize)]
 pub struct Listening {
@@ -61,13 +76,22 @@ pub struct Listening {
 
 /// What the floor did and used, after the warm-up.
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Usage {
     /// How long that took.
     pub seconds: f64,
     /// Broadcasts sent.
     pub broadcasts: u64,
-    /// User and system time of the process, in microseconds.
-    pub cpu: u128,
+    /// Those of the warm-up included.
+    pub sent: u64,
+    /// User time of the process, in microseconds.
+    pub user: i64,
+    /// System time of the process, in microseconds.
+    pub system: i64,
+    /// Voluntary and involuntary ones of the process.
+    pub context_switches: i64,
+    /// Memory of the process that is resident in the end, in bytes.
+    pub rss: u64,
 }
 
 /// Times in microseconds; all 0 if nothing was recorded.
@@ -90,6 +114,11 @@ impl Distribution {
     /// Counts a time; one that is too long as the longest there is.
     pub fn record(&mut self, time: Duration) {
         self.0.saturating_record(time.as_nanos() as u64);
+    }
+
+    /// Forgets all that was recorded.
+    pub fn clear(&mut self) {
+        self.0.reset();
     }
 
     /// How many times have been recorded.

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use crate::arguments::Pace;
 use crate::clock::monotonic_time;
 use crate::deliveries::Deliveries;
+use crate::filler::filler;
 use crate::plan::{Pacing, Plan};
 use crate::process::cpu_time;
 use crate::report::{Distribution, Reception, Report};
@@ -35,20 +36,26 @@ const MAX_SILENCE: Duration = Duration::from_secs(10);
 /// | none | 14.7 µs | 380 | 4.3 µs |
 /// | 200 µs | 12.4 µs | 30 | 4.5 µs |
 /// | 1 ms | 12.1 µs | 10 | 4.4 µs |
-const REST: Duration = Duration::from_micros(200);
+pub const REST: Duration = Duration::from_micros(200);
 
 /// An event that lets the server broadcast again.
 const NEXT: &[u8] = br#"42["next"]"#;
 
-/// What the text of an echo is made of.
-const SENTENCE: &str = "The quick brown fox jumps over the lazy dog. ";
+/// The length of an inbound packet of Socket.IO unless another is asked for, in bytes.
+pub const INBOUND_LEN: usize = 60;
 
-/// The clients take turns in sending a numbered event of about 60 bytes.
-pub fn inbound(swarm: &mut Swarm, pace: &Pace) -> Result<Report> {
+/// The shortest that has room for any number, in bytes.
+pub const MIN_INBOUND_LEN: usize = EMPTY_INBOUND_LEN + u64::MAX.ilog10() as usize + 1;
+
+/// One without number and text.
+const EMPTY_INBOUND_LEN: usize = r#"2["message",{"n":,"text":""}]"#.len();
+
+/// The clients take turns in sending a numbered event, as a Socket.IO packet of `payload`
+/// bytes.
+pub fn inbound(swarm: &mut Swarm, pace: &Pace, payload: usize) -> Result<Report> {
     let mut sending = Sending::start(pace)?;
-    let event =
-        |index| format!(r#"42["message",{{"n":{index},"text":"this is message {index:012}"}}]"#);
-    sending.send_all(swarm, event, |_, _| Ok(()))?;
+    let text = filler(payload);
+    sending.send_all(swarm, |index| inbound_packet(index, payload, &text), |_, _| Ok(()))?;
     let deadline = Instant::now() + DRAIN_TIMEOUT;
     while !swarm.is_flushed() {
         ensure!(Instant::now() < deadline, "the server stopped reading");
@@ -57,11 +64,19 @@ pub fn inbound(swarm: &mut Swarm, pace: &Pace) -> Result<Report> {
     Ok(sending.report(0, &Distribution::new()?))
 }
 
+/// The Engine.IO packet of an event, filled up with the beginning of `text`.
+fn inbound_packet(index: u64, payload: usize, text: &str) -> String {
+    let number = index.to_string();
+    let len = payload.saturating_sub(EMPTY_INBOUND_LEN + number.len());
+    let text = text.get(..len).unwrap_or(text);
+    format!(r#"42["message",{{"n":{number},"text":"{text}"}}]"#)
+}
+
 /// The clients take turns in sending an event with `payload` bytes of text, which the
 /// server acknowledges with the same text. Answers that are late by more than
 /// [`DRAIN_TIMEOUT`] are missing in the report.
 pub fn echo(swarm: &mut Swarm, pace: &Pace, payload: usize) -> Result<Report> {
-    let text: String = SENTENCE.chars().cycle().take(payload).collect();
+    let text = filler(payload);
     let mut sending = Sending::start(pace)?;
     let mut echoes = Echoes::new(sending.schedule, &text)?;
     let event = |index| format!(r#"42{index}["echo","{text}"]"#);
@@ -77,7 +92,7 @@ pub fn echo(swarm: &mut Swarm, pace: &Pace, payload: usize) -> Result<Report> {
 /// that, one of them says `next` for each broadcast that all its recipients have.
 pub fn broadcast(swarm: &mut Swarm, plan: &Plan) -> Result<Reception> {
     let cpu_at_start = cpu_time();
-    let mut deliveries = Deliveries::new(swarm.len(), plan.rooms, plan.warm_up)?;
+    let mut deliveries = Deliveries::new(swarm.len(), plan.rooms, plan.payload, plan.warm_up)?;
     while !deliveries.have_ended() {
         let completed = deliveries.completed();
         receive(swarm, &mut deliveries)?;
@@ -202,6 +217,20 @@ mod tests {
         let second = Duration::from_secs(1);
         let pace = Pace { rate: 2, warm_up: Duration::ZERO, measured: second };
         Echoes::new(Schedule::start(&pace), "text")
+    }
+
+    #[test]
+    fn an_inbound_packet_is_as_long_as_asked() {
+        assert_eq!(
+            inbound_packet(7, 40, "The quick brown"),
+            r#"42["message",{"n":7,"text":"The quick "}]"#
+        );
+        for index in [0, 12_345, u64::MAX] {
+            for payload in [MIN_INBOUND_LEN, INBOUND_LEN, 16_384] {
+                let packet = inbound_packet(index, payload, &filler(payload));
+                assert_eq!(packet.len(), "4".len() + payload);
+            }
+        }
     }
 
     #[test]

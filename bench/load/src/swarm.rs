@@ -46,17 +46,47 @@ impl Swarm {
             clients: Vec::with_capacity(count),
             buffer: vec![0; READ_BUFFER],
         };
-        while swarm.clients.len() < count {
-            let more = MAX_CONNECTING.min(count - swarm.clients.len());
-            (0..more).try_for_each(|_| swarm.add_client(address))?;
+        while swarm.grow(address, count)? {
             swarm.wait_until_connected()?;
         }
         Ok(swarm)
     }
 
+    /// Lets some more clients connect, up to `count` in all, unless others are still under
+    /// way. Returns whether there are more now.
+    pub fn grow(&mut self, address: SocketAddr, count: usize) -> Result<bool> {
+        if !self.is_connected() {
+            return Ok(false);
+        }
+        let more = MAX_CONNECTING.min(count.saturating_sub(self.clients.len()));
+        (0..more).try_for_each(|_| self.add_client(address))?;
+        Ok(more > 0)
+    }
+
+    /// Ends the connections of those clients that came last, down to `count`.
+    pub fn truncate(&mut self, count: usize) {
+        self.clients.truncate(count);
+    }
+
+    /// Whether the server has let in all clients. Only the last [`MAX_CONNECTING`] may be
+    /// under way.
+    pub fn is_connected(&self) -> bool {
+        self.clients.iter().rev().take(MAX_CONNECTING).all(Client::is_ready)
+    }
+
+    /// What wakes a poll from another thread.
+    pub fn waker(&self) -> Result<Waker> {
+        Ok(Waker::new(self.poll.registry(), STDIN)?)
+    }
+
     /// How many clients there are.
     pub fn len(&self) -> usize {
         self.clients.len()
+    }
+
+    /// How many of them the server has let in.
+    pub fn ready_len(&self) -> usize {
+        self.clients.iter().filter(|client| client.is_ready()).count()
     }
 
     /// Whether the kernel has taken everything that was sent.
@@ -103,7 +133,7 @@ impl Swarm {
     /// Keeps the connections open until standard input ends.
     pub fn hold(mut self) -> Result<()> {
         // Shared, since a waker that is dropped takes back its wake.
-        let waker = Arc::new(Waker::new(self.poll.registry(), STDIN)?);
+        let waker = Arc::new(self.waker()?);
         let stdin_waker = Arc::clone(&waker);
         std::thread::spawn(move || {
             // An unreadable standard input has ended, too.
@@ -131,10 +161,9 @@ impl Swarm {
         Ok(())
     }
 
-    /// Only the last [`MAX_CONNECTING`] clients may be under way.
     fn wait_until_connected(&mut self) -> Result<()> {
         let deadline = Instant::now() + CONNECT_TIMEOUT;
-        while !self.clients.iter().rev().take(MAX_CONNECTING).all(Client::is_ready) {
+        while !self.is_connected() {
             ensure!(Instant::now() < deadline, "the server does not let clients in");
             self.poll(deadline, |_, _| Ok(()))?;
         }

@@ -1,0 +1,126 @@
+"use strict";
+
+/** The benchmarks as an instrument: its command line, what it finds, and what it is read into. */
+
+const assert = require("node:assert/strict");
+const { execFile } = require("node:child_process");
+const { mkdtempSync, readFileSync, readdirSync, rmSync } = require("node:fs");
+const { tmpdir } = require("node:os");
+const path = require("node:path");
+const { before, describe, test } = require("node:test");
+const { build } = require("../bench/load-process.js");
+const { pacedRound } = require("../bench/paced-round.js");
+const { charts } = require("../bench/report/index.js");
+const { page } = require("../bench/report/markdown.js");
+const { withFigures } = require("../bench/report/readme.js");
+const { BUSY_MICROSECONDS } = require("./fixtures/busy-contender.js");
+const { skipWithoutCargo } = require("./support/cargo.js");
+
+const root = path.join(__dirname, "..");
+
+/** @returns {Promise<{ code: number, stdout: string, stderr: string }>} how `npm run bench` ends */
+function bench(...args) {
+  return new Promise((resolve) => {
+    const env = { ...process.env, TURBO_BENCH_EIOWS: "__test__/fixtures/eiows-stand-in" };
+    delete env.TURBO_BENCH_UWS;
+    const options = { cwd: root, env, maxBuffer: 1 << 24 };
+    execFile(process.execPath, ["bench/run.js", ...args], options, (error, stdout, stderr) =>
+      resolve({ code: error?.code ?? 0, stdout, stderr }),
+    );
+  });
+}
+
+describe("the command line of the benchmarks", () => {
+  for (const [args, message] of [
+    [["nothing"], /no benchmark "nothing"; there are: parser, /],
+    [["--contenders", "ws,nobody"], /no contender "nobody"; there are: ws, /],
+    [["--contenders", "ws,./nobody.js"], /contender ".\/nobody.js" is missing/],
+    [["--contenders", "uws"], /contender "uws" is missing: set TURBO_BENCH_UWS/],
+    [["--payload", "64,a few"], /--payload takes whole numbers of bytes, not "a few"/],
+    [["--slow"], /--slow/],
+  ]) {
+    test(`refuses ${args.join(" ")}`, async () => {
+      const { code, stderr } = await bench(...args);
+      assert.equal(code, 2);
+      assert.match(stderr, message);
+    });
+  }
+
+  test("lists benchmarks and contenders", async () => {
+    const { code, stdout } = await bench("--list");
+    assert.equal(code, 0);
+    for (const name of ["saturate", "turbo", "bun", "io-uring"]) {
+      assert.match(stdout, new RegExp(`^${name} `, "m"));
+    }
+  });
+});
+
+describe("a benchmark", { skip: skipWithoutCargo }, () => {
+  before(() => build());
+
+  test("writes the figures of each contender, the floors among them", async (t) => {
+    const folder = mkdtempSync(path.join(tmpdir(), "socket-io-turbo-"));
+    t.after(() => rmSync(folder, { recursive: true }));
+    const file = path.join(folder, "results.json");
+    const names = ["ws", "turbo", "eiows", "send"];
+    const { code, stdout, stderr } = await bench(
+      ...["burst", "--quick", "--contenders", names.join(), "--payload", "200", "--json", file],
+    );
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /## summary/);
+    const { results, isQuick } = JSON.parse(readFileSync(file, "utf8"));
+    assert.equal(isQuick, true);
+    const rows = new Map(results.burst.rows.map((row) => [row.metric, row]));
+    const cpu = rows.get("CPU per delivered message, µs");
+    assert.equal(cpu.load, "5 turns/s, 200 B");
+    assert.deepEqual(Object.keys(cpu.contenders), names);
+    assert.ok(cpu.contenders.turbo.median > 0);
+    assert.ok(cpu.contenders.turbo.ratios.send > 0);
+    assert.equal(rows.get("messages lost").contenders.ws.max, 0);
+    assert.equal(rows.get("event-loop time per broadcast, µs").contenders.send, undefined);
+  });
+
+  test("fails where a message is lost", async () => {
+    const { code, stderr } = await bench(
+      ...["burst", "--quick", "--contenders", "./__test__/fixtures/lossy-contender.js"],
+    );
+    assert.equal(code, 1);
+    assert.match(stderr, /broadcast 7 to room 0 came instead of 6/);
+  });
+
+  test("sees the event-loop time of a planted regression", async () => {
+    const load = { clients: 20, rate: 400, payload: 64 };
+    const timing = { warmUp: 0.3, seconds: 1 };
+    const perEcho = async (name) => {
+      const { loop, received, lost } = await pacedRound(name, "echo", load, timing);
+      assert.equal(lost, 0);
+      assert.ok(received > 0);
+      return loop / received;
+    };
+    const stock = await perEcho("ws");
+    const planted = await perEcho(path.join(__dirname, "fixtures/busy-contender.js"));
+    assert.ok(planted >= BUSY_MICROSECONDS, `${planted} µs`);
+    assert.ok(planted - stock >= BUSY_MICROSECONDS / 2, `${planted} µs instead of ${stock} µs`);
+  });
+});
+
+describe("the report", () => {
+  const docs = path.join(root, "docs/benchmarks");
+  const read = (...names) => readFileSync(path.join(root, ...names), "utf8");
+  const results = () => JSON.parse(read("docs/benchmarks/results.json"));
+
+  test("is made from the figures that are committed", () => {
+    assert.equal(read("docs/benchmarks/README.md"), page(results()));
+  });
+
+  test("has a chart for each scenario", () => {
+    const drawn = charts(results());
+    const committed = readdirSync(docs).filter((name) => name.endsWith(".svg"));
+    assert.deepEqual(committed.sort(), Object.keys(drawn).sort());
+    for (const svg of Object.values(drawn)) assert.match(svg, /^<svg .*<\/svg>\s*$/s);
+  });
+
+  test("says what the README says", () => {
+    assert.equal(read("README.md"), withFigures(read("README.md"), results()));
+  });
+});

@@ -1,0 +1,143 @@
+"use strict";
+
+/** That the guides lead somewhere, quote what is there, and leave nothing out. */
+
+const assert = require("node:assert/strict");
+const { spawnSync } = require("node:child_process");
+const { existsSync, readFileSync, readdirSync } = require("node:fs");
+const path = require("node:path");
+const { describe, test } = require("node:test");
+const { compileFunction } = require("node:vm");
+const { anchors, documents, links, readDocument } = require("./support/markdown.js");
+
+const root = path.join(__dirname, "..");
+const read = (file) => readFileSync(path.join(root, file), "utf8");
+
+/** @returns {string | undefined} what is wrong with a link of `file` */
+function linkProblem(file, target) {
+  if (/^[a-z]+:/.test(target)) return undefined;
+  const [relative, anchor] = target.split("#");
+  const destination = relative === "" ? file : path.join(path.dirname(file), relative);
+  if (!existsSync(path.join(root, destination))) return "no such file";
+  if (anchor === undefined) return undefined;
+  return anchors(readDocument(destination).prose).has(anchor) ? undefined : "no such heading";
+}
+
+/**
+ * @param {string} code of a CommonJS or an ES module, whichever it looks like
+ * @returns {string | undefined} what Node.js says, if it cannot parse it
+ */
+function syntaxProblem(code) {
+  if (/^(import|export) /m.test(code)) return moduleProblem(code);
+  try {
+    compileFunction(code, ["require", "module", "exports"]);
+  } catch (error) {
+    return String(error);
+  }
+}
+
+function moduleProblem(code) {
+  const args = ["--input-type=module", "--check", "-"];
+  const { status, stderr } = spawnSync(process.execPath, args, { input: code, encoding: "utf8" });
+  return status === 0 ? undefined : stderr;
+}
+
+/** @returns {string[]} words of the form `pattern` in the files of a folder */
+function wordsIn(folder, pattern) {
+  const files = readdirSync(path.join(root, folder), { recursive: true });
+  const texts = files
+    .filter((file) => /\.(js|rs)$/.test(file))
+    .map((file) => read(`${folder}/${file}`));
+  return [...new Set(texts.flatMap((text) => text.match(pattern) ?? []))];
+}
+
+/** @returns {string[]} the members that an interface of index.d.ts declares itself */
+function membersOf(name) {
+  const text = read("index.d.ts");
+  const start = text.indexOf(`interface ${name} `);
+  const body = text.slice(start, text.indexOf("\n}", start));
+  return [...body.matchAll(/^ {2}(\w+)\??:/gm)].map(([, member]) => member);
+}
+
+/** @returns {Set<string>} what stands as code at the beginning of rows of tables */
+function rowsOf(file) {
+  const rows = readDocument(file).prose.matchAll(/^\| (`[^|]*?) \|/gm);
+  return new Set([...rows].flatMap(([, cell]) => cell.match(/[^`, ]+/g)));
+}
+
+/** Fails with the names of `wanted` that have no row. */
+function assertRows(file, wanted) {
+  const rows = rowsOf(file);
+  assert.deepEqual(
+    wanted.filter((name) => !rows.has(name)),
+    [],
+  );
+}
+
+for (const file of documents()) {
+  describe(file, () => {
+    const { prose, blocks } = readDocument(file);
+
+    test("has links that lead somewhere", () => {
+      const problems = links(prose).map((target) => [target, linkProblem(file, target)]);
+      assert.deepEqual(
+        problems.filter(([, problem]) => problem !== undefined),
+        [],
+      );
+    });
+
+    for (const { language, source, code } of blocks) {
+      if (source !== undefined) {
+        test(`quotes ${source} as it is`, () => assert.equal(code, read(source)));
+      } else if (language === "js") {
+        test(`has JavaScript that parses: ${code.split("\n")[0]}`, () => {
+          assert.equal(syntaxProblem(code), undefined);
+        });
+      }
+    }
+  });
+}
+
+test("documents with wrong links and wrong code would be found", () => {
+  assert.equal(linkProblem("README.md", "docs/nowhere.md"), "no such file");
+  assert.equal(linkProblem("README.md", "docs/README.md#nowhere"), "no such heading");
+  assert.match(syntaxProblem("const = 1;"), /SyntaxError/);
+  assert.match(syntaxProblem('import x from "x";\nawait = 1;'), /SyntaxError/);
+});
+
+test("the index of the guides leads to each of them", () => {
+  const guides = documents().filter((file) => path.dirname(file) === "docs");
+  const linked = links(readDocument("docs/README.md").prose);
+  const missing = guides.filter((file) => !linked.includes(path.basename(file)));
+  assert.deepEqual(missing, ["docs/README.md"]);
+});
+
+test("the guides have every error code and every warning", () => {
+  const codes = [
+    ...wordsIn("lib", /\bTURBO_[A-Z_]+\b/g),
+    ...wordsIn("src", /\b(TURBO|WS)_ERR_[A-Z0-9_]+\b/g),
+  ];
+  assertRows(
+    "docs/errors.md",
+    codes.filter((code) => code !== "TURBO_NATIVE"),
+  );
+});
+
+test("the guides have every option", () => {
+  const interfaces = ["EngineOptions", "TurboOptions", "WebSocketServerOptions"];
+  const options = interfaces.flatMap(membersOf);
+  assert.ok(options.length >= 5);
+  assertRows("docs/options.md", [...options, "TURBO_NATIVE"]);
+});
+
+test("the guides have every counter and every reason", () => {
+  const { REASONS } = require("../lib/takeover.js");
+  assertRows("docs/compatibility.md", Object.keys(REASONS));
+  assertRows("docs/monitoring.md", [...membersOf("Counters"), ...membersOf("WorkerStats")]);
+});
+
+test("the guides have every metric of the example", () => {
+  const names = read("examples/metrics/metrics.js").match(/^ {2}(\w+): \[/gm);
+  const metrics = names.map((name) => `socketio_turbo_${name.slice(2, -3)}`);
+  assertRows("docs/monitoring.md", metrics);
+});

@@ -1,0 +1,112 @@
+"use strict";
+
+/** The examples with frameworks, as their users would run them. */
+
+const assert = require("node:assert/strict");
+const { once } = require("node:events");
+const { before, describe, test } = require("node:test");
+const { io: connect } = require("socket.io-client");
+const { native } = require("../../index.js");
+const { compileExample, skipWithoutFrameworks, startExample } = require("../support/examples.js");
+
+const GUARD = { timeout: 120_000 };
+
+const examples = {
+  Express: "express/server.js",
+  Fastify: "fastify/server.js",
+  Koa: "koa/server.js",
+  Nest: "nest/dist/server.js",
+  metrics: "metrics/server.js",
+};
+
+/** Connects by WebSocket only, so that the connection is native from its first packet on. */
+async function connectClient(t, url) {
+  const client = connect(url, {
+    forceNew: true,
+    reconnection: false,
+    transports: ["websocket"],
+  });
+  t.after(() => client.disconnect());
+  await once(client, "connect");
+  return client;
+}
+
+/** Two clients, of which one has said something to both. */
+async function connectPair(t, url) {
+  const clients = [await connectClient(t, url), await connectClient(t, url)];
+  const said = Promise.all(clients.map((client) => once(client, "said")));
+  clients[0].emit("say", "hello");
+  assert.deepEqual(await said, [["hello"], ["hello"]]);
+  return clients;
+}
+
+/** What `/health` says beside so many clients. */
+function health(clients) {
+  return { native, connections: native ? clients : 0 };
+}
+
+async function readJson(url) {
+  const response = await fetch(url);
+  assert.equal(response.status, 200);
+  return response.json();
+}
+
+/** Of a scrape: the samples by their name with its labels. */
+async function scrape(url) {
+  const response = await fetch(`${url}/metrics`);
+  assert.match(response.headers.get("content-type"), /^text\/plain; version=0\.0\.4/);
+  const lines = (await response.text()).split("\n").filter((line) => /^\w/.test(line));
+  return Object.fromEntries(
+    lines.map((line) => [
+      line.slice(0, line.lastIndexOf(" ")),
+      Number(line.slice(line.lastIndexOf(" "))),
+    ]),
+  );
+}
+
+describe("an example", { ...GUARD, skip: skipWithoutFrameworks }, () => {
+  before(() => compileExample("nest"));
+
+  for (const [name, file] of Object.entries(examples)) {
+    test(`with ${name} answers HTTP, broadcasts to native clients, and ends`, GUARD, async (t) => {
+      const { url, stop } = await startExample(t, file);
+      assert.deepEqual(await readJson(`${url}/health`), health(0));
+      const [client] = await connectPair(t, url);
+      assert.deepEqual(await readJson(`${url}/health`), health(2));
+      const disconnected = once(client, "disconnect");
+      assert.equal(await stop(), 0);
+      await disconnected;
+    });
+  }
+
+  const skip = !native && "without the addon there is nothing to count";
+
+  test("with metrics gives Prometheus what the engine has done", { ...GUARD, skip }, async (t) => {
+    const { url } = await startExample(t, "metrics/server.js");
+    const before = await scrape(url);
+    assert.equal(before.socketio_turbo_native, 1);
+    assert.equal(before.socketio_turbo_connections, 0);
+    await connectPair(t, url);
+    const first = await scrape(url);
+    assert.equal(first.socketio_turbo_connections, 2);
+    assert.equal(first.socketio_turbo_connections_opened_total, 2);
+    // One for each I/O thread that has one of the clients.
+    assert.ok(first.socketio_turbo_broadcasts_total >= 1);
+    assert.equal(first.socketio_turbo_queued_bytes, 0);
+    assert.ok(first.socketio_turbo_received_bytes_total > 0);
+    // Counters start anew at each scrape, and must not add up.
+    const second = await scrape(url);
+    assert.equal(second.socketio_turbo_connections_opened_total, 2);
+    assert.equal(second.socketio_turbo_broadcasts_total, first.socketio_turbo_broadcasts_total);
+  });
+
+  test("with metrics counts why connections have ended", { ...GUARD, skip }, async (t) => {
+    const { url } = await startExample(t, "metrics/server.js");
+    const [client] = await connectPair(t, url);
+    client.disconnect();
+    const ended = 'socketio_turbo_connections_ended_total{reason="closed"}';
+    let samples = await scrape(url);
+    while (samples.socketio_turbo_connections !== 1) samples = await scrape(url);
+    assert.equal(samples[ended], 1);
+  });
+});

@@ -1,0 +1,18 @@
+"use strict";
+
+/** The load client of the benchmarks, which is built when it is first needed. */
+
+const { spawnSync } = require("node:child_process");
+
+/**
+ * Why the tests that need cargo are left out, for the `skip` option of a test. Where `CI=true`
+ * nothing is ever left out.
+ *
+ * @type {string | false}
+ */
+const skipWithoutCargo =
+  process.env.CI !== "true" &&
+  spawnSync("cargo", ["--version"], { stdio: "ignore" }).status !== 0 &&
+  "no cargo, which builds the load client";
+
+module.exports = { skipWithoutCargo };

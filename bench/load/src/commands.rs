@@ -1,0 +1,85 @@
+//! What standard input tells a scenario while it runs, one command a line.
+
+use std::io::BufRead;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, TryRecvError, channel};
+
+use anyhow::{Context, Result};
+use mio::Waker;
+
+/// What to do next.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Command {
+    /// `clients N`: have so many clients, at least 1.
+    Clients(usize),
+    /// Standard input has ended.
+    End,
+}
+
+impl Command {
+    fn decode(line: &str) -> Result<Self> {
+        line.strip_prefix("clients ")
+            .and_then(|count| count.parse().ok())
+            .filter(|&count| count > 0)
+            .map(Self::Clients)
+            .with_context(|| format!("no command: {line}"))
+    }
+}
+
+/// The commands that have come.
+pub struct Commands {
+    lines: Receiver<String>,
+    /// Shared with the thread that reads, since a waker that is dropped takes back its wake.
+    _waker: Arc<Waker>,
+}
+
+impl Commands {
+    /// Begins to read standard input, and wakes a poll for each line and for the end.
+    pub fn read(waker: Waker) -> Self {
+        let waker = Arc::new(waker);
+        let stdin_waker = Arc::clone(&waker);
+        let (sender, lines) = channel();
+        std::thread::spawn(move || {
+            // An unreadable standard input has ended, too.
+            for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+                // Who no longer listens needs no line.
+                let _ = sender.send(line);
+                let _ = stdin_waker.wake();
+            }
+            drop(sender);
+            stdin_waker.wake()
+        });
+        Self { lines, _waker: waker }
+    }
+
+    /// The next command; `None` if there is none yet.
+    ///
+    /// # Errors
+    ///
+    /// If a line is no command.
+    pub fn next(&self) -> Result<Option<Command>> {
+        match self.lines.try_recv() {
+            Ok(line) => Command::decode(&line).map(Some),
+            Err(TryRecvError::Empty) => Ok(None),
+            Err(TryRecvError::Disconnected) => Ok(Some(Command::End)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_of_clients_is_a_command() -> Result<()> {
+        assert_eq!(Command::decode("clients 5000")?, Command::Clients(5000));
+        Ok(())
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        for line in ["", "clients", "clients 0", "clients -1", "clients 1 2", "rate 3"] {
+            assert!(Command::decode(line).is_err(), "{line}");
+        }
+    }
+}

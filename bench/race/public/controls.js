@@ -1,0 +1,83 @@
+/** The sliders. */
+
+import { bytes, figure } from "./figures.js";
+
+/** How often a slider that is being moved says where it is. */
+const SEND_MILLISECONDS = 150;
+
+/** How a slider's position and its setting belong together. */
+const SCALES = {
+  clients: { step: 100, toSetting: Number, toPosition: Number, text: (value) => figure(value) },
+  rate: { step: 1, toSetting: Number, toPosition: Number, text: (value) => String(value) },
+  // Doubled from step to step.
+  payload: { step: 1, toSetting: (position) => 2 ** position, toPosition: Math.log2, text: bytes },
+};
+
+/** The three sliders, which say what is asked for and show what is set. */
+export class Controls {
+  #send;
+  #problem = document.getElementById("problem");
+  /** What has been moved and not been sent. */
+  #moved = {};
+  #timer;
+
+  /**
+   * @param {(settings: object) => Promise<{ ok: boolean, error?: string }>} send sends some
+   *   settings, and says whether they were accepted
+   */
+  constructor(send) {
+    this.#send = send;
+    for (const name of Object.keys(SCALES)) {
+      slider(name).addEventListener("input", () => this.#handleMove(name));
+    }
+  }
+
+  /** Sets the bounds, and lets the sliders be moved. */
+  enable(limits) {
+    for (const [name, { min, max }] of Object.entries(limits)) {
+      const { step, toPosition } = SCALES[name];
+      const input = slider(name);
+      Object.assign(input, { min: toPosition(min), max: toPosition(max), step });
+      input.disabled = false;
+    }
+  }
+
+  /** Keeps the sliders from being moved while nobody would listen. */
+  disable() {
+    for (const name of Object.keys(SCALES)) slider(name).disabled = true;
+  }
+
+  /** Shows what is set, but for what somebody is just moving. */
+  show(settings) {
+    for (const [name, value] of Object.entries({ ...settings, ...this.#moved })) {
+      slider(name).value = SCALES[name].toPosition(value);
+      showValue(name, value);
+    }
+  }
+
+  #handleMove(name) {
+    const value = SCALES[name].toSetting(slider(name).value);
+    this.#moved[name] = value;
+    showValue(name, value);
+    this.#timer ??= setTimeout(() => this.#flush(), SEND_MILLISECONDS);
+  }
+
+  async #flush() {
+    this.#timer = undefined;
+    const settings = this.#moved;
+    this.#moved = {};
+    const { error = "" } = await this.#send(settings);
+    this.#problem.textContent = error;
+  }
+}
+
+/** @returns {HTMLInputElement} */
+function slider(name) {
+  return document.getElementById(name);
+}
+
+function showValue(name, value) {
+  const text = SCALES[name].text(value);
+  document.getElementById(`${name}-value`).textContent = text;
+  slider(name).setAttribute("aria-valuetext", text);
+}

@@ -1,0 +1,98 @@
+"use strict";
+
+/** Where ours is worse than another server, found in the figures and not chosen. */
+
+const { OURS, isFloor } = require("../contenders.js");
+
+/** What is less apart than this is a tie on a noisy machine. */
+const TIE = 1.05;
+
+/**
+ * @typedef {object} Loss
+ * @property {import("../comparison.js").Row} row
+ * @property {string} name of the server that is better
+ * @property {number} times how much better by the medians; above 1
+ * @property {boolean} isClear whether its worst round is better than our best
+ */
+
+/**
+ * @param {import("../comparison.js").Row[]} rows
+ * @returns {Loss[]} by how much, the clear ones first
+ */
+function losses(rows) {
+  return rows
+    .filter(({ better, contenders }) => better !== undefined && contenders[OURS] !== undefined)
+    .flatMap(lossesOf)
+    .sort((a, b) => b.isClear - a.isClear || b.times - a.times);
+}
+
+function lossesOf(row) {
+  const { contenders, better } = row;
+  const ours = contenders[OURS];
+  return Object.entries(contenders)
+    .filter(([name]) => name !== OURS && !isFloor(name))
+    .map(([name, theirs]) => ({ row, name, ...compare(ours, theirs, better) }))
+    .filter(({ times }) => times > TIE);
+}
+
+function compare(ours, theirs, better) {
+  if (better === "lower") {
+    return { times: ours.median / theirs.median, isClear: theirs.max < ours.min };
+  }
+  return { times: theirs.median / ours.median, isClear: theirs.min > ours.max };
+}
+
+/**
+ * @param {import("../scenarios/parser.js").PacketRow[]} packets
+ * @returns {import("../scenarios/parser.js").PacketRow[]} those that socket.io-parser is faster with
+ */
+function slowerPackets(packets) {
+  return packets.filter(({ speedup }) => speedup < 1 / TIE);
+}
+
+/**
+ * Why, as far as it is known: profiles and counters, see the closing notes of the parts.
+ *
+ * @type {{ scenario: string, metric: RegExp, reason: string }[]}
+ */
+const REASONS = [
+  {
+    scenario: "echo",
+    metric: /latency|CPU|context switches/,
+    reason:
+      "Each small echo passes through two more threads that sleep at this rate: the I/O thread " +
+      "wakes JavaScript, and JavaScript wakes the I/O thread. At higher rates several messages " +
+      "share one waking.",
+  },
+  {
+    scenario: "inbound",
+    metric: /context switches/,
+    reason: "The I/O thread and the JavaScript thread wake each other; ws has one thread.",
+  },
+  {
+    scenario: "idle",
+    metric: /RSS/,
+    reason:
+      "Nearly all of an idle connection's memory are objects of Socket.IO, engine.io and the HTTP " +
+      "request, which stay as they are under Node.js. Bun has other ones.",
+  },
+  {
+    scenario: "broadcast",
+    metric: /latency|until the last/,
+    reason:
+      "I/O threads run with less precedence than the event loop (SCHED_BATCH), so where other " +
+      "programs take both cores deliveries wait, while the event loop does not.",
+  },
+];
+
+/**
+ * @param {Loss[]} found
+ * @returns {string[]} the reasons that are known for them, each once
+ */
+function reasonsFor(found) {
+  const explains = ({ scenario, metric }) =>
+    found.some(({ row }) => row.scenario === scenario && metric.test(row.metric));
+  return REASONS.filter(explains).map(({ scenario, reason }) => `**${scenario}**: ${reason}`);
+}
+
+module.exports = { TIE, losses, reasonsFor, slowerPackets };

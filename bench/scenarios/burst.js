@@ -1,0 +1,24 @@
+"use strict";
+
+/** What it is worth that broadcasts of one turn may leave together. */
+
+const { broadcastScenario } = require("../broadcast-round.js");
+const { atMost } = require("../comparison.js");
+
+/** @type {import("../suite.js").Scenario} */
+module.exports = broadcastScenario("Ten broadcasts to 1,000 clients in one turn", [
+  {
+    name: "5 turns/s",
+    clients: 1_000,
+    rooms: 1,
+    roomsPerClient: 1,
+    // ws then uses 40 to 50 % of its event loop.
+    rate: 5,
+    roomsPerTurn: 1,
+    burst: 10,
+    stretch: 1.2,
+    payloads: [128],
+    contenders: ["ws", "uws", "eiows", "bun", "adapter", "turbo", "send"],
+    asked: { cpu: atMost(0.15) },
+  },
+]);

@@ -1,0 +1,47 @@
+"use strict";
+
+/**
+ * Clients send events that the server acknowledges with the same text: latency from the
+ * time at which a message was due, and what an exchange costs.
+ */
+
+const { atMost } = require("../comparison.js");
+const { latencyMetrics, loadMetrics, usageMetrics } = require("../metrics.js");
+const { pacedRound } = require("../paced-round.js");
+
+const UNIT = {
+  turn: "echo",
+  turns: ({ received }) => received,
+  message: "echo",
+  messages: ({ received }) => received,
+};
+const CLIENTS = { clients: 100, contenders: ["ws", "uws", "eiows", "bun", "turbo"] };
+
+async function round(name, load, timing) {
+  const sample = await pacedRound(name, "echo", load, timing);
+  const { sent, received } = sample.load;
+  if (received !== sent) throw new Error(`server "${name}" answered ${received} of ${sent}`);
+  return sample;
+}
+
+/** @type {import("../suite.js").Scenario} */
+module.exports = {
+  title: "100 clients send events that are acknowledged with the same text",
+  // Rates at which ws uses about half of its event loop.
+  loads: [
+    { ...CLIENTS, name: "4,000/s", rate: 4_000, payloads: [64] },
+    { ...CLIENTS, name: "1,000/s", rate: 1_000, payloads: [16_384] },
+  ],
+  round,
+  metrics: () => [
+    ...latencyMetrics("latency", ({ load }) => load.latency, {
+      asked: atMost(1),
+      isHeadline: true,
+    }),
+    ...usageMetrics(UNIT),
+    ...loadMetrics(
+      ({ loadCpu }) => loadCpu,
+      ({ received }) => received,
+    ),
+  ],
+};

@@ -1,0 +1,43 @@
+"use strict";
+
+/** Clients send small events, evenly, and the server counts them. */
+
+const { atMost } = require("../comparison.js");
+const { loadMetrics, usageMetrics } = require("../metrics.js");
+const { pacedRound } = require("../paced-round.js");
+
+const UNIT = {
+  turn: "received message",
+  turns: ({ received }) => received,
+  message: "received message",
+  messages: ({ received }) => received,
+};
+
+/** ws then uses about half of its event loop. */
+const LOAD = { name: "500 clients, 28,000/s", clients: 500, rate: 28_000 };
+
+/** @type {import("../suite.js").Scenario} */
+module.exports = {
+  title: "500 clients send small events: what receiving a message costs",
+  loads: [
+    {
+      ...LOAD,
+      contenders: ["ws", "uws", "eiows", "bun", "parser", "engine", "turbo"],
+      payloads: [60],
+    },
+    { ...LOAD, contenders: ["ws", "turbo"], payloads: [1024] },
+  ],
+  round: (name, load, timing) => pacedRound(name, "inbound", load, timing),
+  metrics: () => [
+    ...usageMetrics(UNIT, { loop: atMost(0.4), cpu: atMost(0.8) }),
+    ...loadMetrics(
+      ({ loadCpu }) => loadCpu,
+      ({ received }) => received,
+    ),
+    {
+      title: "load client: late by, p99, µs",
+      of: ({ load }) => load.lateness.p99,
+      digits: 0,
+    },
+  ],
+};
