@@ -295,7 +295,7 @@ export declare function stats(): Stats;
  */
 export declare const native: boolean;
 
-/** Why the addon is not loaded; `null` if it is. */
+/** Why the addon is not loaded, with the `code` `TURBO_ERR_NOT_NATIVE`; `null` if it is. */
 export declare const nativeError: Error | null;
 
 /** The version of this package. */

@@ -78,7 +78,7 @@ function missingPackage(variable, name) {
  */
 function turboOptions() {
   const { turbo } = require("..");
-  if (!turbo.native) throw new Error(`the addon is not loaded: ${turbo.nativeError.message}`);
+  if (!turbo.native) throw turbo.nativeError;
   const options = turbo({});
   for (const part of ["wsEngine", "parser", "adapter"]) {
     if (options[part] === undefined) throw new Error(`turbo() plugs in no ${part}`);

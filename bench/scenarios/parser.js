@@ -168,7 +168,7 @@ function measure(direction, name, timing) {
  * @property {number} speedup above 1 where ours is faster
  */
 function run(isQuick) {
-  if (!native) throw new Error(`the addon is not loaded: ${nativeError.message}`);
+  if (!native) throw nativeError;
   const results = Object.keys(DIRECTIONS).flatMap((direction) =>
     Object.keys(packets).map((name) => measure(direction, name, isQuick ? QUICK : FULL)),
   );
