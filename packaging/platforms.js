@@ -8,12 +8,15 @@ const path = require("node:path");
 const root = path.join(__dirname, "..");
 const folder = path.join(root, "npm");
 
+/** Where the addons are that are packed: those of `npm run build`, or what was built apart. */
+const addons = path.resolve(root, process.env.TURBO_ADDONS || ".");
+
 /**
  * @typedef {object} Platform
  * @property {string} name such as `linux-x64-gnu`
  * @property {string} directory of its package
  * @property {Record<string, unknown>} manifest its package.json
- * @property {string} addon where `npm run build` puts its file, absolute
+ * @property {string} addon its file, absolute, which need not be there
  */
 
 /** @type {Platform[]} */
@@ -22,7 +25,7 @@ const platforms = readdirSync(folder)
   .map((name) => {
     const directory = path.join(folder, name);
     const manifest = require(path.join(directory, "package.json"));
-    return { name, directory, manifest, addon: path.join(root, manifest.main) };
+    return { name, directory, manifest, addon: path.join(addons, manifest.main) };
   });
 
 module.exports = { platforms, root };

@@ -22,9 +22,6 @@ const { launchChromium, skipWithoutChromium } = require("../support/chromium.js"
 
 const RUN = path.join(__dirname, "../../bench/race/run.js");
 
-/** Why the races are left out: the addon is one of the two that race. */
-const skipRaces = process.env.TURBO_NATIVE === "0" ? "TURBO_NATIVE=0" : skipWithoutCargo;
-
 /** A small load, for a machine that runs other tests, too. */
 const SETTINGS = { clients: 100, rate: 5, payload: 128 };
 
@@ -166,7 +163,7 @@ describe("the recent reports of the race", () => {
   });
 });
 
-describe("the race", { skip: skipRaces }, () => {
+describe("the race", { skip: skipWithoutCargo }, () => {
   let race;
   let control;
   /** The last moment that the control server told. */
@@ -333,7 +330,7 @@ describe("the race", { skip: skipRaces }, () => {
   });
 });
 
-describe("the process of the race", { skip: skipRaces }, () => {
+describe("the process of the race", { skip: skipWithoutCargo }, () => {
   for (const signal of ["SIGINT", "SIGTERM", "SIGKILL"]) {
     test(`leaves nothing running after ${signal}`, async (t) => {
       const { run, children, stderr } = await startRun(t);

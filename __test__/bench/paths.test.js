@@ -6,9 +6,9 @@ const { mkdtempSync, rmSync } = require("node:fs");
 const { tmpdir } = require("node:os");
 const path = require("node:path");
 const { describe, test } = require("node:test");
-const { changeTable, pathTable } = require("../bench/path-table.js");
+const { changeTable, pathTable } = require("../../bench/path-table.js");
 
-const root = path.join(__dirname, "..");
+const root = path.join(__dirname, "../..");
 
 /** @param {Record<string, number>} counts by path */
 const counted = (counts) => ({

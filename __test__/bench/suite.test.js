@@ -8,15 +8,15 @@ const { mkdtempSync, readFileSync, readdirSync, rmSync } = require("node:fs");
 const { tmpdir } = require("node:os");
 const path = require("node:path");
 const { before, describe, test } = require("node:test");
-const { build } = require("../bench/load-process.js");
-const { pacedRound } = require("../bench/paced-round.js");
-const { charts } = require("../bench/report/index.js");
-const { page } = require("../bench/report/markdown.js");
-const { withFigures } = require("../bench/report/readme.js");
-const { BUSY_MICROSECONDS } = require("./fixtures/busy-contender.js");
-const { skipWithoutCargo } = require("./support/cargo.js");
+const { build } = require("../../bench/load-process.js");
+const { pacedRound } = require("../../bench/paced-round.js");
+const { charts } = require("../../bench/report/index.js");
+const { page } = require("../../bench/report/markdown.js");
+const { withFigures } = require("../../bench/report/readme.js");
+const { BUSY_MICROSECONDS } = require("../fixtures/busy-contender.js");
+const { skipWithoutCargo } = require("../support/cargo.js");
 
-const root = path.join(__dirname, "..");
+const root = path.join(__dirname, "../..");
 
 /** @returns {Promise<{ code: number, stdout: string, stderr: string }>} how `npm run bench` ends */
 function bench(...args) {
@@ -98,7 +98,7 @@ describe("a benchmark", { skip: skipWithoutCargo }, () => {
       return loop / received;
     };
     const stock = await perEcho("ws");
-    const planted = await perEcho(path.join(__dirname, "fixtures/busy-contender.js"));
+    const planted = await perEcho(path.join(__dirname, "../fixtures/busy-contender.js"));
     assert.ok(planted >= BUSY_MICROSECONDS, `${planted} µs`);
     assert.ok(planted - stock >= BUSY_MICROSECONDS / 2, `${planted} µs instead of ${stock} µs`);
   });
