@@ -41,7 +41,16 @@ function broadcastScenario(title, loads) {
 function planOf(load, { warmUp, seconds }) {
   const { clients, payload, rooms, roomsPerClient, rate, roomsPerTurn, burst, window } = load;
   const whom = { clients, payload, rooms, roomsPerClient };
-  return { ...whom, rate, roomsPerTurn, burst, window, warmUp, seconds };
+  const measured = window === undefined ? wholeCycles(load, warmUp, seconds) : seconds;
+  return { ...whom, rate, roomsPerTurn, burst, window, warmUp, seconds: measured };
+}
+
+/** At least as many seconds, and so many that all rooms have equally many turns in all. */
+function wholeCycles({ rooms, rate, roomsPerTurn }, warmUp, seconds) {
+  const cycle = rooms / (rate * roomsPerTurn);
+  // A sum such as 0.8 + 2 may be a little above what it stands for.
+  const cycles = Math.ceil((warmUp + seconds) / cycle - 1e-6);
+  return cycles * cycle - warmUp;
 }
 
 /**
