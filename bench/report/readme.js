@@ -6,10 +6,13 @@ const { figureText, ratioText } = require("../comparison.js");
 const { OURS } = require("../contenders.js");
 const { table } = require("../table.js");
 const { allRows } = require("./markdown.js");
-const { firstOf, ourRatio } = require("./rows.js");
+const { firstOf, groupBy, ourRatio } = require("./rows.js");
 
 const BEGIN = "<!-- Figures: npm run bench:report -->";
 const END = "<!-- /Figures -->";
+
+/** At the end of the name of a load. */
+const PAYLOAD = /, \d+ (Ki)?B$/;
 
 /** Who has a column of his own, where he was compared. */
 const COLUMNS = { bun: "Bun's engine", [OURS]: "turbo", send: "floor" };
@@ -29,11 +32,19 @@ function withFigures(readme, results) {
 
 function figures(results) {
   const { machine, date } = results;
-  const rows = allRows(results).filter((row) => row.isHeadline && ourRatio(row) !== undefined);
+  const told = allRows(results).filter((row) => row.isHeadline && ourRatio(row) !== undefined);
   return `One run on ${date.slice(0, 10)}: ${machine.cores} cores of an ${machine.cpu} (a virtual machine), ${machine.platform},
 Node.js ${machine.node.slice(1)}, socket.io ${machine.socketIo} with ws ${machine.ws}; medians of ${results.timing.rounds} rounds.
 
-${figureTable(rows)}${parserLine(results.results)}`;
+![Event-loop time, CPU and latency of turbo(), as shares of those of socket.io with ws](docs/benchmarks/summary.svg)
+
+${figureTable(withOnePayload(told))}${parserLine(results.results)}`;
+}
+
+/** Of loads that differ by their payload, the first. */
+function withOnePayload(rows) {
+  const firsts = groupBy(rows, ({ scenario, load }) => `${scenario} ${load.replace(PAYLOAD, "")}`);
+  return firsts.flatMap((group) => group.filter(({ load }) => load === group[0].load));
 }
 
 function figureTable(rows) {
