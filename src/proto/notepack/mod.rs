@@ -73,6 +73,9 @@
 //! | value | notepack.io | here |
 //! | --- | --- | --- |
 //! | a date | a timestamp | the string |
+//! | an invalid date | 1970 | null, as local clients get it |
+//! | a `toJSON()` that returns an object with another, or a date | called too, or taken | `{}`, as local clients get it |
+//! | a property whose `toJSON()` returns undefined | nil | left out, as local clients get it |
 //! | NaN, an infinity | a double | nil |
 //! | a function or a symbol in an array | throws | nil |
 //! | a typed array of elements wider than a byte | their lowest bytes | all bytes, as local clients get them |

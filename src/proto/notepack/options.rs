@@ -52,6 +52,10 @@ fn decode_rooms(tree: &Tree<'_>, index: Option<usize>) -> Result<Vec<Room>, Deco
     };
     match tree.node(index) {
         Node::Null | Node::Undefined => Ok(Vec::new()),
+        // An array of two to JavaScript.
+        Node::Extension(extension_type, _) => {
+            Ok(vec![Room::Number(extension_type.into()), Room::Other])
+        }
         Node::Array(_) => Ok(tree.children(index).map(|room| decode_room(tree, room)).collect()),
         _ => Err(DecodeError::InvalidOptions),
     }
@@ -100,6 +104,13 @@ mod tests {
     fn everything_may_be_missing() {
         assert_eq!(decode(b"\x80"), Ok(Options::default()));
         assert_eq!(decode(b"\x82\xa5rooms\xc0\xa6except\xd4\0\0"), Ok(Options::default()));
+    }
+
+    #[test]
+    fn an_extension_is_a_list_of_two() -> Result<(), DecodeError> {
+        let rooms = decode(b"\x81\xa5rooms\xd4\x05x")?.rooms;
+        assert_eq!(rooms, [Room::Number(5.0), Room::Other]);
+        Ok(())
     }
 
     #[test]
