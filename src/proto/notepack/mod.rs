@@ -23,7 +23,7 @@
 //! | --- | --- |
 //! | a length or a count of 4 GiB in six bytes | compared with what is there before it is used; nothing is allocated for it |
 //! | arrays in arrays in arrays | [`MAX_DEPTH`], and no recursion below it |
-//! | a map of many keys, the same or not | an index of the keys beyond sixteen, by a keyed hash |
+//! | a map of many keys, the same or not | an index of the keys beyond twelve, by a keyed hash |
 //! | a long message of tiny values | time and memory are linear: sixteen bytes for a value, 32 for a property of a map that is being written |
 //! | a message cut anywhere, or with something behind it | [`DecodeError::Truncated`], [`DecodeError::TrailingBytes`] |
 //!
@@ -83,6 +83,14 @@
 //! | an object that looks like a placeholder, beside attachments | a map | the attachment, as clients take it; if there is none, [`EncodeError::IllegalAttachments`] |
 //! | a lone surrogate in a key of more than 32 units | bytes of uninitialised memory | U+FFFD |
 //! | a room that is neither a string nor a number | its value | nil |
+//!
+//! # Why not a crate
+//!
+//! rmpv and rmp-serde recurse, up to a depth of 1,024, and build a tree of vectors or
+//! none; neither knows JavaScript's order of properties nor what notepack.io makes of
+//! timestamps, legacy extensions and invalid UTF-8, which is most of this module. Numbers
+//! are ryu-js's and serde_json's, strings and JSON serde_json's, UTF-8 simdutf8's. Dates
+//! are printed here because chrono ends in the year 262143.
 
 mod ack_response;
 mod broadcast;

@@ -17,11 +17,14 @@ pub(super) fn to_text(number: f64) -> String {
 
 /// ECMA-262, `SerializeJSONProperty`: what is not finite becomes null.
 pub(super) fn write_json(number: f64, text: &mut Vec<u8>) {
-    if !number.is_finite() {
-        return text.extend_from_slice(b"null");
+    if let Some(integer) = safe_integer(number) {
+        // Several times as fast. Writing to a Vec cannot fail.
+        let _ = serde_json::to_writer(text, &integer);
+    } else if number.is_finite() {
+        text.extend_from_slice(ryu_js::Buffer::new().format_finite(number).as_bytes());
+    } else {
+        text.extend_from_slice(b"null");
     }
-    let mut buffer = ryu_js::Buffer::new();
-    text.extend_from_slice(buffer.format_finite(number).as_bytes());
 }
 
 #[cfg(test)]
