@@ -228,6 +228,7 @@ mod tests {
             (32, b"\xd9\x20"),
             (255, b"\xd9\xff"),
             (256, b"\xda\x01\x00"),
+            (65535, b"\xda\xff\xff"),
             (65536, b"\xdb\x00\x01\x00\x00"),
         ] {
             let string = "x".repeat(length);

@@ -217,7 +217,9 @@ mod tests {
     fn dates_are_read_in_each_of_their_forms() {
         let cases: &[(&[u8], f64)] = &[
             (b"\xd6\xff\x00\x00\x00\x01", 1000.0),
+            (b"\xd6\xff\xff\xff\xff\xff", 4_294_967_295_000.0),
             (b"\xd7\xff\x00\x3d\x09\x01\x00\x00\x00\x02", 4_294_967_298_001.0),
+            (b"\xd7\xff\x00\x00\x00\x03\xff\xff\xff\xff", 17_179_869_183_000.0),
             (b"\xc7\x0c\xff\x00\x0f\x42\x40\xff\xff\xff\xff\xff\xff\xff\xff", -999.0),
             (b"\xd7\x00\xff\xff\xff\xff\xff\xff\xff\xff", -1.0),
         ];
@@ -242,6 +244,8 @@ mod tests {
     fn a_count_beyond_what_is_there_is_refused_with_its_header() {
         assert_eq!(read(b"\xdd\x00\x00\x00\x01"), Err(DecodeError::Truncated));
         assert_eq!(read(b"\xdf\x00\x00\x00\x01a"), Err(DecodeError::Truncated));
+        assert_eq!(read(b"\xdc\x00\x01"), Err(DecodeError::Truncated));
+        assert_eq!(read(b"\xdd\x00\x00\x00\x01a"), Ok(Node::Array(Children { count: 1, end: 0 })));
         assert_eq!(read(b"\x91a"), Ok(Node::Array(Children { count: 1, end: 0 })));
     }
 
