@@ -84,7 +84,7 @@ fn broken_message() -> impl Strategy<Value = Vec<u8>> {
 }
 
 /// The packet of a broadcast that has been encoded and decoded; `None` if it cannot be,
-/// as a placeholder beside its attachments is illegal.
+/// as what looks like a placeholder stands beside its attachments.
 #[expect(clippy::expect_used, reason = "clippy takes only #[test] functions for tests")]
 fn round_trip(broadcast: &Broadcast) -> Option<Broadcast> {
     let encoded = broadcast.encode().ok()?;

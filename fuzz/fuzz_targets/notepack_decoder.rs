@@ -42,7 +42,7 @@ fn check(packet: Packet, round_trip: impl Fn(Packet) -> Option<Packet>) {
     check_round_trip(packet, round_trip);
 }
 
-/// A packet with an illegal placeholder beside its attachments is not encoded.
+/// A packet with what looks like a placeholder beside its attachments may not be encoded.
 fn check_round_trip<T: Clone + PartialEq + std::fmt::Debug>(
     decoded: T,
     round_trip: impl Fn(T) -> Option<T>,

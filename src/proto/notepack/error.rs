@@ -58,7 +58,7 @@ impl Error for DecodeError {}
 pub enum EncodeError {
     /// The text of a packet or an attachment has 4 GiB or more.
     TooLong,
-    /// A placeholder refers to no attachment.
+    /// A placeholder refers to no attachment, or to that of another placeholder.
     IllegalAttachments,
     /// The text is not JSON.
     InvalidJson,

@@ -39,13 +39,10 @@ impl<'a> Tokens<'a> {
     ///
     /// [`EncodeError::IllegalAttachments`].
     pub(super) fn new(json: &'a [u8], attachments: &[Bytes]) -> Result<Self, EncodeError> {
-        let mut placeholders = Vec::new();
-        if !attachments.is_empty() {
-            for found in Placeholders::new(json, attachments.len()) {
-                placeholders.push(found.map_err(|_| EncodeError::IllegalAttachments)?);
-            }
-            placeholders.sort_unstable_by_key(|placeholder| placeholder.range.start);
-        }
+        let placeholders = match attachments {
+            [] => Vec::new(),
+            _ => find_placeholders(json, attachments.len())?,
+        };
         Ok(Self { json, position: 0, placeholders: placeholders.into_iter().peekable() })
     }
 
@@ -105,6 +102,24 @@ impl<'a> Iterator for Tokens<'a> {
     }
 }
 
+/// The placeholders of a JSON text in the order in which they begin. Each attachment may
+/// have one: a client that acknowledges with an attachment in a thousand places would
+/// make a message of a thousand times its size.
+fn find_placeholders(json: &[u8], attachments: usize) -> Result<Vec<Placeholder>, EncodeError> {
+    let mut placeholders = Vec::new();
+    let mut is_taken = vec![false; attachments];
+    for found in Placeholders::new(json, attachments) {
+        let placeholder = found.map_err(|_| EncodeError::IllegalAttachments)?;
+        match is_taken.get_mut(placeholder.num) {
+            Some(taken @ false) => *taken = true,
+            _ => return Err(EncodeError::IllegalAttachments),
+        }
+        placeholders.push(placeholder);
+    }
+    placeholders.sort_unstable_by_key(|placeholder| placeholder.range.start);
+    Ok(placeholders)
+}
+
 /// How many values, keys included, stand in each array and object, in the order in
 /// which these begin. What stands in placeholders is not counted.
 pub(super) fn count_children(tokens: Tokens<'_>) -> Vec<usize> {
@@ -159,11 +174,17 @@ mod tests {
     #[test]
     fn a_placeholder_is_one_token_with_all_that_it_holds() {
         let json = concat!(
-            r#"[{"_placeholder":true,"num":1,"x":[{"_placeholder":true,"num":0}]},"#,
+            r#"[{"_placeholder":true,"num":1,"x":[{"_placeholder":true,"num":2}]},"#,
             r#"{"_placeholder":true,"num":0}]"#
         );
         let expected = ["[", "#1", "#0", "]"].map(str::to_owned).to_vec();
-        assert_eq!(texts(json, 2), Ok(expected));
+        assert_eq!(texts(json, 3), Ok(expected));
+    }
+
+    #[test]
+    fn an_attachment_has_one_placeholder() {
+        let json = r#"[{"_placeholder":true,"num":0},{"_placeholder":true,"num":0}]"#;
+        assert_eq!(texts(json, 2), Err(EncodeError::IllegalAttachments));
     }
 
     #[test]

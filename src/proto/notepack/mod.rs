@@ -19,12 +19,13 @@
 //!
 //! # Limits
 //!
-//! | what a publisher may try | what stops it |
+//! | what a publisher or a client may try | what stops it |
 //! | --- | --- |
 //! | a length or a count of 4 GiB in six bytes | compared with what is there before it is used; nothing is allocated for it |
 //! | arrays in arrays in arrays | [`MAX_DEPTH`], and no recursion below it |
 //! | a map of many keys, the same or not | an index of the keys beyond twelve, by a keyed hash |
 //! | a long message of tiny values | time and memory are linear: sixteen bytes for a value, 32 for a property of a map that is being written |
+//! | an acknowledgement with one attachment in a thousand places | [`EncodeError::IllegalAttachments`] |
 //! | a message cut anywhere, or with something behind it | [`DecodeError::Truncated`], [`DecodeError::TrailingBytes`] |
 //!
 //! How long a message may be at all is the caller's business.
@@ -48,7 +49,8 @@
 //!
 //! # Deviations in decoding
 //!
-//! No official publisher sends any of these.
+//! Official publishers send none of these, except for rooms of other types, where an
+//! application names such.
 //!
 //! | input | official | here |
 //! | --- | --- | --- |
@@ -80,7 +82,8 @@
 //! | a function or a symbol in an array | throws | nil |
 //! | a typed array of elements wider than a byte | their lowest bytes | all bytes, as local clients get them |
 //! | a DataView | no bytes | all bytes |
-//! | an object that looks like a placeholder, beside attachments | a map | the attachment, as clients take it; if there is none, [`EncodeError::IllegalAttachments`] |
+//! | an object that looks like a placeholder, beside attachments | a map | the attachment, as clients take it; if there is none, or another placeholder has it, [`EncodeError::IllegalAttachments`] |
+//! | an acknowledgement with an attachment in several places | the attachment each time | [`EncodeError::IllegalAttachments`]; no known client sends that |
 //! | a lone surrogate in a key of more than 32 units | bytes of uninitialised memory | U+FFFD |
 //! | a room that is neither a string nor a number | its value | nil |
 //!
