@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use socket_io_turbo::proto::engine_io::{self, PayloadDecoder};
-use socket_io_turbo::proto::socket_io::{DecodeError, Decoder, Packet};
+use socket_io_turbo::proto::notepack::{self, Broadcast, MAX_DEPTH, Options};
+use socket_io_turbo::proto::socket_io::{DecodeError, Decoder, Packet, PacketType, Payload};
 
 use support::counting_allocator::{Allocations, CountingAllocator, measure};
 
@@ -36,17 +37,33 @@ fn decode(text: impl Into<Bytes>) -> Decoded {
     decoded
 }
 
-/// `decode` on a small stack, with its time checked and its allocations counted.
+/// Runs code on a small stack, with its time checked and its allocations counted.
 #[expect(clippy::expect_used, reason = "clippy takes only #[test] functions for tests")]
-fn decode_bounded(text: String) -> (Decoded, Allocations) {
+fn bounded<T: Send + 'static>(code: impl FnOnce() -> T + Send + 'static) -> (T, Allocations) {
     let on_small_stack = thread::Builder::new().stack_size(STACK).spawn(move || {
-        let text = Bytes::from(text);
         let start = Instant::now();
-        let measured = measure(|| decode(text));
+        let measured = measure(code);
         assert!(start.elapsed() < TIME_LIMIT, "took {:?}", start.elapsed());
         measured
     });
-    on_small_stack.expect("a thread starts").join().expect("the decoder does not panic")
+    on_small_stack.expect("a thread starts").join().expect("the code does not panic")
+}
+
+fn decode_bounded(text: String) -> (Decoded, Allocations) {
+    let text = Bytes::from(text);
+    bounded(|| decode(text))
+}
+
+type Broadcasted = Result<Broadcast, notepack::DecodeError>;
+
+fn decode_broadcast_bounded(message: impl Into<Bytes>) -> (Broadcasted, Allocations) {
+    let message = message.into();
+    bounded(move || Broadcast::decode(&message))
+}
+
+/// The message of a broadcast of an event with one argument.
+fn broadcast_of(argument: &[u8]) -> Vec<u8> {
+    [b"\x93\xa1u\x82\xa4type\x02\xa4data\x92\xa1e", argument, b"\x80"].concat()
 }
 
 #[test]
@@ -184,4 +201,81 @@ fn a_payload_of_separators_ends_at_the_first_empty_packet() {
     let payload = Bytes::from("\u{1e}".repeat(MIB));
     let packets: Vec<_> = PayloadDecoder::new(payload).collect();
     assert_eq!(packets, [Err(engine_io::DecodeError::UnknownPacketType)]);
+}
+
+#[test]
+fn a_length_of_4_gib_in_six_bytes_costs_nothing() {
+    // notepack.io allocates an ArrayBuffer of this length.
+    for first in [0xc6, 0xc9, 0xdb, 0xdd, 0xdf] {
+        let value = [first, 0xff, 0xff, 0xff, 0xff, 0x00];
+        let (decoded, allocations) = decode_broadcast_bounded(value.to_vec());
+        assert_eq!(decoded, Err(notepack::DecodeError::Truncated), "{first:x}");
+        assert!(allocations.bytes < 128, "{allocations:?}");
+        let (decoded, allocations) = decode_broadcast_bounded(broadcast_of(&value));
+        assert_eq!(decoded, Err(notepack::DecodeError::Truncated), "{first:x}");
+        assert!(allocations.bytes < 1024, "{allocations:?}");
+    }
+}
+
+#[test]
+fn a_message_is_nested_no_deeper_than_the_limit() {
+    for level in [&b"\x91"[..], b"\x81\xa1a"] {
+        // The message, the packet and its data are three levels.
+        let nested = |depth| broadcast_of(&[&level.repeat(depth - 3), &b"\xc0"[..]].concat());
+        let message = nested(MAX_DEPTH);
+        let length = message.len();
+        let (decoded, allocations) = decode_broadcast_bounded(message);
+        assert!(decoded.is_ok());
+        assert!(allocations.bytes < 256 * length, "{allocations:?} for {length} bytes");
+        let (decoded, allocations) = decode_broadcast_bounded(nested(DEPTH));
+        assert_eq!(decoded, Err(notepack::DecodeError::TooDeep));
+        assert!(allocations.bytes < 256 * MAX_DEPTH, "{allocations:?}");
+    }
+}
+
+#[test]
+fn a_nesting_of_a_million_is_encoded_without_overflow() {
+    for (open, close) in [("[", "]"), (r#"{"a":"#, "}")] {
+        let json = format!("[\"e\",{}0{}]", open.repeat(DEPTH), close.repeat(DEPTH));
+        let length = json.len();
+        let packet = Packet {
+            payload: Payload::parse(PacketType::Event, Bytes::from(json)).ok(),
+            ..Packet::new(PacketType::Event)
+        };
+        let broadcast = Broadcast { uid: None, packet, options: Options::default() };
+        let (encoded, allocations) = bounded(move || broadcast.encode());
+        assert!(encoded.is_ok_and(|message| message.len() > DEPTH));
+        assert!(allocations.bytes < 64 * length, "{allocations:?} for {length} bytes");
+    }
+}
+
+#[test]
+fn a_message_of_tiny_values_takes_linear_time_and_memory() {
+    let head = [&[0xdd][..], &(MIB as u32).to_be_bytes()].concat();
+    for value in [0xc0, 0x80, 0x90, 0xa0] {
+        let message = broadcast_of(&[&head[..], &vec![value; MIB]].concat());
+        let (decoded, allocations) = decode_broadcast_bounded(message);
+        assert!(decoded.is_ok());
+        assert!(allocations.bytes < 128 * MIB, "{allocations:?}");
+    }
+}
+
+#[test]
+fn a_map_of_very_many_keys_takes_linear_time_and_memory() {
+    const KEYS: u32 = 200_000;
+    let head = [&[0xdf][..], &KEYS.to_be_bytes()].concat();
+    let same = b"\xa1a\x01".repeat(KEYS as usize);
+    let distinct: Vec<u8> =
+        (0..KEYS).flat_map(|key| [&b"\xa5k"[..], &key.to_be_bytes(), b"\x01"].concat()).collect();
+    let numbers: Vec<u8> = (0..KEYS)
+        .rev()
+        .flat_map(|key| [&b"\xce"[..], &key.to_be_bytes(), b"\x01"].concat())
+        .collect();
+    for entries in [same, distinct, numbers] {
+        let message = broadcast_of(&[&head[..], &entries].concat());
+        let length = message.len();
+        let (decoded, allocations) = decode_broadcast_bounded(message);
+        assert!(decoded.is_ok());
+        assert!(allocations.bytes < 256 * length, "{allocations:?} for {length} bytes");
+    }
 }

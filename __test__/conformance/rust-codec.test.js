@@ -7,19 +7,15 @@
  */
 
 const assert = require("node:assert/strict");
-const { spawnSync } = require("node:child_process");
-const path = require("node:path");
 const { test } = require("node:test");
 const { Decoder } = require("socket.io-parser");
 const FRAGMENTS = require("../support/fragments.js");
+const { askOracle } = require("../support/oracle.js");
 const { SEED, randomFrom } = require("../support/random.js");
 
 const COUNT = 25_000;
 const MAX_ATTACHMENTS = 10;
 const MAX_ACK_ID = 2n ** 64n - 1n;
-
-const ROOT = path.join(__dirname, "..", "..");
-const ORACLE = ["run", "--release", "--quiet", "--locked", "--no-default-features"];
 
 const { below, pick, chance, times } = randomFrom(SEED);
 
@@ -144,20 +140,8 @@ function decodeUpstream(text) {
 }
 
 function decodeInRust(texts) {
-  const input = texts.map((text) => Buffer.from(text).toString("hex")).join("\n");
-  const oracle = spawnSync("cargo", [...ORACLE, "--example", "decode_packets"], {
-    cwd: ROOT,
-    input: `${input}\n`,
-    encoding: "utf8",
-    maxBuffer: 2 ** 28,
-    stdio: ["pipe", "pipe", "inherit"],
-  });
-  if (oracle.error) throw oracle.error;
-  assert.equal(oracle.status, 0, "decode_packets failed");
-  const lines = oracle.stdout.trimEnd().split("\n");
-  assert.equal(lines.length, texts.length);
-  return lines.map((line) => {
-    const { payload, ...packet } = JSON.parse(line);
+  const lines = texts.map((text) => Buffer.from(text).toString("hex"));
+  return askOracle("decode_packets", lines).map(({ payload, ...packet }) => {
     if (packet.error !== undefined) return packet;
     const data = payload === null ? undefined : JSON.parse(payload);
     return {

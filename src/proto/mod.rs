@@ -4,5 +4,6 @@
 
 pub mod engine_io;
 pub mod json_string;
+pub mod notepack;
 pub mod socket_io;
 pub mod websocket;

@@ -2,6 +2,8 @@
 //! in hexadecimal on standard input, one JSON object a line on standard output. A
 //! packet that awaits attachments is given empty ones.
 
+mod hex;
+
 use std::io::{self, BufWriter, Write};
 
 use bytes::Bytes;
@@ -11,16 +13,11 @@ use socket_io_turbo::proto::socket_io::{DecodeError, Decoder, Packet, Payload};
 fn main() -> io::Result<()> {
     let mut output = BufWriter::new(io::stdout().lock());
     for line in io::stdin().lines() {
-        let text = from_hex(&line?).ok_or(io::ErrorKind::InvalidInput)?;
+        let text = hex::from_hex(&line?).ok_or(io::ErrorKind::InvalidInput)?;
         let result = decode(text).map_or_else(error_json, |packet| packet_json(&packet));
         writeln!(output, "{result}")?;
     }
     output.flush()
-}
-
-fn from_hex(line: &str) -> Option<Bytes> {
-    let byte = |digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok();
-    line.as_bytes().chunks(2).map(byte).collect()
 }
 
 fn decode(text: Bytes) -> Result<Packet, DecodeError> {

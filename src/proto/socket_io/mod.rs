@@ -53,3 +53,4 @@ pub use packet::Packet;
 pub use packet_type::PacketType;
 pub use payload::Payload;
 pub use placeholder::{Placeholder, Placeholders};
+pub(super) use string_literal::StringLiteral;

@@ -42,10 +42,23 @@ impl Payload {
 
     /// [`parse`](Self::parse) of what is known to be UTF-8.
     pub(super) fn parse_utf8(packet_type: PacketType, json: Bytes) -> Result<Self, DecodeError> {
-        if !is_json(&json) || !has_shape_of(packet_type, &json) {
-            return Err(DecodeError::InvalidPayload);
+        if is_json(&json) {
+            Self::of_json(packet_type, json)
+        } else {
+            Err(DecodeError::InvalidPayload)
         }
-        Ok(Self(json))
+    }
+
+    /// [`parse`](Self::parse) of what is known to be valid JSON.
+    pub(in crate::proto) fn of_json(
+        packet_type: PacketType,
+        json: Bytes,
+    ) -> Result<Self, DecodeError> {
+        if has_shape_of(packet_type, &json) {
+            Ok(Self(json))
+        } else {
+            Err(DecodeError::InvalidPayload)
+        }
     }
 
     /// The JSON text.

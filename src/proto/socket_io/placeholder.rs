@@ -40,7 +40,7 @@ struct OpenObject {
 
 impl<'a> Placeholders<'a> {
     /// `json` must be valid.
-    pub(super) const fn new(json: &'a [u8], attachments: usize) -> Self {
+    pub(in crate::proto) const fn new(json: &'a [u8], attachments: usize) -> Self {
         Self { json, position: 0, attachments, open: Vec::new() }
     }
 

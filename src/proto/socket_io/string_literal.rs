@@ -5,11 +5,11 @@ const LONGEST_ESCAPE: usize = 6;
 
 /// A string literal, quotes included.
 #[derive(Clone, Copy)]
-pub(super) struct StringLiteral<'a>(&'a [u8]);
+pub(in crate::proto) struct StringLiteral<'a>(&'a [u8]);
 
 impl<'a> StringLiteral<'a> {
     /// The literal with which valid JSON starts; `None` if it starts with another value.
-    pub(super) fn at_start_of(json: &'a [u8]) -> Option<Self> {
+    pub(in crate::proto) fn at_start_of(json: &'a [u8]) -> Option<Self> {
         let mut end = usize::from(json.first() == Some(&b'"'));
         if end == 0 {
             return None;
@@ -24,15 +24,23 @@ impl<'a> StringLiteral<'a> {
     }
 
     /// Length in bytes, quotes included.
-    pub(super) fn len(self) -> usize {
+    pub(in crate::proto) fn len(self) -> usize {
         self.0.len()
     }
 
+    /// The literal.
+    pub(in crate::proto) fn as_bytes(self) -> &'a [u8] {
+        self.0
+    }
+
+    /// The literal without its quotes, escapes as they are.
+    pub(in crate::proto) fn content(self) -> &'a [u8] {
+        self.0.get(1..self.0.len() - 1).unwrap_or_default()
+    }
+
     /// Whether the literal, its escapes decoded, is the ASCII string `expected`.
-    pub(super) fn is(self, expected: &str) -> bool {
-        let Some(content) = self.0.get(1..self.0.len() - 1) else {
-            return false;
-        };
+    pub(in crate::proto) fn is(self, expected: &str) -> bool {
+        let content = self.content();
         if content.len() < expected.len() || content.len() > LONGEST_ESCAPE * expected.len() {
             return false;
         }

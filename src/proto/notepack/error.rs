@@ -1,0 +1,77 @@
+//! Why a message was refused, or could not be written.
+
+use std::error::Error;
+use std::fmt;
+
+/// What is wrong with a message that came. It should be dropped and counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DecodeError {
+    /// The message ends within a value, or announces more than it holds.
+    Truncated,
+    /// Bytes follow the value.
+    TrailingBytes,
+    /// The byte 0xc1, which MessagePack never uses.
+    ReservedByte,
+    /// Arrays and maps stand in each other more than [`MAX_DEPTH`](super::MAX_DEPTH) deep.
+    TooDeep,
+    /// The message has 4 GiB or more.
+    TooLong,
+    /// The key of a map is an array, a map, a date, an ArrayBuffer or an extension.
+    UnsupportedKey,
+    /// The message is not of the form that its kind demands.
+    InvalidEnvelope,
+    /// The packet is no map, or neither an EVENT nor an ACK.
+    InvalidPacketType,
+    /// The packet's `nsp` is no string, or no name of a namespace.
+    InvalidNamespace,
+    /// The packet's `id` is no integer of 0 to 2⁵³ − 1.
+    InvalidAckId,
+    /// The packet's `data` is not what its type demands.
+    InvalidPayload,
+    /// The options are no map, or their `rooms` or `except` no array.
+    InvalidOptions,
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Truncated => "truncated message",
+            Self::TrailingBytes => "trailing bytes",
+            Self::ReservedByte => "reserved byte 0xc1",
+            Self::TooDeep => "nested too deeply",
+            Self::TooLong => "message too long",
+            Self::UnsupportedKey => "unsupported key of a map",
+            Self::InvalidEnvelope => "invalid envelope",
+            Self::InvalidPacketType => "invalid packet type",
+            Self::InvalidNamespace => "invalid namespace",
+            Self::InvalidAckId => "invalid ack id",
+            Self::InvalidPayload => "invalid payload",
+            Self::InvalidOptions => "invalid options",
+        })
+    }
+}
+
+impl Error for DecodeError {}
+
+/// Why a message could not be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EncodeError {
+    /// The text of a packet or an attachment has 4 GiB or more.
+    TooLong,
+    /// A placeholder refers to no attachment, or to that of another placeholder.
+    IllegalAttachments,
+    /// The text is not JSON.
+    InvalidJson,
+}
+
+impl fmt::Display for EncodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TooLong => "message too long",
+            Self::IllegalAttachments => "illegal attachments",
+            Self::InvalidJson => "invalid JSON",
+        })
+    }
+}
+
+impl Error for EncodeError {}

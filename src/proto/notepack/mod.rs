@@ -1,0 +1,124 @@
+//! The messages that nodes of a cluster send each other through Redis in MessagePack, as
+//! notepack.io 3.0.1 writes and reads them for @socket.io/redis-adapter 8, without I/O
+//! and without JavaScript values.
+//!
+//! [`Broadcast`], [`BroadcastRequest`] and [`AckResponse`] each have a `decode` and an
+//! `encode`. A decoded packet holds the very JSON and attachments that an official node
+//! would have sent to its clients: what notepack.io's decoder yields, through
+//! socket.io-parser's `deconstructPacket` and `JSON.stringify`. An encoded one is, byte
+//! by byte, what notepack.io makes of the same value. What other encoders such as
+//! @msgpack/msgpack write is read as well; all forms of MessagePack are.
+//!
+//! # How
+//!
+//! A message is decoded into a flat tree (`tree.rs`), which is walked where its order
+//! matters: properties have JavaScript's order (`object.rs`), and attachments are
+//! numbered in that. JSON is read token by token (`json_token.rs`), twice, as MessagePack
+//! says in front how many values follow. Nothing recurses. Text is copied once, into
+//! the JSON; attachments and rooms share the memory of the message.
+//!
+//! # Limits
+//!
+//! | what a publisher or a client may try | what stops it |
+//! | --- | --- |
+//! | a length or a count of 4 GiB in six bytes | compared with what is there before it is used; nothing is allocated for it |
+//! | arrays in arrays in arrays | [`MAX_DEPTH`], and no recursion below it |
+//! | a map of many keys, the same or not | an index of the keys beyond twelve, by a keyed hash |
+//! | a long message of tiny values | time and memory are linear: sixteen bytes for a value, 32 for a property of a map that is being written |
+//! | an acknowledgement with one attachment in a thousand places | [`EncodeError::IllegalAttachments`] |
+//! | a message cut anywhere, or with something behind it | [`DecodeError::Truncated`], [`DecodeError::TrailingBytes`] |
+//!
+//! How long a message may be at all is the caller's business.
+//!
+//! # What notepack.io and JavaScript do, and this codec too
+//!
+//! - All numbers are doubles: 64-bit integers are rounded, NaN and infinities become
+//!   null, −0 becomes 0.
+//! - Invalid UTF-8 becomes U+FFFD.
+//! - Timestamps become the strings of `toJSON`, fractions of a millisecond cut off, and
+//!   null beyond the year 275760. A timestamp of 96 bits has twelve bytes, whatever its
+//!   length says.
+//! - Extension 0 is what notepack.io wrote before version 3: an ArrayBuffer, a date in
+//!   eight bytes, or undefined in one. Of other extensions `[type, Buffer]` remains.
+//! - Keys that are array indices come first, by value. Of duplicate keys the first has
+//!   the place and the last the value. The key `__proto__` is no property. Keys that are
+//!   numbers, null, undefined, booleans or binary are turned into strings.
+//! - Integers beyond 64 bits are written without their upper bits: `1e300` as 0.
+//! - A lone surrogate in a string of up to 32 UTF-16 code units takes the unit behind
+//!   it along (`surrogates.rs`); in a longer one it is written as U+FFFD.
+//!
+//! # Deviations in decoding
+//!
+//! Official publishers send none of these, except for rooms of other types, where an
+//! application names such.
+//!
+//! | input | official | here |
+//! | --- | --- | --- |
+//! | a map key that is an array, a map, a date, an ArrayBuffer or an extension | `String()` of it, which may throw | [`DecodeError::UnsupportedKey`] |
+//! | `__proto__` with a map that has `nsp`, `rooms` and the like | inherited | ignored |
+//! | `__proto__` with a date or binary data | throws, or sends the object as an attachment | ignored |
+//! | nested beyond what Node's stack holds | throws | decoded up to [`MAX_DEPTH`] |
+//! | a packet of another type than EVENT and ACK | a text that says so | [`DecodeError::InvalidPacketType`] |
+//! | `data` that every client refuses: no array, a reserved event name | sent, and the clients close | [`DecodeError::InvalidPayload`] |
+//! | `nsp` that is no name of a namespace | ignored | [`DecodeError::InvalidNamespace`] |
+//! | `id` that is no integer of 0 to 2⁵³ − 1 | printed | [`DecodeError::InvalidAckId`] |
+//! | binary data in a packet outside of `data` | a binary packet of 0 attachments, which clients refuse | left out |
+//! | `rooms` or `except` that are a string | a set of its characters | [`DecodeError::InvalidOptions`] |
+//! | a room that is neither a string nor a number | looked up | [`Room::Other`], in which nobody is |
+//!
+//! # Deviations in encoding
+//!
+//! The JSON of a packet does not tell everything of the value that it was made of. Where
+//! the bytes differ from notepack.io's for that reason, receivers send the same to their
+//! clients unless the table says otherwise.
+//!
+//! | value | notepack.io | here |
+//! | --- | --- | --- |
+//! | a date | a timestamp | the string |
+//! | an invalid date | 1970 | null, as local clients get it |
+//! | a `toJSON()` that returns an object with another, or a date | called too, or taken | `{}`, as local clients get it |
+//! | a property whose `toJSON()` returns undefined | nil | left out, as local clients get it |
+//! | NaN, an infinity | a double | nil |
+//! | a function or a symbol in an array | throws | nil |
+//! | a typed array of elements wider than a byte | their lowest bytes | all bytes, as local clients get them |
+//! | a DataView | no bytes | all bytes |
+//! | an object that looks like a placeholder, beside attachments | a map | the attachment, as clients take it; if there is none, or another placeholder has it, [`EncodeError::IllegalAttachments`] |
+//! | an acknowledgement with an attachment in several places | the attachment each time | [`EncodeError::IllegalAttachments`]; no known client sends that |
+//! | a lone surrogate in a key of more than 32 units | bytes of uninitialised memory | U+FFFD |
+//! | a room that is neither a string nor a number | its value | nil |
+//!
+//! # Why not a crate
+//!
+//! rmpv and rmp-serde recurse, up to a depth of 1,024, and build a tree of vectors or
+//! none; neither knows JavaScript's order of properties nor what notepack.io makes of
+//! timestamps, legacy extensions and invalid UTF-8, which is most of this module. Numbers
+//! are ryu-js's and serde_json's, strings and JSON serde_json's, UTF-8 simdutf8's. Dates
+//! are printed here because chrono ends in the year 262143.
+
+mod ack_response;
+mod broadcast;
+mod broadcast_request;
+mod date;
+mod error;
+mod flags;
+mod json_token;
+mod json_writer;
+mod message_writer;
+mod node;
+mod number;
+mod object;
+mod options;
+mod packet;
+mod reader;
+mod room;
+mod surrogates;
+mod tree;
+
+pub use ack_response::AckResponse;
+pub use broadcast::Broadcast;
+pub use broadcast_request::BroadcastRequest;
+pub use error::{DecodeError, EncodeError};
+pub use flags::Flags;
+pub use options::Options;
+pub use room::Room;
+pub use tree::MAX_DEPTH;

@@ -1,0 +1,152 @@
+//! The packet of a broadcast.
+
+use super::json_writer::serialize;
+use super::message_writer::MessageWriter;
+use super::node::Node;
+use super::number::safe_integer;
+use super::tree::Tree;
+use super::{DecodeError, EncodeError};
+use crate::proto::socket_io::{Namespace, Packet, PacketType, Payload};
+
+/// The packet at an index of a message.
+pub(super) fn decode_packet(tree: &Tree<'_>, index: usize) -> Result<Packet, DecodeError> {
+    let packet_type = decode_packet_type(tree.property_node(index, "type"))?;
+    let mut packet = Packet {
+        packet_type,
+        namespace: decode_namespace(tree, tree.property_node(index, "nsp"))?,
+        ack_id: decode_ack_id(tree.property_node(index, "id"))?,
+        ..Packet::new(packet_type)
+    };
+    if let Some(data) = tree.property(index, "data") {
+        decode_data(tree, data, &mut packet)?;
+    }
+    Ok(packet)
+}
+
+/// Socket.IO v5, "Packet types". What carries no event is never broadcast, and what has
+/// attachments is known by them.
+fn decode_packet_type(node: Node) -> Result<PacketType, DecodeError> {
+    [PacketType::Event, PacketType::Ack]
+        .into_iter()
+        .find(|&packet_type| node == Node::Number(f64::from(packet_type as u8)))
+        .ok_or(DecodeError::InvalidPacketType)
+}
+
+/// @socket.io/redis-adapter, `onmessage`: without `nsp`, the packet is for `/`.
+fn decode_namespace(tree: &Tree<'_>, node: Node) -> Result<Namespace, DecodeError> {
+    match node {
+        Node::Undefined => Ok(Namespace::main()),
+        Node::String(span) => {
+            Namespace::new(tree.byte_string(span)).ok_or(DecodeError::InvalidNamespace)
+        }
+        _ => Err(DecodeError::InvalidNamespace),
+    }
+}
+
+fn decode_ack_id(node: Node) -> Result<Option<u64>, DecodeError> {
+    match node {
+        Node::Null | Node::Undefined => Ok(None),
+        Node::Number(number) => safe_integer(number)
+            .and_then(|id| u64::try_from(id).ok())
+            .ok_or(DecodeError::InvalidAckId)
+            .map(Some),
+        _ => Err(DecodeError::InvalidAckId),
+    }
+}
+
+fn decode_data(tree: &Tree<'_>, index: usize, packet: &mut Packet) -> Result<(), DecodeError> {
+    // socket.io-parser, `encodeAsString`: null is no payload.
+    if matches!(tree.node(index), Node::Null | Node::Undefined) {
+        return Ok(());
+    }
+    let serialized = serialize(tree, index);
+    let payload = Payload::of_json(packet.packet_type, serialized.json);
+    packet.payload = Some(payload.map_err(|_| DecodeError::InvalidPayload)?);
+    packet.attachments = serialized.attachments;
+    packet.packet_type = packet.packet_type.on_wire(!packet.attachments.is_empty());
+    Ok(())
+}
+
+/// Writes a packet with its properties in the order in which socket.io gives them.
+pub(super) fn write_packet(writer: &mut MessageWriter, packet: &Packet) -> Result<(), EncodeError> {
+    let optional = usize::from(packet.payload.is_some()) + usize::from(packet.ack_id.is_some());
+    writer.write_map_header(2 + optional)?;
+    writer.write_text("type")?;
+    writer.write_number(f64::from(packet.packet_type.on_wire(false) as u8));
+    if let Some(payload) = &packet.payload {
+        writer.write_text("data")?;
+        writer.write_json(payload.as_bytes(), &packet.attachments)?;
+    }
+    writer.write_text("nsp")?;
+    writer.write_text(packet.namespace.as_str())?;
+    if let Some(ack_id) = packet.ack_id {
+        writer.write_text("id")?;
+        writer.write_number(ack_id as f64);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::{
+        DecodeError, MessageWriter, Packet, PacketType, Tree, decode_packet, write_packet,
+    };
+
+    fn decode(message: &'static [u8]) -> Result<Packet, DecodeError> {
+        let message = Bytes::from_static(message);
+        decode_packet(&Tree::decode(&message)?, Tree::ROOT)
+    }
+
+    #[test]
+    fn a_packet_is_decoded_whatever_the_order_of_its_keys() -> Result<(), DecodeError> {
+        let packet =
+            decode(b"\x85\xa3nsp\xa2/a\xa4data\x91\xa1e\xa2id\x07\xa1x\x91\xc0\xa4type\x02")?;
+        assert_eq!(packet.encode(), r#"2/a,7["e"]"#);
+        Ok(())
+    }
+
+    #[test]
+    fn attachments_make_a_packet_binary() -> Result<(), DecodeError> {
+        let packet = decode(b"\x82\xa4type\x02\xa4data\x92\xa1e\xc4\x01A")?;
+        assert_eq!(packet.packet_type, PacketType::BinaryEvent);
+        assert_eq!(packet.encode(), r#"51-["e",{"_placeholder":true,"num":0}]"#);
+        assert_eq!(packet.attachments, ["A"]);
+        Ok(())
+    }
+
+    #[test]
+    fn a_packet_without_data_has_no_payload() {
+        let bare = Ok(Packet::new(PacketType::Event));
+        assert_eq!(decode(b"\x81\xa4type\x02"), bare);
+        assert_eq!(decode(b"\x83\xa4type\x02\xa4data\xc0\xa2id\xc0"), bare);
+    }
+
+    #[test]
+    fn a_packet_that_no_client_takes_is_refused() {
+        for (message, error) in [
+            (&b"\xc0"[..], DecodeError::InvalidPacketType),
+            (b"\x80", DecodeError::InvalidPacketType),
+            (b"\x81\xa4type\x05", DecodeError::InvalidPacketType),
+            (b"\x81\xa4type\xa12", DecodeError::InvalidPacketType),
+            (b"\x82\xa4type\x02\xa3nsp\xc0", DecodeError::InvalidNamespace),
+            (b"\x82\xa4type\x02\xa3nsp\xa1a", DecodeError::InvalidNamespace),
+            (b"\x82\xa4type\x02\xa2id\xff", DecodeError::InvalidAckId),
+            (b"\x82\xa4type\x02\xa2id\xa11", DecodeError::InvalidAckId),
+            (b"\x82\xa4type\x02\xa4data\x80", DecodeError::InvalidPayload),
+            (b"\x82\xa4type\x02\xa4data\x91\xa7connect", DecodeError::InvalidPayload),
+        ] {
+            assert_eq!(decode(message), Err(error), "{message:x?}");
+        }
+    }
+
+    #[test]
+    fn a_packet_is_written_as_socket_io_builds_it() -> Result<(), DecodeError> {
+        let message = b"\x84\xa4type\x02\xa4data\x92\xa1e\xc4\x01A\xa3nsp\xa1/\xa2id\x07";
+        let mut writer = MessageWriter::default();
+        assert_eq!(write_packet(&mut writer, &decode(message)?), Ok(()));
+        assert_eq!(writer.finish(), message[..]);
+        Ok(())
+    }
+}

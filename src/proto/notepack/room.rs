@@ -1,0 +1,21 @@
+//! Rooms, as they travel.
+
+use bytestring::ByteString;
+
+/// A room of a broadcast. To JavaScript the rooms `1` and `"1"` are two.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Room {
+    /// A room named by a string; one that was decoded is a slice of its message and
+    /// keeps that message in memory.
+    Text(ByteString),
+    /// A room named by a number.
+    Number(f64),
+    /// Neither. No socket is in it; `io.to(undefined)` reaches nobody.
+    Other,
+}
+
+impl From<&'static str> for Room {
+    fn from(name: &'static str) -> Self {
+        Self::Text(ByteString::from_static(name))
+    }
+}
