@@ -103,19 +103,36 @@ export default turbo;
 
 /**
  * A factory for Socket.IO's option `adapter`, or for `io.adapter()`; `turbo()` fills it in.
- * The adapter is that of socket.io-adapter 2.5, session-aware where `connectionStateRecovery` is
- * on, with its methods, events and properties. With our `wsEngine` a broadcast is one call into
- * Rust, whatever the number of recipients; with another it is what it always was.
+ * With our `wsEngine` a broadcast is one call into Rust, whatever the number of recipients; with
+ * another it is what it always was.
+ *
+ * Without `base`, the adapter is that of socket.io-adapter 2.5, session-aware where
+ * `connectionStateRecovery` is on, with its methods, events and properties. With `base`, it is
+ * what that makes, with another way from a broadcast to the sockets of this process; whatever comes
+ * from other processes is fanned out so, too. Packets to be acknowledged go to each socket by itself
+ * then.
  *
  * What it returns is called by Socket.IO, with `new` or without, for each namespace. It is no
  * class to extend: doing so throws a `TypeError` at the first namespace.
  *
- * @returns a factory; without the addon, of the official adapters
+ * @param base a factory or a class of adapters that extend socket.io-adapter's 2.5, such as those of
+ *   `@socket.io/redis-adapter`
+ * @returns a factory; without the addon, of the official adapters, or `base`'s
+ * @throws {InvalidOptionError} where `base` is no function, or ours; and from what is returned, where
+ *   `base` makes something that extends no adapter of socket.io-adapter
  *
  * @example
  * const io = new Server(httpServer, { wsEngine: createEngine(), adapter: createAdapter() });
+ *
+ * @example
+ * import { createAdapter as createRedisAdapter } from "@socket.io/redis-adapter";
+ *
+ * const adapter = createAdapter(createRedisAdapter(publisher, subscriber));
+ * const io = new Server(httpServer, turbo({ adapter }));
  */
-export declare function createAdapter(): (nsp: Namespace) => Adapter;
+export declare function createAdapter<Base extends Adapter = Adapter>(
+  base?: ((nsp: never) => Base) | (new (nsp: never) => Base),
+): (nsp: Namespace) => Base;
 
 /**
  * A constructor for Socket.IO's and engine.io's option `wsEngine`. `turbo()` fills it in;

@@ -1,6 +1,7 @@
 "use strict";
 
 const official = require("socket.io-adapter");
+const { InvalidOptionError } = require("./errors.js");
 const { FanOut } = require("./fan-out.js");
 const { isBinary, isPayload } = require("./link.js");
 const { hasEngine } = require("./native.js");
@@ -34,10 +35,12 @@ class JoinedRooms extends Set {
  * and those on which somebody listens to what is sent. Everything else is the official code.
  *
  * @template {typeof official.Adapter} Base
- * @param {Base} Base the official adapter, or its session-aware form
+ * @param {Base} Base the official adapter, its session-aware form, or one that extends them
+ * @param {{ isInMemory: boolean }} kind whether `Base` is one of the first two, so that nothing
+ *   but local sockets acknowledges
  * @returns {Base}
  */
-function withFanOut(Base) {
+function withFanOut(Base, { isInMemory }) {
   return class extends Base {
     #fanOut = new FanOut(this);
     /** What is to be broadcast: between `_encode()` and `apply()`, which follows at once. */
@@ -60,9 +63,13 @@ function withFanOut(Base) {
       this.#fanOut.exit(id);
     }
 
-    /** The official `broadcast()` calls this, then `apply()`. */
+    /**
+     * The official `broadcast()` calls this, then `apply()`. So does `broadcastWithAck()`, whose
+     * packets have ids; there `apply()` has to tell each socket of the acknowledgement.
+     */
     _encode(packet, packetOpts) {
-      if (!this.#isDirect()) return super._encode(packet, packetOpts);
+      const isWithAck = packet.id !== undefined && !isInMemory;
+      if (isWithAck || !this.#isDirect()) return super._encode(packet, packetOpts);
       const encoded = this.#encode(packet, packetOpts);
       if (isSendable(encoded))
         this.#outgoing = { encoded, isVolatile: Boolean(packetOpts.volatile) };
@@ -82,7 +89,7 @@ function withFanOut(Base) {
 
     /** As the official one, but for how the packet goes out. */
     broadcastWithAck(packet, opts, clientCountCallback, ack) {
-      if (!this.#isDirect()) {
+      if (!isInMemory || !this.#isDirect()) {
         super.broadcastWithAck(packet, opts, clientCountCallback, ack);
         return;
       }
@@ -131,29 +138,85 @@ function isSendable(encoded) {
   return encoded.length === 1 || encoded.slice(1).every(isBinary);
 }
 
-const Adapter = withFanOut(official.Adapter);
-const SessionAwareAdapter = withFanOut(official.SessionAwareAdapter);
+const IN_MEMORY = { isInMemory: true };
+const Adapter = withFanOut(official.Adapter, IN_MEMORY);
+const SessionAwareAdapter = withFanOut(official.SessionAwareAdapter, IN_MEMORY);
+
+/** The classes of other packages' adapters with our fan-out, by their prototypes. */
+const extended = new WeakMap();
+
+/** Makes of an adapter that exists one whose broadcasts go to the workers. */
+function extend(adapter) {
+  const prototype = Object.getPrototypeOf(adapter);
+  let Extended = extended.get(prototype);
+  if (Extended === undefined) {
+    // Its constructor gives what is to be extended, instead of making another.
+    function Existing(adapter) {
+      return adapter;
+    }
+    Existing.prototype = prototype;
+    Extended = withFanOut(Existing, { isInMemory: false });
+    extended.set(prototype, Extended);
+  }
+  return Object.setPrototypeOf(new Extended(adapter), Extended.prototype);
+}
+
+/** What `createAdapter()` has returned. */
+const factories = new WeakSet();
+
+/** What the fan-out is put into; socket.io-adapter has had it since 2.5. */
+const EXTENDED_METHODS = ["addAll", "delAll", "_del", "_encode", "apply", "broadcast"];
 
 /**
- * A factory for the `adapter` of Socket.IO's server: the in-memory adapter of
- * socket.io-adapter 2.5, session-aware where `connectionStateRecovery` is on. Its broadcasts are
- * fast with our `wsEngine`, and as they were with another. Where the addon is not loaded, or has no
- * engine, it is the official one.
+ * A factory for the `adapter` of Socket.IO's server. Its broadcasts are fast with our
+ * `wsEngine`, and as they were with another. Where the addon is not loaded, or has no engine, it is
+ * that of the official adapter, or `base`.
  *
+ * @param {new (nsp: import("socket.io").Namespace) => official.Adapter} [base] a factory or class
+ *   of an adapter that extends socket.io-adapter's 2.5, such as those for Redis: all stays as it is,
+ *   but for how a broadcast reaches the sockets of this process. By default the in-memory
+ *   adapter, session-aware where `connectionStateRecovery` is on
  * @returns {(nsp: import("socket.io").Namespace) => official.Adapter} also with `new`
+ * @throws {InvalidOptionError} if `base` is no function; from what is returned, if what that
+ *   makes extends no adapter of socket.io-adapter
  */
-function createAdapter() {
+function createAdapter(base) {
+  const factory = base === undefined ? createInMemory() : createExtended(base);
+  factories.add(factory);
+  return factory;
+}
+
+function createInMemory() {
   const plain = hasEngine ? Adapter : official.Adapter;
   const sessionAware = hasEngine ? SessionAwareAdapter : official.SessionAwareAdapter;
   // Socket.IO calls it with `new`.
   function AdapterOf(nsp) {
-    if (new.target !== undefined && new.target !== AdapterOf) {
-      throw new TypeError("createAdapter() returns no class to extend; extend what it constructs");
-    }
+    refuseExtension(new.target, AdapterOf);
     const isSessionAware = Boolean(nsp.server.opts?.connectionStateRecovery);
     return isSessionAware ? new sessionAware(nsp) : new plain(nsp);
   }
   return AdapterOf;
+}
+
+function createExtended(base) {
+  if (typeof base !== "function" || factories.has(base)) {
+    throw new InvalidOptionError("base", "a factory or class of adapters that are not ours", base);
+  }
+  function AdapterOf(nsp) {
+    refuseExtension(new.target, AdapterOf);
+    const adapter = new base(nsp);
+    if (EXTENDED_METHODS.some((name) => typeof adapter?.[name] !== "function")) {
+      throw new InvalidOptionError("base", "one that extends socket.io-adapter's 2.5", base);
+    }
+    return hasEngine ? extend(adapter) : adapter;
+  }
+  return AdapterOf;
+}
+
+function refuseExtension(target, factory) {
+  if (target !== undefined && target !== factory) {
+    throw new TypeError("createAdapter() returns no class to extend; extend what it constructs");
+  }
 }
 
 module.exports = { createAdapter };

@@ -16,6 +16,7 @@ const path = require("node:path");
 const { describe, test } = require("node:test");
 const { Worker } = require("node:worker_threads");
 const turbo = require("../..");
+const { hasEngine } = require("../../lib/native.js");
 const { compare } = require("../support/adapter-search.js");
 const { makeProgram } = require("../support/adapter-program.js");
 const PLANTED = require("../support/planted-bugs.js");
@@ -117,6 +118,12 @@ describe(`${PROGRAMS} programs, SEED=${SEED}`, () => {
   test("our adapter does on the official server what the official one does", async () => {
     const { findings } = await search(["adapter"], Math.ceil(PROGRAMS / 5));
     assertNothingFound(findings);
+  });
+
+  test("the official adapter with our fan-out does what it does without", async () => {
+    const { findings, broadcasts, played } = await search(["extended"], Math.ceil(PROGRAMS / 5));
+    assertNothingFound(findings);
+    if (hasEngine && !isShort) assert.ok(broadcasts >= played);
   });
 
   test("the official server does the same twice", async () => {

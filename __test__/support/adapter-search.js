@@ -2,7 +2,7 @@
 
 /** Looks for programs on which a server does not do what the official one does. */
 
-const { SessionAwareAdapter } = require("socket.io-adapter");
+const { Adapter, SessionAwareAdapter } = require("socket.io-adapter");
 const turbo = require("../..");
 const { play } = require("./adapter-play.js");
 const { makeProgram } = require("./adapter-program.js");
@@ -20,6 +20,10 @@ const SERVERS = {
   stock,
   turbo: (options) => turbo.turbo(options),
   adapter: (options) => ({ ...options, adapter: turbo.createAdapter() }),
+  extended: (options) => {
+    const base = options.connectionStateRecovery === undefined ? Adapter : SessionAwareAdapter;
+    return turbo.turbo({ ...options, adapter: turbo.createAdapter(base) });
+  },
   ...Object.fromEntries(Object.entries(PLANTED).map(([name, Planted]) => [name, planted(Planted)])),
 };
 

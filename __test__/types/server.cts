@@ -1,7 +1,9 @@
 /** A typed server with typed events compiles; misuse does not. */
 
 import { createServer } from "node:http";
+import { createAdapter as createRedisAdapter } from "@socket.io/redis-adapter";
 import { Server } from "socket.io";
+import { Adapter } from "socket.io-adapter";
 import { io } from "socket.io-client";
 import {
   type ConnectionEndedError,
@@ -123,6 +125,11 @@ websockets.on("connection", (websocket, request) => {
 // @ts-expect-error: no such text
 new WebSocketServer({ port: 0, textType: "text" });
 createEngine({ ioThreads: 1 });
+const base: Adapter = createAdapter(Adapter)(server.of("/"));
+const uid: string = createAdapter(createRedisAdapter(null, null))(server.of("/")).uid;
+// @ts-expect-error: a factory or a class is wanted
+createAdapter(base);
+void uid;
 // @ts-expect-error: this belongs to the parser
 createEngine({ maxAttachments: 1 });
 const counted: number =
