@@ -37,7 +37,11 @@ function broadcastScenario(title, loads) {
   };
 }
 
-/** @returns {Plan} */
+/**
+ * @param {BroadcastLoad} load
+ * @param {import("./suite.js").Timing} timing
+ * @returns {Plan} for at least as many seconds
+ */
 function planOf(load, { warmUp, seconds }) {
   const { clients, payload, rooms, roomsPerClient, rate, roomsPerTurn, burst, window } = load;
   const whom = { clients, payload, rooms, roomsPerClient };
@@ -120,4 +124,4 @@ function loadCpu({ delivered, load }) {
   return (load.cpu / load.received) * delivered;
 }
 
-module.exports = { broadcastScenario };
+module.exports = { broadcastScenario, planOf };

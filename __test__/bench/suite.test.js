@@ -8,11 +8,13 @@ const { mkdtempSync, readFileSync, readdirSync, rmSync } = require("node:fs");
 const { tmpdir } = require("node:os");
 const path = require("node:path");
 const { before, describe, test } = require("node:test");
+const { planOf } = require("../../bench/broadcast-round.js");
 const { build } = require("../../bench/load-process.js");
 const { pacedRound } = require("../../bench/paced-round.js");
 const { charts } = require("../../bench/report/index.js");
 const { page } = require("../../bench/report/markdown.js");
 const { withFigures } = require("../../bench/report/readme.js");
+const rooms = require("../../bench/scenarios/rooms.js");
 const { BUSY_MICROSECONDS } = require("../fixtures/busy-contender.js");
 const { skipWithoutCargo } = require("../support/cargo.js");
 
@@ -53,6 +55,18 @@ describe("the command line of the benchmarks", () => {
       assert.match(stdout, new RegExp(`^${name} `, "m"));
     }
   });
+});
+
+describe("what is broadcast to rooms", () => {
+  for (const seconds of [0.6, 1, 2, 2.5, 3.01]) {
+    test(`is as much for each of them in ${seconds} seconds and more`, () => {
+      const [load] = rooms.loads;
+      const plan = planOf(load, { warmUp: 0.8, seconds });
+      assert.ok(plan.seconds > seconds - 1e-6);
+      const turns = Math.round(plan.rate * (plan.warmUp + plan.seconds));
+      assert.equal((turns * plan.roomsPerTurn) % plan.rooms, 0);
+    });
+  }
 });
 
 describe("a benchmark", { skip: skipWithoutCargo }, () => {
