@@ -12,7 +12,10 @@ import type { WebSocket, WebSocketServer as WsServer, ServerOptions as WsServerO
 export interface InvalidOptionError extends TypeError {
   /** What tells it from other errors. */
   code: "TURBO_ERR_INVALID_OPTION";
-  /** The option's name; `"options"` where the whole is no object. */
+  /**
+   * The option's name; `"options"` where the whole is no object, `"base"` for that of
+   * `createAdapter()`, `"the environment variable TURBO_NATIVE"` for that.
+   */
   option: string;
 }
 
@@ -116,10 +119,11 @@ export default turbo;
  * class to extend: doing so throws a `TypeError` at the first namespace.
  *
  * @param base a factory or a class of adapters that extend socket.io-adapter's 2.5, such as those of
- *   `@socket.io/redis-adapter`
+ *   `@socket.io/redis-adapter`, and override none of `addAll`, `del`, `_del`, `delAll`, `_encode`,
+ *   `apply` and `computeExceptSids`
  * @returns a factory; without the addon, of the official adapters, or `base`'s
- * @throws {InvalidOptionError} where `base` is no function, or ours; and from what is returned, where
- *   `base` makes something that extends no adapter of socket.io-adapter
+ * @throws {InvalidOptionError} where `base` is no function; and from what is returned, where it
+ *   makes no such adapter
  *
  * @example
  * const io = new Server(httpServer, { wsEngine: createEngine(), adapter: createAdapter() });

@@ -18,7 +18,8 @@ const { createAdapter } = turbo;
 /** A server with three clients, which are closed after the test. */
 async function serve(t, adapter, options) {
   const http = createServer();
-  const io = new Server(http, turbo.turbo({ adapter, ...options }));
+  // Broadcasts are counted by I/O thread.
+  const io = new Server(http, turbo.turbo({ adapter, ioThreads: 1, ...options }));
   await once(http.listen(0, "127.0.0.1"), "listening");
   const url = `http://127.0.0.1:${http.address().port}`;
   const clients = Array.from({ length: 3 }, () =>
@@ -34,11 +35,20 @@ async function serve(t, adapter, options) {
 
 /** An adapter that remembers what it was asked to broadcast. */
 class Remembering extends Adapter {
-  remembered = [];
+  static LIMIT = 100;
+  #remembered = [];
+
+  get remembered() {
+    return this.#remembered;
+  }
 
   broadcast(packet, opts) {
-    this.remembered.push(packet.data[0]);
+    if (this.#remembered.length < this.constructor.LIMIT) this.#remember(packet);
     super.broadcast(packet, opts);
+  }
+
+  #remember({ data: [event] }) {
+    this.#remembered.push(event);
   }
 }
 
@@ -57,6 +67,7 @@ describe("an adapter with our fan-out", () => {
   test("is what it was, with all its methods, and broadcasts in one call", async (t) => {
     const { io, clients, adapter } = await serve(t, createAdapter(Remembering));
     assert.ok(adapter instanceof Remembering);
+    assert.equal(adapter.constructor, Remembering);
     const heard = Promise.all(clients.map((client) => once(client, "news")));
     const before = turbo.stats().broadcasts;
     io.emit("news", 1);
@@ -104,6 +115,21 @@ describe("an adapter with our fan-out", () => {
     assert.deepEqual(answers.sort(), [0, 1, 2]);
   });
 
+  test("may encode what it does not broadcast", async (t) => {
+    class Publishing extends Adapter {
+      publish(packet) {
+        return this._encode(packet, {});
+      }
+    }
+    const { io, clients, adapter } = await serve(t, createAdapter(Publishing));
+    for (const client of clients) client.on("news", () => assert.fail("was not broadcast"));
+    adapter.publish({ type: 2, nsp: "/", data: ["news"] });
+    assert.equal((await adapter.fetchSockets({ rooms: new Set() })).length, clients.length);
+    const ended = clients.map((client) => once(client, "end"));
+    io.emit("end");
+    await Promise.all(ended);
+  });
+
   test("keeps sessions where it is session-aware", async (t) => {
     const recovery = { connectionStateRecovery: {} };
     const { io, clients } = await serve(t, createAdapter(SessionAwareAdapter), recovery);
@@ -131,29 +157,58 @@ describe("createAdapter()", () => {
     ["an adapter", new Adapter({ server: { encoder: null } })],
     ["an options object", {}],
     ["null", null],
-    ["what it has returned", createAdapter()],
-    ["what it has returned for another", createAdapter(Adapter)],
   ]) {
     test(`refuses ${name}`, () => {
-      assert.throws(
-        () => createAdapter(base),
-        invalid(/^base must be a factory or class of adapt/),
-      );
+      assert.throws(() => createAdapter(base), invalid(/^base must be a factory or a class of ad/));
     });
   }
 
+  const ours = createAdapter();
   for (const [name, base] of [
     ["nothing", function makeNothing() {}],
+    ["null, by an arrow", () => null],
     ["something that is no adapter", class {}],
+    ["ours", ours],
+    ["ours, made by another", (nsp) => new ours(nsp)],
+    ["ours for another's", createAdapter(Adapter)],
+    ["one with its own rooms", overriding("addAll")],
+    ["one with its own way out of a room", overriding("_del")],
+    ["one with its own recipients", overriding("apply")],
+    ["one with its own exceptions", overriding("computeExceptSids")],
+    ["one with its own encoding", overriding("_encode")],
+    ["one that replaces a method of itself", withOwnMethod("del")],
   ]) {
-    test(`refuses a factory of ${name} when the server is made`, () => {
+    test(`refuses a factory of ${name} when the server is made`, { skip: !hasEngine }, () => {
       const options = turbo.turbo({ adapter: createAdapter(base) });
       assert.throws(() => new Server(options), invalid(/^base must be one that extends/));
     });
   }
+
+  test("takes an arrow", () => {
+    const options = turbo.turbo({ adapter: createAdapter((nsp) => new Remembering(nsp)) });
+    assert.ok(new Server(options).of("/").adapter instanceof Remembering);
+  });
 
   test("returns no class to extend, with another's adapter either", () => {
     class Extending extends createAdapter(Adapter) {}
     assert.throws(() => new Extending({ server: { encoder: null } }), /returns no class to extend/);
   });
 });
+
+/** A class of adapters that overrides a method, to the same effect. */
+function overriding(name) {
+  class Overriding extends Adapter {}
+  Overriding.prototype[name] = function (...args) {
+    return Adapter.prototype[name].apply(this, args);
+  };
+  return Overriding;
+}
+
+/** A factory of adapters that have a method of their own. */
+function withOwnMethod(name) {
+  return (nsp) => {
+    const adapter = new Adapter(nsp);
+    adapter[name] = adapter[name].bind(adapter);
+    return adapter;
+  };
+}

@@ -47,8 +47,8 @@ const QUICK = { rounds: 1, warmUp: 0.3, seconds: 0.6 };
 const QUICK_CONTENDERS = ["ws", OURS];
 
 /** What a round takes beside the time in which there is load. */
-const START_SECONDS = 0.9;
-const SECONDS_PER_CLIENT = 0.0005;
+const START_SECONDS = 0.4;
+const SECONDS_PER_CLIENT = 0.0003;
 
 /** What a run does, for {@link runSuite} and for how long it takes. */
 class Settings {

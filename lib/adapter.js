@@ -69,7 +69,9 @@ function withFanOut(Base, { isInMemory }) {
      */
     _encode(packet, packetOpts) {
       const isWithAck = packet.id !== undefined && !isInMemory;
-      if (isWithAck || !this.#isDirect()) return super._encode(packet, packetOpts);
+      // So `broadcast()` says that it calls; another adapter may do so on its own.
+      const isToGoOut = packetOpts.preEncoded === true && !isWithAck;
+      if (!isToGoOut || !this.#isDirect()) return super._encode(packet, packetOpts);
       const encoded = this.#encode(packet, packetOpts);
       if (isSendable(encoded))
         this.#outgoing = { encoded, isVolatile: Boolean(packetOpts.volatile) };
@@ -150,40 +152,64 @@ function extend(adapter) {
   const prototype = Object.getPrototypeOf(adapter);
   let Extended = extended.get(prototype);
   if (Extended === undefined) {
-    // Its constructor gives what is to be extended, instead of making another.
-    function Existing(adapter) {
-      return adapter;
-    }
-    Existing.prototype = prototype;
-    Extended = withFanOut(Existing, { isInMemory: false });
+    Extended = extendPrototype(prototype);
     extended.set(prototype, Extended);
   }
   return Object.setPrototypeOf(new Extended(adapter), Extended.prototype);
 }
 
-/** What `createAdapter()` has returned. */
-const factories = new WeakSet();
+/** @returns {Function} a class whose constructor gives what is to be extended, and makes no other */
+function extendPrototype(prototype) {
+  function Existing(adapter) {
+    return adapter;
+  }
+  Existing.prototype = prototype;
+  const Extended = withFanOut(Existing, { isInMemory: false });
+  // An adapter may look for its statics there.
+  const { constructor: value } = prototype;
+  Object.defineProperty(Extended.prototype, "constructor", { value });
+  return Extended;
+}
 
-/** What the fan-out is put into; socket.io-adapter has had it since 2.5. */
-const EXTENDED_METHODS = ["addAll", "delAll", "_del", "_encode", "apply", "broadcast"];
+/**
+ * What keeps the rooms and finds the recipients. The fan-out does the same in another way, so that
+ * who overrides one of them would not be heard.
+ */
+const MIRRORED = ["addAll", "del", "_del", "delAll", "_encode", "apply", "computeExceptSids"];
+
+const ACCEPTED_BASES = `one that extends socket.io-adapter's 2.5 and overrides none of ${MIRRORED.join(", ")}, nor one of ours`;
+
+/** @returns {boolean} whether all of it is that of socket.io-adapter, of whichever copy */
+function isMirrored(adapter) {
+  const owners = new Set(MIRRORED.map((name) => ownerOf(adapter, name)));
+  return owners.size === 1 && !owners.has(undefined) && !owners.has(adapter);
+}
+
+/** The object on the prototype chain that has a method of this name; `undefined` if none has. */
+function ownerOf(object, name) {
+  for (let owner = object; owner; owner = Object.getPrototypeOf(owner)) {
+    if (Object.hasOwn(owner, name)) return owner;
+  }
+  return undefined;
+}
 
 /**
  * A factory for the `adapter` of Socket.IO's server. Its broadcasts are fast with our
  * `wsEngine`, and as they were with another. Where the addon is not loaded, or has no engine, it is
- * that of the official adapter, or `base`.
+ * that of the official adapter, or of `base`.
  *
- * @param {new (nsp: import("socket.io").Namespace) => official.Adapter} [base] a factory or class
- *   of an adapter that extends socket.io-adapter's 2.5, such as those for Redis: all stays as it is,
- *   but for how a broadcast reaches the sockets of this process. By default the in-memory
- *   adapter, session-aware where `connectionStateRecovery` is on
+ * @param {((nsp: import("socket.io").Namespace) => official.Adapter)
+ *   | (new (nsp: import("socket.io").Namespace) => official.Adapter)} [base] a factory or class
+ *   of an adapter that extends socket.io-adapter's 2.5, such as those for Redis, and leaves to it
+ *   how rooms are kept and recipients found: all stays as it is, but for how a broadcast reaches
+ *   the sockets of this process. By default the in-memory adapter, session-aware where
+ *   `connectionStateRecovery` is on
  * @returns {(nsp: import("socket.io").Namespace) => official.Adapter} also with `new`
- * @throws {InvalidOptionError} if `base` is no function; from what is returned, if what that
- *   makes extends no adapter of socket.io-adapter
+ * @throws {InvalidOptionError} if `base` is no function; from what is returned, if what `base`
+ *   makes is no such adapter
  */
 function createAdapter(base) {
-  const factory = base === undefined ? createInMemory() : createExtended(base);
-  factories.add(factory);
-  return factory;
+  return base === undefined ? createInMemory() : createExtended(base);
 }
 
 function createInMemory() {
@@ -199,15 +225,15 @@ function createInMemory() {
 }
 
 function createExtended(base) {
-  if (typeof base !== "function" || factories.has(base)) {
-    throw new InvalidOptionError("base", "a factory or class of adapters that are not ours", base);
+  if (typeof base !== "function") {
+    throw new InvalidOptionError("base", "a factory or a class of adapters", base);
   }
+  // Arrow functions are the ones without.
+  const make = base.prototype === undefined ? base : (nsp) => new base(nsp);
   function AdapterOf(nsp) {
     refuseExtension(new.target, AdapterOf);
-    const adapter = new base(nsp);
-    if (EXTENDED_METHODS.some((name) => typeof adapter?.[name] !== "function")) {
-      throw new InvalidOptionError("base", "one that extends socket.io-adapter's 2.5", base);
-    }
+    const adapter = make(nsp);
+    if (!isMirrored(adapter)) throw new InvalidOptionError("base", ACCEPTED_BASES, base);
     return hasEngine ? extend(adapter) : adapter;
   }
   return AdapterOf;
@@ -215,7 +241,7 @@ function createExtended(base) {
 
 function refuseExtension(target, factory) {
   if (target !== undefined && target !== factory) {
-    throw new TypeError("createAdapter() returns no class to extend; extend what it constructs");
+    throw new TypeError("createAdapter() returns no class to extend; give it yours as its base");
   }
 }
 

@@ -105,16 +105,12 @@ describe("a benchmark", { skip: skipWithoutCargo }, () => {
   test("sees the event-loop time of a planted regression", async () => {
     const load = { clients: 20, rate: 400, payload: 64 };
     const timing = { warmUp: 0.3, seconds: 1 };
-    const perEcho = async (name) => {
-      const { loop, received, lost } = await pacedRound(name, "echo", load, timing);
-      assert.equal(lost, 0);
-      assert.ok(received > 0);
-      return loop / received;
-    };
-    const stock = await perEcho("ws");
-    const planted = await perEcho(path.join(__dirname, "../fixtures/busy-contender.js"));
-    assert.ok(planted >= BUSY_MICROSECONDS, `${planted} µs`);
-    assert.ok(planted - stock >= BUSY_MICROSECONDS / 2, `${planted} µs instead of ${stock} µs`);
+    const planted = path.join(__dirname, "../fixtures/busy-contender.js");
+    const { loop, received, lost } = await pacedRound(planted, "echo", load, timing);
+    assert.equal(lost, 0);
+    assert.ok(received > 0);
+    // The loop is busy for at least as long, however fast the machine is.
+    assert.ok(loop / received >= BUSY_MICROSECONDS, `${loop / received} µs`);
   });
 });
 

@@ -47,7 +47,7 @@ async function nodeRedis(url, clients, count) {
   const made = Array.from({ length: count }, () => createClient({ url }));
   for (const client of made) {
     client.on("error", () => {});
-    clients.push(() => client.destroy());
+    clients.unshift(() => client.destroy());
     await client.connect();
   }
   return made;
@@ -56,7 +56,7 @@ async function nodeRedis(url, clients, count) {
 function ioRedis(url, clients, count) {
   return Array.from({ length: count }, () => {
     const client = new Redis(url);
-    clients.push(() => client.disconnect());
+    clients.unshift(() => client.disconnect());
     return client;
   });
 }
@@ -99,17 +99,39 @@ class Node {
 
 /** Two servers with our fan-out and a server as it comes. */
 async function startCluster(url, createBase, closers) {
-  const ours = async () =>
-    new Node(turbo.turbo({ adapter: turbo.createAdapter(await createBase(url, closers)) }));
+  const ours = async () => {
+    const adapter = turbo.createAdapter(await createBase(url, closers));
+    // Broadcasts are counted by I/O thread.
+    return new Node(turbo.turbo({ adapter, ioThreads: 1 }));
+  };
   const nodes = [await ours(), await ours(), new Node({ adapter: await createBase(url, closers) })];
   for (const [index, node] of nodes.entries()) {
     await node.connect(index * CLIENTS_PER_NODE);
     closers.unshift(() => node.close());
   }
-  // Each has to know of the others.
-  while ((await nodes[0].io.of("/").adapter.serverCount()) < nodes.length) await delay(20);
-  await delay(200);
+  for (const node of nodes) await hears(node, nodes);
   return nodes;
+}
+
+/** Waits until a broadcast of `node` reaches the clients of all, and forgets what they got. */
+async function hears(node, nodes) {
+  while ((await node.io.of("/").adapter.serverCount()) < nodes.length) await delay(20);
+  const clients = nodes.flatMap(({ clients }) => clients);
+  const probe = `probe of ${nodes.indexOf(node)}`;
+  while (!clients.every(({ received }) => received.some(([event]) => event === probe))) {
+    node.io.emit(probe);
+    await delay(50);
+  }
+  // What was sent before comes before; then nothing of it is under way.
+  node.io.emit("last probe");
+  while (!clients.every(({ received }) => received.at(-1)?.[0] === "last probe")) await delay(5);
+  for (const { received } of clients) received.length = 0;
+}
+
+/** Waits until so many sockets are in a room, on all servers together. */
+async function roomHas(nodes, room, count) {
+  const size = ({ io }) => io.of("/").adapter.rooms.get(room)?.size ?? 0;
+  while (nodes.reduce((sum, node) => sum + size(node), 0) !== count) await delay(5);
 }
 
 for (const [name, createBase] of Object.entries(ADAPTERS)) {
@@ -189,11 +211,11 @@ for (const [name, createBase] of Object.entries(ADAPTERS)) {
       const sockets = await io.fetchSockets();
       assert.deepEqual(sockets.map(({ data }) => data.index).sort(), ALL);
       stock.io.in("odd").socketsJoin("moved");
-      await delay(100);
+      await roomHas(nodes, "moved", ODD.length);
       io.to("moved").emit("moved");
       assert.deepEqual(await received(ODD, 1), onlyFor(ODD, [["moved"]]));
       io.in("moved").socketsLeave("moved");
-      await delay(100);
+      await roomHas(nodes, "moved", 0);
       stock.io.to("moved").emit("nobody");
       io.emit("all");
       assert.deepEqual(await received(ALL, 1), onlyFor(ALL, [["all"]]));

@@ -33,7 +33,7 @@ function withFigures(readme, results) {
 function figures(results) {
   const { machine, date } = results;
   const told = allRows(results).filter((row) => row.isHeadline && ourRatio(row) !== undefined);
-  return `One run on ${date.slice(0, 10)}: ${machine.cores} cores of an ${machine.cpu} (a virtual machine), ${machine.platform},
+  return `One run on ${date.slice(0, 10)}: ${machine.cores} cores (${machine.cpu}), ${machine.platform},
 Node.js ${machine.node.slice(1)}, socket.io ${machine.socketIo} with ws ${machine.ws}; medians of ${results.timing.rounds} rounds.
 
 ![Event-loop time, CPU and latency of turbo(), as shares of those of socket.io with ws](docs/benchmarks/summary.svg)

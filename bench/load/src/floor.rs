@@ -90,7 +90,8 @@ impl Floor {
             .try_for_each(|room| self.send_burst(room % self.rooms.len(), turns.burst, due))
     }
 
-    /// At most `window` broadcasts are on their way. Client 0 says when one has arrived.
+    /// At most `window` broadcasts are on their way. Client 0 says when one has arrived; as many
+    /// as have arrived meanwhile are sent at once.
     fn send_in_window(&mut self, window: u64, plan: &Plan) -> Result<Usage> {
         let end_of_warm_up = Instant::now() + plan.warm_up;
         (0..window).try_for_each(|_| self.send_burst(0, 1, monotonic_time()))?;
@@ -102,8 +103,13 @@ impl Floor {
 
     fn send_until(&mut self, end: Instant) -> Result<()> {
         while Instant::now() < end {
-            self.sender.peer(0)?.receive()?;
-            self.send_burst(0, 1, monotonic_time())?;
+            let peer = self.sender.peer(0)?;
+            peer.receive()?;
+            let mut broadcasts = 1;
+            while peer.received()?.is_some() {
+                broadcasts += 1;
+            }
+            self.send_burst(0, broadcasts, monotonic_time())?;
         }
         Ok(())
     }

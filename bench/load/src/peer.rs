@@ -63,11 +63,19 @@ impl Peer {
     /// Waits for a text message.
     pub fn receive(&mut self) -> Result<Bytes> {
         loop {
-            match self.decoder.poll_event(&mut self.input)? {
-                Some(Event::Text(text)) => return Ok(text),
-                Some(event) => anyhow::bail!("a client sent {event:?}"),
+            match self.received()? {
+                Some(text) => return Ok(text),
                 None => self.read()?,
             }
+        }
+    }
+
+    /// The next text message of what has been read.
+    pub fn received(&mut self) -> Result<Option<Bytes>> {
+        match self.decoder.poll_event(&mut self.input)? {
+            Some(Event::Text(text)) => Ok(Some(text)),
+            Some(event) => anyhow::bail!("a client sent {event:?}"),
+            None => Ok(None),
         }
     }
 
