@@ -21,7 +21,7 @@ const { SEED, randomFrom } = require("../support/random.js");
 
 /** `npm test` runs this file under several Node.js versions; the first does most. */
 const IS_FIRST = (process.env.npm_node_execpath ?? process.execPath) === process.execPath;
-const COUNT = IS_FIRST ? 100_000 : 10_000;
+const COUNT = IS_FIRST ? 50_000 : 10_000;
 const BATCH = 10_000;
 /** notepack.io allocates what an ArrayBuffer announces, whether it is there or not. */
 const MAX_ANNOUNCED = 2 ** 16;
