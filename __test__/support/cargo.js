@@ -1,6 +1,6 @@
 "use strict";
 
-/** The load client of the benchmarks, which is built when it is first needed. */
+/** Cargo, which builds the load client of the benchmarks when it is first needed. */
 
 const { spawnSync } = require("node:child_process");
 
@@ -13,6 +13,6 @@ const { spawnSync } = require("node:child_process");
 const skipWithoutCargo =
   process.env.CI !== "true" &&
   spawnSync("cargo", ["--version"], { stdio: "ignore" }).status !== 0 &&
-  "no cargo, which builds the load client";
+  "no cargo";
 
 module.exports = { skipWithoutCargo };

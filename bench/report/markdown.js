@@ -56,7 +56,9 @@ distance of the extremes, and × its ratio to the first contender (the median of
 round). Event-loop time is what \`performance.eventLoopUtilization()\` calls active; CPU is user and
 system time of the server's process with all its threads, of which the kernel only estimates the
 shares. A message that is lost, doubled or overtaken fails the run. The floors are loops in Rust that
-send the same frames to the same sockets and do nothing else: what loopback itself costs.`;
+send the same frames to the same sockets and do nothing else: what loopback itself costs. What may be sent
+to a client at once leaves in one write there, too; a server that has more to do may find more to join
+(\`saturate\`).`;
 }
 
 function contenderTable(rows) {
