@@ -5,6 +5,7 @@
 const { once } = require("node:events");
 const net = require("node:net");
 
+/** An upgrade request, which any WebSocket server takes that does not look at the path. */
 const HANDSHAKE = [
   "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1",
   "Host: 127.0.0.1",
@@ -52,4 +53,4 @@ async function comeAndGo(port, way) {
   await closed;
 }
 
-module.exports = { comeAndGo };
+module.exports = { HANDSHAKE, comeAndGo };
