@@ -18,7 +18,6 @@
 
 const { existsSync } = require("node:fs");
 const path = require("node:path");
-
 const { listenOnBun, listenOnUws } = require("./listening.js");
 
 const peers = path.join(__dirname, "peers/node_modules");
@@ -40,7 +39,7 @@ const contenders = {
   },
   uws: {
     title: "uWebSockets.js",
-    listen: (serve) => listenOnUws(process.env.TURBO_BENCH_UWS, serve),
+    listen: (serve) => listenOnUws(path.resolve(process.env.TURBO_BENCH_UWS), serve),
     missing: () => missingPackage("TURBO_BENCH_UWS", "uWebSockets.js"),
   },
   eiows: {

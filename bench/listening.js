@@ -44,13 +44,13 @@ async function listenOnBun(engine, serve) {
 }
 
 /**
- * @param {string} folder that of uWebSockets.js
+ * @param {string} folder that of uWebSockets.js, absolute
  * @param {(io: object) => void} serve adds the handlers
  * @returns {Promise<Listening>}
  */
 async function listenOnUws(folder, serve) {
   const { Server } = require("socket.io");
-  const uws = require(require("node:path").resolve(folder));
+  const uws = require(folder);
   const app = uws.App();
   const io = new Server();
   io.attachApp(app);

@@ -2,6 +2,7 @@
 
 const { setTimeout: sleep } = require("node:timers/promises");
 const { LoadClient } = require("./load-client.js");
+const { loadMetrics, usageMetrics } = require("./metrics.js");
 const { ServerProcess } = require("./server-process.js");
 
 /** The load goes on a little after the measurement, which then holds nothing else. */
@@ -62,4 +63,19 @@ async function countLost(server, sent) {
   }
 }
 
-module.exports = { pacedRound };
+/**
+ * @param {string} unit what a received event is called
+ * @param {{ loop?: Bound[], cpu?: Bound[] }} [asked]
+ * @returns {import("./comparison.js").Metric[]} of what {@link pacedRound} returns
+ *
+ * @typedef {import("./comparison.js").Bound} Bound
+ */
+function pacedMetrics(unit, asked) {
+  const received = (sample) => sample.received;
+  return [
+    ...usageMetrics({ turn: unit, turns: received, message: unit, messages: received }, asked),
+    ...loadMetrics(({ loadCpu }) => loadCpu, received),
+  ];
+}
+
+module.exports = { pacedMetrics, pacedRound };

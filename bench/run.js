@@ -96,13 +96,14 @@ function choose(names, { isQuick }) {
   const entries = Object.entries(scenarios).filter(([name, { isSlow }]) =>
     isNamed ? names.includes(name) : !(isQuick && isSlow),
   );
-  for (const [name, { missing }] of entries) {
+  const isHere = ([name, { missing }]) => {
     const reason = missing?.();
-    if (reason === undefined) continue;
+    if (reason === undefined) return true;
     if (isNamed) throw new UsageError(`benchmark "${name}" cannot run: ${reason}`);
     console.log(`${name}: left out; ${reason}`);
-  }
-  return Object.fromEntries(entries.filter(([, { missing }]) => missing?.() === undefined));
+    return false;
+  };
+  return Object.fromEntries(entries.filter(isHere));
 }
 
 /** Says who is left out of a run in which nobody was named, and why. */

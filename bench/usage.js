@@ -34,7 +34,10 @@ class Measurement {
   /** @returns {Usage} what was used since it began */
   end() {
     const counters = count();
-    const used = mapEntries(counters, ([name, value]) => value - this.#counters[name]);
+    const entries = Object.entries(counters);
+    const used = Object.fromEntries(
+      entries.map(([name, value]) => [name, value - this.#counters[name]]),
+    );
     const machineTime = cpus().length * used.seconds * 1e6;
     return {
       ...used,
@@ -75,10 +78,6 @@ function loopCpu() {
 function idleTime() {
   // Of the kernel's times this is the exact one; the others are sampled, and lack softirqs.
   return cpus().reduce((sum, { times }) => sum + times.idle, 0) * 1e3;
-}
-
-function mapEntries(object, work) {
-  return Object.fromEntries(Object.entries(object).map((entry) => [entry[0], work(entry)]));
 }
 
 module.exports = { Measurement };

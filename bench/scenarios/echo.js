@@ -6,15 +6,9 @@
  */
 
 const { atMost } = require("../comparison.js");
-const { latencyMetrics, loadMetrics, usageMetrics } = require("../metrics.js");
-const { pacedRound } = require("../paced-round.js");
+const { latencyMetrics } = require("../metrics.js");
+const { pacedMetrics, pacedRound } = require("../paced-round.js");
 
-const UNIT = {
-  turn: "echo",
-  turns: ({ received }) => received,
-  message: "echo",
-  messages: ({ received }) => received,
-};
 const CLIENTS = { clients: 100, contenders: ["ws", "uws", "eiows", "bun", "turbo"] };
 
 async function round(name, load, timing) {
@@ -38,10 +32,6 @@ module.exports = {
       asked: atMost(1),
       isHeadline: true,
     }),
-    ...usageMetrics(UNIT),
-    ...loadMetrics(
-      ({ loadCpu }) => loadCpu,
-      ({ received }) => received,
-    ),
+    ...pacedMetrics("echo"),
   ],
 };

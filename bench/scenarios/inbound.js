@@ -3,15 +3,7 @@
 /** Clients send small events, evenly, and the server counts them. */
 
 const { atMost } = require("../comparison.js");
-const { loadMetrics, usageMetrics } = require("../metrics.js");
-const { pacedRound } = require("../paced-round.js");
-
-const UNIT = {
-  turn: "received message",
-  turns: ({ received }) => received,
-  message: "received message",
-  messages: ({ received }) => received,
-};
+const { pacedMetrics, pacedRound } = require("../paced-round.js");
 
 /** ws then uses about half of its event loop. */
 const LOAD = { name: "500 clients, 28,000/s", clients: 500, rate: 28_000 };
@@ -29,11 +21,7 @@ module.exports = {
   ],
   round: (name, load, timing) => pacedRound(name, "inbound", load, timing),
   metrics: () => [
-    ...usageMetrics(UNIT, { loop: atMost(0.4), cpu: atMost(0.8) }),
-    ...loadMetrics(
-      ({ loadCpu }) => loadCpu,
-      ({ received }) => received,
-    ),
+    ...pacedMetrics("received message", { loop: atMost(0.4), cpu: atMost(0.8) }),
     {
       title: "load client: late by, p99, µs",
       of: ({ load }) => load.lateness.p99,
