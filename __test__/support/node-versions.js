@@ -7,6 +7,9 @@ const path = require("node:path");
 
 const MAJORS = [20, 22, 24, 26];
 
+/** Whether this is the Node.js that `npm test` runs under itself, whose tests do most. */
+const isFirstNode = (process.env.npm_node_execpath ?? process.execPath) === process.execPath;
+
 /** @returns {string | undefined} the executable of a major version: this one, or an installed one */
 function nodeExecutable(major) {
   if (process.version.startsWith(`v${major}.`)) return process.execPath;
@@ -22,4 +25,4 @@ function nodeExecutables() {
   );
 }
 
-module.exports = { MAJORS, nodeExecutable, nodeExecutables };
+module.exports = { MAJORS, isFirstNode, nodeExecutable, nodeExecutables };

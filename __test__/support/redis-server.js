@@ -35,6 +35,12 @@ const skipWithoutRedis =
   spawnSync("redis-server", ["--version"], { stdio: "ignore" }).status !== 0 &&
   "no redis-server";
 
+/** The processes that run, which end with this one, however its tests end. */
+const running = new Set();
+process.on("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
+
 /** A `redis-server`, or a Sentinel, as a process of its own. */
 class RedisServer {
   /** Where it is to be reached, after `start()`. @type {number} */
@@ -190,6 +196,9 @@ class RedisServer {
     if (!existsSync(this.#configuration)) throw new Error("the server has ended");
     const args = [this.#configuration, ...(this.#options.isSentinel ? ["--sentinel"] : [])];
     this.#process = spawn("redis-server", args, { stdio: ["ignore", "pipe", "inherit"] });
+    const child = this.#process;
+    running.add(child);
+    child.on("exit", () => running.delete(child));
     const output = [];
     for await (const line of createInterface({ input: this.#process.stdout })) {
       output.push(line);
