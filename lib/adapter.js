@@ -6,6 +6,9 @@ const { FanOut } = require("./fan-out.js");
 const { isBinary, isPayload } = require("./link.js");
 const { hasEngine } = require("./native.js");
 
+/** On an adapter: its fan-out, for the parts of it that are elsewhere. */
+const kFanOut = Symbol("fanOut");
+
 /**
  * Rooms that a socket joins. The official code goes through them: workers know of each just before
  * it does, and its listeners.
@@ -45,6 +48,10 @@ function withFanOut(Base, { isInMemory }) {
     #fanOut = new FanOut(this);
     /** What is to be broadcast: between `_encode()` and `apply()`, which follows at once. */
     #outgoing = null;
+
+    get [kFanOut]() {
+      return this.#fanOut;
+    }
 
     addAll(id, rooms) {
       this.#fanOut.enter(id);
@@ -245,4 +252,4 @@ function refuseExtension(target, factory) {
   }
 }
 
-module.exports = { createAdapter };
+module.exports = { createAdapter, kFanOut, withFanOut };
