@@ -147,14 +147,21 @@ export interface MessageParser {
   decode(message: Buffer): unknown;
 }
 
-/** Options of `createRedisAdapter()`. */
+/** Options of `createRedisAdapter()`: either `url`, or `pubClient` and `subClient`. */
 export interface RedisAdapterOptions {
   /**
    * Where Redis is: `redis://[[user]:password@]host[:port][/db]`, `rediss://` for TLS, or
    * `redis+unix:///path`. Several where they are those of Sentinels or of a Redis Cluster. Redis 6
    * or later: the connection speaks RESP3.
    */
-  url: string | readonly string[];
+  url?: string | readonly string[];
+  /**
+   * A connected client of `redis` 4 or 5 or of `ioredis` 5, in the place of `url`. JavaScript then
+   * passes on what comes, and Rust does the rest. You close it.
+   */
+  pubClient?: object;
+  /** Another, which is used for nothing else. */
+  subClient?: object;
   /**
    * Whether the URLs are those of some servers of a Redis Cluster. User and password are the first's.
    *
@@ -192,14 +199,22 @@ export interface RedisAdapterOptions {
   /** A parser of messages of one's own; then JavaScript reads them all. All nodes have to agree. */
   parser?: MessageParser;
   /**
-   * With `"pattern"` Redis sends each broadcast to each node, as with the official adapter. With
-   * `"dynamic"` a node subscribes to the rooms in which it has somebody, each socket's own among
-   * them: for clusters where most broadcasts concern few nodes. Nodes of both kinds understand each
-   * other.
+   * Whether to speak the protocol of the official `createShardedAdapter()`, for Redis 7: in a Redis
+   * Cluster, messages then stay on the servers that they concern. All nodes have to agree.
    *
-   * @default "pattern"
+   * @default false
    */
-  subscriptionMode?: "pattern" | "dynamic";
+  sharded?: boolean;
+  /**
+   * With `"pattern"`, the default, Redis sends each broadcast to each node, as with the official
+   * adapter. With `"dynamic"` a node subscribes to the rooms in which it has somebody, each socket's
+   * own among them: for clusters where most broadcasts concern few nodes. Nodes of both kinds
+   * understand each other.
+   *
+   * With `sharded`, as the official adapter has them: `"dynamic"`, the default, `"static"` and
+   * `"dynamic-private"`. All nodes have to agree.
+   */
+  subscriptionMode?: "pattern" | "dynamic" | "static" | "dynamic-private";
   /**
    * Bytes that may wait to be published. What does not fit is dropped, and counted by
    * `stats().redis`.

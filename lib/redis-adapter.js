@@ -2,13 +2,17 @@
 
 const { EventEmitter } = require("node:events");
 const official = require("@socket.io/redis-adapter");
-const { kFanOut, withFanOut } = require("./adapter.js");
+const { withFanOut } = require("./adapter.js");
+const { ClusterNode } = require("./cluster-node.js");
 const { InvalidOptionError } = require("./errors.js");
-const { isJsonEncoder } = require("./parser-kind.js");
+const { hasCluster } = require("./native.js");
+const { RedisClients } = require("./redis-clients.js");
+const { fallbackFactory } = require("./redis-fallback.js");
+const { RedisLink } = require("./redis-link.js");
+const { BROADCAST, NAMED, PATTERN, REQUEST } = require("./redis-messages.js");
 const { redisAdapterOptions } = require("./redis-options.js");
-const { BROADCAST, NAMED, PATTERN, REQUEST, RedisLink } = require("./redis-link.js");
-const { isRequest, isResponse } = require("./redis-requests.js");
-const { RoomDirectory } = require("./room-directory.js");
+const { decodeMessage, isRequest, isResponse } = require("./redis-requests.js");
+const { makeShardedAdapter } = require("./sharded-redis-adapter.js");
 
 /** What the official adapter extends: its `broadcast()` reaches the sockets of this process. */
 const { broadcast: broadcastHere } = Object.getPrototypeOf(official.RedisAdapter.prototype);
@@ -20,13 +24,13 @@ class MalformedMessage extends Error {}
  * In the place of the official adapter's two Redis clients. What it subscribes to, our adapter
  * looks after.
  */
-class LinkClient {
-  constructor(link) {
-    this.link = link;
+class CarrierClient {
+  constructor(carrier) {
+    this.carrier = carrier;
   }
 
   publish(channel, message) {
-    this.link.publish(channel, message);
+    this.carrier.publish(channel, message);
   }
 
   // The official adapter takes what has this for a client of redis 4 and later.
@@ -39,60 +43,62 @@ class LinkClient {
 }
 
 /**
- * The adapter of @socket.io/redis-adapter 8, on a link. Broadcasts go out as the packet for the
- * clients of this process, of which the link makes the message, and those of other nodes go from
- * the link to the workers. Requests and responses are the official code.
+ * The adapter of @socket.io/redis-adapter 8, on a carrier. Broadcasts go out as the packet for the
+ * clients of this process, of which the addon makes the message, and those of other nodes go to the
+ * workers. Requests and responses are the official code.
  */
 class RedisAdapter extends withFanOut(official.RedisAdapter, { isInMemory: false }) {
-  #link;
-  #options;
-  #directory;
-  /** Whether packets are JSON with attachments, and messages MessagePack. */
-  #isStandard;
+  #node;
+  #isPattern;
+  /** What comes on the channels of broadcasts is decoded without JavaScript, if it can be. */
+  #broadcastKind;
   /** The options of a broadcast that is to be published. */
   #outgoing = null;
-  /** How many nodes there were when Redis was asked last; before that, perhaps another. */
-  #lastServerCount = 2;
-  #isClosed = false;
 
-  constructor(nsp, link, options) {
-    const client = new LinkClient(link);
+  constructor(nsp, carrier, { subscriptionMode, ...options }) {
+    const client = new CarrierClient(carrier);
     super(nsp, client, client, options);
-    this.#link = link;
-    this.#options = options;
-    this.#isStandard = options.parser === undefined && isJsonEncoder(this.encoder);
+    this.#node = new ClusterNode(this, carrier);
+    this.#node.isStandard &&= options.parser === undefined;
+    this.#isPattern = subscriptionMode === "pattern";
+    this.#broadcastKind = this.#node.isStandard ? BROADCAST : REQUEST;
     this.parser = strict(this.parser);
-    this.#directory = new RoomDirectory(this[kFanOut]);
-    this[kFanOut].directory = this.#directory;
-    const names = { name: nsp.name, uid: this.uid, prefix: this.channel };
-    link.add(this.namespace, this, names);
     this.#subscribe();
   }
 
-  get namespace() {
-    return this.#directory.namespace;
-  }
-
-  /** What comes on the channels of broadcasts is decoded by the link, if it can be. */
-  get #broadcastKind() {
-    return this.#isStandard ? BROADCAST : REQUEST;
-  }
-
   #subscribe() {
-    const { namespace } = this;
-    const channels = [this.requestChannel, this.responseChannel, this.specificResponseChannel];
-    this.#link.subscribe(namespace, REQUEST, NAMED, channels);
-    if (this.#options.subscriptionMode === "pattern") {
-      this.#link.subscribe(namespace, this.#broadcastKind, PATTERN, [`${this.channel}*`]);
+    const { carrier, namespace } = this.#node;
+    carrier.subscribe(namespace, REQUEST, NAMED, this.#requestChannels);
+    if (this.#isPattern) {
+      carrier.subscribe(namespace, this.#broadcastKind, PATTERN, [`${this.channel}*`]);
       return;
     }
-    this.#link.subscribe(namespace, this.#broadcastKind, NAMED, [this.channel]);
-    const change = (name) => (room) => {
-      if (isNameable(room))
-        this.#link[name](namespace, this.#broadcastKind, NAMED, [this.#channelOf(room)]);
-    };
-    this.on("create-room", change("subscribe"));
-    this.on("delete-room", change("unsubscribe"));
+    carrier.subscribe(namespace, this.#broadcastKind, NAMED, [this.channel]);
+    this.on("create-room", (room) => {
+      if (isNameable(room)) {
+        carrier.subscribe(namespace, this.#broadcastKind, NAMED, [this.#channelOf(room)]);
+      }
+    });
+    this.on("delete-room", (room) => {
+      if (isNameable(room) && !this.#node.isClosed) {
+        carrier.unsubscribe(namespace, this.#broadcastKind, NAMED, [this.#channelOf(room)]);
+      }
+    });
+  }
+
+  #unsubscribe() {
+    const { carrier, namespace } = this.#node;
+    carrier.unsubscribe(namespace, REQUEST, NAMED, this.#requestChannels);
+    if (this.#isPattern) {
+      carrier.unsubscribe(namespace, this.#broadcastKind, PATTERN, [`${this.channel}*`]);
+      return;
+    }
+    const rooms = [...this.rooms.keys()].filter(isNameable).map((room) => this.#channelOf(room));
+    carrier.unsubscribe(namespace, this.#broadcastKind, NAMED, [this.channel, ...rooms]);
+  }
+
+  get #requestChannels() {
+    return [this.requestChannel, this.responseChannel, this.specificResponseChannel];
   }
 
   #channelOf(room) {
@@ -101,7 +107,7 @@ class RedisAdapter extends withFanOut(official.RedisAdapter, { isInMemory: false
 
   /** As the official one: published first, then sent to the clients of this process. */
   broadcast(packet, opts) {
-    if (!this.#isStandard || this.#isClosed || opts.flags?.local) {
+    if (!this.#node.isStandard || this.#node.isClosed || opts.flags?.local) {
       super.broadcast(packet, opts);
       return;
     }
@@ -128,54 +134,37 @@ class RedisAdapter extends withFanOut(official.RedisAdapter, { isInMemory: false
     const [room] = rooms;
     const channel = rooms.size === 1 ? this.#channelOf(room) : this.channel;
     const options = JSON.stringify({ rooms: [...rooms], except: [...new Set(except)], flags });
-    this.#link.publishBroadcast(this.namespace, channel, encoded, options);
+    this.#node.carrier.publishBroadcast(this.#node.namespace, channel, encoded, options);
   }
 
-  /** Called by the link with what it does not deliver by itself. */
+  /** Called by the carrier with what it does not deliver by itself. */
   handleMessage(channel, message) {
     try {
       if (channel.startsWith(this.channel)) this.onmessage(null, channel, message);
       else this.#handleRequest(channel, message);
     } catch (error) {
       if (!(error instanceof MalformedMessage)) throw error;
-      this.#link.countMalformed();
+      this.#node.carrier.countMalformed();
     }
   }
 
   /** The official code throws where a request is not what it should be. */
   #handleRequest(channel, message) {
-    const request = decodeRequest(message, this.parser);
+    const request = decodeMessage(message, this.parser);
     const isValid = channel.startsWith(this.responseChannel) ? isResponse : isRequest;
     if (!isValid(request)) throw new MalformedMessage();
     this.onrequest(channel, message);
   }
 
-  /** While Redis is not there: as many as there were, so that requests end by their timeout. */
-  async serverCount() {
-    try {
-      this.#lastServerCount = await this.#link.countSubscribers(this.requestChannel, false);
-    } catch {
-      return Math.max(2, this.#lastServerCount);
-    }
-    return this.#lastServerCount;
+  serverCount() {
+    return this.#node.serverCount(this.requestChannel, false);
   }
 
-  /** @returns {Promise<void>} when the link has ended, if this was its last adapter */
+  /** @returns {Promise<void>} when Redis has been left, if this was the last adapter */
   close() {
     super.close();
-    this.#isClosed = true;
-    const { namespace } = this;
-    const channels = [this.requestChannel, this.responseChannel, this.specificResponseChannel];
-    this.#link.unsubscribe(namespace, REQUEST, NAMED, channels);
-    if (this.#options.subscriptionMode === "pattern") {
-      this.#link.unsubscribe(namespace, this.#broadcastKind, PATTERN, [`${this.channel}*`]);
-    } else {
-      this.removeAllListeners("create-room").removeAllListeners("delete-room");
-      const rooms = [...this.rooms.keys()].filter(isNameable).map((room) => this.#channelOf(room));
-      this.#link.unsubscribe(namespace, this.#broadcastKind, NAMED, [this.channel, ...rooms]);
-    }
-    this.#directory.close();
-    return this.#link.remove(namespace);
+    this.#unsubscribe();
+    return this.#node.close();
   }
 }
 
@@ -198,16 +187,6 @@ function strict(parser) {
   };
 }
 
-/** As the official adapter does it: JSON by its first byte, else what the parser reads. */
-function decodeRequest(message, parser) {
-  if (message[0] !== 0x7b) return parser.decode(message);
-  try {
-    return JSON.parse(message.toString());
-  } catch (cause) {
-    throw new MalformedMessage("malformed", { cause });
-  }
-}
-
 /**
  * A factory for the `adapter` of Socket.IO's server: a cluster over Redis, in which nodes with
  * @socket.io/redis-adapter 8 and those with @socket.io/redis-emitter take part, too.
@@ -219,13 +198,12 @@ function decodeRequest(message, parser) {
  *   returned, if the server's `connectionStateRecovery` is on
  */
 function createRedisAdapter(options) {
-  const { link: linkOptions, adapter: adapterOptions } = redisAdapterOptions(options);
+  const settings = redisAdapterOptions(options);
   const events = new EventEmitter();
-  let link = null;
+  const make = hasCluster ? nativeFactory(settings, events) : fallbackFactory(settings, events);
   function AdapterOf(nsp) {
     refuseRecovery(nsp.server);
-    if (link === null || link.isClosing) link = new RedisLink(linkOptions, events);
-    return new RedisAdapter(nsp, link, adapterOptions);
+    return make(nsp);
   }
   for (const name of ["on", "once", "off"]) {
     AdapterOf[name] = (event, listener) => {
@@ -234,6 +212,19 @@ function createRedisAdapter(options) {
     };
   }
   return AdapterOf;
+}
+
+/** @returns {(nsp: import("socket.io").Namespace) => official.RedisAdapter} */
+function nativeFactory({ link, clients, adapter }, events) {
+  let carrier = null;
+  return (nsp) => {
+    if (carrier === null || carrier.isClosing) {
+      carrier = clients === null ? new RedisLink(link, events) : new RedisClients(clients, events);
+    }
+    return adapter.sharded
+      ? makeShardedAdapter(nsp, carrier, adapter)
+      : new RedisAdapter(nsp, carrier, adapter);
+  };
 }
 
 /** @throws {InvalidOptionError} */

@@ -15,16 +15,6 @@ const ENDED = 3;
 const ERROR = 4;
 const ANSWER = 5;
 
-/** How a channel is subscribed to: as `SubscriptionKind` there. */
-const NAMED = 0;
-const PATTERN = 1;
-const SHARD = 2;
-
-/** What comes on a channel: as `MessageKind` there. */
-const BROADCAST = 0;
-const REQUEST = 1;
-const SHARDED = 2;
-
 /** What events run in: no request's context. */
 const context = new AsyncResource("socket.io-turbo");
 
@@ -135,6 +125,18 @@ class RedisLink {
     const attachments = packet.length > 1 ? packet.slice(1) : undefined;
     this.native.publishBroadcast(namespace, channel, packet[0], attachments, options);
     this.schedule();
+  }
+
+  /**
+   * As `publishBroadcast()`, by `SPUBLISH`.
+   *
+   * @returns {Promise<number>} as that of `publishSharded()`
+   */
+  publishShardedBroadcast(namespace, channel, packet, options) {
+    const attachments = packet.length > 1 ? packet.slice(1) : undefined;
+    return this.ask((question) =>
+      this.native.publishBroadcast(namespace, channel, packet[0], attachments, options, question),
+    );
   }
 
   /**
@@ -254,4 +256,4 @@ class RedisLink {
   }
 }
 
-module.exports = { BROADCAST, NAMED, PATTERN, REQUEST, RedisLink, SHARD, SHARDED };
+module.exports = { RedisLink };

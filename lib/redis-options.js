@@ -13,6 +13,8 @@ const CLUSTER = 2;
 const isText = (value) => typeof value === "string" && value !== "";
 const isBoolean = (value) => typeof value === "boolean";
 const isPem = (value) => isText(value) || Buffer.isBuffer(value);
+const isClient = (value) =>
+  typeof value?.publish === "function" && typeof value.subscribe === "function";
 const isCount = (value) => Number.isSafeInteger(value) && value >= 1;
 
 /** What is accepted, in words and as a test, and the default. */
@@ -21,6 +23,11 @@ const OPTIONS = {
     accepted: "a URL of Redis, or a list of some",
     isAccepted: (value) =>
       isText(value) || (Array.isArray(value) && value.length > 0 && value.every(isText)),
+  },
+  pubClient: { accepted: "a client of redis or ioredis", isAccepted: isClient },
+  subClient: {
+    accepted: "another client of redis or ioredis, which is used for nothing else",
+    isAccepted: isClient,
   },
   cluster: { accepted: "true or false", isAccepted: isBoolean, default: false },
   sentinel: {
@@ -51,10 +58,10 @@ const OPTIONS = {
     isAccepted: (value) =>
       typeof value?.encode === "function" && typeof value.decode === "function",
   },
+  sharded: { accepted: "true or false", isAccepted: isBoolean, default: false },
   subscriptionMode: {
-    accepted: '"pattern" or "dynamic"',
-    isAccepted: (value) => value === "pattern" || value === "dynamic",
-    default: "pattern",
+    accepted: '"pattern" or "dynamic"; with sharded: true "static", "dynamic" or "dynamic-private"',
+    isAccepted: (value, { sharded }) => SUBSCRIPTION_MODES[sharded === true].includes(value),
   },
   maxPublishQueue: {
     accepted: "a number of bytes, an integer of at least 1, or Infinity",
@@ -62,6 +69,18 @@ const OPTIONS = {
     default: 64 * MIB,
   },
 };
+
+/** Without the sharded protocol, and with it; the default comes first. */
+const SUBSCRIPTION_MODES = {
+  false: ["pattern", "dynamic"],
+  true: ["dynamic", "static", "dynamic-private"],
+};
+
+/** What is said of Redis where it is not said by clients. */
+const SERVER_OPTIONS = ["url", "cluster", "sentinel", "tls", "maxPublishQueue"];
+
+/** What the sharded protocol has not. */
+const CLASSIC_OPTIONS = ["requestsTimeout", "publishOnSpecificResponseChannel", "parser"];
 
 /** Whether a value is an object with these properties alone, the first of them needed. */
 function isRecord(value, needed, optional) {
@@ -75,13 +94,18 @@ function isRecord(value, needed, optional) {
 
 /**
  * @param {unknown} given see `RedisAdapterOptions` in index.d.ts
- * @returns {{ link: object, adapter: object }} `link` as `RedisLinkOptions` in binding.d.ts, and
+ * @returns {{ clients: object | null, server: object | null, link: object | null, adapter: object }}
+ *   the application's clients, or where Redis is, `link` as `RedisLinkOptions` in binding.d.ts; and
  *   what is the adapter's
  * @throws {InvalidOptionError}
  */
 function redisAdapterOptions(given) {
   if (typeof given !== "object" || given === null || Array.isArray(given)) {
-    throw new InvalidOptionError("options", "an object with the url of Redis", given);
+    throw new InvalidOptionError(
+      "options",
+      "an object with the url of Redis, or with clients",
+      given,
+    );
   }
   const unknown = Object.keys(given).find((name) => !Object.hasOwn(OPTIONS, name));
   if (unknown !== undefined) {
@@ -91,22 +115,53 @@ function redisAdapterOptions(given) {
   const options = Object.fromEntries(
     Object.keys(OPTIONS).map((name) => [name, option(given, name)]),
   );
-  if (options.url === undefined)
-    throw new InvalidOptionError("url", OPTIONS.url.accepted, given.url);
-  return { link: linkOptions(options), adapter: adapterOptions(options) };
+  const clients = clientsOf(options);
+  if (options.sharded) refuse(given, CLASSIC_OPTIONS, "left out with sharded: true");
+  const adapter = adapterOptions(options);
+  if (clients !== null) {
+    refuse(given, SERVER_OPTIONS, "left out with clients");
+    return { clients, adapter, server: null, link: null };
+  }
+  const { cluster, sentinel, tls } = options;
+  const server = { urls: [options.url].flat(), cluster, sentinel, tls };
+  return { clients, adapter, server, link: linkOptions(options) };
+}
+
+/** @throws {InvalidOptionError} if one of these is given */
+function refuse(given, names, accepted) {
+  const name = names.find((name) => given[name] !== undefined);
+  if (name !== undefined) throw new InvalidOptionError(name, accepted, given[name]);
 }
 
 function option(given, name) {
   const { accepted, isAccepted, default: value } = OPTIONS[name];
   if (given[name] === undefined) return value;
-  if (!isAccepted(given[name])) throw new InvalidOptionError(name, accepted, given[name]);
+  if (!isAccepted(given[name], given)) throw new InvalidOptionError(name, accepted, given[name]);
   return given[name];
 }
 
-function adapterOptions(options) {
-  const { key, requestsTimeout, publishOnSpecificResponseChannel, parser, subscriptionMode } =
-    options;
-  return { key, requestsTimeout, publishOnSpecificResponseChannel, parser, subscriptionMode };
+/** @returns {{ pubClient: object, subClient: object } | null} */
+function clientsOf({ url, pubClient, subClient }) {
+  const isWithout = pubClient === undefined && subClient === undefined;
+  if (url !== undefined && isWithout) return null;
+  if (isWithout) throw new InvalidOptionError("url", OPTIONS.url.accepted, url);
+  for (const [name, client] of Object.entries({ pubClient, subClient })) {
+    if (client === undefined) throw new InvalidOptionError(name, OPTIONS[name].accepted, client);
+  }
+  return { pubClient, subClient };
+}
+
+function adapterOptions({ subscriptionMode, ...options }) {
+  const [byDefault] = SUBSCRIPTION_MODES[options.sharded];
+  const { key, sharded, requestsTimeout, publishOnSpecificResponseChannel, parser } = options;
+  return {
+    key,
+    sharded,
+    subscriptionMode: subscriptionMode ?? byDefault,
+    requestsTimeout,
+    publishOnSpecificResponseChannel,
+    parser,
+  };
 }
 
 function linkOptions({ url, cluster, sentinel, tls = {}, maxPublishQueue }) {

@@ -41,6 +41,44 @@ function isResponse(response) {
   return isObject(response);
 }
 
+/** Types of messages, as socket.io-adapter 2.5 numbers them. */
+const CLUSTER_NEEDS = new Map([
+  [3, ({ packet, opts }) => isOptions(opts) && isEvent(packet)],
+  [4, ({ opts }) => isOptions(opts)],
+  [5, ({ opts, rooms }) => isOptions(opts) && Array.isArray(rooms)],
+  [6, ({ opts }) => isOptions(opts)],
+  [7, ({ opts }) => isOptions(opts)],
+  [8, ({ sockets }) => Array.isArray(sockets)],
+  [9, ({ packet }) => Array.isArray(packet)],
+]);
+
+/**
+ * Whether the official ClusterAdapter can handle a message or a response. It ignores types that it
+ * does not know.
+ *
+ * @param {unknown} message decoded
+ */
+function isClusterMessage(message) {
+  if (!isObject(message) || !isObject(message.data)) return false;
+  const isValid = CLUSTER_NEEDS.get(message.type);
+  return isValid === undefined || isValid(message.data);
+}
+
+/**
+ * As the official adapters do it: JSON by its first byte, else what the parser reads.
+ *
+ * @param {Buffer} message
+ * @param {{ decode: (message: Buffer) => unknown }} parser
+ * @returns {unknown} `undefined` if it is neither
+ */
+function decodeMessage(message, parser) {
+  try {
+    return message[0] === 0x7b ? JSON.parse(message.toString()) : parser.decode(message);
+  } catch {
+    return undefined;
+  }
+}
+
 function isObject(value) {
   return typeof value === "object" && value !== null;
 }
@@ -58,4 +96,4 @@ function isEvent(packet) {
   return isObject(packet) && packet.type === 2 && Array.isArray(packet.data);
 }
 
-module.exports = { isRequest, isResponse };
+module.exports = { decodeMessage, isClusterMessage, isRequest, isResponse };

@@ -15,8 +15,8 @@ use napi_derive::napi;
 use super::engine::Engine;
 use super::payload::PayloadArgument;
 use crate::cluster::{
-    Address, Answer, Body, Channel, InvalidServer, Kind, Link, LinkOptions, Node, Outgoing,
-    Publication, RoomName, Server, State, TlsFiles,
+    Address, Answer, Body, Channel, Intake, InvalidServer, Kind, Link, LinkOptions, LinkStats,
+    Node, Outgoing, Publication, RoomName, Server, State, TlsFiles,
 };
 
 /// Does not keep the process alive; [`RedisLink::keep_alive`] does.
@@ -190,8 +190,7 @@ impl Engine {
 pub struct RedisLink {
     link: Rc<RefCell<Link>>,
     wake: Arc<Wake>,
-    /// By namespace.
-    nodes: HashMap<u32, Arc<Node>>,
+    nodes: Nodes,
 }
 
 #[napi]
@@ -222,22 +221,20 @@ impl RedisLink {
         let link = Rc::new(RefCell::new(link));
         // Runs before the function above is finalized: hooks run in reverse order.
         env.add_env_cleanup_hook(Rc::clone(&link), |link| link.borrow_mut().shut_down())?;
-        Ok(Self { link, wake, nodes: HashMap::new() })
+        Ok(Self { link, wake, nodes: Nodes::default() })
     }
 
     /// Says how a namespace is called, how this node calls itself there, and what stands in
     /// front of the room in the channels of broadcasts.
     #[napi(catch_unwind)]
     pub fn add_node(&mut self, namespace: u32, name: String, uid: String, prefix: String) {
-        let (name, uid, prefix) = (name.into(), uid.into(), prefix.into());
-        let node = Node { namespace: namespace as usize, name, uid, prefix };
-        self.nodes.insert(namespace, Arc::new(node));
+        self.nodes.add(namespace, name, uid, prefix);
     }
 
     /// Forgets what `addNode()` has said.
     #[napi(catch_unwind)]
     pub fn remove_node(&mut self, namespace: u32) {
-        self.nodes.remove(&namespace);
+        self.nodes.remove(namespace);
     }
 
     /// Has messages of these channels come for a namespace.
@@ -249,7 +246,7 @@ impl RedisLink {
         kind: SubscriptionKind,
         channels: Vec<String>,
     ) -> Result<()> {
-        let node = self.node(namespace)?;
+        let node = self.nodes.get(namespace)?;
         let channels = self::channels(&kind, channels);
         self.link.borrow_mut().subscribe(&node, self::kind(message_kind), channels);
         Ok(())
@@ -264,7 +261,7 @@ impl RedisLink {
         kind: SubscriptionKind,
         channels: Vec<String>,
     ) -> Result<()> {
-        let node = self.node(namespace)?;
+        let node = self.nodes.get(namespace)?;
         let channels = self::channels(&kind, channels);
         self.link.borrow_mut().unsubscribe(&node, self::kind(message_kind), channels);
         Ok(())
@@ -288,7 +285,8 @@ impl RedisLink {
         self.link.borrow_mut().publish(Publication { channel, body, is_sharded, question });
     }
 
-    /// Publishes a packet: the text for clients, its attachments, and its options as JSON.
+    /// Publishes a packet: the text for clients, its attachments, and its options as JSON. With a
+    /// question, by `SPUBLISH`, and an answer comes as with `publish()`.
     #[napi(catch_unwind)]
     pub fn publish_broadcast(
         &self,
@@ -297,16 +295,11 @@ impl RedisLink {
         text: String,
         attachments: Option<Vec<PayloadArgument>>,
         options: String,
+        question: Option<u32>,
     ) -> Result<()> {
-        let attachments = attachments.unwrap_or_default();
-        let copied = attachments.iter().map(|data| data.bytes().map(Bytes::copy_from_slice));
-        let body = Body::Broadcast {
-            uid: self.node(namespace)?.uid.clone(),
-            text: text.into(),
-            attachments: copied.collect::<Result<_>>()?,
-            options: options.into(),
-        };
-        let (channel, is_sharded, question) = (channel.into(), false, None);
+        let (node, is_sharded) = (self.nodes.get(namespace)?, question.is_some());
+        let body = broadcast(node, text, attachments, options, is_sharded)?;
+        let channel = channel.into();
         self.link.borrow_mut().publish(Publication { channel, body, is_sharded, question });
         Ok(())
     }
@@ -338,20 +331,7 @@ impl RedisLink {
     /// What the link has done.
     #[napi(catch_unwind)]
     pub fn stats(&self) -> RedisLinkStats {
-        let stats = self.link.borrow().stats();
-        RedisLinkStats {
-            received: stats.received as f64,
-            filtered: stats.filtered as f64,
-            own: stats.own as f64,
-            delivered: stats.delivered as f64,
-            passed_to_java_script: stats.passed as f64,
-            malformed: stats.malformed as f64,
-            published: stats.published as f64,
-            publish_dropped: stats.publish_dropped as f64,
-            publish_failed: stats.publish_failed as f64,
-            queued_bytes: stats.queued_bytes as f64,
-            reconnections: stats.reconnections as f64,
-        }
+        link_stats(self.link.borrow().stats())
     }
 
     /// Ends the link when what waits has been published, or a second later. `Ended` tells.
@@ -373,10 +353,126 @@ impl RedisLink {
             }
         })
     }
+}
 
-    fn node(&self, namespace: u32) -> Result<Arc<Node>> {
-        let node = self.nodes.get(&namespace).cloned();
+/// Does with messages that JavaScript receives what a link does with its own.
+#[napi]
+pub struct RedisReceiver {
+    intake: Intake,
+    nodes: Nodes,
+}
+
+#[napi]
+impl RedisReceiver {
+    #[napi(constructor, catch_unwind)]
+    pub fn new(engine: &Engine) -> Self {
+        let directory = Arc::clone(engine.registry.directory());
+        let broadcaster = engine.engine.borrow().broadcaster().clone();
+        Self { intake: Intake::new(directory, broadcaster), nodes: Nodes::default() }
+    }
+
+    /// See `RedisLink`.
+    #[napi(catch_unwind)]
+    pub fn add_node(&mut self, namespace: u32, name: String, uid: String, prefix: String) {
+        self.nodes.add(namespace, name, uid, prefix);
+    }
+
+    /// See `RedisLink`.
+    #[napi(catch_unwind)]
+    pub fn remove_node(&mut self, namespace: u32) {
+        self.nodes.remove(namespace);
+    }
+
+    /// A message has come, after a `flush()` of the engine. Whether JavaScript has to handle it.
+    #[napi(catch_unwind)]
+    pub fn receive(
+        &mut self,
+        namespace: u32,
+        message_kind: MessageKind,
+        channel: String,
+        message: PayloadArgument,
+    ) -> Result<bool> {
+        let (node, kind) = (self.nodes.get(namespace)?, kind(message_kind));
+        let message = Bytes::copy_from_slice(message.bytes()?);
+        Ok(self.intake.receive(&node, kind, channel.into(), message))
+    }
+
+    /// The message that a link would publish; `null` if there is none.
+    #[napi(catch_unwind)]
+    pub fn encode_broadcast(
+        &self,
+        namespace: u32,
+        text: String,
+        attachments: Option<Vec<PayloadArgument>>,
+        options: String,
+        is_sharded: bool,
+    ) -> Result<Option<Buffer>> {
+        let node = self.nodes.get(namespace)?;
+        let body = broadcast(node, text, attachments, options, is_sharded)?;
+        Ok(self.intake.encode(body).map(|message| Vec::from(message).into()))
+    }
+
+    /// See `RedisLink`.
+    #[napi(catch_unwind)]
+    pub fn count_malformed(&self) {
+        self.intake.count_malformed();
+    }
+
+    /// See `RedisLink`.
+    #[napi(catch_unwind)]
+    pub fn stats(&self) -> RedisLinkStats {
+        link_stats(self.intake.stats())
+    }
+}
+
+/// The nodes of a process by the numbers of their namespaces.
+#[derive(Default)]
+struct Nodes(HashMap<u32, Arc<Node>>);
+
+impl Nodes {
+    fn add(&mut self, namespace: u32, name: String, uid: String, prefix: String) {
+        let (name, uid, prefix) = (name.into(), uid.into(), prefix.into());
+        let node = Node { namespace: namespace as usize, name, uid, prefix };
+        self.0.insert(namespace, Arc::new(node));
+    }
+
+    fn remove(&mut self, namespace: u32) {
+        self.0.remove(&namespace);
+    }
+
+    fn get(&self, namespace: u32) -> Result<Arc<Node>> {
+        let node = self.0.get(&namespace).cloned();
         node.ok_or_else(|| Error::new(Status::InvalidArg, "no such namespace"))
+    }
+}
+
+fn broadcast(
+    node: Arc<Node>,
+    text: String,
+    attachments: Option<Vec<PayloadArgument>>,
+    options: String,
+    is_sharded: bool,
+) -> Result<Body> {
+    let attachments = attachments.unwrap_or_default();
+    let copied = attachments.iter().map(|data| data.bytes().map(Bytes::copy_from_slice));
+    let attachments = copied.collect::<Result<_>>()?;
+    let (text, options) = (text.into(), options.into());
+    Ok(Body::Broadcast { node, is_sharded, text, attachments, options })
+}
+
+fn link_stats(stats: LinkStats) -> RedisLinkStats {
+    RedisLinkStats {
+        received: stats.received as f64,
+        filtered: stats.filtered as f64,
+        own: stats.own as f64,
+        delivered: stats.delivered as f64,
+        passed_to_java_script: stats.passed as f64,
+        malformed: stats.malformed as f64,
+        published: stats.published as f64,
+        publish_dropped: stats.publish_dropped as f64,
+        publish_failed: stats.publish_failed as f64,
+        queued_bytes: stats.queued_bytes as f64,
+        reconnections: stats.reconnections as f64,
     }
 }
 

@@ -21,6 +21,7 @@
 //! nothing overtakes.
 
 mod directory;
+mod intake;
 mod link;
 mod outbox;
 mod publication;
@@ -31,6 +32,7 @@ mod stats;
 mod subscriptions;
 
 pub use directory::{Address, Directory, NamespaceId, RoomName};
+pub use intake::Intake;
 pub use link::{Link, LinkOptions};
 pub use outbox::{Answer, Outgoing, State};
 pub use publication::{Body, Publication};

@@ -1,8 +1,11 @@
 //! What a node publishes.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
-use crate::proto::notepack;
+use super::Node;
+use crate::proto::notepack::{Broadcast, ClusterBroadcast};
 use crate::proto::socket_io::Decoder;
 
 /// A message for a channel. It is encoded on the link's thread.
@@ -23,16 +26,17 @@ pub struct Publication {
 pub enum Body {
     /// A message as it is.
     Raw(Bytes),
-    /// A broadcast of the classic protocol.
+    /// A broadcast.
     Broadcast {
         /// The node.
-        uid: Box<str>,
+        node: Arc<Node>,
+        /// Whether it is of the sharded protocol.
+        is_sharded: bool,
         /// The text of the packet, as for a client.
         text: Bytes,
         /// Its attachments.
         attachments: Vec<Bytes>,
-        /// Its options as JSON, see
-        /// [`Broadcast::encode_parts`](notepack::Broadcast::encode_parts).
+        /// Its options as JSON, see [`Broadcast::encode_parts`].
         options: Bytes,
     },
 }
@@ -62,13 +66,18 @@ impl Body {
     pub(super) fn encode(self) -> Option<Bytes> {
         match self {
             Self::Raw(message) => Some(message),
-            Self::Broadcast { uid, text, attachments, options } => {
+            Self::Broadcast { node, is_sharded, text, attachments, options } => {
                 let mut decoder = Decoder::new(usize::MAX);
                 let mut packet = decoder.handle_text(text).ok()?;
                 for attachment in attachments {
                     packet = decoder.handle_binary(attachment).ok()?;
                 }
-                notepack::Broadcast::encode_parts(&uid, &packet?, &options).ok()
+                let (packet, Node { uid, name, .. }) = (packet?, &*node);
+                if is_sharded {
+                    ClusterBroadcast::encode_parts(uid, name, &packet, &options).ok()
+                } else {
+                    Broadcast::encode_parts(uid, &packet, &options).ok()
+                }
             }
         }
     }
@@ -76,37 +85,42 @@ impl Body {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use bytes::Bytes;
 
-    use super::Body;
-    use crate::proto::notepack::Broadcast;
+    use super::{Body, Broadcast, ClusterBroadcast, Node};
 
-    fn body(text: &'static str, attachments: &[&'static [u8]]) -> Body {
-        Body::Broadcast {
-            uid: "abcdef".into(),
-            text: text.into(),
-            attachments: attachments.iter().map(|&data| Bytes::from_static(data)).collect(),
-            options: Bytes::from_static(br#"{"rooms":["r"],"except":[],"flags":{}}"#),
-        }
-    }
+    const OPTIONS: Bytes = Bytes::from_static(br#"{"rooms":["r"],"except":[],"flags":{}}"#);
+    const BINARY: &str = r#"51-["e",{"_placeholder":true,"num":0}]"#;
 
-    fn published(body: Body) -> Option<(String, usize)> {
-        let broadcast = Broadcast::decode(&body.encode()?).ok()?;
-        let text = String::from_utf8(broadcast.packet.encode().to_vec()).ok()?;
-        Some((text, broadcast.packet.attachments.len()))
+    fn encode(
+        text: &'static str,
+        attachments: &[&'static [u8]],
+        is_sharded: bool,
+    ) -> Option<Bytes> {
+        let (name, uid, prefix) = ("/".into(), "abcdef".into(), "p#".into());
+        let node = Arc::new(Node { namespace: 0, name, uid, prefix });
+        let attachments = attachments.iter().map(|&data| Bytes::from_static(data)).collect();
+        let text = text.into();
+        Body::Broadcast { node, is_sharded, text, attachments, options: OPTIONS }.encode()
     }
 
     #[test]
     fn a_packet_for_clients_becomes_one_for_nodes() {
-        let text = r#"2/admin,["e",1]"#;
-        assert_eq!(published(body(text, &[])), Some((text.into(), 0)));
-        let text = r#"51-["e",{"_placeholder":true,"num":0}]"#;
-        assert_eq!(published(body(text, &[b"A"])), Some((text.into(), 1)));
+        for (text, attachments) in [(r#"2["e",1]"#, &[][..]), (BINARY, &[&b"A"[..]])] {
+            let message = encode(text, attachments, false).unwrap_or_default();
+            let packet = Broadcast::decode(&message).map(|broadcast| broadcast.packet);
+            assert_eq!(packet.as_ref().map(|packet| packet.encode()), Ok(text.into()));
+            let message = encode(text, attachments, true).unwrap_or_default();
+            let packet = ClusterBroadcast::decode(&message).ok().flatten();
+            assert_eq!(packet.map(|broadcast| broadcast.packet.encode()), Some(text.into()));
+        }
     }
 
     #[test]
     fn what_is_no_packet_is_not_published() {
-        assert_eq!(published(body("no packet", &[])), None);
-        assert_eq!(published(body(r#"51-["e",{"_placeholder":true,"num":0}]"#, &[])), None);
+        assert_eq!(encode("no packet", &[], false), None);
+        assert_eq!(encode(BINARY, &[], false), None);
     }
 }

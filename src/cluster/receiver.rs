@@ -7,14 +7,14 @@ use parking_lot::Mutex;
 
 use super::directory::Recipience;
 use super::outbox::{Outbox, Outgoing as ToApplication};
-use super::stats::Counters;
+use super::stats::{Counter, Counters};
 use super::subscriptions::Kind;
 use super::{Directory, NamespaceId};
 use crate::fanout::PreparedPacket;
 use crate::net::{Broadcaster, Outgoing};
 use crate::proto::engine_io::PacketType;
-use crate::proto::notepack::{Broadcast, Options};
-use crate::proto::socket_io::Packet;
+use crate::proto::notepack::{Broadcast, ClusterBroadcast, Options};
+use crate::proto::socket_io::{Namespace, Packet};
 use crate::proto::websocket::{Opcode, encode_parts};
 
 /// Messages that have come are posted at the latest when they have so many bytes.
@@ -49,7 +49,20 @@ struct Pending {
     kind: Kind,
     channel: Bytes,
     message: Bytes,
-    broadcast: Option<Decoded>,
+    broadcast: Option<Box<Decoded>>,
+}
+
+/// What a message is.
+enum Found {
+    Broadcast(Box<Decoded>),
+    /// Something for the application.
+    Other,
+    Nothing,
+}
+
+fn ignored(counter: &Counter) -> Found {
+    counter.add(1);
+    Found::Nothing
 }
 
 struct Decoded {
@@ -69,14 +82,17 @@ impl Receiver {
         Self { directory, broadcaster, outbox, counters, pending, pending_bytes }
     }
 
-    /// A message has come for a node. Whether something is pending is the result.
+    /// A message has come for a node.
     pub(super) fn handle(&mut self, node: &Arc<Node>, kind: Kind, channel: Bytes, message: Bytes) {
-        let broadcast = match kind {
-            Kind::Broadcast => match self.decode(node, &channel, &message) {
-                Some(decoded) => Some(decoded),
-                None => return,
-            },
-            Kind::Request | Kind::Sharded => None,
+        let found = match kind {
+            Kind::Broadcast => self.decode(node, &channel, &message),
+            Kind::Sharded => self.decode_sharded(node, &message),
+            Kind::Request => Found::Other,
+        };
+        let broadcast = match found {
+            Found::Broadcast(decoded) => Some(decoded),
+            Found::Other => None,
+            Found::Nothing => return,
         };
         self.pending_bytes += message.len();
         self.pending.push(Pending { node: Arc::clone(node), kind, channel, message, broadcast });
@@ -86,29 +102,50 @@ impl Receiver {
     }
 
     /// @socket.io/redis-adapter, `onmessage`.
-    fn decode(&self, node: &Node, channel: &[u8], message: &Bytes) -> Option<Decoded> {
+    fn decode(&self, node: &Node, channel: &[u8], message: &Bytes) -> Found {
         let Some(room) = room_of(channel, &node.prefix) else {
-            self.counters.filtered.add(1);
-            return None;
+            return ignored(&self.counters.filtered);
         };
         if !room.is_empty() && !self.directory.lock().has_room(node.namespace, room) {
-            self.counters.filtered.add(1);
-            return None;
+            return ignored(&self.counters.filtered);
         }
         if Broadcast::peek_uid(message) == Some(node.uid.as_bytes()) {
-            self.counters.own.add(1);
-            return None;
+            return ignored(&self.counters.own);
         }
-        let Ok(Broadcast { packet, options, .. }) = Broadcast::decode(message) else {
-            self.counters.malformed.add(1);
-            return None;
-        };
-        if packet.namespace.as_str() != &*node.name {
-            self.counters.filtered.add(1);
-            return None;
+        match Broadcast::decode(message) {
+            Ok(Broadcast { packet, .. }) if packet.namespace.as_str() != &*node.name => {
+                ignored(&self.counters.filtered)
+            }
+            Ok(Broadcast { packet, options, .. }) => self.prepare(packet, options),
+            Err(_) => ignored(&self.counters.malformed),
         }
+    }
+
+    /// socket.io-adapter, `ClusterAdapter.onMessage`.
+    fn decode_sharded(&self, node: &Node, message: &Bytes) -> Found {
+        match ClusterBroadcast::decode(message) {
+            Ok(Some(ClusterBroadcast { uid, .. })) if uid.as_deref() == Some(&*node.uid) => {
+                ignored(&self.counters.own)
+            }
+            Ok(Some(ClusterBroadcast { namespace, .. }))
+                if namespace.as_deref() != Some(&*node.name) =>
+            {
+                ignored(&self.counters.filtered)
+            }
+            Ok(Some(ClusterBroadcast { packet, options, .. })) => {
+                let Some(namespace) = Namespace::new(&*node.name) else {
+                    return ignored(&self.counters.malformed);
+                };
+                self.prepare(Packet { namespace, ..packet }, options)
+            }
+            Ok(None) => Found::Other,
+            Err(_) => ignored(&self.counters.malformed),
+        }
+    }
+
+    fn prepare(&self, packet: Packet, options: Options) -> Found {
         let prepared = prepare(&packet, self.broadcaster.has_version_3());
-        Some(Decoded { packet, prepared, options })
+        Found::Broadcast(Box::new(Decoded { packet, prepared, options }))
     }
 
     /// Whether something has come that is not posted.
