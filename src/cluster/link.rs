@@ -221,6 +221,8 @@ fn run(
             let waiting = VecDeque::new();
             let driver = Driver { server, inbox, outbox, commands, waiting, is_closing: false };
             runtime.block_on(driver.run());
+            // A name may still be looked up, for as long as the resolver likes.
+            runtime.shutdown_background();
         }
         Err(error) => drop(ready.send(Err(error))),
     }

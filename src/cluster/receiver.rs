@@ -217,3 +217,153 @@ fn prepare(packet: &Packet, has_version_3: bool) -> PreparedPacket {
     let attachments: Vec<&[u8]> = packet.attachments.iter().map(Bytes::as_ref).collect();
     PreparedPacket::new(frame, &attachments, has_version_3)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use bytes::Bytes;
+    use parking_lot::Mutex;
+
+    use super::super::directory::{Address, RoomName};
+    use super::super::stats::LinkStats;
+    use super::*;
+
+    const OPTIONS: &str = r#"{"rooms":["r"],"except":[],"flags":{}}"#;
+
+    /// A node whose room `r` is the workers' seventh, and whose room `p` is the application's.
+    struct Scene {
+        receiver: Receiver,
+        node: Arc<Node>,
+    }
+
+    impl Scene {
+        fn new() -> Self {
+            let mut directory = Directory::default();
+            let namespace = directory.add_namespace();
+            directory.set_all(namespace, Address::Room(1), true);
+            let text = |name: &str| RoomName::Text(name.into());
+            directory.set_room(namespace, text("r"), Address::Room(7), None, false);
+            directory.set_room(namespace, text("p"), Address::Nobody, None, true);
+            let (directory, outbox) = (Arc::new(Mutex::new(directory)), Outbox::new(|| ()));
+            let (outbox, counters) = (Arc::new(outbox), Arc::<Counters>::default());
+            let receiver = Receiver::new(directory, Broadcaster::default(), outbox, counters);
+            let (name, uid, prefix) = ("/".into(), "own".into(), "k#/#".into());
+            Self { receiver, node: Arc::new(Node { namespace, name, uid, prefix }) }
+        }
+
+        fn receive(&mut self, kind: Kind, channel: &'static str, message: Bytes) {
+            self.receiver.handle(&self.node, kind, channel.into(), message);
+        }
+
+        /// What has become of all that has come.
+        fn outcome(&mut self) -> (LinkStats, usize) {
+            self.receiver.post();
+            (self.receiver.counters.read(), self.receiver.outbox.take().len())
+        }
+    }
+
+    fn packet(text: &'static str) -> Packet {
+        let packet = crate::proto::socket_io::Decoder::default().handle_text(text.into());
+        packet
+            .ok()
+            .flatten()
+            .unwrap_or_else(|| Packet::new(crate::proto::socket_io::PacketType::Event))
+    }
+
+    fn classic(uid: &str, text: &'static str, options: &str) -> Bytes {
+        Broadcast::encode_parts(uid, &packet(text), options.as_bytes()).unwrap_or_default()
+    }
+
+    fn sharded(uid: &str, namespace: &str) -> Bytes {
+        let packet = packet(r#"2["e"]"#);
+        ClusterBroadcast::encode_parts(uid, namespace, &packet, OPTIONS.as_bytes())
+            .unwrap_or_default()
+    }
+
+    #[test]
+    fn a_broadcast_goes_to_the_workers_alone() {
+        let mut scene = Scene::new();
+        scene.receive(Kind::Broadcast, "k#/#r#", classic("a", r#"2["e"]"#, OPTIONS));
+        scene.receive(Kind::Broadcast, "k#/#", classic("a", r#"2["e"]"#, OPTIONS));
+        scene.receive(Kind::Sharded, "k#/#", sharded("a", "/"));
+        let expected = LinkStats { delivered: 3, ..LinkStats::default() };
+        assert_eq!(scene.outcome(), (expected, 0));
+    }
+
+    #[test]
+    fn what_is_not_for_this_node_is_not_decoded() {
+        let mut scene = Scene::new();
+        let nonsense = || Bytes::from_static(b"\xc1");
+        scene.receive(Kind::Broadcast, "k#/#unknown#", nonsense());
+        scene.receive(Kind::Broadcast, "other#/#r#", nonsense());
+        scene.receive(Kind::Broadcast, "k#/#r#", classic("a", r#"2/n,["e"]"#, OPTIONS));
+        scene.receive(Kind::Sharded, "k#/#", sharded("a", "/n"));
+        let unknown = OPTIONS.replace("[\"r\"]", "[\"unknown\"]");
+        scene.receive(Kind::Broadcast, "k#/#", classic("a", r#"2["e"]"#, &unknown));
+        let expected = LinkStats { filtered: 5, ..LinkStats::default() };
+        assert_eq!(scene.outcome(), (expected, 0));
+    }
+
+    #[test]
+    fn what_this_node_has_published_is_not_sent_again() {
+        let mut scene = Scene::new();
+        scene.receive(Kind::Broadcast, "k#/#r#", classic("own", r#"2["e"]"#, OPTIONS));
+        scene.receive(Kind::Sharded, "k#/#", sharded("own", "/"));
+        assert_eq!(scene.outcome(), (LinkStats { own: 2, ..LinkStats::default() }, 0));
+    }
+
+    #[test]
+    fn what_is_no_message_is_dropped_and_counted() {
+        let mut scene = Scene::new();
+        let whole = classic("a", r#"2["e"]"#, OPTIONS);
+        for end in 0..whole.len() {
+            scene.receive(Kind::Broadcast, "k#/#", whole.slice(..end));
+        }
+        for message in [&b"\xdd\xff\xff\xff\xff\x01"[..], b"{", b"\xc6\xff\xff\xff\xff"] {
+            scene.receive(Kind::Broadcast, "k#/#", Bytes::from_static(message));
+            scene.receive(Kind::Sharded, "k#/#", Bytes::from_static(message));
+        }
+        let malformed = whole.len() as u64 + 6;
+        assert_eq!(scene.outcome(), (LinkStats { malformed, ..LinkStats::default() }, 0));
+    }
+
+    #[test]
+    fn nothing_overtakes_what_the_application_has() {
+        let mut scene = Scene::new();
+        let broadcast = || classic("a", r#"2["e"]"#, OPTIONS);
+        let polling = OPTIONS.replace("[\"r\"]", "[\"p\"]");
+        scene.receive(Kind::Broadcast, "k#/#r#", broadcast());
+        scene.receive(Kind::Broadcast, "k#/#p#", classic("a", r#"2["e"]"#, &polling));
+        scene.receive(Kind::Broadcast, "k#/#r#", broadcast());
+        let expected = LinkStats { delivered: 1, passed: 2, ..LinkStats::default() };
+        assert_eq!(scene.outcome(), (expected, 2));
+        for _ in 0..2 {
+            scene.receiver.directory.lock().handled(scene.node.namespace);
+        }
+        scene.receive(Kind::Broadcast, "k#/#r#", broadcast());
+        scene.receive(Kind::Request, "k-request#/#", Bytes::from_static(b"{}"));
+        scene.receive(Kind::Broadcast, "k#/#r#", broadcast());
+        let expected = LinkStats { delivered: 2, passed: 4, ..LinkStats::default() };
+        assert_eq!(scene.outcome(), (expected, 2));
+    }
+
+    #[test]
+    fn messages_of_many_bytes_are_posted_at_once() {
+        let mut scene = Scene::new();
+        scene.receive(Kind::Request, "k-request#/#", Bytes::from(vec![0; MAX_PENDING_BYTES]));
+        assert!(scene.receiver.is_pending());
+        scene.receive(Kind::Request, "k-request#/#", Bytes::from_static(b"{"));
+        assert!(!scene.receiver.is_pending());
+    }
+
+    #[test]
+    fn a_room_is_what_stands_between_the_prefix_and_the_last_character() {
+        for (channel, room) in
+            [("k#/#", Some("")), ("k#/#a#b#", Some("a#b")), ("k#/#é", Some("")), ("k#/", None)]
+        {
+            assert_eq!(room_of(channel.as_bytes(), "k#/#"), room);
+        }
+        assert_eq!(room_of(b"k#/#\xff#", "k#/#"), None);
+    }
+}
