@@ -93,6 +93,7 @@ export declare namespace turbo {
   export {
     createAdapter,
     createEngine,
+    createRedisAdapter,
     native,
     nativeError,
     parser,
@@ -137,6 +138,140 @@ export default turbo;
 export declare function createAdapter<Base extends Adapter = Adapter>(
   base?: ((nsp: never) => Base) | (new (nsp: never) => Base),
 ): (nsp: Namespace) => Base;
+
+/** A parser of messages between nodes, in the place of notepack.io. */
+export interface MessageParser {
+  /** A message of a value. */
+  encode(value: unknown): Buffer;
+  /** The value of a message; throws where it is none. */
+  decode(message: Buffer): unknown;
+}
+
+/** Options of `createRedisAdapter()`: either `url`, or `pubClient` and `subClient`. */
+export interface RedisAdapterOptions {
+  /**
+   * Where Redis is: `redis://[[user]:password@]host[:port][/db]`, `rediss://` for TLS, or
+   * `redis+unix:///path`. Several where they are those of Sentinels or of a Redis Cluster. Redis 6
+   * or later: the connection speaks RESP3.
+   */
+  url?: string | readonly string[];
+  /**
+   * A connected client of `redis` 4 or 5 or of `ioredis` 5, in the place of `url`. JavaScript then
+   * passes on what comes, and Rust does the rest. You close it.
+   */
+  pubClient?: object;
+  /** Another, which is used for nothing else. */
+  subClient?: object;
+  /**
+   * Whether the URLs are those of some servers of a Redis Cluster. User and password are the first's.
+   *
+   * @default false
+   */
+  cluster?: boolean;
+  /**
+   * The URLs are those of Sentinels, which know the master of this name. User and password here are
+   * those of the Redis servers, and those in the URLs are the Sentinels'.
+   */
+  sentinel?: { name: string; username?: string; password?: string };
+  /**
+   * For `rediss://`, as PEM: who may have signed the server's certificate, by default those on
+   * Mozilla's list; our own certificate and its key.
+   */
+  tls?: { ca?: string | Buffer; cert?: string | Buffer; key?: string | Buffer };
+  /**
+   * What the names of all channels begin with.
+   *
+   * @default "socket.io"
+   */
+  key?: string;
+  /**
+   * Milliseconds until a request to other nodes fails.
+   *
+   * @default 5000
+   */
+  requestsTimeout?: number;
+  /**
+   * Whether responses go to the node that has asked alone. All nodes of a cluster have to agree.
+   *
+   * @default false
+   */
+  publishOnSpecificResponseChannel?: boolean;
+  /** A parser of messages of one's own; then JavaScript reads them all. All nodes have to agree. */
+  parser?: MessageParser;
+  /**
+   * Whether to speak the protocol of the official `createShardedAdapter()`, for Redis 7: in a Redis
+   * Cluster, messages then stay on the servers that they concern. All nodes have to agree.
+   *
+   * @default false
+   */
+  sharded?: boolean;
+  /**
+   * With `"pattern"`, the default, Redis sends each broadcast to each node, as with the official
+   * adapter. With `"dynamic"` a node subscribes to the rooms in which it has somebody, each socket's
+   * own among them: for clusters where most broadcasts concern few nodes. Nodes of both kinds
+   * understand each other.
+   *
+   * With `sharded`, as the official adapter has them: `"dynamic"`, the default, `"static"` and
+   * `"dynamic-private"`. All nodes have to agree.
+   */
+  subscriptionMode?: "pattern" | "dynamic" | "static" | "dynamic-private";
+  /**
+   * Bytes that may wait to be published. What does not fit is dropped, and counted by
+   * `stats().redis`.
+   *
+   * @default 67108864
+   */
+  maxPublishQueue?: number;
+}
+
+/**
+ * What has gone wrong with Redis. Only a type: tell it by its `code`.
+ */
+export interface RedisError extends Error {
+  /** What tells it from other errors. */
+  code: "TURBO_ERR_REDIS";
+}
+
+/** What `createRedisAdapter()` returns: a factory of adapters, and what tells of their connection. */
+export interface RedisAdapterFactory {
+  /** Called by Socket.IO, with `new` or without, for each namespace. */
+  (nsp: Namespace): Adapter;
+  /** There is a connection to Redis, and all that comes from other nodes is heard. */
+  on(event: "ready", listener: () => void): this;
+  /** The connection was lost, and another is being made. */
+  on(event: "reconnecting", listener: () => void): this;
+  /**
+   * The connection was lost, could not be made, or Redis has refused something. Without a listener
+   * the first error of each outage is printed as a process warning.
+   */
+  on(event: "error", listener: (error: RedisError) => void): this;
+  /** The last adapter has been closed, and the connection, too. */
+  on(event: "end", listener: () => void): this;
+  /** As `on()`, for one event. */
+  once: RedisAdapterFactory["on"];
+  /** Ends what `on()` began. */
+  off(event: string, listener: (...args: never[]) => void): this;
+}
+
+/**
+ * A factory for Socket.IO's option `adapter`: a cluster of servers over Redis. It speaks the
+ * protocol of `@socket.io/redis-adapter` 8, in whose clusters it takes part, and of
+ * `@socket.io/redis-emitter` 5. A thread of its own keeps the connection. A broadcast of another node
+ * goes from there to the I/O threads: JavaScript sees it only where a recipient is a client that
+ * JavaScript serves, such as one by long-polling.
+ *
+ * The connection is made with the first adapter, and ends with the last: `await io.close()`.
+ *
+ * @param options where Redis is, and how to use it
+ * @throws {InvalidOptionError} where an option is wrong; and from `new Server()`, where
+ *   `connectionStateRecovery` is on: what is published is not kept
+ *
+ * @example
+ * const adapter = createRedisAdapter({ url: "redis://localhost:6379" });
+ * adapter.on("error", (error) => console.error(error.message));
+ * const io = new Server(httpServer, turbo({ adapter }));
+ */
+export declare function createRedisAdapter(options: RedisAdapterOptions): RedisAdapterFactory;
 
 /**
  * A constructor for Socket.IO's and engine.io's option `wsEngine`. `turbo()` fills it in;
@@ -297,8 +432,38 @@ export interface Stats extends Counters {
     /** Connections on I/O threads that have ended, by reason; others are left out. */
     ended: Partial<Record<EndReason, number>>;
   };
+  /** The connections of `createRedisAdapter()` that have not ended. */
+  redis: RedisStats[];
   /** Each I/O thread. */
   workers: WorkerStats[];
+}
+
+/** What a connection to Redis has done. */
+export interface RedisStats {
+  /** Whether it is there, is being made, or is over. */
+  state: "connecting" | "ready" | "ended";
+  /** Messages that have come. */
+  received: number;
+  /** Broadcasts for nobody on this node. */
+  filtered: number;
+  /** Broadcasts that this node has published itself. */
+  own: number;
+  /** Broadcasts that went to the I/O threads without JavaScript. */
+  delivered: number;
+  /** Messages that JavaScript got: requests, responses, broadcasts to clients that it serves. */
+  passedToJavaScript: number;
+  /** Messages that are none, and were dropped. */
+  malformed: number;
+  /** Messages that Redis has taken. */
+  published: number;
+  /** Messages that were dropped, as too much waited: see `maxPublishQueue`. */
+  publishDropped: number;
+  /** Messages that Redis has refused, or of which it is not known, as the connection was lost. */
+  publishFailed: number;
+  /** Bytes that wait for Redis. */
+  queuedBytes: number;
+  /** How often the connection was made again. */
+  reconnections: number;
 }
 
 /**

@@ -6,6 +6,7 @@ export const {
   WebSocketServer,
   createAdapter,
   createEngine,
+  createRedisAdapter,
   native,
   nativeError,
   parser,

@@ -6,6 +6,12 @@ const { FanOut } = require("./fan-out.js");
 const { isBinary, isPayload } = require("./link.js");
 const { hasEngine } = require("./native.js");
 
+/** On an adapter: its fan-out, for the parts of it that are elsewhere. */
+const kFanOut = Symbol("fanOut");
+
+/** On an adapter: a packet that has been encoded before it is broadcast, and what has become of it. */
+const kEncoded = Symbol("encoded");
+
 /**
  * Rooms that a socket joins. The official code goes through them: workers know of each just before
  * it does, and its listeners.
@@ -45,6 +51,10 @@ function withFanOut(Base, { isInMemory }) {
     #fanOut = new FanOut(this);
     /** What is to be broadcast: between `_encode()` and `apply()`, which follows at once. */
     #outgoing = null;
+
+    get [kFanOut]() {
+      return this.#fanOut;
+    }
 
     addAll(id, rooms) {
       this.#fanOut.enter(id);
@@ -124,7 +134,8 @@ function withFanOut(Base, { isInMemory }) {
     /** Without a frame for connections on ws, if there are none. */
     #encode(packet, packetOpts) {
       if (this.#fanOut.served.size > 0) return super._encode(packet, packetOpts);
-      return this.encoder.encode(packet);
+      const before = this[kEncoded];
+      return before?.packet === packet ? before.encoded : this.encoder.encode(packet);
     }
 
     #send({ encoded, isVolatile }, opts, serve) {
@@ -158,13 +169,20 @@ function extend(adapter) {
   return Object.setPrototypeOf(new Extended(adapter), Extended.prototype);
 }
 
-/** @returns {Function} a class whose constructor gives what is to be extended, and makes no other */
-function extendPrototype(prototype) {
+/**
+ * @param {object} prototype
+ * @returns {Function} a class of this prototype whose constructor gives what it is given
+ */
+function existing(prototype) {
   function Existing(adapter) {
     return adapter;
   }
   Existing.prototype = prototype;
-  const Extended = withFanOut(Existing, { isInMemory: false });
+  return Existing;
+}
+
+function extendPrototype(prototype) {
+  const Extended = withFanOut(existing(prototype), { isInMemory: false });
   // An adapter may look for its statics there.
   const { constructor: value } = prototype;
   Object.defineProperty(Extended.prototype, "constructor", { value });
@@ -245,4 +263,4 @@ function refuseExtension(target, factory) {
   }
 }
 
-module.exports = { createAdapter };
+module.exports = { createAdapter, existing, kEncoded, kFanOut, withFanOut };

@@ -58,6 +58,8 @@ class Engine {
     this.connections = [];
     this.size = 0;
     this.isFlushScheduled = false;
+    /** What is to be flushed before. */
+    this.before = new Set();
     this.flushes = 0;
     /** The flush before which something was broadcast last. */
     this.broadcastBefore = -1;
@@ -106,8 +108,20 @@ class Engine {
     nextTick(this.flush);
   }
 
+  /**
+   * To be called when something has to be passed on together with the commands.
+   *
+   * @param {{ flush: () => void }} part
+   */
+  scheduleBefore(part) {
+    this.before.add(part);
+    this.scheduleFlush();
+  }
+
   flush() {
     this.isFlushScheduled = false;
+    for (const part of this.before) part.flush();
+    this.before.clear();
     this.flushes++;
     this.turn = NO_TURN;
     this.prepared = null;

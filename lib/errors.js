@@ -42,6 +42,15 @@ class NativeLoadError extends Error {
   }
 }
 
+/** What has gone wrong with Redis. `code` is `TURBO_ERR_REDIS`. */
+class RedisError extends Error {
+  /** @param {string} reason what the server says, or what has become of the connection */
+  constructor(reason) {
+    super(`Redis: ${reason}`);
+    this.code = "TURBO_ERR_REDIS";
+  }
+}
+
 /** @returns {string} a short description that cannot throw */
 function describe(value) {
   if (typeof value === "string") return JSON.stringify(value);
@@ -51,4 +60,4 @@ function describe(value) {
   return typeof value === "function" ? "a function" : String(value);
 }
 
-module.exports = { ConnectionEndedError, InvalidOptionError, NativeLoadError };
+module.exports = { ConnectionEndedError, InvalidOptionError, NativeLoadError, RedisError };

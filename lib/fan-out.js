@@ -100,6 +100,8 @@ class FanOut {
     /** The workers' rooms, of those that have two members or more. */
     this.shared = new Map();
     this.native = null;
+    /** Tells other nodes' broadcasts of all this, in a cluster. */
+    this.directory = null;
   }
 
   /** Whether there are no direct sockets. */
@@ -122,7 +124,7 @@ class FanOut {
     if (socket === undefined || socket === known) return;
     // A session can be restored while its last socket is still there: then the new one counts.
     if (known !== undefined) this.exit(id);
-    this.served.set(id, socket);
+    this.addServed(id, socket);
     if (socket.conn?.server?.ws instanceof WebSocketServer)
       this.update(new Member(this, id, socket));
   }
@@ -134,7 +136,16 @@ class FanOut {
       if (member.connection !== null) this.serve(member);
       member.leave();
     }
-    this.served.delete(id);
+    this.removeServed(id);
+  }
+
+  addServed(id, socket) {
+    this.served.set(id, socket);
+    this.directory?.countServed(id, 1);
+  }
+
+  removeServed(id) {
+    if (this.served.delete(id)) this.directory?.countServed(id, -1);
   }
 
   /** A socket has become direct, or is no longer. */
@@ -150,9 +161,10 @@ class FanOut {
     this.native ??= environmentEngine().native;
     if (this.isEmpty) this.all = this.native.createRoom();
     member.connection = connection;
-    this.served.delete(id);
+    this.removeServed(id);
     this.direct.set(id, member);
     this.servers.add(member.link.conn.server);
+    this.directory?.handleServer(member.link.conn.server);
     this.command("join", this.all, connection);
     // Of a socket that is leaving, `sids` still has rooms in which it is no more.
     for (const room of this.adapter.sids.get(id) ?? []) {
@@ -166,12 +178,13 @@ class FanOut {
     this.command("leave", this.all, connection);
     member.connection = null;
     this.direct.delete(id);
-    this.served.set(id, member.socket);
+    this.addServed(id, member.socket);
     if (this.isEmpty) this.clear();
   }
 
   /** `id` joins `room`, or has done so before it became direct. */
   join(room, id) {
+    this.directory?.handleJoin(room, id);
     if (this.isEmpty) return;
     const number = this.shared.get(room) ?? this.share(room, id);
     if (number !== undefined) this.joinShared(number, id);
@@ -194,6 +207,7 @@ class FanOut {
 
   /** `id` leaves `room`, or is no longer direct. */
   leave(room, id) {
+    this.directory?.handleLeave(room, id);
     const number = this.shared.get(room);
     if (number === undefined) return;
     const connection = this.direct.get(id)?.connection;
@@ -202,6 +216,7 @@ class FanOut {
 
   /** `room` has no members any more. */
   remove(room) {
+    this.directory?.touch(room);
     const number = this.shared.get(room);
     if (number === undefined) return;
     this.shared.delete(room);
@@ -210,6 +225,7 @@ class FanOut {
 
   /** There is nobody to mirror rooms for. */
   clear() {
+    this.directory?.handleClear();
     for (const number of this.shared.values()) this.native.removeRoom(number);
     this.shared.clear();
     this.servers.clear();

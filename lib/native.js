@@ -75,4 +75,6 @@ module.exports = {
   error,
   /** Whether connections can be taken over: the addon has no engine on Windows. */
   hasEngine: binding?.Engine !== undefined,
+  /** Whether it can reach Redis, which it can where it has an engine, unless it was built without. */
+  hasCluster: binding?.RedisLink !== undefined,
 };

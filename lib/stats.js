@@ -5,6 +5,16 @@ class Stats {
   constructor() {
     this.engine = null;
     this.fallbacks = {};
+    /** Links to Redis that have not ended. */
+    this.links = new Set();
+  }
+
+  addLink(link) {
+    this.links.add(link);
+  }
+
+  removeLink(link) {
+    this.links.delete(link);
   }
 
   setEngine(engine) {
@@ -39,6 +49,7 @@ class Stats {
       wakes: sum("wakes"),
       notifications: sum("notifications"),
       stalls: sum("stalls"),
+      redis: [...this.links].map(({ state, native }) => ({ state, ...native.stats() })),
       workers: workers.map((worker) => ({ ...worker, ended: endedByReason([worker], names) })),
     };
   }

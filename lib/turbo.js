@@ -101,6 +101,8 @@ turbo.stats = () => stats.read();
 turbo.parser = parser;
 turbo.WebSocketServer = WebSocketServer;
 turbo.createAdapter = createAdapter;
+// Loaded by those who need it.
+turbo.createRedisAdapter = (options) => require("./redis-adapter.js").createRedisAdapter(options);
 turbo.createEngine = createEngine;
 turbo.native = binding !== null;
 turbo.nativeError = error;

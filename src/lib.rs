@@ -5,6 +5,7 @@
 //!   no clock, no threads, no Node-API.
 //! - [`adapter`]: rooms, and who receives a broadcast. Numbers only.
 //! - [`fanout`]: packets to frames, and what waits in front of a connection.
+//! - [`cluster`] (feature `cluster`, on Unix): other nodes, through Redis.
 //! - [`net`] (feature `net`, on Unix): I/O workers that own connections.
 //! - `binding` (feature `binding`, on by default): the Node-API surface that
 //!   `lib/` of the npm package calls. It converts arguments and results, and
@@ -13,6 +14,8 @@
 //! ARCHITECTURE.md at the repository's root shows how the two halves meet.
 
 pub mod adapter;
+#[cfg(all(feature = "cluster", unix))]
+pub mod cluster;
 pub mod fanout;
 #[cfg(all(feature = "net", unix))]
 pub mod net;

@@ -75,6 +75,8 @@ pub struct Engine {
     prepared: Bytes,
     /// Whether a peer has ever spoken Engine.IO v3.
     pub(super) has_v3: bool,
+    #[cfg(feature = "cluster")]
+    pub(super) registry: crate::cluster::Registry,
 }
 
 #[napi]
@@ -98,6 +100,8 @@ impl Engine {
             is_text_as_string: Vec::new(),
             prepared: Bytes::new(),
             has_v3: false,
+            #[cfg(feature = "cluster")]
+            registry: crate::cluster::Registry::default(),
         })
     }
 
@@ -204,7 +208,10 @@ impl Engine {
     #[napi(catch_unwind)]
     pub fn flush(&mut self) {
         self.prepared = Bytes::new();
-        self.engine.borrow_mut().flush();
+        let mut engine = self.engine.borrow_mut();
+        #[cfg(feature = "cluster")]
+        self.registry.post(&mut engine);
+        engine.flush();
     }
 
     /// Fills `numbers` with events, as many as there is room for: see `events.rs` for what
@@ -239,7 +246,9 @@ impl Engine {
 
     /// Lets the number of a connection that has ended be used again.
     #[napi(catch_unwind)]
-    pub fn release(&self, id: u32) {
+    pub fn release(&mut self, id: u32) {
+        #[cfg(feature = "cluster")]
+        self.registry.release(id);
         self.engine.borrow_mut().release(id);
     }
 

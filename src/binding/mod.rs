@@ -6,6 +6,8 @@
 
 #[cfg(all(feature = "net", unix))]
 mod adapter;
+#[cfg(all(feature = "cluster", unix))]
+mod cluster;
 #[cfg(all(feature = "net", unix))]
 mod engine;
 #[cfg(all(feature = "net", unix))]

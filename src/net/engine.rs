@@ -8,16 +8,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel, sync_channel};
 use std::thread::{self, JoinHandle};
-use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use slab::Slab;
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::unbounded_channel;
 
 use super::command::{Broadcast, Command, ConnectionCommand, Opening, Volatile};
-use super::lag::Lag;
+use super::mailbox::Mailbox;
 use super::worker::{self, EventBatch, EventSink, Notify, Shared};
-use super::{ConnectionId, ConnectionOptions, Event, WorkerStats};
+use super::{Broadcaster, ConnectionId, ConnectionOptions, Event, WorkerStats};
 use crate::adapter::{Recipients, RoomId};
 use crate::fanout::{FrameKind, PreparedPacket};
 
@@ -35,17 +34,17 @@ pub struct Engine {
     received: VecDeque<(ConnectionId, Event)>,
     is_notified: Arc<AtomicBool>,
     notify: Notify,
+    broadcaster: Broadcaster,
 }
 
 struct WorkerHandle {
     shared: Arc<Shared>,
     queued: Vec<Command>,
-    commands: UnboundedSender<Vec<Command>>,
+    mailbox: Arc<Mailbox>,
     events: Receiver<EventBatch>,
     thread: JoinHandle<()>,
     /// Connections whose end has not been taken.
     connections: usize,
-    lag: Lag,
 }
 
 impl Engine {
@@ -61,6 +60,7 @@ impl Engine {
             received: VecDeque::new(),
             is_notified: Arc::default(),
             notify: Arc::new(notify),
+            broadcaster: Broadcaster::default(),
         }
     }
 
@@ -151,6 +151,7 @@ impl Engine {
     /// The peer of this connection speaks Engine.IO v3, which it must say before it is sent
     /// a broadcast.
     pub fn use_version_3(&mut self, id: ConnectionId) {
+        self.broadcaster.set_version_3();
         self.command(id, ConnectionCommand::UseVersion3);
     }
 
@@ -178,7 +179,30 @@ impl Engine {
     /// Passes the commands on to the workers. Waits for a worker that is more than
     /// [`MAX_LAG`](super::MAX_LAG) behind.
     pub fn flush(&mut self) {
-        self.workers.iter_mut().for_each(WorkerHandle::flush);
+        self.post();
+        self.wait();
+    }
+
+    /// The first half of [`flush`](Self::flush).
+    pub fn post(&mut self) {
+        self.workers.iter_mut().for_each(WorkerHandle::post);
+    }
+
+    /// The second half of [`flush`](Self::flush).
+    pub fn wait(&self) {
+        self.workers.iter().for_each(|worker| worker.mailbox.wait());
+    }
+
+    /// What broadcasts from other threads.
+    #[must_use]
+    pub const fn broadcaster(&self) -> &Broadcaster {
+        &self.broadcaster
+    }
+
+    /// The number of the worker that has this connection.
+    #[must_use]
+    pub fn worker_of(&self, id: ConnectionId) -> Option<usize> {
+        self.routes.get(id as usize).copied()
     }
 
     /// Gives at most `limit` events, in the order of each connection, to `handle`. Whether
@@ -213,8 +237,9 @@ impl Engine {
     pub fn shut_down(&mut self) {
         for worker in &mut self.workers {
             worker.queued.push(Command::Shutdown);
-            worker.flush();
+            worker.post();
         }
+        self.broadcaster.clear();
         for worker in self.workers.drain(..) {
             // It never waits for this thread; if it panicked, it is over as well.
             let _ = worker.thread.join();
@@ -237,6 +262,7 @@ impl Engine {
     fn next_worker(&mut self, io_threads: usize) -> io::Result<usize> {
         while self.workers.len() < io_threads {
             let worker = self.start_worker()?;
+            self.broadcaster.add(Arc::clone(&worker.mailbox));
             self.workers.push(worker);
         }
         let candidates = self.workers.iter().take(io_threads).enumerate();
@@ -257,8 +283,8 @@ impl Engine {
             .spawn(move || worker::run(of_thread, sink, receiver, &ready))?;
         // The thread says whether it has its runtime, or has died without a word.
         started.recv().unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))?;
-        let (queued, lag) = (Vec::new(), Lag::default());
-        Ok(WorkerHandle { shared, queued, commands, events, thread, connections: 0, lag })
+        let mailbox = Arc::new(Mailbox::new(commands, Arc::clone(&shared)));
+        Ok(WorkerHandle { shared, queued: Vec::new(), mailbox, events, thread, connections: 0 })
     }
 
     /// Receives what the workers hold, unless something received has not been taken: so
@@ -271,17 +297,10 @@ impl Engine {
 }
 
 impl WorkerHandle {
-    fn flush(&mut self) {
-        if self.queued.is_empty() {
-            return;
+    fn post(&mut self) {
+        if !self.queued.is_empty() {
+            self.mailbox.post(mem::take(&mut self.queued));
         }
-        // Without a receiver the worker is over.
-        let _ = self.commands.send(mem::take(&mut self.queued));
-        self.lag.handle_sent(Instant::now());
-        self.lag.wait(|| {
-            let is_over = self.thread.is_finished();
-            (!is_over).then(|| self.shared.batches_done.value())
-        });
     }
 
     fn receive(&mut self, received: &mut VecDeque<(ConnectionId, Event)>) {
@@ -292,8 +311,8 @@ impl WorkerHandle {
         }
         self.shared.held_bytes.fetch_sub(bytes, Ordering::SeqCst);
         if self.shared.has_stalled.swap(false, Ordering::SeqCst) {
-            self.queued.push(Command::Taken);
-            self.flush();
+            // By itself: what is queued goes when the turn is over.
+            self.mailbox.post(vec![Command::Taken]);
         }
     }
 }

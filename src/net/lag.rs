@@ -1,7 +1,6 @@
-//! How far a worker is behind the application.
+//! How far a worker is behind those who tell it what to do.
 
 use std::collections::VecDeque;
-use std::thread;
 use std::time::{Duration, Instant};
 
 /// An application waits for a worker that has not done by then what it was told.
@@ -10,9 +9,6 @@ use std::time::{Duration, Instant};
 /// writes. Here the commands would pile up in front of a worker that cannot keep pace. A
 /// fifth of a second is more than a worker takes for 10,000 recipients.
 pub const MAX_LAG: Duration = Duration::from_millis(200);
-
-/// How often a waiting application looks.
-const INTERVAL: Duration = Duration::from_millis(1);
 
 /// When batches of commands were sent, and whether they are done.
 #[derive(Debug, Default)]
@@ -28,66 +24,38 @@ impl Lag {
         self.sent.push_back(now);
     }
 
-    /// Waits until no batch is older than [`MAX_LAG`]. `done` says how many the worker has
-    /// done since it began; `None` if it is over.
-    pub(super) fn wait(&mut self, done: impl Fn() -> Option<u64>) {
-        loop {
-            match done() {
-                Some(done) => self.handle_done(done),
-                None => self.sent.clear(),
-            }
-            if self.sent.front().is_none_or(|sent| sent.elapsed() <= MAX_LAG) {
-                return;
-            }
-            thread::sleep(INTERVAL);
-        }
-    }
-
-    fn handle_done(&mut self, done: u64) {
+    /// Whether a batch is older than [`MAX_LAG`] when the worker has done `done` since it
+    /// began.
+    pub(super) fn is_excessive(&mut self, done: u64) -> bool {
         let more = usize::try_from(done - self.done).unwrap_or(usize::MAX);
         self.sent.drain(..more.min(self.sent.len()));
         self.done = done;
+        self.sent.front().is_some_and(|sent| sent.elapsed() > MAX_LAG)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
     use std::time::{Duration, Instant};
 
     use super::{Lag, MAX_LAG};
 
     #[test]
-    fn nobody_waits_for_a_worker_that_keeps_pace() {
+    fn a_worker_that_keeps_pace_is_not_behind() {
         let mut lag = Lag::default();
-        let begin = Instant::now();
-        lag.handle_sent(begin);
-        lag.wait(|| Some(0));
-        assert!(begin.elapsed() < MAX_LAG);
+        lag.handle_sent(Instant::now() + Duration::from_secs(3600));
+        assert!(!lag.is_excessive(0));
         assert_eq!(lag.sent.len(), 1);
     }
 
     #[test]
-    fn a_worker_that_is_behind_is_waited_for() {
-        let mut lag = Lag::default();
-        let begin = Instant::now();
-        let (Some(old), calls) = (begin.checked_sub(MAX_LAG * 2), Cell::new(0)) else { return };
-        lag.handle_sent(old);
-        lag.handle_sent(old);
-        lag.handle_sent(begin + Duration::from_secs(3600));
-        lag.wait(|| {
-            calls.set(calls.get() + 1);
-            Some(calls.get() / 2)
-        });
-        assert_eq!((calls.get(), lag.sent.len()), (4, 1));
-    }
-
-    #[test]
-    fn a_worker_that_is_over_is_not_waited_for() {
+    fn a_worker_is_behind_until_it_has_done_what_is_old() {
         let mut lag = Lag::default();
         let Some(old) = Instant::now().checked_sub(MAX_LAG * 2) else { return };
         lag.handle_sent(old);
-        lag.wait(|| None);
-        assert!(lag.sent.is_empty());
+        lag.handle_sent(old);
+        lag.handle_sent(Instant::now() + Duration::from_secs(3600));
+        assert_eq!([0, 1, 2].map(|done| lag.is_excessive(done)), [true, true, false]);
+        assert_eq!(lag.sent.len(), 1);
     }
 }

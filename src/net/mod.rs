@@ -17,6 +17,7 @@
 //! peers send: a worker stops reading while more than [`MAX_HELD_BYTES`] of them wait
 //! for the application, and TCP slows the peers down.
 
+mod broadcaster;
 mod command;
 mod connection;
 mod connection_options;
@@ -24,11 +25,13 @@ mod connection_task;
 mod engine;
 mod event;
 mod lag;
+mod mailbox;
 mod pace;
 mod precedence;
 mod stats;
 mod worker;
 
+pub use broadcaster::{Broadcaster, Outgoing, WorkerSet};
 pub use command::Volatile;
 pub use connection_options::ConnectionOptions;
 pub use engine::Engine;

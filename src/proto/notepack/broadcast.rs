@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use bytestring::ByteString;
+use serde::de::IgnoredAny;
 
 use super::message_writer::MessageWriter;
 use super::node::{Children, Node};
@@ -65,20 +66,41 @@ impl Broadcast {
     ///
     /// [`EncodeError::TooLong`] and [`EncodeError::IllegalAttachments`].
     pub fn encode(&self) -> Result<Bytes, EncodeError> {
-        let mut writer = MessageWriter::for_packet(&self.packet);
-        writer.write_array_header(3)?;
-        writer.write_optional_text(self.uid.as_deref())?;
-        write_packet(&mut writer, &self.packet)?;
-        self.options.write(&mut writer)?;
-        Ok(writer.finish())
+        encode(self.uid.as_deref(), &self.packet, |writer| self.options.write(writer))
     }
+
+    /// Encodes a message of a packet and of what `JSON.stringify` made of its options,
+    /// `{"rooms":[…],"except":[…],"flags":{…}}`.
+    ///
+    /// # Errors
+    ///
+    /// See [`EncodeError`].
+    pub fn encode_parts(uid: &str, packet: &Packet, options: &[u8]) -> Result<Bytes, EncodeError> {
+        if serde_json::from_slice::<IgnoredAny>(options).is_err() {
+            return Err(EncodeError::InvalidJson);
+        }
+        encode(Some(uid), packet, |writer| writer.write_json(options, &[]))
+    }
+}
+
+fn encode(
+    uid: Option<&str>,
+    packet: &Packet,
+    write_options: impl FnOnce(&mut MessageWriter) -> Result<(), EncodeError>,
+) -> Result<Bytes, EncodeError> {
+    let mut writer = MessageWriter::for_packet(packet);
+    writer.write_array_header(3)?;
+    writer.write_optional_text(uid)?;
+    write_packet(&mut writer, packet)?;
+    write_options(&mut writer)?;
+    Ok(writer.finish())
 }
 
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
 
-    use super::{Broadcast, DecodeError};
+    use super::{Broadcast, DecodeError, EncodeError};
 
     const MESSAGE: &[u8] = b"\x93\xa6abcdef\x83\xa4type\x02\xa4data\x92\xa1e\xc4\x01A\xa3nsp\xa1/\
         \x83\xa5rooms\x92\xa1r\x01\xa6except\x90\xa5flags\x81\xa8volatile\xc3";
@@ -95,6 +117,16 @@ mod tests {
         assert_eq!(broadcast.options.rooms.len(), 2);
         assert!(broadcast.options.flags.is_volatile());
         assert_eq!(broadcast.encode(), Ok(Bytes::from_static(MESSAGE)));
+        Ok(())
+    }
+
+    #[test]
+    fn options_may_be_given_as_json() -> Result<(), DecodeError> {
+        let packet = decode(MESSAGE)?.packet;
+        let encode = |options: &str| Broadcast::encode_parts("abcdef", &packet, options.as_bytes());
+        let options = r#"{"rooms":["r",1],"except":[],"flags":{"volatile":true}}"#;
+        assert_eq!(encode(options), Ok(Bytes::from_static(MESSAGE)));
+        assert_eq!(encode("{"), Err(EncodeError::InvalidJson));
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 //! notepack.io 3.0.1 writes and reads them for @socket.io/redis-adapter 8, without I/O
 //! and without JavaScript values.
 //!
+//! [`ClusterBroadcast`] is that of the sharded protocol, which is JSON where it can be.
 //! [`Broadcast`], [`BroadcastRequest`] and [`AckResponse`] each have a `decode` and an
 //! `encode`. A decoded packet holds the very JSON and attachments that an official node
 //! would have sent to its clients: what notepack.io's decoder yields, through
@@ -98,6 +99,7 @@
 mod ack_response;
 mod broadcast;
 mod broadcast_request;
+mod cluster_broadcast;
 mod date;
 mod error;
 mod flags;
@@ -117,6 +119,7 @@ mod tree;
 pub use ack_response::AckResponse;
 pub use broadcast::Broadcast;
 pub use broadcast_request::BroadcastRequest;
+pub use cluster_broadcast::ClusterBroadcast;
 pub use error::{DecodeError, EncodeError};
 pub use flags::Flags;
 pub use options::Options;

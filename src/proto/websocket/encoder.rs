@@ -72,7 +72,13 @@ fn encode_control(
     Ok(encode_frame(true, opcode, payload, mask))
 }
 
-fn encode_parts(is_fin: bool, opcode: Opcode, parts: &[&[u8]], mask: Option<[u8; 4]>) -> Bytes {
+/// [`encode_frame`] of a payload in parts.
+pub(crate) fn encode_parts(
+    is_fin: bool,
+    opcode: Opcode,
+    parts: &[&[u8]],
+    mask: Option<[u8; 4]>,
+) -> Bytes {
     let payload_len = parts.iter().map(|part| part.len()).sum::<usize>();
     let header = FrameHeader { is_fin, opcode, mask, payload_len: payload_len as u64 }.encode();
     let mut frame = BytesMut::with_capacity(header.len() + payload_len);

@@ -1,0 +1,238 @@
+"use strict";
+
+const { EventEmitter } = require("node:events");
+const official = require("@socket.io/redis-adapter");
+const { withFanOut } = require("./adapter.js");
+const { ClusterNode } = require("./cluster-node.js");
+const { InvalidOptionError } = require("./errors.js");
+const { hasCluster } = require("./native.js");
+const { RedisClients } = require("./redis-clients.js");
+const { fallbackFactory } = require("./redis-fallback.js");
+const { RedisLink } = require("./redis-link.js");
+const { BROADCAST, NAMED, PATTERN, REQUEST } = require("./redis-messages.js");
+const { redisAdapterOptions } = require("./redis-options.js");
+const { decodeMessage, isRequest, isResponse } = require("./redis-requests.js");
+const { makeShardedAdapter } = require("./sharded-redis-adapter.js");
+
+/** What the official adapter extends: its `broadcast()` reaches the sockets of this process. */
+const { broadcast: broadcastHere } = Object.getPrototypeOf(official.RedisAdapter.prototype);
+
+/** A message that cannot be decoded. */
+class MalformedMessage extends Error {}
+
+/**
+ * In the place of the official adapter's two Redis clients. What it subscribes to, our adapter
+ * looks after.
+ */
+class CarrierClient {
+  constructor(carrier) {
+    this.carrier = carrier;
+  }
+
+  publish(channel, message) {
+    this.carrier.publish(channel, message);
+  }
+
+  // The official adapter takes what has this for a client of redis 4 and later.
+  pSubscribe() {}
+  pUnsubscribe() {}
+  subscribe() {}
+  unsubscribe() {}
+  on() {}
+  off() {}
+}
+
+/**
+ * The adapter of @socket.io/redis-adapter 8, on a carrier. Broadcasts go out as the packet for the
+ * clients of this process, of which the addon makes the message, and those of other nodes go to the
+ * workers. Requests and responses are the official code.
+ */
+class RedisAdapter extends withFanOut(official.RedisAdapter, { isInMemory: false }) {
+  #node;
+  #isPattern;
+  /** What comes on the channels of broadcasts is decoded without JavaScript, if it can be. */
+  #broadcastKind;
+  /** The options of a broadcast that is to be published. */
+  #outgoing = null;
+
+  constructor(nsp, carrier, { subscriptionMode, ...options }) {
+    const client = new CarrierClient(carrier);
+    super(nsp, client, client, options);
+    this.#node = new ClusterNode(this, carrier);
+    this.#node.isStandard &&= options.parser === undefined;
+    this.#isPattern = subscriptionMode === "pattern";
+    this.#broadcastKind = this.#node.isStandard ? BROADCAST : REQUEST;
+    this.parser = strict(this.parser);
+    this.#subscribe();
+  }
+
+  #subscribe() {
+    const { carrier, namespace } = this.#node;
+    carrier.subscribe(namespace, REQUEST, NAMED, this.#requestChannels);
+    if (this.#isPattern) {
+      carrier.subscribe(namespace, this.#broadcastKind, PATTERN, [`${this.channel}*`]);
+      return;
+    }
+    carrier.subscribe(namespace, this.#broadcastKind, NAMED, [this.channel]);
+    this.on("create-room", (room) => {
+      if (isNameable(room)) {
+        carrier.subscribe(namespace, this.#broadcastKind, NAMED, [this.#channelOf(room)]);
+      }
+    });
+    this.on("delete-room", (room) => {
+      if (isNameable(room) && !this.#node.isClosed) {
+        carrier.unsubscribe(namespace, this.#broadcastKind, NAMED, [this.#channelOf(room)]);
+      }
+    });
+  }
+
+  #unsubscribe() {
+    const { carrier, namespace } = this.#node;
+    carrier.unsubscribe(namespace, REQUEST, NAMED, this.#requestChannels);
+    if (this.#isPattern) {
+      carrier.unsubscribe(namespace, this.#broadcastKind, PATTERN, [`${this.channel}*`]);
+      return;
+    }
+    const rooms = [...this.rooms.keys()].filter(isNameable).map((room) => this.#channelOf(room));
+    carrier.unsubscribe(namespace, this.#broadcastKind, NAMED, [this.channel, ...rooms]);
+  }
+
+  get #requestChannels() {
+    return [this.requestChannel, this.responseChannel, this.specificResponseChannel];
+  }
+
+  #channelOf(room) {
+    return `${this.channel}${room}#`;
+  }
+
+  /** As the official one: published first, then sent to the clients of this process. */
+  broadcast(packet, opts) {
+    if (!this.#node.isStandard || this.#node.isClosed || opts.flags?.local) {
+      super.broadcast(packet, opts);
+      return;
+    }
+    this.#outgoing = opts;
+    try {
+      broadcastHere.call(this, packet, opts);
+    } finally {
+      this.#outgoing = null;
+    }
+  }
+
+  /** Of a broadcast: publishes what is to be sent. */
+  _encode(packet, packetOpts) {
+    const encoded = super._encode(packet, packetOpts);
+    const opts = this.#outgoing;
+    if (opts !== null) {
+      this.#outgoing = null;
+      this.#publish(encoded, opts);
+    }
+    return encoded;
+  }
+
+  #publish(encoded, { rooms, except, flags }) {
+    const [room] = rooms;
+    const channel = rooms.size === 1 ? this.#channelOf(room) : this.channel;
+    const options = JSON.stringify({ rooms: [...rooms], except: [...new Set(except)], flags });
+    this.#node.carrier.publishBroadcast(this.#node.namespace, channel, encoded, options);
+  }
+
+  /** Called by the carrier with what it does not deliver by itself. */
+  handleMessage(channel, message) {
+    try {
+      if (channel.startsWith(this.channel)) this.onmessage(null, channel, message);
+      else this.#handleRequest(channel, message);
+    } catch (error) {
+      if (!(error instanceof MalformedMessage)) throw error;
+      this.#node.carrier.countMalformed();
+    }
+  }
+
+  /** The official code throws where a request is not what it should be. */
+  #handleRequest(channel, message) {
+    const request = decodeMessage(message, this.parser);
+    const isValid = channel.startsWith(this.responseChannel) ? isResponse : isRequest;
+    if (!isValid(request)) throw new MalformedMessage();
+    this.onrequest(channel, message);
+  }
+
+  serverCount() {
+    return this.#node.serverCount(this.requestChannel, false);
+  }
+
+  /** @returns {Promise<void>} when Redis has been left, if this was the last adapter */
+  close() {
+    super.close();
+    this.#unsubscribe();
+    return this.#node.close();
+  }
+}
+
+/** Whether other nodes can say it. */
+function isNameable(room) {
+  return typeof room === "string" || typeof room === "number";
+}
+
+/** A parser of messages whose errors are told from those of listeners. */
+function strict(parser) {
+  return {
+    encode: (value) => parser.encode(value),
+    decode: (message) => {
+      try {
+        return parser.decode(message);
+      } catch (cause) {
+        throw new MalformedMessage("malformed", { cause });
+      }
+    },
+  };
+}
+
+/**
+ * A factory for the `adapter` of Socket.IO's server: a cluster over Redis, in which nodes with
+ * @socket.io/redis-adapter 8 and those with @socket.io/redis-emitter take part, too.
+ *
+ * @param {object} options see `RedisAdapterOptions` in index.d.ts
+ * @returns {((nsp: import("socket.io").Namespace) => import("socket.io-adapter").Adapter) &
+ *   Pick<EventEmitter, "on" | "once" | "off">} also with `new`
+ * @throws {InvalidOptionError} with the option's name and the accepted values; from what is
+ *   returned, if the server's `connectionStateRecovery` is on
+ */
+function createRedisAdapter(options) {
+  const settings = redisAdapterOptions(options);
+  const events = new EventEmitter();
+  const make = hasCluster ? nativeFactory(settings, events) : fallbackFactory(settings, events);
+  function AdapterOf(nsp) {
+    refuseRecovery(nsp.server);
+    return make(nsp);
+  }
+  for (const name of ["on", "once", "off"]) {
+    AdapterOf[name] = (event, listener) => {
+      events[name](event, listener);
+      return AdapterOf;
+    };
+  }
+  return AdapterOf;
+}
+
+/** @returns {(nsp: import("socket.io").Namespace) => official.RedisAdapter} */
+function nativeFactory({ link, clients, adapter }, events) {
+  let carrier = null;
+  return (nsp) => {
+    if (carrier === null || carrier.isClosing) {
+      carrier = clients === null ? new RedisLink(link, events) : new RedisClients(clients, events);
+    }
+    return adapter.sharded
+      ? makeShardedAdapter(nsp, carrier, adapter)
+      : new RedisAdapter(nsp, carrier, adapter);
+  };
+}
+
+/** @throws {InvalidOptionError} */
+function refuseRecovery({ opts }) {
+  const { connectionStateRecovery } = opts ?? {};
+  if (!connectionStateRecovery) return;
+  const accepted = "left out with this adapter: Redis keeps no messages that are published";
+  throw new InvalidOptionError("connectionStateRecovery", accepted, connectionStateRecovery);
+}
+
+module.exports = { createRedisAdapter };

@@ -1,0 +1,187 @@
+"use strict";
+
+const { environmentEngine } = require("./engine.js");
+const { RedisError } = require("./errors.js");
+const { binding } = require("./native.js");
+const { NAMED, PATTERN, SHARD } = require("./redis-messages.js");
+const { stats } = require("./stats.js");
+
+/** What node-redis 4 and later call it, to begin with it and to end it. */
+const METHODS = {
+  [NAMED]: ["subscribe", "unsubscribe"],
+  [PATTERN]: ["pSubscribe", "pUnsubscribe"],
+  [SHARD]: ["sSubscribe", "sUnsubscribe"],
+};
+
+/** Messages as ioredis and redis 3 emit them, and where the channel and the message stand. */
+const EVENTS = [
+  ["messageBuffer", NAMED, 0, 1],
+  ["pmessageBuffer", PATTERN, 1, 2],
+  ["smessageBuffer", SHARD, 0, 1],
+];
+
+/**
+ * A carrier that consists of two Redis clients of the application's: JavaScript passes the bytes on,
+ * and the addon does with them what a link does. See `ClusterNode`.
+ */
+class RedisClients {
+  /**
+   * @param {{ pubClient: object, subClient: object }} clients of `redis` or `ioredis`
+   * @param {import("node:events").EventEmitter} events where `error` is emitted
+   */
+  constructor({ pubClient, subClient }, events) {
+    this.pubClient = pubClient;
+    this.subClient = subClient;
+    this.events = events;
+    this.engine = environmentEngine();
+    this.native = new binding.RedisReceiver(this.engine.native);
+    this.state = "ready";
+    this.isClosing = false;
+    this.nodes = new Map();
+    /** Who gets what comes, by how and to what it is subscribed. */
+    this.subscriptions = new Map();
+    this.isNodeRedis = typeof subClient.pSubscribe === "function";
+    /** What ends the listening to a client of another kind. */
+    this.unlisten = this.isNodeRedis ? [] : EVENTS.map((event) => this.listen(...event));
+    stats.addLink(this);
+  }
+
+  listen(event, kind, channelIndex, messageIndex) {
+    const listener = (...args) =>
+      this.dispatch(kind, String(args[0]), String(args[channelIndex]), args[messageIndex]);
+    this.subClient.on(event, listener);
+    return () => this.subClient.removeListener(event, listener);
+  }
+
+  dispatch(kind, name, channel, message) {
+    const handlers = this.subscriptions.get(keyOf(kind, name))?.handlers ?? [];
+    for (const handler of [...handlers.values()]) handler(channel, message);
+  }
+
+  add(namespace, node, { name, uid, prefix }) {
+    this.nodes.set(namespace, node);
+    this.native.addNode(namespace, name, uid, prefix);
+  }
+
+  async remove(namespace) {
+    this.native.removeNode(namespace);
+    this.nodes.delete(namespace);
+    if (this.nodes.size > 0) return;
+    this.isClosing = true;
+    this.state = "ended";
+    for (const unlisten of this.unlisten) unlisten();
+    stats.removeLink(this);
+    this.events.emit("end");
+  }
+
+  subscribe(namespace, messageKind, kind, channels) {
+    for (const channel of channels) {
+      const key = keyOf(kind, channel);
+      const subscription = this.subscriptions.get(key) ?? this.start(key, kind, channel);
+      subscription.handlers.set(namespace, (name, message) =>
+        this.receive(namespace, messageKind, name, message),
+      );
+    }
+  }
+
+  start(key, kind, channel) {
+    const listener = (message, name) => this.dispatch(kind, channel, String(name), message);
+    const subscription = { handlers: new Map(), listener };
+    this.subscriptions.set(key, subscription);
+    this.change(kind, 0, channel, listener);
+    return subscription;
+  }
+
+  unsubscribe(namespace, _messageKind, kind, channels) {
+    for (const channel of channels) {
+      const key = keyOf(kind, channel);
+      const { handlers, listener } = this.subscriptions.get(key) ?? {};
+      handlers?.delete(namespace);
+      if (handlers?.size !== 0) continue;
+      this.subscriptions.delete(key);
+      this.change(kind, 1, channel, listener);
+    }
+  }
+
+  /** Subscribes, or ends that: which, is the place among the method's names. */
+  change(kind, place, channel, listener) {
+    const method = METHODS[kind][place];
+    if (this.isNodeRedis) this.watch(this.subClient[method](channel, listener, true));
+    else this.watch(this.subClient[method.toLowerCase()](channel));
+  }
+
+  /** A message has come. Those before it are with the workers, if JavaScript has handled them. */
+  receive(namespace, messageKind, channel, message) {
+    this.engine.flush();
+    if (!this.native.receive(namespace, messageKind, channel, message)) return;
+    try {
+      this.nodes.get(namespace)?.handleMessage(channel, message);
+    } finally {
+      this.engine.native.handled(namespace);
+      this.engine.scheduleFlush();
+    }
+  }
+
+  publish(channel, message) {
+    this.watch(this.pubClient.publish(channel, message));
+  }
+
+  async publishSharded(channel, message) {
+    const method = this.isNodeRedis ? "sPublish" : "spublish";
+    return this.pubClient[method](channel, message);
+  }
+
+  publishBroadcast(namespace, channel, packet, options) {
+    const message = this.encode(namespace, packet, options, false);
+    if (message !== null) this.publish(channel, message);
+  }
+
+  async publishShardedBroadcast(namespace, channel, packet, options) {
+    const message = this.encode(namespace, packet, options, true);
+    return message === null ? 0 : this.publishSharded(channel, message);
+  }
+
+  encode(namespace, packet, options, isSharded) {
+    const attachments = packet.length > 1 ? packet.slice(1) : undefined;
+    return this.native.encodeBroadcast(namespace, packet[0], attachments, options, isSharded);
+  }
+
+  /** On all servers of a Redis Cluster, whose clients know their servers. */
+  async countSubscribers(channel, isSharded) {
+    const command = ["PUBSUB", isSharded ? "SHARDNUMSUB" : "NUMSUB", channel];
+    const answers = await Promise.all(this.askServers(command));
+    return answers.reduce((sum, [, count]) => sum + Number(count), 0);
+  }
+
+  askServers([name, ...args]) {
+    const { pubClient } = this;
+    if (Array.isArray(pubClient.masters)) {
+      return pubClient.masters.map(({ client }) => client.sendCommand([name, ...args]));
+    }
+    if (pubClient.isCluster)
+      return pubClient.nodes("master").map((node) => node.call(name, ...args));
+    return [
+      this.isNodeRedis ? pubClient.sendCommand([name, ...args]) : pubClient.call(name, ...args),
+    ];
+  }
+
+  countMalformed() {
+    this.native.countMalformed();
+  }
+
+  /** What a client promises may fail: when it has been closed, or when Redis refuses. */
+  async watch(promise) {
+    try {
+      await promise;
+    } catch ({ message }) {
+      if (this.events.listenerCount("error") > 0)
+        this.events.emit("error", new RedisError(message));
+    }
+  }
+}
+
+function keyOf(kind, name) {
+  return `${kind}:${name}`;
+}
+
+module.exports = { RedisClients };

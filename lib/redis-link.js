@@ -1,0 +1,259 @@
+"use strict";
+
+const { AsyncResource } = require("node:async_hooks");
+const { setImmediate } = require("node:timers");
+const { environmentEngine } = require("./engine.js");
+const { RedisError } = require("./errors.js");
+const { binding } = require("./native.js");
+const { stats } = require("./stats.js");
+
+/** What has come: as `RedisEventKind` in src/binding/cluster.rs. */
+const MESSAGE = 0;
+const READY = 1;
+const CONNECTING = 2;
+const ENDED = 3;
+const ERROR = 4;
+const ANSWER = 5;
+
+/** What events run in: no request's context. */
+const context = new AsyncResource("socket.io-turbo");
+
+/**
+ * A connection to Redis that a thread of its own keeps, for the adapters of one factory. It ends
+ * with the last of them.
+ */
+class RedisLink {
+  /**
+   * @param {object} options as `RedisLinkOptions` in binding.d.ts
+   * @param {import("node:events").EventEmitter} events where `ready`, `reconnecting`, `error` and
+   *   `end` are emitted
+   */
+  constructor(options, events) {
+    this.events = events;
+    this.engine = environmentEngine();
+    this.deliver = this.deliver.bind(this);
+    this.native = new binding.RedisLink(this.engine.native, options, () =>
+      context.runInAsyncScope(this.deliver),
+    );
+    /** Those who get messages, by the numbers of their namespaces. */
+    this.nodes = new Map();
+    /** `connecting`, `ready`, or `ended`. */
+    this.state = "connecting";
+    /** What has come and has not been delivered, if a listener has thrown. */
+    this.late = [];
+    this.isClosing = false;
+    this.questions = new Map();
+    this.lastQuestion = 0;
+    /** Whether a warning has been printed since the connection was there. */
+    this.hasWarned = false;
+    this.ended = new Promise((resolve) => {
+      this.resolveEnded = resolve;
+    });
+    this.native.keepAlive(true);
+    stats.addLink(this);
+  }
+
+  /**
+   * Has messages come for a namespace.
+   *
+   * @param {number} namespace its number
+   * @param {{ handleMessage: (channel: string, message: Buffer) => void }} node
+   * @param {{ name: string, uid: string, prefix: string }} names see `addNode` in binding.d.ts
+   */
+  add(namespace, node, { name, uid, prefix }) {
+    this.nodes.set(namespace, node);
+    this.native.addNode(namespace, name, uid, prefix);
+  }
+
+  /**
+   * Ends that, and the link after the last.
+   *
+   * @returns {Promise<void>} when Redis has been left, if this was the last
+   */
+  async remove(namespace) {
+    this.native.removeNode(namespace);
+    this.nodes.delete(namespace);
+    if (this.nodes.size > 0) {
+      this.schedule();
+      return;
+    }
+    this.isClosing = true;
+    this.native.close();
+    await this.ended;
+  }
+
+  subscribe(namespace, messageKind, kind, channels) {
+    if (channels.length === 0) return;
+    this.native.subscribe(namespace, messageKind, kind, channels);
+    this.schedule();
+  }
+
+  unsubscribe(namespace, messageKind, kind, channels) {
+    if (channels.length === 0) return;
+    this.native.unsubscribe(namespace, messageKind, kind, channels);
+    this.schedule();
+  }
+
+  /**
+   * @param {string} channel
+   * @param {string | Buffer} message
+   */
+  publish(channel, message) {
+    this.native.publish(channel, message, false);
+    this.schedule();
+  }
+
+  /**
+   * Publishes by `SPUBLISH`.
+   *
+   * @param {string} channel
+   * @param {string | Buffer} message
+   * @returns {Promise<number>} how many have received it on the server; rejected if it was not
+   *   published
+   */
+  publishSharded(channel, message) {
+    return this.ask((question) => this.native.publish(channel, message, true, question));
+  }
+
+  /**
+   * @param {number} namespace
+   * @param {string} channel
+   * @param {Array<string | Uint8Array>} packet what the parser's encoder makes of it
+   * @param {string} options `{ rooms, except, flags }` as JSON
+   */
+  publishBroadcast(namespace, channel, packet, options) {
+    const attachments = packet.length > 1 ? packet.slice(1) : undefined;
+    this.native.publishBroadcast(namespace, channel, packet[0], attachments, options);
+    this.schedule();
+  }
+
+  /**
+   * As `publishBroadcast()`, by `SPUBLISH`.
+   *
+   * @returns {Promise<number>} as that of `publishSharded()`
+   */
+  publishShardedBroadcast(namespace, channel, packet, options) {
+    const attachments = packet.length > 1 ? packet.slice(1) : undefined;
+    return this.ask((question) =>
+      this.native.publishBroadcast(namespace, channel, packet[0], attachments, options, question),
+    );
+  }
+
+  /**
+   * @param {string} channel
+   * @param {boolean} isSharded
+   * @returns {Promise<number>} how many nodes have subscribed to it, on all servers of a Redis
+   *   Cluster; rejected if Redis is not there
+   */
+  countSubscribers(channel, isSharded) {
+    return this.ask((question) => this.native.countSubscribers(question, channel, isSharded));
+  }
+
+  ask(put) {
+    return new Promise((resolve, reject) => {
+      this.lastQuestion = (this.lastQuestion + 1) >>> 0;
+      this.questions.set(this.lastQuestion, { resolve, reject });
+      put(this.lastQuestion);
+      this.schedule();
+    });
+  }
+
+  /** A message was none. */
+  countMalformed() {
+    this.native.countMalformed();
+  }
+
+  schedule() {
+    this.engine.scheduleBefore(this);
+  }
+
+  /** The engine calls this at the end of the turn. */
+  flush() {
+    this.native.flush();
+  }
+
+  /** Delivers what has come; what is behind a listener that throws, in the next turn. */
+  deliver() {
+    const isLate = this.late.length > 0;
+    const events = isLate ? this.late : this.native.take();
+    this.late = [];
+    let delivered = 0;
+    try {
+      while (delivered < events.length) this.dispatch(events[delivered++]);
+    } finally {
+      this.late = events.slice(delivered);
+      // Where nothing was taken, the link has not been heard.
+      if (isLate || this.late.length > 0) setImmediate(this.deliver);
+    }
+  }
+
+  dispatch(event) {
+    switch (event.kind) {
+      case MESSAGE:
+        return this.handleMessage(event);
+      case READY:
+        return this.handleReady();
+      case CONNECTING:
+        return this.handleConnecting();
+      case ENDED:
+        return this.handleEnded();
+      case ERROR:
+        return this.handleError(event.text);
+      case ANSWER:
+        return this.handleAnswer(event);
+    }
+  }
+
+  handleMessage({ namespace, channel, message }) {
+    try {
+      this.nodes.get(namespace)?.handleMessage(channel, message);
+    } finally {
+      // Broadcasts that follow may go to the workers, behind what this message has sent.
+      this.engine.native.handled(namespace);
+      this.engine.scheduleFlush();
+    }
+  }
+
+  handleReady() {
+    this.state = "ready";
+    this.hasWarned = false;
+    this.events.emit("ready");
+  }
+
+  handleConnecting() {
+    if (this.state === "ready") this.events.emit("reconnecting");
+    this.state = "connecting";
+  }
+
+  handleEnded() {
+    this.state = "ended";
+    this.native.keepAlive(false);
+    stats.removeLink(this);
+    for (const { reject } of this.questions.values()) reject(new RedisError("the link has ended"));
+    this.questions.clear();
+    this.resolveEnded();
+    this.events.emit("end");
+  }
+
+  handleError(text) {
+    const error = new RedisError(text);
+    if (this.events.listenerCount("error") > 0) this.events.emit("error", error);
+    else this.warn(error);
+  }
+
+  warn({ message, code }) {
+    if (this.hasWarned) return;
+    this.hasWarned = true;
+    const hint = 'listen to "error" on what createRedisAdapter() returns';
+    process.emitWarning(`${message} (${hint})`, { type: "SocketIoTurboWarning", code });
+  }
+
+  handleAnswer({ question, number, text }) {
+    const { resolve, reject } = this.questions.get(question) ?? {};
+    this.questions.delete(question);
+    if (text === undefined) resolve?.(number);
+    else reject?.(new RedisError(text));
+  }
+}
+
+module.exports = { RedisLink };

@@ -1,0 +1,99 @@
+"use strict";
+
+/** Types of requests, as @socket.io/redis-adapter 8 numbers them. */
+const SOCKETS = 0;
+const REMOTE_JOIN = 2;
+const REMOTE_LEAVE = 3;
+const REMOTE_DISCONNECT = 4;
+const REMOTE_FETCH = 5;
+const SERVER_SIDE_EMIT = 6;
+const BROADCAST = 7;
+
+/** What each type needs, so that the official code can do it without an error. */
+const NEEDS = new Map([
+  [SOCKETS, ({ rooms }) => isList(rooms)],
+  // Without options it is that of an older version, about one socket.
+  [REMOTE_JOIN, ({ opts }) => !opts || isOptions(opts)],
+  [REMOTE_LEAVE, ({ opts, rooms }) => !opts || (isOptions(opts) && Array.isArray(rooms))],
+  [REMOTE_DISCONNECT, ({ opts }) => !opts || isOptions(opts)],
+  [REMOTE_FETCH, ({ opts }) => isOptions(opts)],
+  [SERVER_SIDE_EMIT, ({ data }) => Array.isArray(data)],
+  [BROADCAST, ({ packet, opts }) => isOptions(opts) && isEvent(packet)],
+]);
+
+/**
+ * Whether the official adapter can handle a request. It ignores types that it does not know.
+ *
+ * @param {unknown} request decoded
+ */
+function isRequest(request) {
+  if (!isObject(request)) return false;
+  const isValid = NEEDS.get(request.type);
+  return isValid === undefined || isValid(request);
+}
+
+/**
+ * Whether the official adapter can handle a response.
+ *
+ * @param {unknown} response decoded
+ */
+function isResponse(response) {
+  return isObject(response);
+}
+
+/** Types of messages, as socket.io-adapter 2.5 numbers them. */
+const CLUSTER_NEEDS = new Map([
+  [3, ({ packet, opts }) => isOptions(opts) && isEvent(packet)],
+  [4, ({ opts }) => isOptions(opts)],
+  [5, ({ opts, rooms }) => isOptions(opts) && Array.isArray(rooms)],
+  [6, ({ opts }) => isOptions(opts)],
+  [7, ({ opts }) => isOptions(opts)],
+  [8, ({ sockets }) => Array.isArray(sockets)],
+  [9, ({ packet }) => Array.isArray(packet)],
+]);
+
+/**
+ * Whether the official ClusterAdapter can handle a message or a response. It ignores types that it
+ * does not know.
+ *
+ * @param {unknown} message decoded
+ */
+function isClusterMessage(message) {
+  if (!isObject(message) || !isObject(message.data)) return false;
+  const isValid = CLUSTER_NEEDS.get(message.type);
+  return isValid === undefined || isValid(message.data);
+}
+
+/**
+ * As the official adapters do it: JSON by its first byte, else what the parser reads.
+ *
+ * @param {Buffer} message
+ * @param {{ decode: (message: Buffer) => unknown }} parser
+ * @returns {unknown} `undefined` if it is neither
+ */
+function decodeMessage(message, parser) {
+  try {
+    return message[0] === 0x7b ? JSON.parse(message.toString()) : parser.decode(message);
+  } catch {
+    return undefined;
+  }
+}
+
+function isObject(value) {
+  return typeof value === "object" && value !== null;
+}
+
+function isOptions(opts) {
+  return isObject(opts) && isList(opts.rooms) && isList(opts.except);
+}
+
+/** What `new Set()` takes. */
+function isList(value) {
+  return value === undefined || value === null || Array.isArray(value);
+}
+
+function isEvent(packet) {
+  return isObject(packet) && packet.type === 2 && Array.isArray(packet.data);
+}
+
+module.exports = { decodeMessage, isClusterMessage, isRequest, isResponse };

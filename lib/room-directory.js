@@ -1,0 +1,165 @@
+"use strict";
+
+const { environmentEngine } = require("./engine.js");
+const { isServerObserved } = require("./link.js");
+
+/** Where the direct members of a room are: as `AddressKind` in src/binding/cluster.rs. */
+const NOBODY = 0;
+const ROOM = 1;
+const MEMBER = 2;
+
+/** Events of an Engine.IO server that tell of the packets of all its sockets. */
+const PACKET_EVENTS = ["flush", "drain"];
+
+/**
+ * Tells the addon where the members of each room are, for the broadcasts of other nodes, which go
+ * to the workers without JavaScript. What has changed is told once a turn, when the workers get
+ * their commands, and takes effect together with them.
+ */
+class RoomDirectory {
+  /** @param {import("./fan-out.js").FanOut} fanOut */
+  constructor(fanOut) {
+    this.fanOut = fanOut;
+    this.engine = environmentEngine();
+    this.namespace = this.engine.native.addNamespace();
+    /** How many served members each room has, if any. */
+    this.servedIn = new Map();
+    /** Rooms of which something has changed. */
+    this.touched = new Set();
+    this.isAllTouched = false;
+    this.servers = new Set();
+    this.isObserved = false;
+    this.handleNewListener = this.handleNewListener.bind(this);
+    this.handleRemovedListener = this.handleRemovedListener.bind(this);
+  }
+
+  /** Rooms have names that other nodes can say: text and numbers. */
+  touch(room) {
+    const isText = typeof room === "string" && room.isWellFormed();
+    if (!isText && (typeof room !== "number" || Number.isNaN(room))) return;
+    this.touched.add(room);
+    this.engine.scheduleBefore(this);
+  }
+
+  touchAll() {
+    this.isAllTouched = true;
+    this.engine.scheduleBefore(this);
+  }
+
+  /** A socket is about to join, or is in it already. */
+  handleJoin(room, id) {
+    const { adapter, served } = this.fanOut;
+    if (served.has(id) && !adapter.rooms.get(room)?.has(id)) this.addServed(room, 1);
+    this.touch(room);
+  }
+
+  /** A socket is about to leave, unless it is not in it. */
+  handleLeave(room, id) {
+    const { adapter, served } = this.fanOut;
+    if (served.has(id) && adapter.rooms.get(room)?.has(id)) this.addServed(room, -1);
+    this.touch(room);
+  }
+
+  /** A socket is served from now on, or no longer: `change` is 1 or -1. */
+  countServed(id, change) {
+    const { adapter } = this.fanOut;
+    for (const room of adapter.sids.get(id) ?? []) {
+      if (adapter.rooms.get(room)?.has(id)) this.addServed(room, change);
+    }
+    this.touchAll();
+  }
+
+  addServed(room, change) {
+    const count = (this.servedIn.get(room) ?? 0) + change;
+    if (count === 0) this.servedIn.delete(room);
+    else this.servedIn.set(room, count);
+    this.touch(room);
+  }
+
+  /** There are no direct members any more. */
+  handleClear() {
+    for (const room of this.fanOut.shared.keys()) this.touch(room);
+    this.touchAll();
+    this.forgetServers();
+  }
+
+  /** There is a direct member whose connection belongs to this Engine.IO server. */
+  handleServer(server) {
+    this.touchAll();
+    if (this.servers.has(server)) return;
+    this.servers.add(server);
+    server.on("newListener", this.handleNewListener);
+    server.on("removeListener", this.handleRemovedListener);
+    this.observe();
+  }
+
+  /** Node.js calls it before the listener is there. */
+  handleNewListener(event) {
+    if (PACKET_EVENTS.includes(event)) this.setObserved(true);
+  }
+
+  handleRemovedListener(event) {
+    if (PACKET_EVENTS.includes(event)) this.observe();
+  }
+
+  observe() {
+    this.setObserved([...this.servers].some(isServerObserved));
+  }
+
+  setObserved(isObserved) {
+    if (this.isObserved === isObserved) return;
+    this.isObserved = isObserved;
+    this.engine.native.setObserved(this.namespace, isObserved);
+    this.engine.scheduleFlush();
+  }
+
+  forgetServers() {
+    for (const server of this.servers) {
+      server.removeListener("newListener", this.handleNewListener);
+      server.removeListener("removeListener", this.handleRemovedListener);
+    }
+    this.servers.clear();
+    this.setObserved(false);
+  }
+
+  /** The engine calls this before the workers get their commands. */
+  flush() {
+    const { native } = this.engine;
+    if (this.isAllTouched) this.flushAll(native);
+    for (const room of this.touched) this.flushRoom(native, room);
+    this.touched.clear();
+  }
+
+  flushAll(native) {
+    this.isAllTouched = false;
+    const { all, isEmpty, served } = this.fanOut;
+    native.setAll(this.namespace, isEmpty ? NOBODY : ROOM, isEmpty ? 0 : all, served.size > 0);
+  }
+
+  flushRoom(native, room) {
+    const { adapter, shared } = this.fanOut;
+    if (!adapter.rooms.has(room)) {
+      native.forgetRoom(this.namespace, room);
+      return;
+    }
+    const hasServed = this.servedIn.has(room);
+    const number = shared.get(room);
+    const connection = number === undefined ? this.fanOut.onlyConnection(room) : undefined;
+    if (number !== undefined) native.setRoom(this.namespace, room, ROOM, number, hasServed);
+    else if (connection !== undefined)
+      native.setRoom(this.namespace, room, MEMBER, connection.id, hasServed);
+    else native.setRoom(this.namespace, room, NOBODY, 0, hasServed);
+  }
+
+  /** The namespace is no longer in the cluster. */
+  close() {
+    this.forgetServers();
+    this.fanOut.directory = null;
+    this.touched.clear();
+    this.isAllTouched = false;
+    this.engine.native.removeNamespace(this.namespace);
+    this.engine.scheduleFlush();
+  }
+}
+
+module.exports = { RoomDirectory };

@@ -1,0 +1,141 @@
+"use strict";
+
+const { createShardedAdapter } = require("@socket.io/redis-adapter");
+const notepack = require("notepack.io");
+const { existing, kEncoded, withFanOut } = require("./adapter.js");
+const { ClusterNode } = require("./cluster-node.js");
+const { REQUEST, SHARD, SHARDED } = require("./redis-messages.js");
+const { decodeMessage, isClusterMessage } = require("./redis-requests.js");
+
+/** In the place of the official adapter's two Redis clients. */
+class CarrierClient {
+  constructor(carrier) {
+    this.carrier = carrier;
+    /** The adapter, once it is there; until then, what it has subscribed to. */
+    this.adapter = null;
+    this.channels = [];
+  }
+
+  attach(adapter) {
+    this.adapter = adapter;
+    for (const channel of this.channels) this.sSubscribe(channel);
+  }
+
+  sSubscribe(channel) {
+    if (this.adapter === null) this.channels.push(channel);
+    else this.carrier.subscribe(...this.adapter.subscriber, SHARD, [channel]);
+  }
+
+  async sUnsubscribe(channel) {
+    if (!this.adapter.isClosed)
+      this.carrier.unsubscribe(...this.adapter.subscriber, SHARD, [channel]);
+  }
+
+  sPublish(channel, message) {
+    return this.carrier.publishSharded(channel, message);
+  }
+}
+
+/** socket.io-adapter, `MessageType.BROADCAST`. */
+const BROADCAST = 3;
+
+/** The classes of the official adapters on a carrier, by their prototypes. */
+const classes = new WeakMap();
+
+/**
+ * @param {object} prototype that of the official adapters, whose class is not exported
+ * @returns {Function} a class that makes of such an adapter one on a carrier
+ */
+function shardedAdapterOf(prototype) {
+  const { broadcast: broadcastHere } = Object.getPrototypeOf(Object.getPrototypeOf(prototype));
+
+  /**
+   * The adapter of @socket.io/redis-adapter's sharded protocol, on a carrier. Broadcasts go out as
+   * the packet for the clients of this process, and those of other nodes go to the workers. The rest is the official code.
+   */
+  return class ShardedRedisAdapter extends withFanOut(existing(prototype), { isInMemory: false }) {
+    #node;
+
+    constructor(adapter, carrier) {
+      super(adapter);
+      this.#node = new ClusterNode(this, carrier);
+    }
+
+    /** Who subscribes, and to what: that is decoded without JavaScript, if it can be. */
+    get subscriber() {
+      return [this.#node.namespace, this.#node.isStandard ? SHARDED : REQUEST];
+    }
+
+    get isClosed() {
+      return this.#node.isClosed;
+    }
+
+    /** As the official one: sent to the clients of this process once it is published. */
+    async broadcast(packet, opts) {
+      const { carrier, isClosed, isStandard, namespace } = this.#node;
+      if (!isStandard || isClosed || opts.flags?.local) {
+        await super.broadcast(packet, opts);
+        return;
+      }
+      packet.nsp = this.nsp.name;
+      const encoded = this.encoder.encode(packet);
+      const { rooms, except, flags } = opts;
+      const options = { rooms: [...rooms], except: [...except], flags };
+      const message = { type: BROADCAST, data: { packet, opts: options } };
+      const channel = this.computeChannel(message);
+      try {
+        const json = JSON.stringify(options);
+        await carrier.publishShardedBroadcast(namespace, channel, encoded, json);
+      } catch {
+        // As the official one: the clients of this process get it all the same.
+      }
+      this[kEncoded] = { packet, encoded };
+      try {
+        broadcastHere.call(this, packet, opts);
+      } finally {
+        this[kEncoded] = null;
+      }
+    }
+
+    /** Called by the carrier with what it does not deliver by itself. */
+    handleMessage(channel, message) {
+      const decoded = decodeMessage(message, notepack);
+      if (!isClusterMessage(decoded)) this.#node.carrier.countMalformed();
+      else if (channel === this.responseChannel) this.onResponse(decoded);
+      else this.onMessage(decoded);
+    }
+
+    serverCount() {
+      return this.#node.serverCount(this.channel, true);
+    }
+
+    /** @returns {Promise<void>} when Redis has been left, if this was the last adapter */
+    async close() {
+      await super.close();
+      await this.#node.close();
+    }
+  };
+}
+
+/**
+ * @param {import("socket.io").Namespace} nsp
+ * @param {import("./cluster-node.js").ClusterNode["carrier"]} carrier
+ * @param {{ key: string, subscriptionMode: "static" | "dynamic" | "dynamic-private" }} options
+ * @returns {import("socket.io-adapter").ClusterAdapter}
+ */
+function makeShardedAdapter(nsp, carrier, { key: channelPrefix, subscriptionMode }) {
+  const client = new CarrierClient(carrier);
+  const adapter = createShardedAdapter(client, client, { channelPrefix, subscriptionMode })(nsp);
+  const prototype = Object.getPrototypeOf(adapter);
+  let Sharded = classes.get(prototype);
+  if (Sharded === undefined) {
+    Sharded = shardedAdapterOf(prototype);
+    classes.set(prototype, Sharded);
+  }
+  Object.setPrototypeOf(adapter, Sharded.prototype);
+  new Sharded(adapter, carrier);
+  client.attach(adapter);
+  return adapter;
+}
+
+module.exports = { makeShardedAdapter };

@@ -1,0 +1,126 @@
+//! What a node publishes.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::Node;
+use crate::proto::notepack::{Broadcast, ClusterBroadcast};
+use crate::proto::socket_io::Decoder;
+
+/// A message for a channel. It is encoded on the link's thread.
+#[derive(Debug)]
+pub struct Publication {
+    /// The channel.
+    pub channel: Bytes,
+    /// The message.
+    pub body: Body,
+    /// Whether it goes by `SPUBLISH`.
+    pub is_sharded: bool,
+    /// Which question is answered when Redis has taken it.
+    pub question: Option<u32>,
+}
+
+/// What is published.
+#[derive(Debug)]
+pub enum Body {
+    /// A message as it is.
+    Raw(Bytes),
+    /// A broadcast.
+    Broadcast {
+        /// The node.
+        node: Arc<Node>,
+        /// Whether it is of the sharded protocol.
+        is_sharded: bool,
+        /// The text of the packet, as for a client.
+        text: Bytes,
+        /// Its attachments.
+        attachments: Vec<Bytes>,
+        /// Its options as JSON, see [`Broadcast::encode_parts`].
+        options: Bytes,
+    },
+}
+
+impl Publication {
+    /// What it counts for in the queue, in bytes.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        let body = match &self.body {
+            Body::Raw(message) => message.len(),
+            Body::Broadcast { text, attachments, options, .. } => {
+                text.len() + options.len() + attachments.iter().map(Bytes::len).sum::<usize>()
+            }
+        };
+        self.channel.len() + body
+    }
+
+    /// Whether there is nothing in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl Body {
+    /// The message. `None` if a packet is none, or if it cannot be said in MessagePack.
+    pub(super) fn encode(self) -> Option<Bytes> {
+        match self {
+            Self::Raw(message) => Some(message),
+            Self::Broadcast { node, is_sharded, text, attachments, options } => {
+                let mut decoder = Decoder::new(usize::MAX);
+                let mut packet = decoder.handle_text(text).ok()?;
+                for attachment in attachments {
+                    packet = decoder.handle_binary(attachment).ok()?;
+                }
+                let (packet, Node { uid, name, .. }) = (packet?, &*node);
+                if is_sharded {
+                    ClusterBroadcast::encode_parts(uid, name, &packet, &options).ok()
+                } else {
+                    Broadcast::encode_parts(uid, &packet, &options).ok()
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use bytes::Bytes;
+
+    use super::{Body, Broadcast, ClusterBroadcast, Node};
+
+    const OPTIONS: Bytes = Bytes::from_static(br#"{"rooms":["r"],"except":[],"flags":{}}"#);
+    const BINARY: &str = r#"51-["e",{"_placeholder":true,"num":0}]"#;
+
+    fn encode(
+        text: &'static str,
+        attachments: &[&'static [u8]],
+        is_sharded: bool,
+    ) -> Option<Bytes> {
+        let (name, uid, prefix) = ("/".into(), "abcdef".into(), "p#".into());
+        let node = Arc::new(Node { namespace: 0, name, uid, prefix });
+        let attachments = attachments.iter().map(|&data| Bytes::from_static(data)).collect();
+        let text = text.into();
+        Body::Broadcast { node, is_sharded, text, attachments, options: OPTIONS }.encode()
+    }
+
+    #[test]
+    fn a_packet_for_clients_becomes_one_for_nodes() {
+        for (text, attachments) in [(r#"2["e",1]"#, &[][..]), (BINARY, &[&b"A"[..]])] {
+            let message = encode(text, attachments, false).unwrap_or_default();
+            let packet = Broadcast::decode(&message).map(|broadcast| broadcast.packet);
+            assert_eq!(packet.as_ref().map(|packet| packet.encode()), Ok(text.into()));
+            let message = encode(text, attachments, true).unwrap_or_default();
+            let packet = ClusterBroadcast::decode(&message).ok().flatten();
+            assert_eq!(packet.map(|broadcast| broadcast.packet.encode()), Some(text.into()));
+        }
+    }
+
+    #[test]
+    fn what_is_no_packet_is_not_published() {
+        assert_eq!(encode("no packet", &[], false), None);
+        assert_eq!(encode(BINARY, &[], false), None);
+    }
+}

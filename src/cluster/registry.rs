@@ -1,0 +1,122 @@
+//! The application's end of the directory.
+
+use std::mem;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::{Address, Directory, NamespaceId, RoomName};
+use crate::net::{ConnectionId, Engine};
+
+/// What the application changes in the [`Directory`]. Changes wait, as commands to the workers
+/// do, and take effect together with them.
+#[derive(Debug, Default)]
+pub struct Registry {
+    directory: Arc<Mutex<Directory>>,
+    changes: Vec<Change>,
+    namespaces: usize,
+}
+
+#[derive(Debug)]
+enum Change {
+    All(NamespaceId, Address, bool),
+    Room {
+        id: NamespaceId,
+        name: RoomName,
+        address: Address,
+        worker: Option<usize>,
+        has_served: bool,
+    },
+    RemoveRoom(NamespaceId, RoomName),
+    Observed(NamespaceId, bool),
+    Release(ConnectionId),
+    Handled(NamespaceId),
+    RemoveNamespace(NamespaceId),
+}
+
+impl Registry {
+    /// The directory, for links.
+    #[must_use]
+    pub const fn directory(&self) -> &Arc<Mutex<Directory>> {
+        &self.directory
+    }
+
+    /// A new namespace without rooms.
+    pub fn add_namespace(&mut self) -> NamespaceId {
+        self.namespaces += 1;
+        self.directory.lock().add_namespace()
+    }
+
+    /// Ends a namespace.
+    pub fn remove_namespace(&mut self, id: NamespaceId) {
+        self.namespaces -= 1;
+        self.changes.push(Change::RemoveNamespace(id));
+    }
+
+    /// See [`Directory::set_all`].
+    pub fn set_all(&mut self, id: NamespaceId, address: Address, has_served: bool) {
+        self.changes.push(Change::All(id, address, has_served));
+    }
+
+    /// See [`Directory::set_room`].
+    pub fn set_room(
+        &mut self,
+        engine: &Engine,
+        id: NamespaceId,
+        name: RoomName,
+        address: Address,
+        has_served: bool,
+    ) {
+        let worker = match address {
+            Address::Member(member) => engine.worker_of(member),
+            Address::Nobody | Address::Room(_) => None,
+        };
+        self.changes.push(Change::Room { id, name, address, worker, has_served });
+    }
+
+    /// See [`Directory::remove_room`].
+    pub fn remove_room(&mut self, id: NamespaceId, name: RoomName) {
+        self.changes.push(Change::RemoveRoom(id, name));
+    }
+
+    /// See [`Directory::set_observed`].
+    pub fn set_observed(&mut self, id: NamespaceId, is_observed: bool) {
+        self.changes.push(Change::Observed(id, is_observed));
+    }
+
+    /// The application has handled a message: what it has made of it is among the commands
+    /// that are posted next.
+    pub fn handled(&mut self, id: NamespaceId) {
+        self.changes.push(Change::Handled(id));
+    }
+
+    /// See [`Directory::release`].
+    pub fn release(&mut self, id: ConnectionId) {
+        if self.namespaces > 0 {
+            self.changes.push(Change::Release(id));
+        }
+    }
+
+    /// Makes the changes and posts the commands of the engine, at one moment for all links.
+    pub fn post(&mut self, engine: &mut Engine) {
+        if self.namespaces == 0 && self.changes.is_empty() {
+            engine.post();
+            return;
+        }
+        let mut directory = self.directory.lock();
+        for change in mem::take(&mut self.changes) {
+            match change {
+                Change::All(id, address, has_served) => directory.set_all(id, address, has_served),
+                Change::Room { id, name, address, worker, has_served } => {
+                    directory.set_room(id, name, address, worker, has_served);
+                }
+                Change::RemoveRoom(id, name) => directory.remove_room(id, &name),
+                Change::Observed(id, is_observed) => directory.set_observed(id, is_observed),
+                Change::Release(id) => directory.release(id),
+                Change::Handled(id) => directory.handled(id),
+                Change::RemoveNamespace(id) => directory.remove_namespace(id),
+            }
+        }
+        engine.post();
+    }
+}

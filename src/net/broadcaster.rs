@@ -1,0 +1,117 @@
+//! Broadcasts of others than the application's thread.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use parking_lot::Mutex;
+
+use super::command::{Broadcast, Command};
+use super::mailbox::Mailbox;
+use crate::adapter::Recipients;
+use crate::fanout::PreparedPacket;
+
+/// Sends packets to the connections of an [`Engine`](super::Engine), from any thread.
+///
+/// Numbers of rooms and connections are the engine's. Who uses them has to see to it that
+/// they mean the same to the workers: that the engine has posted what made them mean it, and
+/// not yet what ends it.
+#[derive(Clone, Debug, Default)]
+pub struct Broadcaster {
+    mailboxes: Arc<Mutex<Vec<Arc<Mailbox>>>>,
+    has_version_3: Arc<AtomicBool>,
+}
+
+/// A packet, whom it reaches, and on which workers.
+#[derive(Debug)]
+pub struct Outgoing {
+    /// The packet.
+    pub packet: PreparedPacket,
+    /// Whom it reaches.
+    pub recipients: Recipients,
+    /// Whether those are passed over in front of whom something waits.
+    pub is_volatile: bool,
+    /// The workers that may have recipients.
+    pub workers: WorkerSet,
+}
+
+/// Some of the workers, by their numbers below 64; greater numbers are in every set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WorkerSet(u64);
+
+impl WorkerSet {
+    /// All workers.
+    pub const ALL: Self = Self(u64::MAX);
+
+    /// The worker of this number.
+    #[must_use]
+    pub const fn of(worker: usize) -> Self {
+        if worker < 64 { Self(1 << worker) } else { Self(0) }
+    }
+
+    /// Those of both.
+    #[must_use]
+    pub const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    const fn contains(self, worker: usize) -> bool {
+        worker >= 64 || self.0 & (1 << worker) != 0
+    }
+}
+
+impl Broadcaster {
+    /// Sends packets, in this order. Each worker gets its own in one batch.
+    pub fn post(&self, packets: Vec<Outgoing>) {
+        let mailboxes = self.mailboxes.lock();
+        let mut batches = vec![Vec::new(); mailboxes.len()];
+        for Outgoing { packet, recipients, is_volatile, workers } in packets {
+            let broadcast = Arc::new(Broadcast { packet, recipients, is_volatile });
+            for (_, batch) in batches.iter_mut().enumerate().filter(|(i, _)| workers.contains(*i)) {
+                batch.push(Arc::clone(&broadcast));
+            }
+        }
+        for (mailbox, batch) in mailboxes.iter().zip(batches) {
+            if !batch.is_empty() {
+                mailbox.post(batch.into_iter().map(Command::Broadcast).collect());
+            }
+        }
+    }
+
+    /// Waits while a worker is more than [`MAX_LAG`](super::MAX_LAG) behind.
+    pub fn wait(&self) {
+        let mailboxes = self.mailboxes.lock().clone();
+        mailboxes.iter().for_each(|mailbox| mailbox.wait());
+    }
+
+    /// Whether a peer has ever spoken Engine.IO v3.
+    #[must_use]
+    pub fn has_version_3(&self) -> bool {
+        self.has_version_3.load(Ordering::Acquire)
+    }
+
+    pub(super) fn add(&self, mailbox: Arc<Mailbox>) {
+        self.mailboxes.lock().push(mailbox);
+    }
+
+    pub(super) fn clear(&self) {
+        self.mailboxes.lock().clear();
+    }
+
+    pub(super) fn set_version_3(&self) {
+        self.has_version_3.store(true, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::WorkerSet;
+
+    #[test]
+    fn a_set_holds_its_workers_and_all_that_it_cannot_name() {
+        let set = WorkerSet::of(3).union(WorkerSet::of(63));
+        let held = [0, 3, 62, 63, 64, 1000].map(|worker| set.contains(worker));
+        assert_eq!(held, [false, true, false, true, true, true]);
+        assert!((0..100).all(|worker| WorkerSet::ALL.contains(worker)));
+        assert!((0..64).all(|worker| !WorkerSet::of(64).contains(worker)));
+    }
+}
