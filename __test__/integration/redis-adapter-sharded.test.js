@@ -20,7 +20,7 @@ behaves({
   title: "with a prefix",
   kinds: [official, ours],
   senders: [0, 1],
-  adapter: { sharded: true, channelPrefix: "a-prefix#*" },
+  adapter: { sharded: true, key: "a-prefix#*" },
 });
 
 if (isFirstNode && hasEngine) {

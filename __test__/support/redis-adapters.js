@@ -60,29 +60,39 @@ function officialOver(name, connect) {
     isOurs: false,
     async create({ options = {}, ...place }) {
       const [publisher, subscriber] = await connect(place);
-      const { sharded, ...others } = options;
-      const create = sharded ? official.createShardedAdapter : official.createAdapter;
-      return create(publisher, subscriber, others);
+      const { sharded, key, ...others } = options;
+      if (!sharded) return official.createAdapter(publisher, subscriber, { key, ...others });
+      const prefix = key === undefined ? {} : { channelPrefix: key };
+      return official.createShardedAdapter(publisher, subscriber, { ...prefix, ...others });
     },
   };
 }
 
-/** @returns {AdapterKind} ours, over clients that are given, or with none over its own connection */
+/** @returns {AdapterKind} ours, over clients that are given */
 function oursOver(name, connect) {
   return {
     name: `ours over ${name}`,
     isOurs: true,
-    async create(place) {
-      const base = officialOver(name, connect);
-      return turbo.createAdapter(await base.create(place));
+    async create({ options, ...place }) {
+      const [pubClient, subClient] = await connect(place);
+      return turbo.createRedisAdapter({ pubClient, subClient, ...options });
     },
   };
 }
 
+/** Ours over its own connection. @type {AdapterKind} */
+const ours = {
+  name: "ours",
+  isOurs: true,
+  async create({ url, options }) {
+    return turbo.createRedisAdapter({ url, ...options });
+  },
+};
+
 module.exports = {
   official: officialOver("redis", nodeRedis),
   officialOverIoRedis: { ...officialOver("ioredis", ioRedis), mixesUpChannels: true },
-  ours: oursOver("its own connection", nodeRedis),
-  oursOverIoRedis: { ...oursOver("ioredis", ioRedis), mixesUpChannels: true },
+  ours,
+  oursOverIoRedis: oursOver("ioredis", ioRedis),
   oursOverNodeRedis: oursOver("redis", nodeRedis),
 };
