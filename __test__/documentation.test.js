@@ -124,7 +124,12 @@ test("the guides have every error code and every warning", () => {
 });
 
 test("the guides have every option", () => {
-  const interfaces = ["EngineOptions", "TurboOptions", "WebSocketServerOptions"];
+  const interfaces = [
+    "EngineOptions",
+    "RedisAdapterOptions",
+    "TurboOptions",
+    "WebSocketServerOptions",
+  ];
   const options = interfaces.flatMap(membersOf);
   assert.ok(options.length >= 5);
   assertRows("docs/options.md", [...options, "TURBO_NATIVE"]);
@@ -133,7 +138,8 @@ test("the guides have every option", () => {
 test("the guides have every counter and every reason", () => {
   const { REASONS } = require("../lib/takeover.js");
   assertRows("docs/compatibility.md", Object.keys(REASONS));
-  assertRows("docs/monitoring.md", [...membersOf("Counters"), ...membersOf("WorkerStats")]);
+  const interfaces = ["Counters", "RedisStats", "WorkerStats"];
+  assertRows("docs/monitoring.md", interfaces.flatMap(membersOf));
 });
 
 test("the guides have every metric of the example", () => {

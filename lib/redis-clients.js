@@ -3,7 +3,7 @@
 const { environmentEngine } = require("./engine.js");
 const { RedisError } = require("./errors.js");
 const { binding } = require("./native.js");
-const { NAMED, PATTERN, SHARD } = require("./redis-messages.js");
+const { NAMED, PATTERN, SHARD, attachmentsOf } = require("./redis-messages.js");
 const { stats } = require("./stats.js");
 
 /** What node-redis 4 and later call it, to begin with it and to end it. */
@@ -142,7 +142,7 @@ class RedisClients {
   }
 
   encode(namespace, packet, options, isSharded) {
-    const attachments = packet.length > 1 ? packet.slice(1) : undefined;
+    const attachments = attachmentsOf(packet);
     return this.native.encodeBroadcast(namespace, packet[0], attachments, options, isSharded);
   }
 

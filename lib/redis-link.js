@@ -5,6 +5,7 @@ const { setImmediate } = require("node:timers");
 const { environmentEngine } = require("./engine.js");
 const { RedisError } = require("./errors.js");
 const { binding } = require("./native.js");
+const { attachmentsOf } = require("./redis-messages.js");
 const { stats } = require("./stats.js");
 
 /** What has come: as `RedisEventKind` in src/binding/cluster.rs. */
@@ -122,7 +123,7 @@ class RedisLink {
    * @param {string} options `{ rooms, except, flags }` as JSON
    */
   publishBroadcast(namespace, channel, packet, options) {
-    const attachments = packet.length > 1 ? packet.slice(1) : undefined;
+    const attachments = attachmentsOf(packet);
     this.native.publishBroadcast(namespace, channel, packet[0], attachments, options);
     this.schedule();
   }
@@ -133,7 +134,7 @@ class RedisLink {
    * @returns {Promise<number>} as that of `publishSharded()`
    */
   publishShardedBroadcast(namespace, channel, packet, options) {
-    const attachments = packet.length > 1 ? packet.slice(1) : undefined;
+    const attachments = attachmentsOf(packet);
     return this.ask((question) =>
       this.native.publishBroadcast(namespace, channel, packet[0], attachments, options, question),
     );
