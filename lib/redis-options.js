@@ -183,18 +183,30 @@ function linkOptions({ url, cluster, sentinel, tls = {}, maxPublishQueue }) {
     cert: tls.cert?.toString(),
     key: tls.key?.toString(),
   };
-  checkServer(options, url);
+  checkServer(options, url, tls);
   return options;
 }
 
 /** @throws {InvalidOptionError} if a URL is none, or a certificate */
-function checkServer(options, url) {
-  if (!hasCluster) return;
-  try {
-    binding.checkRedisLinkOptions(options);
-  } catch ({ message }) {
-    const accepted = `redis://[[user]:password@]host[:port] (${message})`;
+function checkServer(options, url, tls) {
+  const problem = problemOf({ ...options, ca: undefined, cert: undefined, key: undefined });
+  if (problem !== null) {
+    const accepted = `redis://[[user]:password@]host[:port] (${problem})`;
     throw new InvalidOptionError("url", accepted, withoutPasswords(url));
+  }
+  const tlsProblem = problemOf(options);
+  if (tlsProblem !== null) {
+    throw new InvalidOptionError("tls", `${OPTIONS.tls.accepted} (${tlsProblem})`, tls);
+  }
+}
+
+/** @returns {string | null} */
+function problemOf(options) {
+  try {
+    if (hasCluster) binding.checkRedisLinkOptions(options);
+    return null;
+  } catch ({ message }) {
+    return message;
   }
 }
 
