@@ -125,9 +125,8 @@ describe("the cluster", { skip: skipWithoutCargo || skipWithoutRedis }, () => {
   const timing = { rounds: 1, warmUp: 0.1, seconds: 0.4 };
 
   /** A round of a load with a few clients, on a machine that runs other tests, too. */
-  function round(node, load) {
+  function round(node, load, rate = 40) {
     const audience = Object.fromEntries(Object.keys(load.audience).map((name) => [name, 5]));
-    const rate = Math.min(load.rate, 40);
     return cluster.round(fixture(node), { ...load, audience, rate, payload: 128 }, timing);
   }
 
@@ -186,6 +185,14 @@ describe("the cluster", { skip: skipWithoutCargo || skipWithoutRedis }, () => {
       round("reconnecting-node.js", elsewhere),
       /a node of ".*reconnecting-node.js" has lost its connection to Redis/,
     );
+  });
+
+  test("counts what a receiving node works off, not what it should", async () => {
+    const rate = 2e6 / BUSY_MICROSECONDS;
+    const { broadcasts, lost } = await round("busy-node.js", receiving, rate);
+    assert.equal(lost, 0);
+    // It is busy for twice as long as there is time. Of the other half, some for the edges.
+    assert.ok(broadcasts < 0.75 * rate * timing.seconds, `${broadcasts} broadcasts`);
   });
 
   for (const [load, times] of [
