@@ -25,12 +25,10 @@ function fail(error) {
 
 /**
  * @param {string} url of Redis
- * @returns {Promise<Function>} our adapter
- * @throws {Error} if it cannot connect
+ * @returns {Function} our adapter, which connects by itself
  */
-async function ourAdapter(url) {
-  const { createAdapter } = require("..");
-  return createAdapter(await officialAdapter(url));
+function ourAdapter(url) {
+  return require("..").createRedisAdapter({ url }).on("error", fail);
 }
 
 module.exports = { officialAdapter, ourAdapter };

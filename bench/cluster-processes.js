@@ -4,8 +4,8 @@ const { setTimeout: sleep } = require("node:timers/promises");
 const { RedisProcess } = require("./redis-process.js");
 const { ServerProcess } = require("./server-process.js");
 
-/** How long the nodes may take to know each other. */
-const MEETING_MILLISECONDS = 5000;
+/** How long the nodes may take to subscribe. */
+const SUBSCRIBING_MILLISECONDS = 5000;
 
 /** Two nodes of one cluster, an emitting and a receiving one, over a Redis of their own. */
 class ClusterProcesses {
@@ -17,18 +17,18 @@ class ClusterProcesses {
   receiving;
 
   /**
-   * Starts all three, and waits until the nodes know each other.
+   * Starts all three, and waits until the nodes have subscribed.
    *
    * @param {string} name of the contender that both nodes are
    * @returns {Promise<ClusterProcesses>}
-   * @throws {Error} if one of them cannot be started, or the nodes do not meet
+   * @throws {Error} if one of them cannot be started, or does not subscribe
    */
   static async start(name) {
     const cluster = new ClusterProcesses();
     try {
       cluster.redis = await RedisProcess.start();
       await cluster.#startNodes(name);
-      await Promise.all(cluster.#nodes().map((node) => waitForBoth(name, node)));
+      await cluster.#waitForSubscribers(name);
     } catch (error) {
       await cluster.stop();
       throw error;
@@ -45,6 +45,15 @@ class ClusterProcesses {
     if (failed !== undefined) throw failed.reason;
   }
 
+  /** Of each node there is one. */
+  async #waitForSubscribers(name) {
+    const end = performance.now() + SUBSCRIBING_MILLISECONDS;
+    while ((await this.redis.traffic()).subscribers.length < 2) {
+      if (performance.now() > end) throw new Error(`the nodes of "${name}" do not subscribe`);
+      await sleep(10);
+    }
+  }
+
   #nodes() {
     return [this.emitting, this.receiving].filter((node) => node !== undefined);
   }
@@ -53,14 +62,6 @@ class ClusterProcesses {
   async stop() {
     await Promise.all(this.#nodes().map((node) => node.stop()));
     await this.redis?.stop();
-  }
-}
-
-async function waitForBoth(name, node) {
-  const end = performance.now() + MEETING_MILLISECONDS;
-  while ((await node.ask("nodes")).nodes !== 2) {
-    if (performance.now() > end) throw new Error(`the nodes of "${name}" do not meet`);
-    await sleep(10);
   }
 }
 

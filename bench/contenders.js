@@ -41,7 +41,7 @@ const contenders = {
     title: "turbo(): all three",
     isNative: true,
     options: () => turboOptions(),
-    nodeOptions: async (redis) => turboOptions({ adapter: await ourAdapter(redis) }),
+    nodeOptions: async (redis) => turboOptions({ adapter: ourAdapter(redis) }),
   },
   // The same, where `turbo` is a node of a cluster.
   alone: { title: "turbo() without a cluster", isNative: true, options: () => turboOptions() },

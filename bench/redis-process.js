@@ -87,7 +87,7 @@ class RedisProcess {
    *
    * @typedef {object} Traffic
    * @property {number} published how many messages
-   * @property {string} subscribers which connections have subscribed to something. As long as
+   * @property {string[]} subscribers which connections have subscribed to something. As long as
    *   one of them lives, it gets all that is published to it
    */
   async traffic() {
@@ -97,7 +97,7 @@ class RedisProcess {
     const connections = await this.#client.sendCommand(["CLIENT", "LIST", "TYPE", "pubsub"]);
     return {
       published: calls.reduce((sum, [, count]) => sum + Number(count), 0),
-      subscribers: String(connections.match(/^id=\d+/gm)),
+      subscribers: connections.match(/^id=\d+/gm) ?? [],
     };
   }
 

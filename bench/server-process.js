@@ -51,7 +51,7 @@ class ServerProcess {
   /**
    * One command at a time.
    *
-   * @param {"start" | "stop" | "broadcast" | "publish" | "nodes" | "received" | "memory"} command
+   * @param {"start" | "stop" | "broadcast" | "publish" | "received" | "memory"} command
    * @param {import("./broadcasting.js").Plan} [plan] what to broadcast or to publish
    * @returns {Promise<object>} the answer, as server.js documents it
    * @throws {Error} if the command fails or the server ends

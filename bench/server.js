@@ -10,7 +10,6 @@
  * | `start` | `{}`; a measurement begins |
  * | `stop` | what was used since `start`: a {@link Usage}, and the events `received` meanwhile |
  * | `broadcast`, `publish` | when the plan has been followed: a {@link Usage}; see broadcasting.js |
- * | `nodes` | `{ nodes }`: how many the cluster has |
  * | `received` | `{ received }`: events since the process began |
  * | `memory` | `{ rss }` in bytes, after the garbage has been collected |
  *
@@ -71,7 +70,6 @@ const commands = {
   stop,
   broadcast: (plan) => broadcast(io, plan, start, stop),
   publish: (plan) => publish(io, plan, start, stop),
-  nodes: async () => ({ nodes: await io.of("/").adapter.serverCount() }),
   received: () => ({ received }),
   async memory() {
     // Twice: what finalizers let go of in between is garbage, too.
