@@ -13,6 +13,7 @@ const { ServerProcess } = require("./server-process.js");
  * @property {Bound[]} [loop] event-loop time per broadcast
  * @property {Bound[]} [cpu] CPU time per delivered message
  * @property {Bound[]} [throughput] delivered messages per second
+ * @property {Bound[]} [latency] 99th percentile of the time until a client has it
  * @property {Bound[]} [untilLast] 99th percentile of the time until the last client has it
  *
  * @typedef {import("./comparison.js").Bound} Bound
@@ -30,7 +31,7 @@ const { ServerProcess } = require("./server-process.js");
 function broadcastScenario(title, loads) {
   return {
     title,
-    hasFloor: true,
+    takesPart: () => true,
     loads,
     round: (name, load, timing) => broadcastRound(name, planOf(load, timing)),
     metrics: ({ asked = {} }) => broadcastMetrics(asked),
@@ -62,16 +63,21 @@ function wholeCycles({ rooms, rate, roomsPerTurn }, warmUp, seconds) {
  *
  * @param {string} name
  * @param {Plan} plan
+ * @param {{ isTimed?: boolean }} [more] of the plan, for a server
  * @returns {Promise<object>} what the server used, as usage.js's `Usage`, of which a floor has
  *   less; the number of `broadcasts` and of messages `delivered` meanwhile; the report of the
- *   load client as `load`; how many messages were `lost` in all, 0
+ *   load client as `load`; if the calls of `emit()` are timed, how long they took as `emitting`,
+ *   in microseconds; how many messages were `lost` in all, 0
  * @throws {Error} if a message is lost, doubled, overtaken or astray
  */
-async function broadcastRound(name, plan) {
+async function broadcastRound(name, plan, more) {
   const server = await start(name, plan);
   try {
     const client = await LoadClient.connect("broadcast", server.port, plan);
-    const [usage, load] = await Promise.all([server.broadcast(plan), client.report()]);
+    const [usage, load] = await Promise.all([
+      server.broadcast({ ...plan, ...more }),
+      client.report(),
+    ]);
     await client.stop();
     const recipients = (plan.clients * plan.roomsPerClient) / plan.rooms;
     const lost = usage.sent * recipients - load.received;
@@ -89,9 +95,10 @@ function start(name, plan) {
 
 /**
  * @param {Asked} asked
- * @returns {import("./comparison.js").Metric[]}
+ * @param {import("./metrics.js").Companions} [companions]
+ * @returns {import("./comparison.js").Metric[]} of what {@link broadcastRound} returns
  */
-function broadcastMetrics(asked) {
+function broadcastMetrics(asked, companions) {
   const delivered = (sample) => sample.delivered;
   return [
     ...usageMetrics(
@@ -110,12 +117,14 @@ function broadcastMetrics(asked) {
       // At a fixed rate it is the same for all.
       ...(asked.throughput && { asked: asked.throughput, isHeadline: true, better: "higher" }),
     },
-    ...latencyMetrics("latency", ({ load }) => load.latency),
+    ...latencyMetrics("latency", ({ load }) => load.latency, {
+      ...(asked.latency && { asked: asked.latency, isHeadline: true }),
+    }),
     ...latencyMetrics("time until the last client has it", ({ load }) => load.untilLast, {
       asked: asked.untilLast,
       isHeadline: true,
     }),
-    ...loadMetrics(loadCpu, delivered),
+    ...loadMetrics(loadCpu, delivered, companions),
   ];
 }
 
@@ -124,4 +133,4 @@ function loadCpu({ delivered, load }) {
   return (load.cpu / load.received) * delivered;
 }
 
-module.exports = { broadcastScenario, planOf };
+module.exports = { broadcastMetrics, broadcastRound, broadcastScenario, planOf };

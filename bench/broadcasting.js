@@ -18,6 +18,9 @@
  *   at least 45
  * @property {number} warmUp how long to broadcast before the measurement, in seconds
  * @property {number} seconds how long to broadcast after that
+ * @property {number} [beginning] when the first turn is due, as clock.js's `now()`; by default
+ *   at once
+ * @property {boolean} [isTimed] whether the calls of `emit()` are timed
  */
 
 const { setTimeout: sleep } = require("node:timers/promises");
@@ -55,6 +58,29 @@ async function broadcast(io, plan, start, stop) {
   return { ...usage, sent: news.count };
 }
 
+/**
+ * Follows the plan, but broadcasts to rooms in which nobody is: what the nodes of a cluster
+ * receive for others. There is one broadcast to all clients before that, and one after it, so
+ * that they see whether their node has received what came between.
+ *
+ * @param {import("socket.io").Server} io with all clients connected
+ * @param {Plan} plan whose `rooms` are those
+ * @param {() => void} start begins the measurement
+ * @param {() => object} stop ends it, and returns what was used
+ * @returns {Promise<object>} that, how many `broadcasts` were measured, how many were `published`
+ *   in all to these rooms, and how many were `sent` to all clients
+ * @throws {RangeError} as {@link broadcast}
+ */
+async function publish(io, plan, start, stop) {
+  const news = new News(io, { ...plan, rooms: 1 });
+  const elsewhere = new News(io, plan);
+  news.send(0, now());
+  const usage = await sendTurns(elsewhere, plan, start, stop);
+  news.send(0, now());
+  news.end();
+  return { ...usage, published: elsewhere.count, sent: news.count };
+}
+
 /** Lets the clients join their rooms. */
 function join(io, { rooms, roomsPerClient }) {
   if (rooms === 1) return;
@@ -72,13 +98,17 @@ class News {
   #io;
   #sent;
   #filler;
+  #isTimed;
   /** How many broadcasts there were, to all rooms together. */
   count = 0;
+  /** How long the calls of `emit()` took, if they are timed, in microseconds. */
+  emitting = 0;
 
-  constructor(io, { rooms, payload = PACKET_LENGTH }) {
+  constructor(io, { rooms, payload = PACKET_LENGTH, isTimed = false }) {
     this.#io = io;
     this.#sent = new Array(rooms).fill(0);
     this.#filler = filler(payload - MIN_PACKET_LENGTH);
+    this.#isTimed = isTimed;
   }
 
   /** Calls `listener` when a client says `next`, until {@link end}. */
@@ -91,7 +121,10 @@ class News {
     const number = this.#sent[room]++;
     this.count++;
     const recipients = this.#sent.length === 1 ? this.#io : this.#io.to(roomName(room));
-    recipients.emit("news", `${pad(room, 6)} ${pad(number, 8)} ${pad(due, 16)} ${this.#filler}`);
+    const text = `${pad(room, 6)} ${pad(number, 8)} ${pad(due, 16)} ${this.#filler}`;
+    const start = this.#isTimed ? performance.now() : 0;
+    recipients.emit("news", text);
+    if (this.#isTimed) this.emitting += (performance.now() - start) * 1e3;
   }
 
   /** Says that there will be no more. All rooms have been sent as many. */
@@ -111,18 +144,19 @@ const pad = (number, width) => String(number).padStart(width, "0");
 
 /** Both ends of the measurement are when a turn is due. */
 async function sendTurns(news, plan, start, stop) {
-  const { rate, warmUp, seconds } = plan;
+  const { rate, warmUp, seconds, beginning = now(), isTimed } = plan;
   const warmUpTurns = Math.round(rate * warmUp);
   const turns = Math.round(rate * (warmUp + seconds));
   let before;
-  await pace(rate, turns, (turn, due) => {
+  await pace({ rate, count: turns, start: beginning }, (turn, due) => {
     if (turn === warmUpTurns) {
-      before = news.count;
+      before = { count: news.count, emitting: news.emitting };
       start();
     }
     sendTurn(news, plan, turn, due);
   });
-  return { ...stop(), broadcasts: news.count - before };
+  const usage = { ...stop(), broadcasts: news.count - before.count };
+  return isTimed ? { ...usage, emitting: news.emitting - before.emitting } : usage;
 }
 
 function sendTurn(news, { rooms, roomsPerTurn, burst }, turn, due) {
@@ -134,14 +168,13 @@ function sendTurn(news, { rooms, roomsPerTurn, burst }, turn, due) {
 
 /**
  * Calls `work(index, due)` for each index below `count` when it is due, `rate` times per
- * second. Due times are computed from the start, so that no error adds up, and what is
+ * second. Due times are computed from `start`, so that no error adds up, and what is
  * late stays due when it was. Each time costs 80 µs of the event loop after a rest of 25 ms,
  * for any contender; nearly all of it is Node's way of waking up.
  *
  * @returns {Promise<void>} when all is done, and one more would be due
  */
-function pace(rate, count, work) {
-  const start = now();
+function pace({ rate, count, start }, work) {
   const due = (index) => start + Math.round((index * 1e6) / rate);
   let index = 0;
   return new Promise((resolve) => {
@@ -168,4 +201,4 @@ async function sendInWindow(news, { window, warmUp, seconds }, start, stop) {
   return { ...stop(), broadcasts: news.count - before };
 }
 
-module.exports = { broadcast, filler };
+module.exports = { broadcast, filler, publish };

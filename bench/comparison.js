@@ -35,7 +35,7 @@
  * @property {number} min
  * @property {number} max
  * @property {Record<string, number>} ratios the medians of the ratios within a round, to the
- *   first contender and to the floors
+ *   first contender, to the floors, and to whom else ours is asked to be compared
  */
 
 const { OURS, isFloor } = require("./contenders.js");
@@ -49,9 +49,10 @@ const { table } = require("./table.js");
  * @returns {Row[]} one for each metric that anyone has
  */
 function compare({ scenario, load }, metrics, samples) {
-  const references = Object.keys(samples).filter((name, index) => index === 0 || isFloor(name));
+  const shared = Object.keys(samples).filter((name, index) => index === 0 || isFloor(name));
   const rows = metrics.map(({ title, of, ...rest }) => {
     const figures = measured(mapValues(samples, (rounds) => rounds.map(of)));
+    const references = [...shared, ...(rest.asked ?? []).flatMap(({ to }) => to ?? [])];
     const contenders = mapValues(figures, (values) => summary(values, references, figures));
     return { scenario, load, metric: title, ...rest, contenders };
   });

@@ -8,6 +8,8 @@
  * @property {string} title for the report
  * @property {() => object} [options] those of `new Server(http, options)`; called in the
  *   server's own process, so that `ws` never loads our addon
+ * @property {(redis: string) => Promise<object>} [nodeOptions] the same for a node of a cluster over
+ *   the Redis with this URL
  * @property {boolean} [isNative] whether all connections have to be on our I/O workers
  * @property {(listen: (io: object) => void) => Promise<Listening>} [listen] for those that
  *   do not serve on Node's HTTP server
@@ -18,6 +20,7 @@
 
 const { existsSync } = require("node:fs");
 const path = require("node:path");
+const { officialAdapter, ourAdapter } = require("./cluster-adapters.js");
 const { listenOnBun, listenOnUws } = require("./listening.js");
 
 const peers = path.join(__dirname, "peers/node_modules");
@@ -25,12 +28,23 @@ const bun = path.join(peers, "@oven/bun-linux-x64/bin/bun");
 
 /** @type {Record<string, Contender>} */
 const contenders = {
-  ws: { title: "socket.io with ws", options: () => ({}) },
+  ws: {
+    title: "socket.io with ws",
+    options: () => ({}),
+    nodeOptions: async (redis) => ({ adapter: await officialAdapter(redis) }),
+  },
   parser: { title: "our parser alone", options: () => pick("parser") },
   adapter: { title: "our adapter alone", options: () => pick("adapter") },
   // With what belongs to it beside the class.
   engine: { title: "our engine alone", isNative: true, options: () => omit("parser", "adapter") },
-  turbo: { title: "turbo(): all three", isNative: true, options: () => turboOptions() },
+  turbo: {
+    title: "turbo(): all three",
+    isNative: true,
+    options: () => turboOptions(),
+    nodeOptions: async (redis) => turboOptions({ adapter: ourAdapter(redis) }),
+  },
+  // The same, where `turbo` is a node of a cluster.
+  alone: { title: "turbo() without a cluster", isNative: true, options: () => turboOptions() },
   bun: {
     title: "Bun and its engine",
     executable: () => bun,
@@ -53,7 +67,8 @@ const contenders = {
 
 /**
  * @param {string} name of a contender, or the path of a module, with a slash in it, which
- *   exports a function that returns the options of `new Server(http, options)`
+ *   exports a function that returns the options of `new Server(http, options)`, or promises
+ *   them; of a node of a cluster it is given the URL of Redis
  * @returns {Contender | undefined} nothing where there is no such contender
  */
 function contender(name) {
@@ -61,7 +76,8 @@ function contender(name) {
   if (!name.includes("/")) return undefined;
   const file = path.resolve(name);
   const missing = () => (existsSync(file) ? undefined : `there is no ${file}`);
-  return { title: path.basename(name, ".js"), options: () => require(file)(), missing };
+  const options = (redis) => require(file)(redis);
+  return { title: path.basename(name, ".js"), options, nodeOptions: options, missing };
 }
 
 /** What is to be done before a package that users bring themselves can be compared. */
@@ -72,13 +88,14 @@ function missingPackage(variable, name) {
 }
 
 /**
- * @returns {Record<string, unknown>} what `turbo()` plugs in
+ * @param {object} [given] options of `turbo()`
+ * @returns {Record<string, unknown>} these, and what it plugs in
  * @throws {Error} if that is not native, for then there is nothing to measure
  */
-function turboOptions() {
+function turboOptions(given = {}) {
   const { turbo } = require("..");
   if (!turbo.native) throw turbo.nativeError;
-  const options = turbo({});
+  const options = turbo(given);
   for (const part of ["wsEngine", "parser", "adapter"]) {
     if (options[part] === undefined) throw new Error(`turbo() plugs in no ${part}`);
   }
@@ -95,7 +112,13 @@ function omit(...parts) {
 /** @param {string} name @returns {boolean} */
 const isFloor = (name) => contender(name)?.floor !== undefined;
 
+/** @param {string} name @returns {boolean} whether it can be a node of a cluster */
+const isNode = (name) => contender(name)?.nodeOptions !== undefined;
+
 /** The one whose figures are asked for. */
 const OURS = "turbo";
 
-module.exports = { OURS, contender, contenders, isFloor };
+/** What it would be without a cluster: no other server, but what a node is compared with. */
+const ALONE = "alone";
+
+module.exports = { ALONE, OURS, contender, contenders, isFloor, isNode };

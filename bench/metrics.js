@@ -86,15 +86,28 @@ function latencyMetrics(title, of, p99 = {}) {
 
 /**
  * What the load client took during the measurement, and who else was there; none of it the
- * server's. On a quiet machine the latter is small.
+ * server's. On a quiet machine the others are small.
  *
  * @param {(sample: object) => number} loadCpu of the load client, in microseconds
- * @param {(sample: object) => number} messages how many it handled meanwhile
+ * @param {(sample: object) => number} messages how many it handled meanwhile; NaN if none
+ * @param {Companions} [companions]
  * @returns {Metric[]}
+ *
+ * @typedef {Record<string, (sample: object) => number | undefined>} Companions CPU time of the
+ *   processes, by their names, that belong to a round besides, in microseconds; nothing where it
+ *   has none
  */
-function loadMetrics(loadCpu, messages) {
-  const others = (sample) => sample.machineCpu - cpu(sample) - loadCpu(sample);
+function loadMetrics(loadCpu, messages, companions = {}) {
+  const companionCpu = (sample) =>
+    Object.values(companions).reduce((sum, of) => sum + (of(sample) ?? 0), 0);
+  const others = (sample) =>
+    sample.machineCpu - cpu(sample) - loadCpu(sample) - companionCpu(sample);
   return [
+    ...Object.entries(companions).map(([name, of]) => ({
+      title: `${name}: CPU, % of one core`,
+      of: (sample) => percent(sample, of(sample)),
+      digits: 1,
+    })),
     {
       title: "load client: CPU per message, µs",
       of: (sample) => loadCpu(sample) / messages(sample),

@@ -31,6 +31,7 @@ const scenarios = {
   rooms: require("./scenarios/rooms.js"),
   burst: require("./scenarios/burst.js"),
   saturate: require("./scenarios/saturate.js"),
+  cluster: require("./scenarios/cluster.js"),
 };
 
 const OPTIONS = {

@@ -18,11 +18,12 @@ class ServerProcess {
    * Starts a server and waits until it listens.
    *
    * @param {string} name of the contender
+   * @param {string} [redis] the URL of the Redis over which it is a node of a cluster
    * @returns {Promise<ServerProcess>} with its `port`
    * @throws {Error} if the contender cannot serve
    */
-  static async start(name) {
-    const server = new ServerProcess(name);
+  static async start(name, redis) {
+    const server = new ServerProcess(name, redis);
     try {
       server.port = (await server.#answer()).port;
     } catch (error) {
@@ -33,10 +34,11 @@ class ServerProcess {
   }
 
   /** @private */
-  constructor(name) {
+  constructor(name, redis) {
     this.#name = name;
     const executable = contender(name).executable?.();
-    this.#child = fork(join(__dirname, "server.js"), [name], {
+    const args = redis === undefined ? [name] : [name, redis];
+    this.#child = fork(join(__dirname, "server.js"), args, {
       ...(executable === undefined
         ? { execArgv: ["--expose-gc"] }
         : { execPath: executable, execArgv: [] }),
@@ -49,8 +51,8 @@ class ServerProcess {
   /**
    * One command at a time.
    *
-   * @param {"start" | "stop" | "broadcast" | "received" | "memory"} command
-   * @param {import("./broadcasting.js").Plan} [plan] what to broadcast
+   * @param {"start" | "stop" | "broadcast" | "publish" | "received" | "memory"} command
+   * @param {import("./broadcasting.js").Plan} [plan] what to broadcast or to publish
    * @returns {Promise<object>} the answer, as server.js documents it
    * @throws {Error} if the command fails or the server ends
    */

@@ -1,15 +1,15 @@
 "use strict";
 
 /**
- * `server.js CONTENDER`, forked: the Socket.IO server of one round, in a process of its own, so
- * that what it uses is its own. Answers each `{ command, plan }` that comes over IPC with one
- * message:
+ * `server.js CONTENDER [REDIS]`, forked: the Socket.IO server of one round, in a process of its
+ * own, so that what it uses is its own. With the URL of a Redis it is a node of a cluster. Answers
+ * each `{ command, plan }` that comes over IPC with one message:
  *
  * | command | answer |
  * | --- | --- |
  * | `start` | `{}`; a measurement begins |
  * | `stop` | what was used since `start`: a {@link Usage}, and the events `received` meanwhile |
- * | `broadcast` | when the plan has been followed: a {@link Usage}; see broadcasting.js |
+ * | `broadcast`, `publish` | when the plan has been followed: a {@link Usage}; see broadcasting.js |
  * | `received` | `{ received }`: events since the process began |
  * | `memory` | `{ rss }` in bytes, after the garbage has been collected |
  *
@@ -20,7 +20,7 @@
  */
 
 const { setTimeout: sleep } = require("node:timers/promises");
-const { broadcast } = require("./broadcasting.js");
+const { broadcast, publish } = require("./broadcasting.js");
 const { contender: contenderOf } = require("./contenders.js");
 const { listenOnHttp } = require("./listening.js");
 const { Measurement } = require("./usage.js");
@@ -28,7 +28,8 @@ const { Measurement } = require("./usage.js");
 /** How long the allocator may take to give memory back after a collection. */
 const SETTLE_MILLISECONDS = 150;
 
-const contender = contenderOf(process.argv[2]);
+const [name, redis] = process.argv.slice(2);
+const contender = contenderOf(name);
 let io;
 let received = 0;
 let measurement;
@@ -68,6 +69,7 @@ const commands = {
   },
   stop,
   broadcast: (plan) => broadcast(io, plan, start, stop),
+  publish: (plan) => publish(io, plan, start, stop),
   received: () => ({ received }),
   async memory() {
     // Twice: what finalizers let go of in between is garbage, too.
@@ -87,11 +89,18 @@ function collectGarbage() {
 
 /** @throws {Error} if a connection is not native, so that ws is not measured in our name */
 function checkNative() {
-  if (!contender.isNative) return;
+  // The emitting node of a cluster may have no clients.
+  if (!contender.isNative || io.engine.clientsCount === 0) return;
   const { connections } = require("..").stats();
   if (connections.native === 0 || Object.keys(connections.fallback).length > 0) {
     throw new Error(`not all connections are native: ${JSON.stringify(connections)}`);
   }
+}
+
+async function listen() {
+  if (contender.listen !== undefined) return contender.listen(serve);
+  const options = redis === undefined ? contender.options() : contender.nodeOptions(redis);
+  return listenOnHttp(await options, serve);
 }
 
 /** Sends what `work` comes to, or why it fails. */
@@ -105,4 +114,4 @@ async function answer(work) {
 
 process.on("message", ({ command, plan }) => answer(() => commands[command](plan)));
 process.on("disconnect", () => process.exit());
-answer(() => (contender.listen ?? ((serve) => listenOnHttp(contender.options(), serve)))(serve));
+answer(listen);

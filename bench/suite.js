@@ -7,7 +7,8 @@
  * @typedef {object} Scenario
  * @property {string} title what is measured
  * @property {Load[]} [loads] with servers
- * @property {boolean} [hasFloor] whether there is a floor under it
+ * @property {(name: string, load: Load) => boolean} [takesPart] who can take part; by default
+ *   all but the floors
  * @property {(name: string, load: Load, timing: Timing) => Promise<object>} [round] measures a
  *   contender once; throws if a message is lost
  * @property {(load: Load) => import("./comparison.js").Metric[]} [metrics] what a round tells
@@ -27,6 +28,7 @@
  * @property {number[]} [payloads] in bytes, unless others are named
  * @property {number} [payload] the one of them that is measured
  * @property {number} [stretch] how much longer than others it is measured
+ * @property {number} [startSeconds] how long it takes to start more than one server
  * @property {boolean} [isSlow] whether it is left out of a quick run
  *
  * @typedef {object} Timing
@@ -36,7 +38,7 @@
  * @property {number} seconds that are measured
  */
 
-const { OURS, contender, isFloor } = require("./contenders.js");
+const { ALONE, OURS, contender, isFloor } = require("./contenders.js");
 const { compare, loadTable } = require("./comparison.js");
 const { build } = require("./load-process.js");
 
@@ -44,7 +46,7 @@ const { build } = require("./load-process.js");
 const FULL = { rounds: 3, warmUp: 0.8, seconds: 2 };
 /** Shows that everything works, and roughly where it stands. */
 const QUICK = { rounds: 1, warmUp: 0.3, seconds: 0.6 };
-const QUICK_CONTENDERS = ["ws", OURS];
+const QUICK_CONTENDERS = ["ws", OURS, ALONE];
 
 /** What a round takes beside the time in which there is load. */
 const START_SECONDS = 0.4;
@@ -104,10 +106,15 @@ class Settings {
     }));
   }
 
-  #contendersOf({ hasFloor = false }, load) {
-    const names = this.contenders ?? (this.isQuick ? QUICK_CONTENDERS : load.contenders);
+  #contendersOf({ takesPart = (name) => !isFloor(name) }, load) {
     const isHere = (name) => !this.#leftOut.has(name) && contender(name).missing?.() === undefined;
-    return names.filter((name) => (hasFloor || !isFloor(name)) && isHere(name));
+    const names = this.contenders ?? this.#contendersUnlessNamed(load);
+    return names.filter((name) => takesPart(name, load) && isHere(name));
+  }
+
+  #contendersUnlessNamed({ contenders }) {
+    if (!this.isQuick) return contenders;
+    return contenders.filter((name) => QUICK_CONTENDERS.includes(name));
   }
 }
 
@@ -138,7 +145,8 @@ function steps(scenario, settings) {
 
 function roundSeconds(load, settings) {
   const { warmUp, seconds } = settings.timingOf(load);
-  return START_SECONDS + load.clients * SECONDS_PER_CLIENT + warmUp + seconds;
+  const start = START_SECONDS + (load.startSeconds ?? 0) + load.clients * SECONDS_PER_CLIENT;
+  return start + warmUp + seconds;
 }
 
 /**

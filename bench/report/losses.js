@@ -2,7 +2,7 @@
 
 /** Where ours is worse than another server, found in the figures and not chosen. */
 
-const { OURS, isFloor } = require("../contenders.js");
+const { ALONE, OURS, isFloor } = require("../contenders.js");
 
 /** What is less apart than this is a tie on a noisy machine. */
 const TIE = 1.05;
@@ -30,7 +30,7 @@ function lossesOf(row) {
   const { contenders, better } = row;
   const ours = contenders[OURS];
   return Object.entries(contenders)
-    .filter(([name]) => name !== OURS && !isFloor(name))
+    .filter(([name]) => name !== OURS && name !== ALONE && !isFloor(name))
     .map(([name, theirs]) => ({ row, name, ...compare(ours, theirs, better) }))
     .filter(({ times }) => times > TIE);
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use crate::news::{Broadcast, News};
-use crate::plan::Rooms;
+use crate::plan::Plan;
 use crate::report::Distribution;
 
 /// What all clients have received so far.
@@ -52,24 +52,27 @@ struct Room {
 /// How long it took, but for the warm-up.
 struct Times {
     warm_up: Duration,
+    measured: Duration,
     measured_from: Option<Duration>,
+    received_meanwhile: u64,
     latency: Distribution,
     until_last: Distribution,
 }
 
 impl Deliveries {
-    /// Nothing received by any of `clients`, who wait for packets of `payload` bytes.
-    pub fn new(clients: usize, rooms: Rooms, payload: usize, warm_up: Duration) -> Result<Self> {
+    /// Nothing received by any of `clients`, who wait for what is planned.
+    pub fn new(clients: usize, plan: &Plan) -> Result<Self> {
+        let rooms = plan.rooms;
         Ok(Self {
             clients: vec![Client::default(); clients],
             rooms: vec![Room::default(); rooms.count],
             rooms_per_client: rooms.per_client,
             recipients: rooms.recipients(clients),
-            payload,
+            payload: plan.payload,
             ended: 0,
             received: 0,
             completed: 0,
-            times: Times::new(warm_up)?,
+            times: Times::new(plan)?,
         })
     }
 
@@ -88,6 +91,12 @@ impl Deliveries {
     /// Messages received.
     pub fn received(&self) -> u64 {
         self.received
+    }
+
+    /// Messages received between the warm-up and the end of what is planned, whenever they
+    /// were due.
+    pub fn received_meanwhile(&self) -> u64 {
+        self.times.received_meanwhile
     }
 
     /// Broadcasts that all their recipients have received.
@@ -180,14 +189,22 @@ impl Room {
 }
 
 impl Times {
-    fn new(warm_up: Duration) -> Result<Self> {
-        let latency = Distribution::new()?;
-        Ok(Self { warm_up, measured_from: None, latency, until_last: Distribution::new()? })
+    fn new(plan: &Plan) -> Result<Self> {
+        Ok(Self {
+            warm_up: plan.warm_up,
+            measured: plan.measured,
+            measured_from: None,
+            received_meanwhile: 0,
+            latency: Distribution::new()?,
+            until_last: Distribution::new()?,
+        })
     }
 
     fn record(&mut self, news: &Broadcast, now: Duration, is_last: bool) {
         // The warm-up begins with the first broadcast.
         let measured_from = *self.measured_from.get_or_insert(news.due + self.warm_up);
+        let is_meanwhile = (measured_from..measured_from + self.measured).contains(&now);
+        self.received_meanwhile += u64::from(is_meanwhile);
         if news.due < measured_from {
             return;
         }
@@ -202,18 +219,30 @@ impl Times {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::{Pacing, Rooms};
 
     const PAYLOAD: usize = 100;
     const TEN_MILLISECONDS: Duration = Duration::from_millis(10);
 
-    /// Two clients, both in each of two rooms.
-    fn two_rooms() -> Result<Deliveries> {
-        Deliveries::new(2, Rooms { count: 2, per_client: 2 }, PAYLOAD, Duration::ZERO)
+    /// Broadcasts for 20 ms, of which the first 10 are the warm-up.
+    fn plan(count: usize, per_client: usize) -> Plan {
+        Plan {
+            rooms: Rooms { count, per_client },
+            pacing: Pacing::Window(1),
+            payload: PAYLOAD,
+            warm_up: TEN_MILLISECONDS,
+            measured: TEN_MILLISECONDS,
+        }
     }
 
-    /// Two clients in the one room, and a warm-up of 10 ms.
+    /// Two clients, both in each of two rooms.
+    fn two_rooms() -> Result<Deliveries> {
+        Deliveries::new(2, &plan(2, 2))
+    }
+
+    /// Two clients in the one room.
     fn one_room() -> Result<Deliveries> {
-        Deliveries::new(2, Rooms { count: 1, per_client: 1 }, PAYLOAD, TEN_MILLISECONDS)
+        Deliveries::new(2, &plan(1, 1))
     }
 
     /// Delivers broadcast `number`, due after so many times 10 ms and received 5 ms later.
@@ -285,8 +314,7 @@ mod tests {
 
     #[test]
     fn a_client_is_in_no_more_rooms_and_a_room_has_no_more_recipients_than_planned() -> Result<()> {
-        let rooms = Rooms { count: 2, per_client: 1 };
-        let mut deliveries = Deliveries::new(4, rooms, PAYLOAD, Duration::ZERO)?;
+        let mut deliveries = Deliveries::new(4, &plan(2, 1))?;
         deliver(&mut deliveries, 0, 0, 0)?;
         assert!(deliver(&mut deliveries, 0, 1, 0).is_err());
         deliver(&mut deliveries, 1, 0, 0)?;
@@ -302,6 +330,18 @@ mod tests {
             deliver(&mut deliveries, 1, 0, number)?;
         }
         assert_eq!((deliveries.latency().len(), deliveries.until_last().len()), (4, 2));
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_received_meanwhile_may_have_been_due_before() -> Result<()> {
+        let mut deliveries = one_room()?;
+        for (number, received) in [(0, 9), (1, 10), (2, 19), (3, 20)] {
+            let news = Broadcast { room: 0, number, due: Duration::from_millis(number) };
+            let packet = News::Broadcast(news).encode(PAYLOAD);
+            deliveries.handle_packet(0, packet.as_bytes(), Duration::from_millis(received))?;
+        }
+        assert_eq!((deliveries.received(), deliveries.received_meanwhile()), (4, 2));
         Ok(())
     }
 }

@@ -42,6 +42,8 @@ pub struct Report {
 pub struct Reception {
     /// Messages received.
     pub received: u64,
+    /// Those that came after the warm-up, and before the time was over that is measured.
+    pub received_meanwhile: u64,
     /// User and system time of this program until the end had come to all clients, in
     /// microseconds.
     pub cpu: u128,

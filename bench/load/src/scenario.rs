@@ -92,7 +92,7 @@ pub fn echo(swarm: &mut Swarm, pace: &Pace, payload: usize) -> Result<Report> {
 /// that, one of them says `next` for each broadcast that all its recipients have.
 pub fn broadcast(swarm: &mut Swarm, plan: &Plan) -> Result<Reception> {
     let cpu_at_start = cpu_time();
-    let mut deliveries = Deliveries::new(swarm.len(), plan.rooms, plan.payload, plan.warm_up)?;
+    let mut deliveries = Deliveries::new(swarm.len(), plan)?;
     while !deliveries.have_ended() {
         let completed = deliveries.completed();
         receive(swarm, &mut deliveries)?;
@@ -102,6 +102,7 @@ pub fn broadcast(swarm: &mut Swarm, plan: &Plan) -> Result<Reception> {
     }
     Ok(Reception {
         received: deliveries.received(),
+        received_meanwhile: deliveries.received_meanwhile(),
         cpu: (cpu_time() - cpu_at_start).as_micros(),
         latency: deliveries.latency().summary(),
         until_last: deliveries.until_last().summary(),
