@@ -44,7 +44,7 @@ function filesIn(folder, files) {
 }
 
 const rustTests = [...(hasNextest() ? ["nextest", "run"] : ["test"]), "--locked"];
-run("Rust", "cargo", [...rustTests, "--no-default-features", "--features", "net"]);
+run("Rust", "cargo", [...rustTests, "--no-default-features", "--features", "cluster"]);
 for (const crate of ["bench/load", "bench/paths"]) {
   run(`Rust, ${crate}`, "cargo", [...rustTests, "--manifest-path", `${crate}/Cargo.toml`]);
 }

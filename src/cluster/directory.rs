@@ -155,6 +155,12 @@ impl Directory {
         }
     }
 
+    /// Whether the application has messages of a namespace that it has not handled.
+    #[must_use]
+    pub fn is_behind(&self, id: NamespaceId) -> bool {
+        self.namespaces.get(&id).is_some_and(|namespace| namespace.unhandled > 0)
+    }
+
     /// Whether a namespace has a room of which a channel tells: a number is told as text.
     ///
     /// @socket.io/redis-adapter, `hasRoom`.

@@ -41,6 +41,8 @@ pub(super) struct Receiver {
     counters: Arc<Counters>,
     pending: Vec<Pending>,
     pending_bytes: usize,
+    /// How many of them are for the application, which may make rooms of them.
+    pending_requests: usize,
 }
 
 /// A message, decoded if it is a broadcast.
@@ -78,8 +80,8 @@ impl Receiver {
         outbox: Arc<Outbox>,
         counters: Arc<Counters>,
     ) -> Self {
-        let (pending, pending_bytes) = (Vec::new(), 0);
-        Self { directory, broadcaster, outbox, counters, pending, pending_bytes }
+        let (pending, pending_bytes, pending_requests) = (Vec::new(), 0, 0);
+        Self { directory, broadcaster, outbox, counters, pending, pending_bytes, pending_requests }
     }
 
     /// A message has come for a node.
@@ -95,6 +97,7 @@ impl Receiver {
             Found::Nothing => return,
         };
         self.pending_bytes += message.len();
+        self.pending_requests += usize::from(broadcast.is_none());
         self.pending.push(Pending { node: Arc::clone(node), kind, channel, message, broadcast });
         if self.pending_bytes > MAX_PENDING_BYTES {
             self.post();
@@ -106,7 +109,7 @@ impl Receiver {
         let Some(room) = room_of(channel, &node.prefix) else {
             return ignored(&self.counters.filtered);
         };
-        if !room.is_empty() && !self.directory.lock().has_room(node.namespace, room) {
+        if !room.is_empty() && !self.may_have_room(node, room) {
             return ignored(&self.counters.filtered);
         }
         if Broadcast::peek_uid(message) == Some(node.uid.as_bytes()) {
@@ -119,6 +122,14 @@ impl Receiver {
             Ok(Broadcast { packet, options, .. }) => self.prepare(packet, options),
             Err(_) => ignored(&self.counters.malformed),
         }
+    }
+
+    /// Whether there is a room, or there may be when the application has handled what came before.
+    fn may_have_room(&self, node: &Node, room: &str) -> bool {
+        let directory = self.directory.lock();
+        self.pending_requests > 0
+            || directory.is_behind(node.namespace)
+            || directory.has_room(node.namespace, room)
     }
 
     /// socket.io-adapter, `ClusterAdapter.onMessage`.
@@ -158,7 +169,7 @@ impl Receiver {
         if self.pending.is_empty() {
             return;
         }
-        self.pending_bytes = 0;
+        (self.pending_bytes, self.pending_requests) = (0, 0);
         let (mut outgoing, mut passed) = (Vec::new(), Vec::new());
         let mut directory = self.directory.lock();
         for pending in self.pending.drain(..) {
@@ -346,6 +357,26 @@ mod tests {
         scene.receive(Kind::Broadcast, "k#/#r#", broadcast());
         let expected = LinkStats { delivered: 2, passed: 4, ..LinkStats::default() };
         assert_eq!(scene.outcome(), (expected, 2));
+    }
+
+    #[test]
+    fn a_room_may_come_of_what_the_application_has_not_handled() {
+        let mut scene = Scene::new();
+        let options = OPTIONS.replace("[\"r\"]", "[\"fresh\"]");
+        let broadcast = || classic("a", r#"2["e"]"#, &options);
+        scene.receive(Kind::Request, "k-request#/#", Bytes::from_static(b"{}"));
+        scene.receive(Kind::Broadcast, "k#/#fresh#", broadcast());
+        let expected = LinkStats { passed: 2, ..LinkStats::default() };
+        assert_eq!(scene.outcome(), (expected, 2));
+        scene.receive(Kind::Broadcast, "k#/#fresh#", broadcast());
+        let expected = LinkStats { passed: 3, ..LinkStats::default() };
+        assert_eq!(scene.outcome(), (expected, 1));
+        for _ in 0..3 {
+            scene.receiver.directory.lock().handled(scene.node.namespace);
+        }
+        scene.receive(Kind::Broadcast, "k#/#fresh#", broadcast());
+        let expected = LinkStats { passed: 3, filtered: 1, ..LinkStats::default() };
+        assert_eq!(scene.outcome(), (expected, 0));
     }
 
     #[test]
