@@ -77,8 +77,9 @@ class RedisClients {
   subscribe(namespace, messageKind, kind, channels) {
     for (const channel of channels) {
       const key = keyOf(kind, channel);
-      const subscription = this.subscriptions.get(key) ?? this.start(key, kind, channel);
-      subscription.handlers.set(namespace, (name, message) =>
+      const { handlers, counts } = this.subscriptions.get(key) ?? this.start(key, kind, channel);
+      counts.set(namespace, (counts.get(namespace) ?? 0) + 1);
+      handlers.set(namespace, (name, message) =>
         this.receive(namespace, messageKind, name, message),
       );
     }
@@ -86,7 +87,8 @@ class RedisClients {
 
   start(key, kind, channel) {
     const listener = (message, name) => this.dispatch(kind, channel, String(name), message);
-    const subscription = { handlers: new Map(), listener };
+    // Rooms that are named by a number and by its text have one channel, which is asked for twice.
+    const subscription = { handlers: new Map(), counts: new Map(), listener };
     this.subscriptions.set(key, subscription);
     this.change(kind, 0, channel, listener);
     return subscription;
@@ -95,12 +97,21 @@ class RedisClients {
   unsubscribe(namespace, _messageKind, kind, channels) {
     for (const channel of channels) {
       const key = keyOf(kind, channel);
-      const { handlers, listener } = this.subscriptions.get(key) ?? {};
-      handlers?.delete(namespace);
-      if (handlers?.size !== 0) continue;
+      const subscription = this.subscriptions.get(key);
+      if (subscription === undefined || !this.isOver(subscription, namespace)) continue;
       this.subscriptions.delete(key);
-      this.change(kind, 1, channel, listener);
+      this.change(kind, 1, channel, subscription.listener);
     }
+  }
+
+  /** Takes one request of a namespace's for a channel away: whether it was the last of all. */
+  isOver({ handlers, counts }, namespace) {
+    const count = (counts.get(namespace) ?? 0) - 1;
+    counts.set(namespace, count);
+    if (count > 0) return false;
+    counts.delete(namespace);
+    handlers.delete(namespace);
+    return handlers.size === 0;
   }
 
   /** Subscribes, or ends that: which, is the place among the method's names. */
@@ -126,7 +137,7 @@ class RedisClients {
     this.watch(this.pubClient.publish(channel, message));
   }
 
-  async publishSharded(channel, message) {
+  publishSharded(channel, message) {
     const method = this.isNodeRedis ? "sPublish" : "spublish";
     return this.pubClient[method](channel, message);
   }
@@ -136,9 +147,9 @@ class RedisClients {
     if (message !== null) this.publish(channel, message);
   }
 
-  async publishShardedBroadcast(namespace, channel, packet, options) {
+  publishShardedBroadcast(namespace, channel, packet, options) {
     const message = this.encode(namespace, packet, options, true);
-    return message === null ? 0 : this.publishSharded(channel, message);
+    return message === null ? Promise.resolve(0) : this.publishSharded(channel, message);
   }
 
   encode(namespace, packet, options, isSharded) {

@@ -29,7 +29,7 @@ use super::publication::Publication;
 use super::receiver::{Node, Receiver};
 use super::server::{Change, Connection, Server};
 use super::stats::Counters;
-use super::subscriptions::{Channel, Kind, Subscriptions};
+use super::subscriptions::{Channel, Kind, Subscriber, Subscriptions};
 use super::{Directory, LinkStats};
 use crate::net::Broadcaster;
 
@@ -266,7 +266,7 @@ impl Inbox {
         self.counters.received.add(1);
         let subscriptions = self.subscriptions.lock();
         let mut receiver = self.receiver.lock();
-        for (node, kind) in subscriptions.subscribers(subscription) {
+        for Subscriber { node, kind, .. } in subscriptions.subscribers(subscription) {
             receiver.handle(node, *kind, channel.clone(), message.clone());
         }
         if receiver.is_pending() {
