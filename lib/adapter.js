@@ -9,7 +9,7 @@ const { hasEngine } = require("./native.js");
 /** On an adapter: its fan-out, for the parts of it that are elsewhere. */
 const kFanOut = Symbol("fanOut");
 
-/** On an adapter: a packet that has been encoded before it is broadcast, and what has become of it. */
+/** On an adapter: what has become of packets that were encoded before they are broadcast. */
 const kEncoded = Symbol("encoded");
 
 /**
@@ -134,8 +134,7 @@ function withFanOut(Base, { isInMemory }) {
     /** Without a frame for connections on ws, if there are none. */
     #encode(packet, packetOpts) {
       if (this.#fanOut.served.size > 0) return super._encode(packet, packetOpts);
-      const before = this[kEncoded];
-      return before?.packet === packet ? before.encoded : this.encoder.encode(packet);
+      return this[kEncoded]?.get(packet) ?? this.encoder.encode(packet);
     }
 
     #send({ encoded, isVolatile }, opts, serve) {

@@ -47,14 +47,13 @@ const classes = new WeakMap();
  * @returns {Function} a class that makes of such an adapter one on a carrier
  */
 function shardedAdapterOf(prototype) {
-  const { broadcast: broadcastHere } = Object.getPrototypeOf(Object.getPrototypeOf(prototype));
-
   /**
    * The adapter of @socket.io/redis-adapter's sharded protocol, on a carrier. Broadcasts go out as
    * the packet for the clients of this process, and those of other nodes go to the workers. The rest is the official code.
    */
   return class ShardedRedisAdapter extends withFanOut(existing(prototype), { isInMemory: false }) {
     #node;
+    [kEncoded] = new WeakMap();
 
     constructor(adapter, carrier) {
       super(adapter);
@@ -72,29 +71,26 @@ function shardedAdapterOf(prototype) {
 
     /** As the official one: sent to the clients of this process once it is published. */
     async broadcast(packet, opts) {
-      const { carrier, isClosed, isStandard, namespace } = this.#node;
-      if (!isStandard || isClosed || opts.flags?.local) {
-        await super.broadcast(packet, opts);
-        return;
+      const { isClosed, isStandard } = this.#node;
+      if (isStandard && !isClosed && !opts.flags?.local) {
+        packet.nsp = this.nsp.name;
+        this[kEncoded].set(packet, this.encoder.encode(packet));
       }
-      packet.nsp = this.nsp.name;
-      const encoded = this.encoder.encode(packet);
-      const { rooms, except, flags } = opts;
-      const options = { rooms: [...rooms], except: [...except], flags };
-      const message = { type: BROADCAST, data: { packet, opts: options } };
+      await super.broadcast(packet, opts);
+    }
+
+    /**
+     * The official code waits for it, and then does here what it has asked for. All that is published
+     * has to take equally many turns of the queue of promises, so that it is done in its order.
+     */
+    doPublish(message) {
+      const { type, data } = message;
+      const encoded = type === BROADCAST ? this[kEncoded].get(data.packet) : undefined;
+      if (encoded === undefined) return super.doPublish(message);
+      const { carrier, namespace } = this.#node;
       const channel = this.computeChannel(message);
-      try {
-        const json = JSON.stringify(options);
-        await carrier.publishShardedBroadcast(namespace, channel, encoded, json);
-      } catch {
-        // As the official one: the clients of this process get it all the same.
-      }
-      this[kEncoded] = { packet, encoded };
-      try {
-        broadcastHere.call(this, packet, opts);
-      } finally {
-        this[kEncoded] = null;
-      }
+      const options = JSON.stringify(data.opts);
+      return carrier.publishShardedBroadcast(namespace, channel, encoded, options).then(() => "");
     }
 
     /** Called by the carrier with what it does not deliver by itself. */
