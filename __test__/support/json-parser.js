@@ -6,15 +6,24 @@ const { EventEmitter } = require("node:events");
 
 class Encoder {
   encode(packet) {
-    // Buffers have a toJSON() of their own.
-    const ownForm = (_key, value) => (value instanceof ArrayBuffer ? Buffer.from(value) : value);
-    return [JSON.stringify(packet, ownForm)];
+    return [
+      JSON.stringify(packet, function (key, value) {
+        // What it was before its toJSON().
+        const original = this[key];
+        if (ArrayBuffer.isView(original)) return { base64: original.toString("base64") };
+        if (original instanceof ArrayBuffer) {
+          return { base64: Buffer.from(original).toString("base64") };
+        }
+        return value;
+      }),
+    ];
   }
 }
 
 class Decoder extends EventEmitter {
   add(text) {
-    const bytes = (_key, value) => (value?.type === "Buffer" ? Buffer.from(value.data) : value);
+    const bytes = (_key, value) =>
+      typeof value?.base64 === "string" ? Buffer.from(value.base64, "base64") : value;
     this.emit("decoded", JSON.parse(text, bytes));
   }
 

@@ -73,9 +73,15 @@ class Node {
   #httpServer = createServer();
   #managers = [];
 
-  constructor(kind, serverOptions, namespaces) {
+  /**
+   * @param {import("./redis-adapters.js").AdapterKind} kind
+   * @param {string[]} namespaces
+   * @param {{ server: object, client?: object }} options of Socket.IO, and of its clients
+   */
+  constructor(kind, namespaces, { server: serverOptions, client }) {
     this.kind = kind;
     this.namespaces = namespaces;
+    this.clientOptions = client;
     const options = kind.isOurs ? turbo(serverOptions) : serverOptions;
     this.io = new Server(this.#httpServer, options);
     this.io.on("connection", (socket) => {
@@ -93,10 +99,10 @@ class Node {
   }
 
   /** Connects those that are there for all tests. */
-  async populate(first, clientOptions) {
+  async populate(first) {
     for (const [offset, transports] of TRANSPORTS.entries()) {
       const index = first + offset;
-      const manager = this.manager({ ...clientOptions, transports, query: { index } });
+      const manager = this.manager({ transports, query: { index } });
       const client = await this.#enter(manager, "/", index);
       this.clients.push(client);
       if (offset > 0) continue;
@@ -107,7 +113,7 @@ class Node {
   /** @returns {Manager} of a client, which is closed with the node */
   manager(options) {
     const defaults = { transports: ["websocket"], reconnection: false };
-    const manager = new Manager(this.origin, { ...defaults, ...options });
+    const manager = new Manager(this.origin, { ...defaults, ...this.clientOptions, ...options });
     this.#managers.push(manager);
     return manager;
   }
@@ -183,14 +189,15 @@ class Nodes {
   namespaces = [...NAMESPACES];
 
   async #add(kind, { adapter, ours, server, client }) {
-    const options = kind.isOurs ? { ...adapter, ...ours } : adapter;
     const after = (close) => this.#closers.unshift(close);
-    const factory = await kind.create({ url: this.url, options, after });
-    const node = new Node(kind, { ...server, adapter: factory }, this.namespaces);
+    const adapterOptions = kind.isOurs ? { ...adapter, ...ours } : adapter;
+    const factory = await kind.create({ url: this.url, options: adapterOptions, after });
+    const options = { server: { ...server, adapter: factory }, client };
+    const node = new Node(kind, this.namespaces, options);
     after(() => node.close());
     this.all.push(node);
     await node.listen();
-    await node.populate((this.all.length - 1) * TRANSPORTS.length, client);
+    await node.populate((this.all.length - 1) * TRANSPORTS.length);
   }
 
   /** @returns {Client[]} of all nodes, in the main namespace */
