@@ -130,11 +130,12 @@ class RedisAdapter extends withFanOut(official.RedisAdapter, { isInMemory: false
     return encoded;
   }
 
-  #publish(encoded, { rooms, except, flags }) {
+  #publish(encoded, opts) {
+    const { carrier, namespace } = this.#node;
+    const { rooms } = opts;
     const [room] = rooms;
     const channel = rooms.size === 1 ? this.#channelOf(room) : this.channel;
-    const options = JSON.stringify({ rooms: [...rooms], except: [...new Set(except)], flags });
-    this.#node.carrier.publishBroadcast(this.#node.namespace, channel, encoded, options);
+    carrier.publishBroadcast(namespace, channel, encoded, encodeOptions(opts));
   }
 
   /** Called by the carrier with what it does not deliver by itself. */
@@ -166,6 +167,20 @@ class RedisAdapter extends withFanOut(official.RedisAdapter, { isInMemory: false
     this.#unsubscribe();
     return this.#node.close();
   }
+}
+
+/** The options of most broadcasts. */
+const TO_ALL = '{"rooms":[],"except":[],"flags":{}}';
+
+/** @returns {string} the options of a broadcast as JSON, as other nodes are to have them */
+function encodeOptions({ rooms, except, flags }) {
+  if (rooms.size === 0 && except?.size === 0 && isEmpty(flags)) return TO_ALL;
+  return JSON.stringify({ rooms: [...rooms], except: [...new Set(except)], flags });
+}
+
+function isEmpty(flags) {
+  for (const _ in flags) return false;
+  return flags !== undefined;
 }
 
 /** Whether other nodes can say it. */
