@@ -35,12 +35,14 @@ class ClusterNode {
   /**
    * @param {string} channel to which all nodes have subscribed
    * @param {boolean} isSharded
-   * @returns {Promise<number>} how many nodes there are; while Redis is not there, as many as there
-   *   were, so that requests end by their timeout
+   * @param {number} timeout milliseconds that Redis may take
+   * @returns {Promise<number>} how many nodes there are; while Redis does not say it, as many as
+   *   there were, so that requests end by their timeout
    */
-  async serverCount(channel, isSharded) {
+  async serverCount(channel, isSharded, timeout) {
     try {
-      this.lastServerCount = await this.carrier.countSubscribers(channel, isSharded);
+      const counting = this.carrier.countSubscribers(channel, isSharded);
+      this.lastServerCount = await within(timeout, counting);
     } catch {
       return Math.max(UNKNOWN_COUNT, this.lastServerCount);
     }
@@ -53,6 +55,14 @@ class ClusterNode {
     this.directory.close();
     return this.carrier.remove(this.namespace);
   }
+}
+
+/** As a promise, which is rejected if it takes longer. */
+function within(timeout, promise) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error("timeout reached")), timeout);
+    promise.finally(() => clearTimeout(timer)).then(resolve, reject);
+  });
 }
 
 module.exports = { ClusterNode };

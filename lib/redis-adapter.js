@@ -30,7 +30,7 @@ class CarrierClient {
   }
 
   publish(channel, message) {
-    this.carrier.publish(channel, message);
+    this.carrier.publish(channel, message, false);
   }
 
   // The official adapter takes what has this for a client of redis 4 and later.
@@ -135,7 +135,7 @@ class RedisAdapter extends withFanOut(official.RedisAdapter, { isInMemory: false
     const { rooms } = opts;
     const [room] = rooms;
     const channel = rooms.size === 1 ? this.#channelOf(room) : this.channel;
-    carrier.publishBroadcast(namespace, channel, encoded, encodeOptions(opts));
+    carrier.publishBroadcast(namespace, channel, encoded, encodeOptions(opts), false);
   }
 
   /** Called by the carrier with what it does not deliver by itself. */
@@ -158,7 +158,7 @@ class RedisAdapter extends withFanOut(official.RedisAdapter, { isInMemory: false
   }
 
   serverCount() {
-    return this.#node.serverCount(this.requestChannel, false);
+    return this.#node.serverCount(this.requestChannel, false, this.requestsTimeout);
   }
 
   /** @returns {Promise<void>} when Redis has been left, if this was the last adapter */

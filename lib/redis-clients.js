@@ -133,23 +133,15 @@ class RedisClients {
     }
   }
 
-  publish(channel, message) {
-    this.watch(this.pubClient.publish(channel, message));
+  publish(channel, message, isSharded) {
+    if (!isSharded) this.watch(this.pubClient.publish(channel, message));
+    else if (this.isNodeRedis) this.watch(this.pubClient.sPublish(channel, message));
+    else this.watch(this.pubClient.spublish(channel, message));
   }
 
-  publishSharded(channel, message) {
-    const method = this.isNodeRedis ? "sPublish" : "spublish";
-    return this.pubClient[method](channel, message);
-  }
-
-  publishBroadcast(namespace, channel, packet, options) {
-    const message = this.encode(namespace, packet, options, false);
-    if (message !== null) this.publish(channel, message);
-  }
-
-  publishShardedBroadcast(namespace, channel, packet, options) {
-    const message = this.encode(namespace, packet, options, true);
-    return message === null ? Promise.resolve(0) : this.publishSharded(channel, message);
+  publishBroadcast(namespace, channel, packet, options, isSharded) {
+    const message = this.encode(namespace, packet, options, isSharded);
+    if (message !== null) this.publish(channel, message, isSharded);
   }
 
   encode(namespace, packet, options, isSharded) {

@@ -98,22 +98,11 @@ class RedisLink {
   /**
    * @param {string} channel
    * @param {string | Buffer} message
+   * @param {boolean} isSharded whether by `SPUBLISH`
    */
-  publish(channel, message) {
-    this.native.publish(channel, message, false);
+  publish(channel, message, isSharded) {
+    this.native.publish(channel, message, isSharded);
     this.schedule();
-  }
-
-  /**
-   * Publishes by `SPUBLISH`.
-   *
-   * @param {string} channel
-   * @param {string | Buffer} message
-   * @returns {Promise<number>} how many have received it on the server; rejected if it was not
-   *   published
-   */
-  publishSharded(channel, message) {
-    return this.ask((question) => this.native.publish(channel, message, true, question));
   }
 
   /**
@@ -121,23 +110,12 @@ class RedisLink {
    * @param {string} channel
    * @param {Array<string | Uint8Array>} packet what the parser's encoder makes of it
    * @param {string} options `{ rooms, except, flags }` as JSON
+   * @param {boolean} isSharded whether by `SPUBLISH`, in the sharded protocol
    */
-  publishBroadcast(namespace, channel, packet, options) {
+  publishBroadcast(namespace, channel, packet, options, isSharded) {
     const attachments = attachmentsOf(packet);
-    this.native.publishBroadcast(namespace, channel, packet[0], attachments, options);
+    this.native.publishBroadcast(namespace, channel, packet[0], attachments, options, isSharded);
     this.schedule();
-  }
-
-  /**
-   * As `publishBroadcast()`, by `SPUBLISH`.
-   *
-   * @returns {Promise<number>} as that of `publishSharded()`
-   */
-  publishShardedBroadcast(namespace, channel, packet, options) {
-    const attachments = attachmentsOf(packet);
-    return this.ask((question) =>
-      this.native.publishBroadcast(namespace, channel, packet[0], attachments, options, question),
-    );
   }
 
   /**

@@ -31,10 +31,13 @@ class CarrierClient {
       this.carrier.unsubscribe(...this.adapter.subscriber, SHARD, [channel]);
   }
 
-  sPublish(channel, message) {
-    return this.carrier.publishSharded(channel, message);
+  async sPublish(channel, message) {
+    this.carrier.publish(channel, message, true);
   }
 }
+
+/** socket.io-adapter, `DEFAULT_TIMEOUT`: how long a request may take, in milliseconds. */
+const REQUESTS_TIMEOUT = 5000;
 
 /** socket.io-adapter, `MessageType.BROADCAST`. */
 const BROADCAST = 3;
@@ -69,7 +72,7 @@ function shardedAdapterOf(prototype) {
       return this.#node.isClosed;
     }
 
-    /** As the official one: sent to the clients of this process once it is published. */
+    /** As the official one: published first, then sent to the clients of this process. */
     async broadcast(packet, opts) {
       const { isClosed, isStandard } = this.#node;
       if (isStandard && !isClosed && !opts.flags?.local) {
@@ -80,17 +83,18 @@ function shardedAdapterOf(prototype) {
     }
 
     /**
-     * The official code waits for it, and then does here what it has asked for. All that is published
-     * has to take equally many turns of the queue of promises, so that it is done in its order.
+     * The official code waits for it, and does here what it has asked of the others. Ours does not
+     * wait for Redis, which may be away. It takes as many turns of the queue of promises as with
+     * what the official code publishes, so that all is done in its order.
      */
     doPublish(message) {
       const { type, data } = message;
       const encoded = type === BROADCAST ? this[kEncoded].get(data.packet) : undefined;
       if (encoded === undefined) return super.doPublish(message);
       const { carrier, namespace } = this.#node;
-      const channel = this.computeChannel(message);
       const options = JSON.stringify(data.opts);
-      return carrier.publishShardedBroadcast(namespace, channel, encoded, options).then(() => "");
+      carrier.publishBroadcast(namespace, this.computeChannel(message), encoded, options, true);
+      return Promise.resolve().then(() => "");
     }
 
     /** Called by the carrier with what it does not deliver by itself. */
@@ -102,7 +106,7 @@ function shardedAdapterOf(prototype) {
     }
 
     serverCount() {
-      return this.#node.serverCount(this.channel, true);
+      return this.#node.serverCount(this.channel, true, REQUESTS_TIMEOUT);
     }
 
     /** @returns {Promise<void>} when Redis has been left, if this was the last adapter */

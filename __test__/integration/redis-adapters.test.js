@@ -201,7 +201,7 @@ for (const [name, createBase] of Object.entries(ADAPTERS)) {
 
       test(`broadcasts of ${from} are acknowledged by all`, async () => {
         const { io } = nodes[sender];
-        const answers = await io.timeout(5_000).emitWithAck("question", "text");
+        const answers = await io.timeout(1_000).emitWithAck("question", "text");
         assert.deepEqual(answers.sort(), [...ALL]);
         assert.deepEqual(await received(ALL, 1), onlyFor(ALL, [["question", "text"]]));
       });

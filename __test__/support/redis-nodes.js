@@ -70,6 +70,8 @@ class Node {
   clients = [];
   /** @type {Client[]} of all namespaces */
   everyone = [];
+  /** Events of our adapter's factory by their names, and errors. @type {Array<string | Error>} */
+  told = [];
   #httpServer = createServer();
   #managers = [];
 
@@ -85,12 +87,20 @@ class Node {
     const options = kind.isOurs ? turbo(serverOptions) : serverOptions;
     this.io = new Server(this.#httpServer, options);
     this.io.on("connection", (socket) => {
+      socket.on("echo", (...args) => args.pop()(args));
       const { index } = socket.handshake.query;
       if (index === undefined) return;
       socket.data.index = Number(index);
       socket.join(index % 2 === 0 ? "even" : "odd");
     });
     for (const name of namespaces) this.io.of(name);
+  }
+
+  /** Notes what the adapter's factory tells. */
+  hear(factory) {
+    for (const event of ["ready", "reconnecting", "error", "end"]) {
+      factory.on(event, (error) => this.told.push(error === undefined ? event : error));
+    }
   }
 
   async listen() {
@@ -158,24 +168,25 @@ class Nodes {
   /**
    * Starts servers, each with clients, and waits until all hear each other.
    *
-   * @param {string} url of Redis
+   * @param {string | string[]} url of Redis, for each node another or not
    * @param {import("./redis-adapters.js").AdapterKind[]} kinds of their adapters
    * @param {object} [options]
    * @param {object} [options.adapter] options of all adapters
    * @param {object} [options.ours] more options, of our adapters alone
    * @param {object} [options.server] options of Socket.IO
    * @param {object} [options.client] options of the clients
+   * @param {boolean} [options.isAlone] whether not to wait for that
    * @returns {Promise<Nodes>}
    */
   static async start(url, kinds, options = {}) {
     const nodes = new Nodes();
-    nodes.url = url;
+    nodes.urls = Array.isArray(url) ? url : kinds.map(() => url);
     if (!kinds.some(({ mixesUpChannels }) => mixesUpChannels)) {
       nodes.namespaces.push(...ODD_NAMESPACES);
     }
     try {
       for (const kind of kinds) await nodes.#add(kind, options);
-      await nodes.hearEachOther();
+      if (!options.isAlone) await nodes.hearEachOther();
       return nodes;
     } catch (error) {
       await nodes.close();
@@ -191,9 +202,14 @@ class Nodes {
   async #add(kind, { adapter, ours, server, client }) {
     const after = (close) => this.#closers.unshift(close);
     const adapterOptions = kind.isOurs ? { ...adapter, ...ours } : adapter;
-    const factory = await kind.create({ url: this.url, options: adapterOptions, after });
+    const factory = await kind.create({
+      url: this.urls[this.all.length],
+      options: adapterOptions,
+      after,
+    });
     const options = { server: { ...server, adapter: factory }, client };
     const node = new Node(kind, this.namespaces, options);
+    if (kind.isOurs) node.hear(factory);
     after(() => node.close());
     this.all.push(node);
     await node.listen();

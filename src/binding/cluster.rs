@@ -267,26 +267,18 @@ impl RedisLink {
         Ok(())
     }
 
-    /// Publishes a message as it is. With a question, an answer comes: how many have received
-    /// it, or why nobody has.
+    /// Publishes a message as it is.
     #[napi(catch_unwind)]
-    pub fn publish(
-        &self,
-        channel: String,
-        message: Either<String, Buffer>,
-        is_sharded: bool,
-        question: Option<u32>,
-    ) {
+    pub fn publish(&self, channel: String, message: Either<String, Buffer>, is_sharded: bool) {
         let message = match message {
             Either::A(text) => Bytes::from(text),
             Either::B(buffer) => Bytes::copy_from_slice(&buffer),
         };
         let (channel, body) = (channel.into(), Body::Raw(message));
-        self.link.borrow_mut().publish(Publication { channel, body, is_sharded, question });
+        self.link.borrow_mut().publish(Publication { channel, body, is_sharded });
     }
 
-    /// Publishes a packet: the text for clients, its attachments, and its options as JSON. With a
-    /// question, by `SPUBLISH`, and an answer comes as with `publish()`.
+    /// Publishes a packet: the text for clients, its attachments, and its options as JSON.
     #[napi(catch_unwind)]
     pub fn publish_broadcast(
         &self,
@@ -295,12 +287,12 @@ impl RedisLink {
         text: String,
         attachments: Option<Vec<PayloadArgument>>,
         options: String,
-        question: Option<u32>,
+        is_sharded: bool,
     ) -> Result<()> {
-        let (node, is_sharded) = (self.nodes.get(namespace)?, question.is_some());
+        let node = self.nodes.get(namespace)?;
         let body = broadcast(node, text, attachments, options, is_sharded)?;
         let channel = channel.into();
-        self.link.borrow_mut().publish(Publication { channel, body, is_sharded, question });
+        self.link.borrow_mut().publish(Publication { channel, body, is_sharded });
         Ok(())
     }
 

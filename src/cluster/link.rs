@@ -137,8 +137,6 @@ impl Link {
         let waiting = usize::try_from(self.counters.queued_bytes.value()).unwrap_or(usize::MAX);
         if waiting.saturating_add(length) > self.max_publish_queue {
             self.counters.publish_dropped.add(1);
-            let result = Err("too much waits to be published, see maxPublishQueue".into());
-            answer(&self.outbox, publication.question, result);
             return;
         }
         self.counters.queued_bytes.add(length);
@@ -198,10 +196,8 @@ impl Drop for Link {
     }
 }
 
-fn answer(outbox: &Outbox, question: Option<u32>, result: Result<i64, String>) {
-    if let Some(id) = question {
-        outbox.push(Outgoing::Answer(Answer { id, result }));
-    }
+fn answer(outbox: &Outbox, id: u32, result: Result<i64, String>) {
+    outbox.push(Outgoing::Answer(Answer { id, result }));
 }
 
 /// The life of a link's thread. `ready` hears whether it begins; if not, for want of
@@ -318,7 +314,7 @@ impl Driver {
             }
         }
         for publication in self.waiting.drain(..) {
-            drop(Sending::new(&self.inbox.counters, &self.outbox, &publication));
+            drop(Sending::new(&self.inbox.counters, &publication));
         }
     }
 
@@ -363,7 +359,7 @@ impl Driver {
                 Command::Publish(publication) => self.waiting.push_back(publication),
                 Command::Count { question, .. } => {
                     let result = Err("there is no connection to Redis".into());
-                    answer(&self.outbox, Some(question), result);
+                    answer(&self.outbox, question, result);
                 }
                 Command::Close => self.is_closing = true,
             }
@@ -443,8 +439,8 @@ impl Driver {
                     }
                 }
                 Command::Count { question, channel, is_sharded } => {
-                    let outbox = Arc::clone(&self.outbox);
-                    let request = count(connection.clone(), outbox, question, channel, is_sharded);
+                    let question = Question::new(&self.outbox, question);
+                    let request = count(connection.clone(), question, channel, is_sharded);
                     requests.start(Box::pin(request), &self.outbox).await;
                 }
                 Command::Close => self.is_closing = true,
@@ -465,7 +461,7 @@ impl Driver {
         while publications.peek().is_some() {
             let some = publications.by_ref().take(together);
             let sent = some.map(|publication| {
-                let sending = Sending::new(&self.inbox.counters, &self.outbox, &publication);
+                let sending = Sending::new(&self.inbox.counters, &publication);
                 (publication, sending)
             });
             let request = publish(connection.clone(), sent.collect());
@@ -603,46 +599,53 @@ fn refused(result: Result<(), RedisError>) -> Result<(), String> {
 
 async fn count(
     mut connection: Connection,
-    outbox: Arc<Outbox>,
-    question: u32,
+    mut question: Question,
     channel: Bytes,
     is_sharded: bool,
 ) -> Result<(), String> {
     let kind = if is_sharded { "SHARDNUMSUB" } else { "NUMSUB" };
     let mut command = redis::cmd("PUBSUB");
     command.arg(kind).arg(&*channel);
-    let result = match connection.count(&command).await {
-        Ok(count) => Ok(count),
-        Err(error) => Err(error.to_string()),
-    };
-    answer(&outbox, Some(question), result);
+    question.result = connection.count(&command).await.map_err(|error| error.to_string());
     Ok(())
+}
+
+/// A question that Redis has not answered. Dropped, it is answered with what is known.
+struct Question {
+    id: u32,
+    outbox: Arc<Outbox>,
+    result: Result<i64, String>,
+}
+
+impl Question {
+    fn new(outbox: &Arc<Outbox>, id: u32) -> Self {
+        let result = Err("the connection to Redis was lost".into());
+        Self { id, outbox: Arc::clone(outbox), result }
+    }
+}
+
+impl Drop for Question {
+    fn drop(&mut self) {
+        let result = mem::replace(&mut self.result, Ok(0));
+        answer(&self.outbox, self.id, result);
+    }
 }
 
 /// A publication that Redis has not answered. Dropped, it has failed.
 struct Sending {
     counters: Arc<Counters>,
-    outbox: Arc<Outbox>,
     bytes: usize,
-    question: Option<u32>,
     is_done: bool,
 }
 
 impl Sending {
-    fn new(counters: &Arc<Counters>, outbox: &Arc<Outbox>, publication: &Publication) -> Self {
-        Self {
-            counters: Arc::clone(counters),
-            outbox: Arc::clone(outbox),
-            bytes: publication.len(),
-            question: publication.question,
-            is_done: false,
-        }
+    fn new(counters: &Arc<Counters>, publication: &Publication) -> Self {
+        Self { counters: Arc::clone(counters), bytes: publication.len(), is_done: false }
     }
 
-    fn succeed(mut self, receivers: i64) {
+    fn succeed(mut self) {
         self.is_done = true;
         self.counters.published.add(1);
-        answer(&self.outbox, self.question, Ok(receivers));
     }
 }
 
@@ -651,7 +654,6 @@ impl Drop for Sending {
         self.counters.queued_bytes.subtract(self.bytes);
         if !self.is_done {
             self.counters.publish_failed.add(1);
-            answer(&self.outbox, self.question, Err("it was not published".into()));
         }
     }
 }
@@ -680,9 +682,8 @@ async fn publish(
     let mut refusal = Ok(());
     for (sending, answer) in sendings.into_iter().zip(answers) {
         match answer {
-            Value::Int(receivers) => sending.succeed(receivers),
             Value::ServerError(error) => refusal = Err(RedisError::from(error).to_string()),
-            _ => sending.succeed(0),
+            _ => sending.succeed(),
         }
     }
     refusal

@@ -17,8 +17,6 @@ pub struct Publication {
     pub body: Body,
     /// Whether it goes by `SPUBLISH`.
     pub is_sharded: bool,
-    /// Which question is answered when Redis has taken it.
-    pub question: Option<u32>,
 }
 
 /// What is published.

@@ -20,7 +20,7 @@ function emitter(started, { key } = {}) {
   test("the emitter's messages reach whom they should", async (t) => {
     const nodes = started();
     const { clients } = nodes;
-    const client = createClient({ url: nodes.url });
+    const client = createClient({ url: nodes.urls[0] });
     await client.connect();
     t.after(() => client.close());
     const emitter = new Emitter(client, key === undefined ? {} : { key });
@@ -68,7 +68,7 @@ function emitter(started, { key } = {}) {
 
   test("all servers hear the emitter", async (t) => {
     const nodes = started();
-    const client = createClient({ url: nodes.url });
+    const client = createClient({ url: nodes.urls[0] });
     await client.connect();
     t.after(() => client.close());
     const heard = nodes.all.map(({ io }) => once(io, "news"));
