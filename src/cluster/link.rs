@@ -8,10 +8,11 @@ use std::mem;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::task::Poll;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -27,11 +28,12 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use super::outbox::{Answer, Outbox, Outgoing, State};
 use super::publication::Publication;
 use super::receiver::{Node, Receiver};
+use super::rest::Rest;
 use super::server::{Change, Connection, Server};
 use super::stats::Counters;
 use super::subscriptions::{Channel, Kind, Subscriber, Subscriptions};
 use super::{Directory, LinkStats};
-use crate::net::Broadcaster;
+use crate::net::{Broadcaster, Pace, Tempo};
 
 /// Redis is asked so often whether it is there.
 const PING_INTERVAL: Duration = Duration::from_secs(5);
@@ -45,6 +47,15 @@ const MAX_PAUSE: Duration = Duration::from_secs(2);
 
 /// How long it may take to connect and subscribe.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// From this rate of broadcasts for nobody here on, a link that hears nothing else reads them in
+/// larger pieces. What comes for somebody may be late by one such rest; what is to be published is
+/// not, as that ends it.
+const MUCH_ADO: Tempo = Tempo {
+    busy_events_per_second: 1_000,
+    rest: Duration::from_millis(2),
+    window: Duration::from_millis(20),
+};
 
 /// Publications that are sent in one piece.
 const MAX_PIPELINE: usize = 128;
@@ -68,6 +79,7 @@ pub struct Link {
     commands: UnboundedSender<Vec<Command>>,
     counters: Arc<Counters>,
     outbox: Arc<Outbox>,
+    rest: Arc<Rest>,
     max_publish_queue: usize,
     thread: Option<JoinHandle<()>>,
 }
@@ -96,6 +108,7 @@ impl Link {
         let (commands, receiver) = unbounded_channel();
         let counters = Arc::<Counters>::default();
         let outbox = Arc::new(Outbox::new(notify));
+        let rest = Arc::<Rest>::default();
         let inbox = Inbox {
             receiver: Mutex::new(Receiver::new(
                 directory,
@@ -106,6 +119,9 @@ impl Link {
             subscriptions: Mutex::default(),
             counters: Arc::clone(&counters),
             due: Notify::new(),
+            wanted: AtomicUsize::new(0),
+            unwanted: AtomicUsize::new(0),
+            rest: Arc::clone(&rest),
         };
         let of_thread = Arc::clone(&outbox);
         let (ready, started) = sync_channel(1);
@@ -114,7 +130,7 @@ impl Link {
             .spawn(move || run(server, Arc::new(inbox), &of_thread, receiver, &ready))?;
         started.recv().unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))?;
         let (queued, thread) = (Vec::new(), Some(thread));
-        Ok(Self { queued, commands, counters, outbox, max_publish_queue, thread })
+        Ok(Self { queued, commands, counters, outbox, rest, max_publish_queue, thread })
     }
 
     /// Has messages of these channels come for a node.
@@ -153,6 +169,7 @@ impl Link {
         if !self.queued.is_empty() {
             // Without a receiver the link is over.
             let _ = self.commands.send(mem::take(&mut self.queued));
+            self.rest.end();
         }
     }
 
@@ -184,6 +201,7 @@ impl Link {
         self.outbox.close();
         // The thread sees that nobody asks any more.
         self.commands = unbounded_channel().0;
+        self.rest.end();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
@@ -230,8 +248,12 @@ struct Inbox {
     receiver: Mutex<Receiver>,
     subscriptions: Mutex<Subscriptions>,
     counters: Arc<Counters>,
-    /// Something has come that is to be posted.
+    /// Something has come.
     due: Notify,
+    /// How many messages have come since, for somebody here and for nobody.
+    wanted: AtomicUsize,
+    unwanted: AtomicUsize,
+    rest: Arc<Rest>,
 }
 
 impl Inbox {
@@ -262,12 +284,29 @@ impl Inbox {
         self.counters.received.add(1);
         let subscriptions = self.subscriptions.lock();
         let mut receiver = self.receiver.lock();
+        let mut is_wanted = false;
         for Subscriber { node, kind, .. } in subscriptions.subscribers(subscription) {
-            receiver.handle(node, *kind, channel.clone(), message.clone());
+            is_wanted |= receiver.handle(node, *kind, channel.clone(), message.clone());
         }
-        if receiver.is_pending() {
-            // It is posted when all that has come together has been read.
-            self.due.notify_one();
+        let counter = if is_wanted { &self.wanted } else { &self.unwanted };
+        counter.fetch_add(1, Ordering::Relaxed);
+        // It is posted when all that has come together has been read.
+        self.due.notify_one();
+    }
+
+    /// Posts what comes, and rests where it was for nobody.
+    async fn post(&self) {
+        let mut pace = Pace::new(MUCH_ADO, Instant::now());
+        loop {
+            self.due.notified().await;
+            self.receiver.lock().post();
+            let wanted = self.wanted.swap(0, Ordering::Relaxed);
+            let unwanted = self.unwanted.swap(0, Ordering::Relaxed);
+            let rest = pace.handle_events(unwanted, Instant::now());
+            if let Some(rest) = rest.filter(|_| wanted == 0) {
+                // The whole thread: so that what it would be woken for comes together.
+                self.rest.rest(rest);
+            }
         }
     }
 }
@@ -295,12 +334,7 @@ enum End {
 impl Driver {
     async fn run(mut self) {
         let inbox = Arc::clone(&self.inbox);
-        tokio::task::spawn_local(async move {
-            loop {
-                inbox.due.notified().await;
-                inbox.receiver.lock().post();
-            }
-        });
+        tokio::task::spawn_local(async move { inbox.post().await });
         let mut connections = 0;
         while let Some((connection, lost)) = self.connect().await {
             connections += 1;

@@ -27,6 +27,7 @@ mod outbox;
 mod publication;
 mod receiver;
 mod registry;
+mod rest;
 mod server;
 mod stats;
 mod subscriptions;

@@ -84,8 +84,14 @@ impl Receiver {
         Self { directory, broadcaster, outbox, counters, pending, pending_bytes, pending_requests }
     }
 
-    /// A message has come for a node.
-    pub(super) fn handle(&mut self, node: &Arc<Node>, kind: Kind, channel: Bytes, message: Bytes) {
+    /// A message has come for a node. Whether somebody may want it is the result.
+    pub(super) fn handle(
+        &mut self,
+        node: &Arc<Node>,
+        kind: Kind,
+        channel: Bytes,
+        message: Bytes,
+    ) -> bool {
         let found = match kind {
             Kind::Broadcast => self.decode(node, &channel, &message),
             Kind::Sharded => self.decode_sharded(node, &message),
@@ -94,7 +100,7 @@ impl Receiver {
         let broadcast = match found {
             Found::Broadcast(decoded) => Some(decoded),
             Found::Other => None,
-            Found::Nothing => return,
+            Found::Nothing => return false,
         };
         self.pending_bytes += message.len();
         self.pending_requests += usize::from(broadcast.is_none());
@@ -102,6 +108,7 @@ impl Receiver {
         if self.pending_bytes > MAX_PENDING_BYTES {
             self.post();
         }
+        true
     }
 
     /// @socket.io/redis-adapter, `onmessage`.
@@ -157,11 +164,6 @@ impl Receiver {
     fn prepare(&self, packet: Packet, options: Options) -> Found {
         let prepared = prepare(&packet, self.broadcaster.has_version_3());
         Found::Broadcast(Box::new(Decoded { packet, prepared, options }))
-    }
-
-    /// Whether something has come that is not posted.
-    pub(super) fn is_pending(&self) -> bool {
-        !self.pending.is_empty()
     }
 
     /// Posts what has come. Waits for who is too far behind.
@@ -383,9 +385,9 @@ mod tests {
     fn messages_of_many_bytes_are_posted_at_once() {
         let mut scene = Scene::new();
         scene.receive(Kind::Request, "k-request#/#", Bytes::from(vec![0; MAX_PENDING_BYTES]));
-        assert!(scene.receiver.is_pending());
+        assert!(!scene.receiver.pending.is_empty());
         scene.receive(Kind::Request, "k-request#/#", Bytes::from_static(b"{"));
-        assert!(!scene.receiver.is_pending());
+        assert!(scene.receiver.pending.is_empty());
     }
 
     #[test]

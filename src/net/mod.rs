@@ -37,5 +37,7 @@ pub use connection_options::ConnectionOptions;
 pub use engine::Engine;
 pub use event::{ConnectionId, EndReason, Event, Failure};
 pub use lag::MAX_LAG;
+#[cfg(feature = "cluster")]
+pub(crate) use pace::{Pace, Tempo};
 pub use stats::WorkerStats;
 pub use worker::MAX_HELD_BYTES;

@@ -19,7 +19,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use super::command::{Broadcast, Command, ConnectionCommand, Opening};
 use super::connection::Turn;
 use super::connection_task::ConnectionTask;
-use super::pace::Pace;
+use super::pace::{Pace, WORKER};
 use super::precedence::yield_to_wakers;
 use super::stats::{Counter, Counters};
 use super::{ConnectionId, EndReason, Event};
@@ -113,7 +113,7 @@ impl Worker {
             gathered: RefCell::default(),
             gatherer: RefCell::default(),
             stalled: RefCell::default(),
-            pace: RefCell::new(Pace::new(Instant::now())),
+            pace: RefCell::new(Pace::new(WORKER, Instant::now())),
             is_shut_down: Cell::new(false),
         }
     }
@@ -257,7 +257,7 @@ impl Worker {
         self.gatherer.borrow_mut().get_or_insert_with(|| context.waker().clone());
         let batch = self.gathered.take();
         if !batch.is_empty() {
-            let rest = self.pace.borrow_mut().handle_delivery(batch.len(), Instant::now());
+            let rest = self.pace.borrow_mut().handle_events(batch.len(), Instant::now());
             self.deliver(batch);
             // The whole thread: so that what it would be woken for comes together.
             rest.into_iter().for_each(thread::sleep);
