@@ -5,7 +5,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use socket_io_turbo::proto::notepack::{Broadcast, BroadcastRequest, Flags, Options, Room};
+use socket_io_turbo::proto::notepack::{Broadcast, Flags, Options, Room};
 use socket_io_turbo::proto::socket_io::{Namespace, Packet, PacketType, Payload};
 
 /// A value whose JSON is the same in JavaScript: no fractions, no keys that are indices.
@@ -113,14 +113,6 @@ proptest! {
         let message = broadcast.encode().unwrap();
         prop_assert_eq!(Broadcast::peek_uid(&message), broadcast.uid.as_deref().map(str::as_bytes));
         prop_assert_eq!(Broadcast::decode(&message), Ok(broadcast));
-    }
-
-    #[test]
-    fn a_request_decodes_to_itself(broadcast in broadcast(), request_id in any::<String>()) {
-        let Broadcast { uid, packet, options } = broadcast;
-        let request = BroadcastRequest { uid, request_id: request_id.into(), packet, options };
-        let message = request.encode().unwrap();
-        prop_assert_eq!(BroadcastRequest::decode(&message), Ok(request));
     }
 
     #[test]

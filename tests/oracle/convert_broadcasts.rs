@@ -1,4 +1,4 @@
-//! Decodes and encodes messages of the Redis adapter for a comparison with notepack.io
+//! Decodes and encodes broadcasts of the Redis adapter for a comparison with notepack.io
 //! and socket.io-parser. One message a line on standard input, one JSON object a line on
 //! standard output. A line in hexadecimal is a message to decode; a line that is a JSON
 //! object, such as one that was printed, is a message to encode.
@@ -12,9 +12,7 @@ use std::io::{self, BufWriter, Write};
 use bytes::Bytes;
 use bytestring::ByteString;
 use serde_json::{Value, json};
-use socket_io_turbo::proto::notepack::{
-    AckResponse, Broadcast, BroadcastRequest, Flags, Options, Room,
-};
+use socket_io_turbo::proto::notepack::{Broadcast, Flags, Options, Room};
 use socket_io_turbo::proto::socket_io::{Decoder, Packet};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -46,19 +44,11 @@ fn decode(line: &str) -> Result<Value> {
     }))
 }
 
-/// A broadcast; a request if there is an id of one, and a response if there is no sender.
 fn encode(line: &str) -> Result<Value> {
     let message: Value = serde_json::from_str(line)?;
     let packet = packet(&message)?;
     let uid = message["uid"].as_str().map(ByteString::from);
-    let request_id = message["requestId"].as_str().map(ByteString::from);
-    let encoded = match (uid, request_id) {
-        (None, Some(request_id)) => AckResponse::new(request_id, &packet).encode()?,
-        (uid, Some(request_id)) => {
-            BroadcastRequest { uid, request_id, packet, options: options(&message)? }.encode()?
-        }
-        (uid, None) => Broadcast { uid, packet, options: options(&message)? }.encode()?,
-    };
+    let encoded = Broadcast { uid, packet, options: options(&message)? }.encode()?;
     Ok(json!({ "message": to_hex(&encoded) }))
 }
 

@@ -33,16 +33,11 @@ const ARRAY: Format = Format { fixed: (0x90, 0x10), one: None, two: 0xdc, four: 
 const MAP: Format = Format { fixed: (0x80, 0x10), one: None, two: 0xde, four: 0xdf };
 
 impl MessageWriter {
-    /// A writer of a message that carries so many bytes.
-    pub(super) fn with_content(len: usize) -> Self {
-        Self { message: Vec::with_capacity(ENVELOPE_CAPACITY + len) }
-    }
-
     /// A writer of a message that carries a packet.
     pub(super) fn for_packet(packet: &Packet) -> Self {
         let payload = packet.payload.as_ref().map_or(0, |payload| payload.as_bytes().len());
         let attachments: usize = packet.attachments.iter().map(Bytes::len).sum();
-        Self::with_content(payload + attachments)
+        Self { message: Vec::with_capacity(ENVELOPE_CAPACITY + payload + attachments) }
     }
 
     pub(super) fn finish(self) -> Bytes {
