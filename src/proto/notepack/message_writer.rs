@@ -44,7 +44,7 @@ impl MessageWriter {
         Bytes::from(self.message)
     }
 
-    pub(super) fn write_null(&mut self) {
+    fn write_null(&mut self) {
         self.message.push(0xc0);
     }
 
@@ -58,17 +58,6 @@ impl MessageWriter {
 
     pub(super) fn write_text(&mut self, text: &str) -> Result<(), EncodeError> {
         self.write_string(text.as_bytes())
-    }
-
-    /// Writes a string, or nil for none.
-    pub(super) fn write_optional_text(&mut self, text: Option<&str>) -> Result<(), EncodeError> {
-        match text {
-            Some(text) => self.write_text(text),
-            None => {
-                self.write_null();
-                Ok(())
-            }
-        }
     }
 
     fn write_string(&mut self, utf8: &[u8]) -> Result<(), EncodeError> {
