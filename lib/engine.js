@@ -58,8 +58,9 @@ class Engine {
     this.connections = [];
     this.size = 0;
     this.isFlushScheduled = false;
-    /** What is to be flushed before. */
+    /** What is to be flushed before, and after. */
     this.before = new Set();
+    this.after = new Set();
     this.flushes = 0;
     /** The flush before which something was broadcast last. */
     this.broadcastBefore = -1;
@@ -118,6 +119,17 @@ class Engine {
     this.scheduleFlush();
   }
 
+  /**
+   * To be called when something has to be passed on once the workers have the commands of this
+   * turn: what others answer to it finds all of them done.
+   *
+   * @param {{ flush: () => void }} part
+   */
+  scheduleAfter(part) {
+    this.after.add(part);
+    this.scheduleFlush();
+  }
+
   flush() {
     this.isFlushScheduled = false;
     for (const part of this.before) part.flush();
@@ -126,6 +138,8 @@ class Engine {
     this.turn = NO_TURN;
     this.prepared = null;
     this.native.flush();
+    for (const part of this.after) part.flush();
+    this.after.clear();
   }
 
   /**

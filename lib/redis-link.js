@@ -142,8 +142,9 @@ class RedisLink {
     this.native.countMalformed();
   }
 
+  /** What is published leaves behind the changes of the rooms of this turn, on all nodes here. */
   schedule() {
-    this.engine.scheduleBefore(this);
+    this.engine.scheduleAfter(this);
   }
 
   /** The engine calls this at the end of the turn. */

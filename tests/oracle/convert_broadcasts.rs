@@ -1,4 +1,4 @@
-//! Decodes and encodes messages of the Redis adapter for a comparison with notepack.io
+//! Decodes and encodes broadcasts of the Redis adapter for a comparison with notepack.io
 //! and socket.io-parser. One message a line on standard input, one JSON object a line on
 //! standard output. A line in hexadecimal is a message to decode; a line that is a JSON
 //! object, such as one that was printed, is a message to encode.
@@ -10,11 +10,8 @@ use std::fmt::Write as _;
 use std::io::{self, BufWriter, Write};
 
 use bytes::Bytes;
-use bytestring::ByteString;
 use serde_json::{Value, json};
-use socket_io_turbo::proto::notepack::{
-    AckResponse, Broadcast, BroadcastRequest, Flags, Options, Room,
-};
+use socket_io_turbo::proto::notepack::{Broadcast, Room};
 use socket_io_turbo::proto::socket_io::{Decoder, Packet};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -40,40 +37,22 @@ fn decode(line: &str) -> Result<Value> {
         "attachments": packet.attachments.iter().map(to_hex).collect::<Vec<_>>(),
         "rooms": options.rooms.iter().map(room_json).collect::<Vec<_>>(),
         "except": options.except.iter().map(room_json).collect::<Vec<_>>(),
-        "flags": utf8(options.flags.as_bytes()),
         "volatile": options.flags.is_volatile(),
         "compressed": options.flags.is_compressed(),
     }))
 }
 
-/// A broadcast; a request if there is an id of one, and a response if there is no sender.
 fn encode(line: &str) -> Result<Value> {
     let message: Value = serde_json::from_str(line)?;
-    let packet = packet(&message)?;
-    let uid = message["uid"].as_str().map(ByteString::from);
-    let request_id = message["requestId"].as_str().map(ByteString::from);
-    let encoded = match (uid, request_id) {
-        (None, Some(request_id)) => AckResponse::new(request_id, &packet).encode()?,
-        (uid, Some(request_id)) => {
-            BroadcastRequest { uid, request_id, packet, options: options(&message)? }.encode()?
-        }
-        (uid, None) => Broadcast { uid, packet, options: options(&message)? }.encode()?,
-    };
+    let (uid, options) = (text(&message["uid"]), text(&message["options"]));
+    let encoded = Broadcast::encode_parts(uid, &packet(&message)?, options.as_bytes())?;
     Ok(json!({ "message": to_hex(&encoded) }))
-}
-
-fn options(message: &Value) -> Result<Options> {
-    Ok(Options {
-        rooms: rooms(&message["rooms"]),
-        except: rooms(&message["except"]),
-        flags: Flags::parse(text(&message["flags"]))?,
-    })
 }
 
 /// The packet of which a message gives the text and the attachments.
 fn packet(message: &Value) -> Result<Packet> {
     let mut decoder = Decoder::new(usize::MAX);
-    let mut decoded = decoder.handle_text(text(&message["text"]))?;
+    let mut decoded = decoder.handle_text(text(&message["text"]).to_owned().into())?;
     for attachment in message["attachments"].as_array().into_iter().flatten() {
         let attachment = attachment.as_str().and_then(hex::from_hex).ok_or("no attachment")?;
         decoded = decoder.handle_binary(attachment)?;
@@ -81,17 +60,8 @@ fn packet(message: &Value) -> Result<Packet> {
     Ok(decoded.ok_or("an attachment is missing")?)
 }
 
-fn text(value: &Value) -> Bytes {
-    Bytes::copy_from_slice(value.as_str().unwrap_or_default().as_bytes())
-}
-
-fn rooms(value: &Value) -> Vec<Room> {
-    let room = |room: &Value| match room {
-        Value::String(name) => Room::Text(name.as_str().into()),
-        Value::Number(number) => number.as_f64().map_or(Room::Other, Room::Number),
-        _ => Room::Other,
-    };
-    value.as_array().into_iter().flatten().map(room).collect()
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
 }
 
 /// A number that JSON does not know becomes null.

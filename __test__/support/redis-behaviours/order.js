@@ -69,6 +69,24 @@ function order(started, index, { isSharded, isOrdered }) {
       while (started().all.some((node) => node.io.of("/").adapter.rooms.has("fresh")))
         await delay(2);
     });
+
+    test("who has just joined gets what another node of the process sends at once", async () => {
+      const { all, clients } = started();
+      const receiver = all.find((node) => node !== sender());
+      const [member] = receiver.clients;
+      const socket = receiver.socketOf(member);
+      for (const n of sequence(COUNT)) {
+        socket.join(`room ${n}`);
+        sender().io.to(`room ${n}`).emit("n", n);
+        sender().io.except(`room ${n}`).emit("others", n);
+        await delay(1);
+      }
+      const events = (name) => sequence(COUNT).map((n) => [name, n]);
+      const expected = eachGets(clients, events("others"));
+      expected[member.name] = events("n");
+      await started().assertReceived(expected);
+      for (const n of sequence(COUNT)) socket.leave(`room ${n}`);
+    });
   }
 
   test("what a server does on another's word comes between their broadcasts", async () => {

@@ -60,17 +60,8 @@ impl Broadcast {
         })
     }
 
-    /// Encodes the message, byte by byte as notepack.io would.
-    ///
-    /// # Errors
-    ///
-    /// [`EncodeError::TooLong`] and [`EncodeError::IllegalAttachments`].
-    pub fn encode(&self) -> Result<Bytes, EncodeError> {
-        encode(self.uid.as_deref(), &self.packet, |writer| self.options.write(writer))
-    }
-
-    /// Encodes a message of a packet and of what `JSON.stringify` made of its options,
-    /// `{"rooms":[…],"except":[…],"flags":{…}}`.
+    /// Encodes the message of a packet and of what `JSON.stringify` made of its options,
+    /// `{"rooms":[…],"except":[…],"flags":{…}}`, byte by byte as notepack.io would.
     ///
     /// # Errors
     ///
@@ -79,21 +70,13 @@ impl Broadcast {
         if serde_json::from_slice::<IgnoredAny>(options).is_err() {
             return Err(EncodeError::InvalidJson);
         }
-        encode(Some(uid), packet, |writer| writer.write_json(options, &[]))
+        let mut writer = MessageWriter::for_packet(packet);
+        writer.write_array_header(3)?;
+        writer.write_text(uid)?;
+        write_packet(&mut writer, packet)?;
+        writer.write_json(options, &[])?;
+        Ok(writer.finish())
     }
-}
-
-fn encode(
-    uid: Option<&str>,
-    packet: &Packet,
-    write_options: impl FnOnce(&mut MessageWriter) -> Result<(), EncodeError>,
-) -> Result<Bytes, EncodeError> {
-    let mut writer = MessageWriter::for_packet(packet);
-    writer.write_array_header(3)?;
-    writer.write_optional_text(uid)?;
-    write_packet(&mut writer, packet)?;
-    write_options(&mut writer)?;
-    Ok(writer.finish())
 }
 
 #[cfg(test)]
@@ -111,18 +94,11 @@ mod tests {
 
     #[test]
     fn a_message_survives_decoding_and_encoding() -> Result<(), DecodeError> {
-        let broadcast = decode(MESSAGE)?;
-        assert_eq!(broadcast.uid.as_deref(), Some("abcdef"));
-        assert_eq!(broadcast.packet.encode(), r#"51-["e",{"_placeholder":true,"num":0}]"#);
-        assert_eq!(broadcast.options.rooms.len(), 2);
-        assert!(broadcast.options.flags.is_volatile());
-        assert_eq!(broadcast.encode(), Ok(Bytes::from_static(MESSAGE)));
-        Ok(())
-    }
-
-    #[test]
-    fn options_may_be_given_as_json() -> Result<(), DecodeError> {
-        let packet = decode(MESSAGE)?.packet;
+        let Broadcast { uid, packet, options } = decode(MESSAGE)?;
+        assert_eq!(uid.as_deref(), Some("abcdef"));
+        assert_eq!(packet.encode(), r#"51-["e",{"_placeholder":true,"num":0}]"#);
+        assert_eq!(options.rooms.len(), 2);
+        assert!(options.flags.is_volatile());
         let encode = |options: &str| Broadcast::encode_parts("abcdef", &packet, options.as_bytes());
         let options = r#"{"rooms":["r",1],"except":[],"flags":{"volatile":true}}"#;
         assert_eq!(encode(options), Ok(Bytes::from_static(MESSAGE)));
@@ -142,9 +118,7 @@ mod tests {
     #[test]
     fn a_uid_that_is_no_string_is_none() -> Result<(), DecodeError> {
         let message = [b"\x93\xc0", &MESSAGE[8..]].concat();
-        let broadcast = decode(&message)?;
-        assert_eq!(broadcast.uid, None);
-        assert_eq!(broadcast.encode(), Ok(Bytes::from(message)));
+        assert_eq!(decode(&message)?.uid, None);
         Ok(())
     }
 

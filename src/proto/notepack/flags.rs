@@ -4,15 +4,13 @@ use bytes::Bytes;
 use serde::de::IgnoredAny;
 
 use super::EncodeError;
-use super::json_writer::serialize;
 use super::message_writer::MessageWriter;
 use super::node::Node;
 use super::tree::Tree;
 
-/// The flags of a broadcast, as JSON. Whoever receives them looks at two of them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Those flags of a broadcast that whoever receives it looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Flags {
-    json: Bytes,
     is_volatile: bool,
     is_compressed: bool,
 }
@@ -32,47 +30,35 @@ impl Flags {
         writer.write_json(&json, &[])?;
         let message = writer.finish();
         let tree = Tree::decode(&message).map_err(|_| EncodeError::InvalidJson)?;
-        Ok(Self::new(json, &tree, Tree::ROOT))
+        Ok(Self::decode(&tree, Tree::ROOT))
     }
 
-    /// The flags that a message has at an index.
+    /// The flags that a message has at an index. socket.io-adapter reads `flags.volatile` as a
+    /// condition; engine.io compresses unless `compress` is false itself.
     pub(super) fn decode(tree: &Tree<'_>, index: usize) -> Self {
-        Self::new(serialize(tree, index).json, tree, index)
-    }
-
-    /// socket.io-adapter reads `flags.volatile` as a condition; engine.io compresses
-    /// unless `compress` is false itself.
-    fn new(json: Bytes, tree: &Tree<'_>, index: usize) -> Self {
         Self {
-            json,
             is_volatile: tree.property_node(index, "volatile").is_truthy(),
             is_compressed: tree.property_node(index, "compress") != Node::Boolean(false),
         }
     }
 
-    /// The flags as JSON; `null` where a message has none.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &Bytes {
-        &self.json
-    }
-
     /// Whether the packet is dropped for clients to which something waits already.
     #[must_use]
-    pub const fn is_volatile(&self) -> bool {
+    pub const fn is_volatile(self) -> bool {
         self.is_volatile
     }
 
     /// Whether the packet may be compressed.
     #[must_use]
-    pub const fn is_compressed(&self) -> bool {
+    pub const fn is_compressed(self) -> bool {
         self.is_compressed
     }
 }
 
 impl Default for Flags {
-    /// `{}`.
+    /// Those of `{}`.
     fn default() -> Self {
-        Self { json: Bytes::from_static(b"{}"), is_volatile: false, is_compressed: true }
+        Self { is_volatile: false, is_compressed: true }
     }
 }
 

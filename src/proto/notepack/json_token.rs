@@ -103,8 +103,8 @@ impl<'a> Iterator for Tokens<'a> {
 }
 
 /// The placeholders of a JSON text in the order in which they begin. Each attachment may
-/// have one: a client that acknowledges with an attachment in a thousand places would
-/// make a message of a thousand times its size.
+/// have one: what looks like a placeholder in a thousand places, in what an application
+/// passes on, would make a message of a thousand times its size.
 fn find_placeholders(json: &[u8], attachments: usize) -> Result<Vec<Placeholder>, EncodeError> {
     let mut placeholders = Vec::new();
     let mut is_taken = vec![false; attachments];

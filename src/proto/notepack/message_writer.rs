@@ -33,23 +33,18 @@ const ARRAY: Format = Format { fixed: (0x90, 0x10), one: None, two: 0xdc, four: 
 const MAP: Format = Format { fixed: (0x80, 0x10), one: None, two: 0xde, four: 0xdf };
 
 impl MessageWriter {
-    /// A writer of a message that carries so many bytes.
-    pub(super) fn with_content(len: usize) -> Self {
-        Self { message: Vec::with_capacity(ENVELOPE_CAPACITY + len) }
-    }
-
     /// A writer of a message that carries a packet.
     pub(super) fn for_packet(packet: &Packet) -> Self {
         let payload = packet.payload.as_ref().map_or(0, |payload| payload.as_bytes().len());
         let attachments: usize = packet.attachments.iter().map(Bytes::len).sum();
-        Self::with_content(payload + attachments)
+        Self { message: Vec::with_capacity(ENVELOPE_CAPACITY + payload + attachments) }
     }
 
     pub(super) fn finish(self) -> Bytes {
         Bytes::from(self.message)
     }
 
-    pub(super) fn write_null(&mut self) {
+    fn write_null(&mut self) {
         self.message.push(0xc0);
     }
 
@@ -63,17 +58,6 @@ impl MessageWriter {
 
     pub(super) fn write_text(&mut self, text: &str) -> Result<(), EncodeError> {
         self.write_string(text.as_bytes())
-    }
-
-    /// Writes a string, or nil for none.
-    pub(super) fn write_optional_text(&mut self, text: Option<&str>) -> Result<(), EncodeError> {
-        match text {
-            Some(text) => self.write_text(text),
-            None => {
-                self.write_null();
-                Ok(())
-            }
-        }
     }
 
     fn write_string(&mut self, utf8: &[u8]) -> Result<(), EncodeError> {

@@ -2,13 +2,13 @@
 //! notepack.io 3.0.1 writes and reads them for @socket.io/redis-adapter 8, without I/O
 //! and without JavaScript values.
 //!
-//! [`ClusterBroadcast`] is that of the sharded protocol, which is JSON where it can be.
-//! [`Broadcast`], [`BroadcastRequest`] and [`AckResponse`] each have a `decode` and an
-//! `encode`. A decoded packet holds the very JSON and attachments that an official node
-//! would have sent to its clients: what notepack.io's decoder yields, through
-//! socket.io-parser's `deconstructPacket` and `JSON.stringify`. An encoded one is, byte
-//! by byte, what notepack.io makes of the same value. What other encoders such as
-//! @msgpack/msgpack write is read as well; all forms of MessagePack are.
+//! [`Broadcast`] is that of the classic protocol, [`ClusterBroadcast`] that of the sharded
+//! one, which is JSON where it can be. Other messages stay with the application. A decoded
+//! packet holds the very JSON and attachments that an official node would have sent to its
+//! clients: what notepack.io's decoder yields, through socket.io-parser's
+//! `deconstructPacket` and `JSON.stringify`. An encoded one is, byte by byte, what
+//! notepack.io makes of the same value. What other encoders such as @msgpack/msgpack write
+//! is read as well; all forms of MessagePack are.
 //!
 //! # How
 //!
@@ -26,7 +26,7 @@
 //! | arrays in arrays in arrays | [`MAX_DEPTH`], and no recursion below it |
 //! | a map of many keys, the same or not | an index of the keys beyond twelve, by a keyed hash |
 //! | a long message of tiny values | time and memory are linear: sixteen bytes for a value, 32 for a property of a map that is being written |
-//! | an acknowledgement with one attachment in a thousand places | [`EncodeError::IllegalAttachments`] |
+//! | what looks like a placeholder, in a thousand places beside one attachment | [`EncodeError::IllegalAttachments`] |
 //! | a message cut anywhere, or with something behind it | [`DecodeError::Truncated`], [`DecodeError::TrailingBytes`] |
 //!
 //! How long a message may be at all is the caller's business.
@@ -84,7 +84,6 @@
 //! | a typed array of elements wider than a byte | their lowest bytes | all bytes, as local clients get them |
 //! | a DataView | no bytes | all bytes |
 //! | an object that looks like a placeholder, beside attachments | a map | the attachment, as clients take it; if there is none, or another placeholder has it, [`EncodeError::IllegalAttachments`] |
-//! | an acknowledgement with an attachment in several places | the attachment each time | [`EncodeError::IllegalAttachments`]; no known client sends that |
 //! | a lone surrogate in a key of more than 32 units | bytes of uninitialised memory | U+FFFD |
 //! | a room that is neither a string nor a number | its value | nil |
 //!
@@ -96,9 +95,7 @@
 //! are ryu-js's and serde_json's, strings and JSON serde_json's, UTF-8 simdutf8's. Dates
 //! are printed here because chrono ends in the year 262143.
 
-mod ack_response;
 mod broadcast;
-mod broadcast_request;
 mod cluster_broadcast;
 mod date;
 mod error;
@@ -116,9 +113,7 @@ mod room;
 mod surrogates;
 mod tree;
 
-pub use ack_response::AckResponse;
 pub use broadcast::Broadcast;
-pub use broadcast_request::BroadcastRequest;
 pub use cluster_broadcast::ClusterBroadcast;
 pub use error::{DecodeError, EncodeError};
 pub use flags::Flags;

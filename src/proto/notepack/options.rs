@@ -1,9 +1,8 @@
 //! Whom a broadcast reaches, and how.
 
-use super::message_writer::MessageWriter;
 use super::node::Node;
 use super::tree::Tree;
-use super::{DecodeError, EncodeError, Flags, Room};
+use super::{DecodeError, Flags, Room};
 
 /// The options of a broadcast.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -32,18 +31,6 @@ impl Options {
             flags: flags.map_or_else(Flags::default, |flags| Flags::decode(tree, flags)),
         })
     }
-
-    /// Writes the options in @socket.io/redis-adapter's order.
-    pub(super) fn write(&self, writer: &mut MessageWriter) -> Result<(), EncodeError> {
-        writer.write_map_header(3)?;
-        for (name, rooms) in [("rooms", &self.rooms), ("except", &self.except)] {
-            writer.write_text(name)?;
-            writer.write_array_header(rooms.len())?;
-            rooms.iter().try_for_each(|room| write_room(writer, room))?;
-        }
-        writer.write_text("flags")?;
-        writer.write_json(self.flags.as_bytes(), &[])
-    }
 }
 
 fn decode_rooms(tree: &Tree<'_>, index: Option<usize>) -> Result<Vec<Room>, DecodeError> {
@@ -67,15 +54,6 @@ fn decode_room(tree: &Tree<'_>, index: usize) -> Room {
         Node::Number(number) => Room::Number(number),
         _ => Room::Other,
     }
-}
-
-fn write_room(writer: &mut MessageWriter, room: &Room) -> Result<(), EncodeError> {
-    match room {
-        Room::Text(name) => writer.write_text(name)?,
-        Room::Number(number) => writer.write_number(*number),
-        Room::Other => writer.write_null(),
-    }
-    Ok(())
 }
 
 #[cfg(test)]
