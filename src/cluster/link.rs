@@ -358,8 +358,7 @@ impl Driver {
         self.outbox.push(Outgoing::State(State::Connecting));
         let mut pause = MIN_PAUSE;
         loop {
-            let attempt =
-                connect(Rc::clone(&self.server), Arc::clone(&self.inbox), Arc::clone(&self.outbox));
+            let attempt = connect(Rc::clone(&self.server), Arc::clone(&self.inbox));
             match self.work_offline(attempt).await? {
                 Ok(connected) => return Some(connected),
                 Err(error) => self.outbox.push(Outgoing::Error(error)),
@@ -547,19 +546,15 @@ fn report(result: Result<(), String>, outbox: &Outbox) {
 async fn connect(
     server: Rc<Server>,
     inbox: Arc<Inbox>,
-    outbox: Arc<Outbox>,
 ) -> Result<(Connection, Arc<Notify>), String> {
     let lost = Arc::new(Notify::new());
-    let (of_push, is_lost, outbox) = (Arc::clone(&inbox), Arc::clone(&lost), outbox);
-    let is_cluster = server.is_cluster();
+    let (of_push, is_lost) = (Arc::clone(&inbox), Arc::clone(&lost));
     let push = Arc::new(move |push: PushInfo| {
         if push.kind != PushKind::Disconnection {
             of_push.handle(push);
-        } else if is_cluster {
-            // The client connects to it again, and subscribes.
-            let text = "the connection to a server of the Redis Cluster was lost";
-            outbox.push(Outgoing::Error(text.into()));
         } else {
+            // In a Redis Cluster, too: the client would connect again, but it loses what is
+            // subscribed to by `SSUBSCRIBE` on a server that does not come back.
             is_lost.notify_one();
         }
         Ok::<(), ()>(())

@@ -152,11 +152,6 @@ impl Server {
         matches!(self.0, Kind::Sentinel(_))
     }
 
-    /// Whether the client looks after connections by itself.
-    pub(super) const fn is_cluster(&self) -> bool {
-        matches!(self.0, Kind::Cluster(_))
-    }
-
     /// A connection, whose messages go to `push`.
     pub(super) async fn connect(
         &self,
