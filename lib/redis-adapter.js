@@ -5,6 +5,7 @@ const official = require("@socket.io/redis-adapter");
 const { withFanOut } = require("./adapter.js");
 const { ClusterNode } = require("./cluster-node.js");
 const { InvalidOptionError } = require("./errors.js");
+const messagePack = require("./message-pack.js");
 const { hasCluster } = require("./native.js");
 const { RedisClients } = require("./redis-clients.js");
 const { fallbackFactory } = require("./redis-fallback.js");
@@ -62,7 +63,7 @@ class RedisAdapter extends withFanOut(official.RedisAdapter, { isInMemory: false
     this.#node.isStandard &&= options.parser === undefined;
     this.#isPattern = subscriptionMode === "pattern";
     this.#broadcastKind = this.#node.isStandard ? BROADCAST : REQUEST;
-    this.parser = strict(this.parser);
+    this.parser = strict(options.parser ?? messagePack);
     this.#subscribe();
   }
 

@@ -1,9 +1,9 @@
 "use strict";
 
 const { createShardedAdapter } = require("@socket.io/redis-adapter");
-const notepack = require("notepack.io");
 const { existing, kEncoded, withFanOut } = require("./adapter.js");
 const { ClusterNode } = require("./cluster-node.js");
+const messagePack = require("./message-pack.js");
 const { REQUEST, SHARD, SHARDED } = require("./redis-messages.js");
 const { decodeMessage, isClusterMessage } = require("./redis-requests.js");
 
@@ -99,7 +99,7 @@ function shardedAdapterOf(prototype) {
 
     /** Called by the carrier with what it does not deliver by itself. */
     handleMessage(channel, message) {
-      const decoded = decodeMessage(message, notepack);
+      const decoded = decodeMessage(message, messagePack);
       if (!isClusterMessage(decoded)) this.#node.carrier.countMalformed();
       else if (channel === this.responseChannel) this.onResponse(decoded);
       else this.onMessage(decoded);

@@ -18,6 +18,7 @@ use crate::cluster::{
     Address, Answer, Body, Channel, Intake, InvalidServer, Kind, Link, LinkOptions, LinkStats,
     Node, Outgoing, Publication, RoomName, Server, State, TlsFiles,
 };
+use crate::proto::notepack::is_well_formed;
 
 /// Does not keep the process alive; [`RedisLink::keep_alive`] does.
 type Wake = ThreadsafeFunction<(), (), (), Status, false, true>;
@@ -49,6 +50,12 @@ pub enum MessageKind {
     Broadcast = 0,
     Request = 1,
     Sharded = 2,
+}
+
+/// Whether notepack.io can decode a message without believing lengths that are none.
+#[napi(catch_unwind)]
+pub fn is_message_pack(message: &[u8]) -> bool {
+    is_well_formed(&Bytes::copy_from_slice(message))
 }
 
 /// How Redis is run.

@@ -119,4 +119,4 @@ pub use error::{DecodeError, EncodeError};
 pub use flags::Flags;
 pub use options::Options;
 pub use room::Room;
-pub use tree::MAX_DEPTH;
+pub use tree::{MAX_DEPTH, is_well_formed};

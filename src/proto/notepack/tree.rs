@@ -25,6 +25,13 @@ pub(super) struct Tree<'a> {
     nodes: Vec<Node>,
 }
 
+/// Whether a message is one value, as long as it says, so that notepack.io's decoder can be
+/// trusted with it: that one believes lengths, and allocates and loops for them.
+#[must_use]
+pub fn is_well_formed(message: &Bytes) -> bool {
+    Tree::decode(message).is_ok()
+}
+
 /// How many values there is room for before memory grows: few messages need more, and
 /// long ones are long by their strings and attachments.
 const fn room_for_nodes(message_len: usize) -> usize {
@@ -184,10 +191,18 @@ impl<'a> Tree<'a> {
 mod tests {
     use bytes::Bytes;
 
-    use super::{DecodeError, MAX_DEPTH, Node, Tree};
+    use super::{DecodeError, MAX_DEPTH, Node, Tree, is_well_formed};
 
     fn refusal(message: &'static [u8]) -> Option<DecodeError> {
         Tree::decode(&Bytes::from_static(message)).err()
+    }
+
+    #[test]
+    fn a_message_is_well_formed_if_it_is_as_long_as_it_says() {
+        assert!(is_well_formed(&Bytes::from_static(b"\x81\xa1a\x91\xc9\0\0\0\x01\x05a")));
+        for message in [&b""[..], b"\xc1", b"\xc9\xff\xff\xff\xff\0", b"\xdd\xff\xff\xff\xff\x01"] {
+            assert!(!is_well_formed(&Bytes::from_static(message)));
+        }
     }
 
     #[test]
