@@ -1,5 +1,6 @@
 "use strict";
 
+const { promisify } = require("node:util");
 const { environmentEngine } = require("./engine.js");
 const { RedisError } = require("./errors.js");
 const { binding } = require("./native.js");
@@ -115,10 +116,15 @@ class RedisClients {
   }
 
   /** Subscribes, or ends that: which, is the place among the method's names. */
-  change(kind, place, channel, listener) {
+  async change(kind, place, channel, listener) {
     const method = METHODS[kind][place];
-    if (this.isNodeRedis) this.watch(this.subClient[method](channel, listener, true));
-    else this.watch(this.subClient[method.toLowerCase()](channel));
+    try {
+      if (this.isNodeRedis) await this.subClient[method](channel, listener, true);
+      else await this.subClient[method.toLowerCase()](channel);
+    } catch (error) {
+      // Clients may be closed together with the server: then nothing comes any more.
+      if (!this.isClosing) this.handleError(error);
+    }
   }
 
   /** A message has come. Those before it are with the workers, if JavaScript has handled them. */
@@ -133,10 +139,13 @@ class RedisClients {
     }
   }
 
-  publish(channel, message, isSharded) {
-    if (!isSharded) this.watch(this.pubClient.publish(channel, message));
-    else if (this.isNodeRedis) this.watch(this.pubClient.sPublish(channel, message));
-    else this.watch(this.pubClient.spublish(channel, message));
+  async publish(channel, message, isSharded) {
+    const sharded = this.isNodeRedis ? "sPublish" : "spublish";
+    try {
+      await this.pubClient[isSharded ? sharded : "publish"](channel, message);
+    } catch (error) {
+      this.handleError(error);
+    }
   }
 
   publishBroadcast(namespace, channel, packet, options, isSharded) {
@@ -149,38 +158,43 @@ class RedisClients {
     return this.native.encodeBroadcast(namespace, packet[0], attachments, options, isSharded);
   }
 
-  /** On all servers of a Redis Cluster, whose clients know their servers. */
+  /** On all servers of a Redis Cluster: each of them may have subscribers. */
   async countSubscribers(channel, isSharded) {
     const command = ["PUBSUB", isSharded ? "SHARDNUMSUB" : "NUMSUB", channel];
-    const answers = await Promise.all(this.askServers(command));
+    const answers = await Promise.all(askServers(this.pubClient, command));
     return answers.reduce((sum, [, count]) => sum + Number(count), 0);
-  }
-
-  askServers([name, ...args]) {
-    const { pubClient } = this;
-    if (Array.isArray(pubClient.masters)) {
-      return pubClient.masters.map(({ client }) => client.sendCommand([name, ...args]));
-    }
-    if (pubClient.isCluster)
-      return pubClient.nodes("master").map((node) => node.call(name, ...args));
-    return [
-      this.isNodeRedis ? pubClient.sendCommand([name, ...args]) : pubClient.call(name, ...args),
-    ];
   }
 
   countMalformed() {
     this.native.countMalformed();
   }
 
-  /** What a client promises may fail: when it has been closed, or when Redis refuses. */
-  async watch(promise) {
-    try {
-      await promise;
-    } catch ({ message }) {
-      if (this.events.listenerCount("error") > 0)
-        this.events.emit("error", new RedisError(message));
-    }
+  /** A client has been closed, or Redis refuses something. */
+  handleError({ message }) {
+    if (this.events.listenerCount("error") > 0) this.events.emit("error", new RedisError(message));
   }
+}
+
+/**
+ * Has each server that a client knows do a command. node-redis knows the replicas of a Redis Cluster
+ * only where it may subscribe at them, with `useReplicas`.
+ *
+ * @returns {Array<Promise<unknown>>} the answers
+ */
+function askServers(client, command) {
+  if (Array.isArray(client.masters)) {
+    const servers = [...client.masters, ...client.replicas];
+    return servers.map(async (server) => (await client.nodeClient(server)).sendCommand(command));
+  }
+  if (client.isCluster) return client.nodes().map((node) => sendCommand(node, command));
+  return [sendCommand(client, command)];
+}
+
+async function sendCommand(client, command) {
+  if (typeof client.pSubscribe === "function") return client.sendCommand(command);
+  const [name, ...args] = command;
+  // redis 3 has no promises.
+  return promisify(client.send_command).call(client, name, args);
 }
 
 function keyOf(kind, name) {

@@ -111,8 +111,7 @@ function shardedAdapterOf(prototype) {
 
     /** @returns {Promise<void>} when Redis has been left, if this was the last adapter */
     async close() {
-      await super.close();
-      await this.#node.close();
+      await Promise.all([super.close(), this.#node.close()]);
     }
   };
 }

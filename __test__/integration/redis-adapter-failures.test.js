@@ -231,7 +231,7 @@ describe("a cluster", { skip, timeout: TIMEOUT }, () => {
     const [one, other] = nodes.all;
     for (let times = 1; times <= 3; times++) {
       proxy.reset();
-      await until(() => eventsOf(one).length === 2 * times);
+      await until(() => eventsOf(one).length === 1 + 2 * times);
       for (const node of nodes.all) await servesItsOwn(node);
       await isWhole(nodes);
       assert.equal(redisStats(0).reconnections, times);

@@ -1,4 +1,5 @@
 const { answer } = require("./answer.js");
+const { Cluster } = require("./cluster.js");
 const input = require("./input.js");
 const { People } = require("./people.js");
 const { Rooms } = require("./rooms.js");
@@ -8,61 +9,89 @@ const { InputError } = input;
 /** How many rooms one person may be in. */
 const JOINED_LIMIT = 8;
 
-/** How long the page of a private message's recipient has to acknowledge it, in milliseconds. */
-const DELIVERY_TIMEOUT = 10_000;
-
 // Every socket is in a Socket.IO room named by its own id, so a chat room must never be able to
 // have such a name: whoever joined it would read along.
 const PREFIX = "room:";
 
 /**
+ * @typedef {object} Chat
+ * @property {import("socket.io").Namespace} namespace
+ * @property {Rooms} rooms
+ * @property {People} people
+ * @property {Cluster} cluster
+ * @property {number} deliveryTimeout how long the page of a private message's recipient has to
+ *   acknowledge it, in milliseconds
+ */
+
+/**
  * Serves the main namespace: rooms, private messages, typing, and who is there.
  *
  * @param {import("socket.io").Namespace} namespace
+ * @param {object} options
+ * @param {boolean} options.isAlone whether there are no other nodes
+ * @param {number} options.deliveryTimeout see `Chat`
+ * @returns {Cluster} what this node and others tell each other
  */
-function serveConversation(namespace) {
+function serveConversation(namespace, { isAlone, deliveryTimeout }) {
   const rooms = new Rooms();
-  const people = new People();
+  const people = new People(namespace);
+  const cluster = new Cluster(namespace, rooms, {
+    isAlone,
+    here: () => peopleHere(namespace),
+    tell: (room, event, value) => namespace.local.to(PREFIX + room).emit(event, value),
+  });
 
-  namespace.use((socket, next) => {
+  namespace.use(async (socket, next) => {
     try {
       socket.data.name = input.parseName(socket.handshake.auth.name);
       socket.data.page = input.parseId(socket.handshake.auth.page);
-      people.check(socket.data);
+      await people.check(socket.data);
       next();
     } catch (error) {
       next(error);
     }
   });
 
+  for (const event of ["join-room", "leave-room"]) {
+    namespace.adapter.on(event, (key) => {
+      if (key.startsWith(PREFIX)) cluster.share();
+    });
+  }
+
   namespace.adapter.on("delete-room", (key) => {
-    if (key.startsWith(PREFIX) && rooms.close(key.slice(PREFIX.length))) {
-      namespace.emit("rooms", rooms.names());
-    }
+    if (!key.startsWith(PREFIX)) return;
+    const room = key.slice(PREFIX.length);
+    const isEmpty = cluster.names(room).length === 0;
+    if (isEmpty && rooms.close(room)) namespace.local.emit("rooms", rooms.names());
   });
 
   namespace.on("connection", (socket) => {
-    try {
-      people.add(socket);
-    } catch {
+    const entrance = people.add(socket);
+    // What the page says before that waits.
+    socket.use((_event, next) =>
+      entrance.then(
+        () => next(),
+        () => {},
+      ),
+    );
+    serveSocket(socket, { namespace, rooms, people, cluster, deliveryTimeout });
+    entrance.then(
+      () => welcome(socket, rooms),
       // Two pages asked for one name at the same moment.
-      socket.disconnect(true);
-      return;
-    }
-    serveSocket(socket, { namespace, rooms, people });
+      () => socket.disconnect(true),
+    );
   });
+
+  return cluster;
 }
 
 /**
  * @param {import("socket.io").Socket} socket
- * @param {{ namespace: import("socket.io").Namespace, rooms: Rooms, people: People }} chat
+ * @param {Rooms} rooms
  */
-function serveSocket(socket, chat) {
-  const { rooms, people } = chat;
-  const { name } = socket.data;
-
+function welcome(socket, rooms) {
   socket.emit("welcome", {
-    name,
+    name: socket.data.name,
     rooms: rooms.names(),
     limits: {
       image: input.IMAGE_LIMIT,
@@ -70,6 +99,15 @@ function serveSocket(socket, chat) {
       fileName: input.FILE_NAME_LIMIT,
     },
   });
+}
+
+/**
+ * @param {import("socket.io").Socket} socket
+ * @param {Chat} chat
+ */
+function serveSocket(socket, chat) {
+  const { namespace, people } = chat;
+  const { name } = socket.data;
 
   answer(socket, "join", (value) => {
     const { room, after } = input.parseObject(value);
@@ -79,7 +117,8 @@ function serveSocket(socket, chat) {
   answer(socket, "leave", (value) => {
     const room = input.parseRoom(input.parseObject(value).room);
     if (!socket.rooms.has(PREFIX + room)) return;
-    socket.to(PREFIX + room).emit("left", { room, name });
+    // Other nodes tell it their pages.
+    socket.local.to(PREFIX + room).emit("left", { room, name });
     socket.leave(PREFIX + room);
   });
 
@@ -91,7 +130,7 @@ function serveSocket(socket, chat) {
   answer(socket, "typing", (value) => {
     const { room, to } = input.parseDestination(value);
     const typing = { from: name, room, typing: value.typing === true };
-    if (to) people.find(to)?.volatile.emit("typing", typing);
+    if (to) namespace.to(people.room(to)).volatile.emit("typing", typing);
     else if (socket.rooms.has(PREFIX + room)) {
       socket.to(PREFIX + room).volatile.emit("typing", typing);
     }
@@ -100,40 +139,49 @@ function serveSocket(socket, chat) {
   socket.on("disconnecting", () => {
     for (const key of socket.rooms) {
       if (key.startsWith(PREFIX)) {
-        socket.to(key).emit("left", { room: key.slice(PREFIX.length), name });
+        socket.local.to(key).emit("left", { room: key.slice(PREFIX.length), name });
       }
     }
   });
-
-  socket.on("disconnect", () => people.remove(socket));
 }
 
 /**
  * @param {import("socket.io").Socket} socket
- * @param {{ namespace: import("socket.io").Namespace, rooms: Rooms }} chat
+ * @param {Chat} chat
  * @param {string} room
  * @param {unknown} after the last message that the page has of this room
  * @returns {{ room: string, people: string[], messages: object[] }}
  */
-function joinRoom(socket, { namespace, rooms }, room, after) {
+function joinRoom(socket, { namespace, rooms, cluster }, room, after) {
   const key = PREFIX + room;
   if (!socket.rooms.has(key)) {
-    // One of them is the socket's own.
-    if (socket.rooms.size > JOINED_LIMIT) {
+    const joined = [...socket.rooms].filter((name) => name.startsWith(PREFIX));
+    if (joined.length >= JOINED_LIMIT) {
       throw new InputError(`You are in ${JOINED_LIMIT} rooms; leave one first`);
     }
     const isNew = rooms.open(room);
     socket.join(key);
-    socket.to(key).emit("joined", { room, name: socket.data.name });
-    if (isNew) namespace.emit("rooms", rooms.names());
+    // Other nodes tell it their pages.
+    socket.local.to(key).emit("joined", { room, name: socket.data.name });
+    if (isNew) namespace.local.emit("rooms", rooms.names());
   }
-  return { room, people: namesIn(namespace, key), messages: rooms.history(room).after(after) };
+  const people = new Set([...namesIn(namespace, key), ...cluster.names(room)]);
+  return { room, people: [...people], messages: rooms.history(room).after(after) };
+}
+
+/**
+ * @param {import("socket.io").Namespace} namespace
+ * @returns {Map<string, string[]>} the names of those who are in the rooms, on this node
+ */
+function peopleHere(namespace) {
+  const keys = [...namespace.adapter.rooms.keys()].filter((key) => key.startsWith(PREFIX));
+  return new Map(keys.map((key) => [key.slice(PREFIX.length), namesIn(namespace, key)]));
 }
 
 /**
  * @param {import("socket.io").Namespace} namespace
  * @param {string} key
- * @returns {string[]} the names of those in a Socket.IO room
+ * @returns {string[]} the names of those in a Socket.IO room, on this node
  */
 function namesIn(namespace, key) {
   const ids = namespace.adapter.rooms.get(key) ?? [];
@@ -145,11 +193,11 @@ function namesIn(namespace, key) {
  * acknowledgement sends the message again under the same id, and the others see it once.
  *
  * @param {import("socket.io").Socket} socket
- * @param {{ rooms: Rooms }} chat
+ * @param {Chat} chat
  * @param {object} message
  * @returns {{ at: number }} when it was sent, in milliseconds since the epoch
  */
-function sendToRoom(socket, { rooms }, message) {
+function sendToRoom(socket, { rooms, cluster }, message) {
   const key = PREFIX + message.room;
   if (!socket.rooms.has(key)) throw new InputError(`You are not in ${message.room}`);
   const history = rooms.history(message.room);
@@ -157,6 +205,7 @@ function sendToRoom(socket, { rooms }, message) {
   if (known && known.from !== message.from) throw new InputError("The id is in use");
   if (!known) {
     history.add(message);
+    cluster.keep(message);
     socket.to(key).emit("message", message);
   }
   return { at: (known ?? message).at };
@@ -166,16 +215,16 @@ function sendToRoom(socket, { rooms }, message) {
  * Passes a private message on. It is delivered when the recipient's page has said so, and the
  * server does not keep it.
  *
- * @param {{ people: People }} chat
+ * @param {Chat} chat
  * @param {object} message
  * @returns {Promise<{ at: number }>} when it was sent, in milliseconds since the epoch
  */
-async function sendToPerson({ people }, message) {
-  const recipient = people.find(message.to);
+async function sendToPerson({ people, deliveryTimeout }, message) {
+  const recipient = await people.find(message.to);
   if (!recipient) throw new InputError(`${message.to} is not here`);
   if (recipient.data.name === message.from) throw new InputError("That is you");
   try {
-    await recipient.timeout(DELIVERY_TIMEOUT).emitWithAck("message", message);
+    await recipient.timeout(deliveryTimeout).emitWithAck("message", message);
   } catch {
     throw new InputError(`${message.to} did not answer`);
   }

@@ -21,6 +21,22 @@ class History {
   }
 
   /**
+   * Adds messages from elsewhere, in the order of their times.
+   *
+   * @param {object[]} messages
+   * @returns {object[]} those that were not there
+   */
+  merge(messages) {
+    const news = new Map(messages.map((message) => [message.id, message]));
+    for (const { id } of this.#messages) news.delete(id);
+    const all = [...this.#messages, ...news.values()].sort((a, b) => a.at - b.at);
+    this.#messages = [];
+    this.#bytes = 0;
+    for (const message of all) this.add(message);
+    return all.filter(({ id }) => news.has(id));
+  }
+
+  /**
    * @param {string} id
    * @returns {object | undefined} the message of that id
    */

@@ -2,19 +2,27 @@ const { History } = require("./history.js");
 const { InputError } = require("./input.js");
 
 /**
- * The rooms that exist and what was said in them. Who is in a room is known to Socket.IO alone.
- * Permanent rooms are always there; any other lasts as long as somebody is in it.
+ * The rooms that exist and what was said in them. Permanent rooms are always there; any other lasts
+ * as long as somebody is in it.
  */
 class Rooms {
   static PERMANENT = ["lobby", "random", "help"];
   static LIMIT = 32;
 
-  /** @type {Map<string, History>} */
-  #histories = new Map(Rooms.PERMANENT.map((name) => [name, new History()]));
+  /** @type {Map<string, { since: number, history: History }>} */
+  #rooms = new Map(Rooms.PERMANENT.map((name) => [name, { since: 0, history: new History() }]));
 
   /** @returns {string[]} the permanent rooms first, then the others by age */
   names() {
-    return [...this.#histories.keys()];
+    return [...this.#rooms].sort(([, a], [, b]) => a.since - b.since).map(([name]) => name);
+  }
+
+  /**
+   * @param {string} name
+   * @returns {number | undefined} when it was opened, in milliseconds since the epoch
+   */
+  since(name) {
+    return this.#rooms.get(name)?.since;
   }
 
   /**
@@ -22,7 +30,7 @@ class Rooms {
    * @returns {History | undefined}
    */
   history(name) {
-    return this.#histories.get(name);
+    return this.#rooms.get(name)?.history;
   }
 
   /**
@@ -31,10 +39,22 @@ class Rooms {
    * @throws {InputError} when there are too many rooms
    */
   open(name) {
-    if (this.#histories.has(name)) return false;
-    if (this.#histories.size >= Rooms.LIMIT) throw new InputError("There are too many rooms");
-    this.#histories.set(name, new History());
+    if (this.#rooms.has(name)) return false;
+    if (this.#rooms.size >= Rooms.LIMIT) throw new InputError("There are too many rooms");
+    this.add(name, Date.now());
     return true;
+  }
+
+  /**
+   * Adds a room that another node has opened.
+   *
+   * @param {string} name
+   * @param {number} since when, in milliseconds since the epoch
+   */
+  add(name, since) {
+    const room = this.#rooms.get(name);
+    if (room) room.since = Math.min(room.since, since);
+    else this.#rooms.set(name, { since, history: new History() });
   }
 
   /**
@@ -42,7 +62,7 @@ class Rooms {
    * @returns {boolean} whether the room is gone, which permanent ones never are
    */
   close(name) {
-    return !Rooms.PERMANENT.includes(name) && this.#histories.delete(name);
+    return !Rooms.PERMANENT.includes(name) && this.#rooms.delete(name);
   }
 }
 

@@ -4,12 +4,16 @@ const { randomBytes } = require("node:crypto");
 const { once } = require("node:events");
 const { createServer } = require("node:http");
 const path = require("node:path");
+const { parseArgs } = require("node:util");
 const { Server } = require("socket.io");
-const { turbo } = require("../..");
+const { createRedisAdapter, turbo } = require("../..");
 const { serveConversation } = require("./conversation.js");
 const { IMAGE_LIMIT } = require("./input.js");
 const { serveStaff } = require("./staff.js");
 const { staticFiles } = require("./static-files.js");
+
+/** How long the other nodes have for an answer, in milliseconds; then it goes on without them. */
+const REQUESTS_TIMEOUT = 2000;
 
 /**
  * Starts a chat.
@@ -18,6 +22,9 @@ const { staticFiles } = require("./static-files.js");
  * @param {number} [options.port=0] the port to listen on; 0 takes a free one
  * @param {string} [options.host="127.0.0.1"] the address to listen on
  * @param {string} [options.passphrase] what opens the staff's namespace; random if left out
+ * @param {string} [options.redis] the URL of the Redis over which it is one chat with other nodes
+ * @param {number} [options.deliveryTimeout=10000] how long the page of a private message's recipient
+ *   has to acknowledge it, in milliseconds
  * @returns {Promise<{ url: string, passphrase: string, io: Server, close: () => Promise<void> }>}
  */
 async function createChat(options = {}) {
@@ -25,18 +32,26 @@ async function createChat(options = {}) {
     port = 0,
     host = "127.0.0.1",
     passphrase = randomBytes(4).toString("hex"),
+    redis,
+    deliveryTimeout = 10_000,
     ...socketIoOptions
   } = options;
+
+  const adapter =
+    redis === undefined
+      ? undefined
+      : createRedisAdapter({ url: redis, requestsTimeout: REQUESTS_TIMEOUT });
 
   const httpServer = createServer(staticFiles(path.join(__dirname, "public")));
   // Twice the limit: in long-polling an attachment travels as Base64, and an image that is a little
   // too large shall get an answer, not a closed connection.
   const io = new Server(
     httpServer,
-    turbo({ maxHttpBufferSize: 2 * IMAGE_LIMIT, ...socketIoOptions }),
+    turbo({ maxHttpBufferSize: 2 * IMAGE_LIMIT, adapter, ...socketIoOptions }),
   );
-  serveConversation(io.of("/"));
+  const cluster = serveConversation(io.of("/"), { isAlone: !adapter, deliveryTimeout });
   serveStaff(io.of("/staff"), io.of("/"), passphrase);
+  if (adapter) await joinCluster(adapter, cluster);
 
   httpServer.listen(port, host);
   await once(httpServer, "listening");
@@ -45,25 +60,71 @@ async function createChat(options = {}) {
     url: `http://${host}:${httpServer.address().port}`,
     passphrase,
     io,
-    close: () => new Promise((resolve) => io.close(() => resolve())),
+    async close() {
+      cluster.close();
+      await new Promise((resolve) => io.close(() => resolve()));
+    },
   };
+}
+
+/**
+ * Prints what is wrong with Redis, and catches up whenever it is there again.
+ *
+ * @param {import("../..").RedisAdapterFactory} adapter
+ * @param {import("./cluster.js").Cluster} cluster
+ * @returns {Promise<void>} when this node knows what the others know, or Redis is not there
+ */
+function joinCluster(adapter, cluster) {
+  let problem = "";
+  return new Promise((resolve) => {
+    adapter.on("ready", () => {
+      if (problem) console.error("Redis:       there again");
+      problem = "";
+      cluster.catchUp().then(resolve);
+    });
+    adapter.on("error", ({ message }) => {
+      // There is one for each attempt to connect.
+      if (message !== problem) console.error(`Redis:       ${message}`);
+      problem = message;
+      resolve();
+    });
+  });
+}
+
+/**
+ * @returns {{ redis?: string }} what the command line asks for
+ * @throws {TypeError} for anything else
+ */
+function parseCommandLine() {
+  return parseArgs({ options: { redis: { type: "string" } } }).values;
 }
 
 /** Runs the chat until it is interrupted. */
 async function main() {
   const { PORT = "3000", HOST, PASSPHRASE } = process.env;
+  const { redis } = parseCommandLine();
   const chat = await createChat({
     port: Number(PORT),
     host: HOST,
     passphrase: PASSPHRASE || undefined,
+    redis,
   });
   console.log(`Chat:        ${chat.url}`);
   console.log(`Pass phrase: ${chat.passphrase} (staff)`);
   console.log(`Native:      ${turbo.native ? "yes" : `no (${turbo.nativeError?.message})`}`);
+  if (redis !== undefined) {
+    const another = Number(PORT) + 1;
+    console.log(`Cluster:     for another node, PORT=${another} and the same --redis`);
+  }
   process.once("SIGINT", () => chat.close());
   process.once("SIGTERM", () => chat.close());
 }
 
-if (require.main === module) main();
+if (require.main === module) {
+  main().catch(({ message }) => {
+    console.error(message);
+    process.exit(1);
+  });
+}
 
 module.exports = { createChat };

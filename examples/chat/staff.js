@@ -1,5 +1,6 @@
 const { createHash, timingSafeEqual } = require("node:crypto");
 const { answer } = require("./answer.js");
+const { fetchSockets } = require("./cluster.js");
 const { TEXT_LIMIT, parseObject, parseText } = require("./input.js");
 
 /**
@@ -16,10 +17,10 @@ function serveStaff(staff, everyone, passphrase) {
   });
 
   staff.on("connection", (socket) => {
-    answer(socket, "announce", (value) => {
+    answer(socket, "announce", async (value) => {
       const text = parseText(parseObject(value).text, "The announcement", TEXT_LIMIT);
       everyone.emit("announcement", { text, at: Date.now() });
-      return { people: everyone.sockets.size };
+      return { people: (await fetchSockets(everyone)).length };
     });
   });
 }
