@@ -10,10 +10,10 @@ const { setTimeout: delay } = require("node:timers/promises");
 const { Cluster } = require("ioredis");
 const { createClient, createCluster } = require("redis");
 const { Server } = require("socket.io");
-const { createRedisAdapter, turbo } = require("..");
-const { hasCluster } = require("../lib/native.js");
-const { startRedisCluster } = require("./support/redis-cluster.js");
-const { skipWithoutRedis } = require("./support/redis-server.js");
+const { createRedisAdapter, turbo } = require("../..");
+const { hasCluster } = require("../../lib/native.js");
+const { startRedisCluster } = require("../support/redis-cluster.js");
+const { skipWithoutRedis } = require("../support/redis-server.js");
 
 /** A guard against hanging only, in milliseconds. */
 const TIMEOUT = 60_000;

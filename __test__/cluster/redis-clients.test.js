@@ -9,9 +9,9 @@ const { describe, test } = require("node:test");
 const { setTimeout: delay } = require("node:timers/promises");
 const { createClient } = require("redis");
 const { Server } = require("socket.io");
-const { createRedisAdapter, turbo } = require("..");
-const { hasCluster } = require("../lib/native.js");
-const { skipWithoutRedis, startRedis } = require("./support/redis-server.js");
+const { createRedisAdapter, turbo } = require("../..");
+const { hasCluster } = require("../../lib/native.js");
+const { skipWithoutRedis, startRedis } = require("../support/redis-server.js");
 
 const skip = !hasCluster && "no addon";
 
