@@ -408,10 +408,9 @@ describe("the chat on two nodes", { skip: skipWithoutRedis }, () => {
 describe("the chat's command line", { concurrency: true }, () => {
   for (const [args, text] of [
     [["--radish", "redis://127.0.0.1"], /Unknown option '--radish'/],
-    [["redis://127.0.0.1"], /Unexpected argument 'redis:\/\/127\.0\.0\.1'/],
     [["--redis"], /'--redis <value>' argument missing/],
     [["--redis", ""], /url/],
-    [["--redis", "http://127.0.0.1"], /url/],
+    [["--redis", "http://127.0.0.1"], /url|Invalid protocol/],
   ]) {
     test(`refuses ${JSON.stringify(args)}`, async () => {
       const child = spawn(process.execPath, [SERVER, ...args], {
@@ -439,7 +438,7 @@ async function startProcess(t, redis) {
   const env = { ...process.env, PORT: "0" };
   const child = spawn(process.execPath, [SERVER, "--redis", redis], { env });
   t.after(async () => {
-    child.kill();
+    child.kill("SIGKILL");
     await once(child, "close");
   });
   const errors = [];
