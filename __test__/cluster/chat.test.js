@@ -116,7 +116,7 @@ describe("the chat on two nodes", { skip: skipWithoutRedis }, () => {
     const { a, b, open } = await startCluster(t);
     for (let round = 0; round < 10; round++) {
       const name = `Ada ${round}`;
-      const rivals = [a, b].map((node, index) =>
+      const rivals = [a, b, a, b].map((node, index) =>
         open(node, "/", { name, page: `page-${round}-${index}` }),
       );
       const outcomes = await Promise.all(
