@@ -8,6 +8,7 @@ const { createInterface } = require("node:readline");
 const { after, before, describe, test } = require("node:test");
 const { setImmediate: nextTurn } = require("node:timers/promises");
 const { io: connect } = require("socket.io-client");
+const { turbo } = require("../..");
 const { createChat } = require("../../examples/chat/server.js");
 const { launchChromium, skipWithoutChromium } = require("../support/chromium.js");
 const { RedisServer, skipWithoutRedis } = require("../support/redis-server.js");
@@ -115,7 +116,7 @@ describe("the chat on two nodes", { skip: skipWithoutRedis }, () => {
     const { a, b, open } = await startCluster(t);
     for (let round = 0; round < 10; round++) {
       const name = `Ada ${round}`;
-      const rivals = [a, b].map((node, index) =>
+      const rivals = [a, b, a, b].map((node, index) =>
         open(node, "/", { name, page: `page-${round}-${index}` }),
       );
       const outcomes = await Promise.all(
@@ -241,9 +242,11 @@ describe("the chat on two nodes", { skip: skipWithoutRedis }, () => {
     ];
     const joined = once(ada, "joined");
     const opened = once(ada, "rooms");
+    const asked = once(a.io.of("/"), "history");
     a.io.serverSideEmit("presence", "node-of-the-ghost", presence);
     assert.deepEqual((await joined)[0], { room: "lobby", name: "Ghost" });
     assert.equal((await opened)[0].at(-1), "crypt");
+    assert.equal((await asked)[0], "crypt");
     const left = once(ada, "left");
     const closed = once(ada, "rooms");
     t.mock.timers.tick(60_000);
@@ -251,7 +254,10 @@ describe("the chat on two nodes", { skip: skipWithoutRedis }, () => {
     assert.deepEqual((await closed)[0], ["lobby", "random", "help"]);
   });
 
-  test("goes on without Redis, and tells later what was said meanwhile", async (t) => {
+  // The fallback's event "ready" comes but once.
+  const skipOutage = !turbo.native && "without the addon nothing tells that Redis is back";
+  const outage = "goes on without Redis, and tells later what was said meanwhile";
+  test(outage, { skip: skipOutage }, async (t) => {
     const { a, b, enter } = await startCluster(t);
     const errors = t.mock.method(console, "error", () => {});
     const [ada, grace, eve] = [
@@ -402,10 +408,9 @@ describe("the chat on two nodes", { skip: skipWithoutRedis }, () => {
 describe("the chat's command line", { concurrency: true }, () => {
   for (const [args, text] of [
     [["--radish", "redis://127.0.0.1"], /Unknown option '--radish'/],
-    [["redis://127.0.0.1"], /Unexpected argument 'redis:\/\/127\.0\.0\.1'/],
     [["--redis"], /'--redis <value>' argument missing/],
     [["--redis", ""], /url/],
-    [["--redis", "http://127.0.0.1"], /url/],
+    [["--redis", "http://127.0.0.1"], /url|Invalid protocol/],
   ]) {
     test(`refuses ${JSON.stringify(args)}`, async () => {
       const child = spawn(process.execPath, [SERVER, ...args], {
@@ -433,7 +438,7 @@ async function startProcess(t, redis) {
   const env = { ...process.env, PORT: "0" };
   const child = spawn(process.execPath, [SERVER, "--redis", redis], { env });
   t.after(async () => {
-    child.kill();
+    child.kill("SIGKILL");
     await once(child, "close");
   });
   const errors = [];
