@@ -51,6 +51,7 @@ describe("serverCount() in a Redis Cluster", { skip, timeout: TIMEOUT }, () => {
   after(end);
 
   const options = {
+    "our connection": () => ({ url: cluster.urls, cluster: true }),
     "clients of ioredis": async (t) => {
       const rootNodes = cluster.nodes.map(({ port }) => ({ host: "127.0.0.1", port }));
       const clients = [0, 1].map(() => new Cluster(rootNodes));

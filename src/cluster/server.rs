@@ -320,12 +320,13 @@ impl Connection {
         }
     }
 
-    /// The subscribers that `PUBSUB NUMSUB` counts, on all servers.
+    /// The subscribers that `PUBSUB NUMSUB` counts, on all servers: clients of other nodes
+    /// subscribe at replicas, too.
     pub(super) async fn count(&mut self, command: &Cmd) -> RedisResult<i64> {
         let value = match self {
             Self::One(one) => command.query_async(one).await?,
             Self::Cluster(cluster) => {
-                let routing = RoutingInfo::MultiNode((MultipleNodeRoutingInfo::AllMasters, None));
+                let routing = RoutingInfo::MultiNode((MultipleNodeRoutingInfo::AllNodes, None));
                 cluster.route_command(command.clone(), routing).await?
             }
         };
