@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use socket_io_turbo::proto::engine_io::{self, PayloadDecoder};
-use socket_io_turbo::proto::notepack::{self, Broadcast, MAX_DEPTH};
+use socket_io_turbo::proto::notepack::{
+    self, Broadcast, ClusterBroadcast, MAX_DEPTH, Options, Room,
+};
 use socket_io_turbo::proto::socket_io::{DecodeError, Decoder, Packet, PacketType, Payload};
 
 use support::counting_allocator::{Allocations, CountingAllocator, measure};
@@ -277,4 +279,69 @@ fn a_map_of_very_many_keys_takes_linear_time_and_memory() {
         assert!(decoded.is_ok());
         assert!(allocations.bytes < 256 * length, "{allocations:?} for {length} bytes");
     }
+}
+
+type ClusterBroadcasted = Result<Option<ClusterBroadcast>, notepack::DecodeError>;
+
+fn decode_cluster_broadcast_bounded(message: String) -> (ClusterBroadcasted, Allocations) {
+    let message = Bytes::from(message);
+    bounded(move || ClusterBroadcast::decode(&message))
+}
+
+/// A message of the sharded protocol as JSON, with something in each of its values.
+fn cluster_broadcast_of(argument: &str, rooms: &str, flags: &str, other: &str) -> String {
+    format!(
+        r#"{{"uid":{other},"x":{other},"type":3,"data":{{"x":{other},"packet":
+        {{"nsp":{other},"type":2,"data":["e",{argument}]}},"opts":
+        {{"rooms":[{rooms}],"except":[],"flags":{{"x":{flags},"volatile":{flags}}}}}}},"nsp":"/"}}"#
+    )
+}
+
+#[test]
+fn json_between_nodes_is_nested_no_deeper_than_the_limit() {
+    for (open, close) in [("[", "]"), (r#"{"a":"#, "}")] {
+        let nested = |depth| format!("{}0{}", open.repeat(depth), close.repeat(depth));
+        for place in 0..4 {
+            let message = |nested: &str| {
+                let at = |index| if index == place { nested } else { "1" };
+                cluster_broadcast_of(at(0), at(1), at(2), at(3))
+            };
+            // What stands deepest stands in four levels.
+            let message_length = message(&nested(MAX_DEPTH - 4)).len();
+            let (decoded, allocations) =
+                decode_cluster_broadcast_bounded(message(&nested(MAX_DEPTH - 4)));
+            let Options { rooms, flags, .. } = decoded.unwrap().unwrap().options;
+            assert_eq!(rooms, [if place == 1 { Room::Other } else { Room::Number(1.0) }]);
+            assert!(flags.is_volatile());
+            // serde_json notes each open bracket in a byte.
+            assert!(allocations.bytes < 4 * message_length, "{allocations:?}");
+            for depth in [MAX_DEPTH, 100_000] {
+                let (decoded, _) = decode_cluster_broadcast_bounded(message(&nested(depth)));
+                assert_eq!(decoded, Err(notepack::DecodeError::TooDeep));
+            }
+        }
+        let cut = r#"{"type":3,"data":"#.to_owned() + &open.repeat(100_000);
+        let (decoded, _) = decode_cluster_broadcast_bounded(cut);
+        assert_eq!(decoded, Err(notepack::DecodeError::InvalidEnvelope));
+    }
+}
+
+#[test]
+fn json_of_very_many_values_between_nodes_takes_linear_time_and_memory() {
+    const VALUES: usize = 100_000;
+    let numbers = "1,".repeat(VALUES) + "1";
+    let texts = r#""a\u0062","#.repeat(VALUES) + "1";
+    let keys = r#""\u0074ype":3,"data":{"packet":{}},"#.repeat(VALUES / 10);
+    let keys = format!(r#"{{{keys}"k":0}}"#);
+    for list in [&numbers, &texts, &keys] {
+        let message = cluster_broadcast_of(list, list, "1", "1");
+        let length = message.len();
+        let (decoded, allocations) = decode_cluster_broadcast_bounded(message);
+        assert!(decoded.is_ok_and(|broadcast| broadcast.is_some()));
+        assert!(allocations.bytes < 64 * length, "{allocations:?} for {length} bytes");
+    }
+    let length = keys.len();
+    let (decoded, allocations) = decode_cluster_broadcast_bounded(keys);
+    assert_eq!(decoded, Err(notepack::DecodeError::InvalidPacketType));
+    assert!(allocations.bytes < length, "{allocations:?} for {length} bytes");
 }

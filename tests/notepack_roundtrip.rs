@@ -5,7 +5,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use socket_io_turbo::proto::notepack::{Broadcast, Options, Room};
+use socket_io_turbo::proto::notepack::{Broadcast, ClusterBroadcast, Options, Room};
 use socket_io_turbo::proto::socket_io::{Namespace, Packet, PacketType, Payload};
 
 /// A value whose JSON is the same in JavaScript: no fractions, no keys that are indices.
@@ -78,6 +78,14 @@ impl Parts {
         let options = self.options.to_string();
         Broadcast::encode_parts(&self.uid, &self.packet, options.as_bytes()).expect("it is encoded")
     }
+
+    /// As a message of the sharded protocol, for the namespace that the packet has.
+    #[expect(clippy::expect_used, reason = "clippy takes only #[test] functions for tests")]
+    fn encode_sharded(&self) -> Bytes {
+        let (options, namespace) = (self.options.to_string(), self.packet.namespace.as_str());
+        ClusterBroadcast::encode_parts(&self.uid, namespace, &self.packet, options.as_bytes())
+            .expect("it is encoded")
+    }
 }
 
 /// The rooms that a list of options names.
@@ -97,19 +105,22 @@ fn check_options(options: &Options, expected: &Value) {
     assert_eq!(options.flags.is_compressed(), expected["flags"]["compress"] != false);
 }
 
-/// Bytes of a broadcast with some of them replaced.
+/// Bytes of a broadcast of either protocol with some of them replaced.
 fn broken_message() -> impl Strategy<Value = Vec<u8>> {
     let replacement = (any::<prop::sample::Index>(), any::<u8>());
-    (parts(), vec(replacement, 1..6)).prop_map(|(parts, replacements)| {
-        let mut message = Vec::from(parts.encode());
-        for (at, byte) in replacements {
-            if !message.is_empty() {
-                let at = at.index(message.len());
-                message[at] = byte;
+    (parts(), any::<bool>(), vec(replacement, 1..6)).prop_map(
+        |(parts, is_sharded, replacements)| {
+            let message = if is_sharded { parts.encode_sharded() } else { parts.encode() };
+            let mut message = Vec::from(message);
+            for (at, byte) in replacements {
+                if !message.is_empty() {
+                    let at = at.index(message.len());
+                    message[at] = byte;
+                }
             }
-        }
-        message
-    })
+            message
+        },
+    )
 }
 
 /// A packet that has been encoded and decoded; `None` if it cannot be, as what looks like a
@@ -120,17 +131,32 @@ fn round_trip(packet: &Packet) -> Option<Packet> {
     Some(Broadcast::decode(&encoded).expect("an encoded broadcast decodes").packet)
 }
 
+/// The same by the sharded protocol, for packets of `/` without an ack id.
+#[expect(clippy::expect_used, reason = "clippy takes only #[test] functions for tests")]
+fn sharded_round_trip(packet: &Packet) -> Option<Packet> {
+    let encoded = ClusterBroadcast::encode_parts("u", "/", packet, b"{}").ok()?;
+    let decoded = ClusterBroadcast::decode(&encoded).expect("an encoded broadcast decodes");
+    Some(decoded.expect("it awaits no acknowledgement").packet)
+}
+
 /// What decodes has a valid payload. Encoded, it loses what notepack.io loses, the upper
 /// bits of huge integers; what then decodes survives being encoded.
 fn check_message(message: Vec<u8>) {
-    let Ok(Broadcast { packet, .. }) = Broadcast::decode(&Bytes::from(message)) else {
-        return;
-    };
+    let message = Bytes::from(message);
+    if let Ok(Broadcast { packet, .. }) = Broadcast::decode(&message) {
+        check_packet(&packet, round_trip);
+    }
+    if let Ok(Some(ClusterBroadcast { packet, .. })) = ClusterBroadcast::decode(&message) {
+        check_packet(&packet, sharded_round_trip);
+    }
+}
+
+fn check_packet(packet: &Packet, round_trip: impl Fn(&Packet) -> Option<Packet>) {
     if let Some(payload) = &packet.payload {
         let parsed = Payload::parse(packet.packet_type, payload.as_bytes().clone());
         assert_eq!(parsed.as_ref(), Ok(payload));
     }
-    if let Some(once) = round_trip(&packet) {
+    if let Some(once) = round_trip(packet) {
         assert_eq!(round_trip(&once), Some(once));
     }
 }
@@ -146,9 +172,26 @@ proptest! {
     }
 
     #[test]
+    fn a_broadcast_of_the_sharded_protocol_decodes_to_itself(parts in parts()) {
+        let message = parts.encode_sharded();
+        prop_assert_eq!(message.starts_with(b"{"), parts.packet.attachments.is_empty());
+        let decoded = ClusterBroadcast::decode(&message).unwrap();
+        prop_assert_eq!(decoded.is_none(), parts.packet.ack_id.is_some());
+        if let Some(ClusterBroadcast { uid, namespace: name, packet, options }) = decoded {
+            let namespace = parts.packet.namespace.clone();
+            prop_assert_eq!(uid.as_deref(), Some(&*parts.uid));
+            prop_assert_eq!(name.as_deref(), Some(namespace.as_str()));
+            prop_assert_eq!(Packet { namespace, ..packet }, parts.packet);
+            check_options(&options, &parts.options);
+        }
+    }
+
+    #[test]
     fn a_message_cut_anywhere_is_refused(parts in parts(), cut in any::<prop::sample::Index>()) {
         let message = parts.encode();
         prop_assert!(Broadcast::decode(&message.slice(..cut.index(message.len()))).is_err());
+        let message = parts.encode_sharded();
+        prop_assert!(ClusterBroadcast::decode(&message.slice(..cut.index(message.len()))).is_err());
     }
 
     #[test]

@@ -1,41 +1,41 @@
 "use strict";
 
 /**
- * The Rust codec for broadcasts through Redis against notepack.io and socket.io-parser, over
- * generated messages in both directions: the same text and attachments for the clients, and the
- * same bytes for Redis. They may differ only where the documentation of `src/proto/notepack`
- * says so.
+ * The Rust codec for broadcasts through Redis against the official adapters, notepack.io and
+ * socket.io-parser, over generated messages in both directions: the same text and attachments for
+ * the clients, and the same bytes for Redis. They may differ only where the documentation of
+ * `src/proto/notepack` says so.
  *
  * SEED=<number> repeats a run.
  */
 
 const assert = require("node:assert/strict");
 const { test } = require("node:test");
-const { isDeepStrictEqual } = require("node:util");
+const { inspect, isDeepStrictEqual } = require("node:util");
 const { encode } = require("notepack.io");
 const { Decoder, Encoder } = require("socket.io-parser");
-const { TEXTS, messagePackFrom } = require("../support/message-pack.js");
+const { messagesFrom } = require("../support/broadcast-messages.js");
+const { NAMESPACES, ROOMS, broadcastsFrom } = require("../support/broadcasts.js");
 const { receive } = require("../support/official-node.js");
+const { OfficialShardedNode } = require("../support/official-sharded-node.js");
 const { askOracle } = require("../support/oracle.js");
-const { SEED, randomFrom } = require("../support/random.js");
+const { SEED } = require("../support/random.js");
 
 /** `npm test` runs this file under several Node.js versions; the first does most. */
 const IS_FIRST = (process.env.npm_node_execpath ?? process.execPath) === process.execPath;
 const COUNT = IS_FIRST ? 50_000 : 10_000;
 const BATCH = 10_000;
-/** notepack.io allocates what an ArrayBuffer announces, whether it is there or not. */
-const MAX_ANNOUNCED = 2 ** 16;
+/** The namespace of the node that receives. */
+const NAME = "/ž";
+const LONE_SURROGATE = "a\ud800";
 
-const { random, below, pick, chance, times } = randomFrom(SEED);
-const { string, array, map, number, value, harmless, mutate } = messagePackFrom(SEED);
-
-const NAMESPACES = ["/", "/admin", "/a-b?c=1", "/ž"];
-const ROOMS = ["", "room", "r#1", "ž", "42", 42, -1, 1.5];
+const { anyMessage, anyShardedMessage, anyShardedJson } = messagesFrom(SEED, NAME);
+const { anyBroadcast } = broadcastsFrom(SEED);
 
 /** Runs `compare` for `COUNT` cases, a batch at a time. */
 function inBatches(make, toLine, compare) {
   for (let done = 0; done < COUNT; done += BATCH) {
-    const cases = Array.from({ length: BATCH }, make);
+    const cases = Array.from({ length: BATCH }, () => make());
     const answers = askOracle("convert_broadcasts", cases.map(toLine));
     cases.forEach((it, index) => {
       compare(it, answers[index]);
@@ -44,60 +44,6 @@ function inBatches(make, toLine, compare) {
 }
 
 // Decoding
-
-const shuffled = (list) => list.toSorted(() => random() - 0.5);
-const some = (probability, make) => (chance(probability) ? [make()] : []);
-
-function packetBytes() {
-  const event = () =>
-    array([string(chance(0.95) ? "e" : pick(TEXTS)), ...times(4, () => value(4))]);
-  return map(
-    shuffled([
-      [string("type"), Buffer.from([chance(0.98) ? 2 : below(8)])],
-      ...some(0.98, () => [string("data"), chance(0.98) ? event() : value(3)]),
-      ...some(0.9, () => [string("nsp"), string(pick(NAMESPACES))]),
-      ...some(0.1, () => [string("id"), chance(0.9) ? Buffer.from([below(128)]) : number()]),
-      ...some(0.1, () => [string("x"), harmless()]),
-    ]),
-  );
-}
-
-function optionsBytes() {
-  const rooms = () => array(times(4, () => (chance(0.9) ? string(pick(TEXTS)) : value(1))));
-  const bit = () => Buffer.from([pick([0xc0, 0xc2, 0xc3, 0x00, 0x01, 0xa0])]);
-  const flags = () =>
-    map(shuffled([...some(0.5, () => [string("volatile"), bit()]), [string("compress"), bit()]]));
-  return map(
-    shuffled([
-      ...some(0.95, () => [string("rooms"), rooms()]),
-      ...some(0.9, () => [string("except"), rooms()]),
-      ...some(0.8, () => [string("flags"), chance(0.9) ? flags() : value(2)]),
-      ...some(0.1, () => [string("x"), value(2)]),
-    ]),
-  );
-}
-
-function messageBytes() {
-  const uid = chance(0.95) ? string("abcdef") : value(1);
-  const extra = some(0.02, () => value(2));
-  return array([uid, packetBytes(), optionsBytes(), ...extra]);
-}
-
-/** A message, and whether it is still as it was built. */
-function anyMessage() {
-  let message = messageBytes();
-  const isIntact = chance(0.9);
-  while (!isIntact && chance(0.7)) message = mutate(message);
-  return announcesTooMuch(message) ? anyMessage() : { message, isIntact };
-}
-
-/** Whether notepack.io might allocate more than a test should. */
-function announcesTooMuch(message) {
-  return message.some(
-    (byte, at) =>
-      byte === 0xc9 && at + 5 <= message.length && message.readUInt32BE(at + 1) > MAX_ANNOUNCED,
-  );
-}
 
 const isObject = (any) => Object.prototype.toString.call(any) === "[object Object]";
 const isListOrMissing = (any) => Array.isArray(any) || any === undefined || any === null;
@@ -115,15 +61,18 @@ function isRefusedByClients({ text, attachments }) {
 }
 
 /** By the codec's error: whether a message that an official node takes deserves it. */
-const REFUSALS = {
+const SHARDED_REFUSALS = {
   "unsupported key of a map": ({ isIntact }) => !isIntact,
-  "invalid envelope": ({ decoded }) => !(Array.isArray(decoded) && decoded.length >= 3),
   "invalid packet type": ({ packet }) => ![2, 3].includes(packet.type),
-  "invalid namespace": ({ packet }) => !/^\/[^,]*$/.test(packet.nsp),
-  "invalid ack id": ({ packet }) => !(Number.isSafeInteger(packet.id) && packet.id >= 0),
   "invalid payload": ({ packet, sent }) => !Array.isArray(packet.data) || isRefusedByClients(sent),
   "invalid options": ({ opts }) =>
     !(isObject(opts) && isListOrMissing(opts.rooms) && isListOrMissing(opts.except)),
+};
+const REFUSALS = {
+  ...SHARDED_REFUSALS,
+  "invalid envelope": ({ decoded }) => !(Array.isArray(decoded) && decoded.length >= 3),
+  "invalid namespace": ({ packet }) => !/^\/[^,]*$/.test(packet.nsp),
+  "invalid ack id": ({ packet }) => !(Number.isSafeInteger(packet.id) && packet.id >= 0),
 };
 
 /** Whether an official node differs where a message that the codec takes is no longer intact. */
@@ -155,75 +104,96 @@ test(`what comes through Redis is sent as by an official node (SEED=${SEED})`, (
   assert.ok(seen.refusedHere < COUNT / 10 && seen.deviations < COUNT / 100, "deviations are rare");
 });
 
-// Encoding
+const isText = (any) => typeof any === "string" && !/\p{Surrogate}/u.test(any);
+const isLone = (any) => typeof any === "string" && !isText(any);
+const hasLoneRoom = ({ rooms, except }) => [rooms, except].flat().some(isLone);
 
-const SURROGATES = [
-  "\ud800",
-  "a\udc00b",
-  "\ud83d😀",
-  `${"x".repeat(32)}\ud800y`,
-  "\udbff".repeat(3),
-];
-const KEYS = [...TEXTS.filter((text) => !["toJSON", "_placeholder"].includes(text)), "\ud800a"];
-const LENGTHS = [0, 1, 31, 32, 33, 255, 256, 300];
-
-function anyNumber() {
-  const kind = below(5);
-  if (kind === 0) return (random() - 0.5) * 10 ** (below(600) - 300);
-  if (kind === 1) return Math.round((random() - 0.5) * 2 ** (1 + below(80)));
-  if (kind === 2) return pick([0, -0, 2 ** 53, 2 ** 64, -(2 ** 63), 1e300, -1e300, 5e-324]);
-  return pick([1, -1]) * (2 ** below(66) + below(3) - 1);
+/** What `JSON.stringify` makes of the payload of a text, whoever has written it. */
+function printedAgain(text) {
+  const at = text.indexOf("[");
+  return at < 0 ? text : text.slice(0, at) + JSON.stringify(JSON.parse(text.slice(at)));
 }
 
-function anyBinary() {
-  const bytes = Uint8Array.from({ length: pick(LENGTHS) }, () => below(256));
-  return pick([Buffer.from(bytes), bytes, bytes.buffer, new Uint8Array(bytes.buffer, 0)]);
+/** What a broadcast of the sharded protocol comes to, so that it can be compared. */
+function comparable({ text, rooms, except, ...rest }, isForeign) {
+  const asSets = { rooms: [...new Set(rooms)], except: [...new Set(except)] };
+  return { ...rest, ...asSets, text: isForeign ? printedAgain(text) : text };
 }
 
-/** What the JSON of a packet does not hold as it was. */
-const lossy = () =>
-  pick([NaN, Infinity, -Infinity, new Date(Math.round((random() - 0.5) * 1.6e16))]);
-
-/** @param {boolean} isLossy whether there may be dates and numbers that JSON does not have */
-function anyScalar(isLossy) {
-  const kind = below(10);
-  if (kind < 3) return pick(TEXTS);
-  if (kind < 6) return anyNumber();
-  if (kind === 6) return pick([null, true, false, undefined]);
-  if (kind === 7) return chance(0.5) ? pick(SURROGATES) : "ž".repeat(pick(LENGTHS));
-  return isLossy && kind === 8 ? lossy() : anyBinary();
+/**
+ * @param {{ message: Buffer, isIntact: boolean, isForeign?: boolean }} message `isForeign` if its
+ *   JSON need not be what `JSON.stringify` writes
+ * @returns {string} one of `SHARDED_OUTCOMES`, or what is wrong
+ */
+function shardedOutcome(
+  { message, isIntact, isForeign },
+  { error, isOther, nsp, ...ours },
+  official,
+) {
+  const { data } = official.decoded ?? {};
+  if (isOther) return official.isOther || hasLoneRoom(data.opts) ? "other" : "left";
+  if (error !== undefined) {
+    if (official.error !== undefined) return "refusedByBoth";
+    if (official.isOther) return isIntact ? "not left" : "refusedHere";
+    if (official.sent === undefined) return "ignored";
+    return SHARDED_REFUSALS[error]?.({ ...official, ...data, isIntact })
+      ? "refusedHere"
+      : "refused";
+  }
+  if (official.isOther || official.error !== undefined) return "not refused";
+  if (official.sent === undefined) return nsp === NAME ? "not ignored" : "ignored";
+  const { uid } = official.decoded;
+  const expected = { ...official.sent, uid: isText(uid) ? uid : null };
+  const isSame = isDeepStrictEqual(comparable(ours, isForeign), expected);
+  if (isSame) return "same";
+  return isDeviation({ message, isIntact }, official) ? "deviation" : "different";
 }
 
-const withToJSON = (json) => ({ toJSON: () => json });
+const SHARDED_OUTCOMES = ["same", "other", "ignored", "refusedByBoth", "refusedHere", "deviation"];
 
-function anyValue(depth, isLossy) {
-  if (depth === 0 || chance(0.5)) return anyScalar(isLossy);
-  const inner = () => anyValue(depth - 1, isLossy);
-  const limit = chance(0.02) ? 60 : 6;
-  // Of objects with a toJSON() of their own and of undefined, notepack.io and JSON differ.
-  const json = () => pick([anyNumber, anyBinary, () => pick(TEXTS), () => [inner()]])();
-  if (chance(0.05)) return withToJSON(json());
-  if (chance(0.5)) return times(limit, inner);
-  return Object.fromEntries(times(limit, () => [pick(KEYS) + pick(["", "1", "x"]), inner()]));
-}
-
-function anyBroadcast() {
-  const isLossy = chance(0.1);
-  const packet = {
-    type: 2,
-    data: ["e", ...times(4, () => anyValue(4, isLossy))],
-    nsp: pick(NAMESPACES),
+/** Compares what the codec and an official node make of generated messages. */
+function compareSharded(t, make) {
+  const node = new OfficialShardedNode(NAME);
+  const seen = Object.fromEntries(SHARDED_OUTCOMES.map((outcome) => [outcome, 0]));
+  const compare = (made, ours) => {
+    const official = node.receive(made.message);
+    const outcome = shardedOutcome(made, ours, official);
+    seen[outcome] += 1;
+    if (SHARDED_OUTCOMES.includes(outcome)) return;
+    const { message } = made;
+    const shown = [message.toString("hex"), message.toString(), ours, official];
+    assert.fail(`${outcome}: ${inspect(shown, { depth: null })}`);
   };
-  if (chance(0.1)) packet.id = below(1e6);
-  const flags = pick([
-    {},
-    { volatile: true },
-    { compress: false, volatile: true },
-    { timeout: 500 },
-  ]);
-  const opts = { rooms: times(4, () => pick(ROOMS)), except: times(3, () => pick(ROOMS)), flags };
-  return { isLossy, uid: "abcdef", packet, opts };
+  inBatches(make, ({ message }) => `sharded ${message.toString("hex")}`, compare);
+  t.diagnostic(`SEED=${SEED} ${JSON.stringify(seen)}`);
+  assert.ok(seen.same > COUNT / 2, "the generator is balanced");
+  return seen;
 }
+
+test(`what comes by the sharded protocol is sent as by an official node (SEED=${SEED})`, (t) => {
+  const seen = compareSharded(t, anyShardedMessage);
+  assert.ok(seen.refusedByBoth > COUNT / 100 && seen.other > COUNT / 100, "there are others");
+  assert.ok(seen.refusedHere < COUNT / 10 && seen.deviation < COUNT / 100, "deviations are rare");
+});
+
+test(`JSON of foreign nodes means what it means to an official node (SEED=${SEED})`, (t) => {
+  const make = () => ({ ...anyShardedJson(), isForeign: true });
+  const seen = compareSharded(t, make);
+  assert.ok(seen.refusedByBoth > COUNT / 100 && seen.other > COUNT / 100, "there are others");
+  assert.ok(seen.refusedHere < COUNT / 10 && seen.deviation === 0, "deviations are rare");
+});
+
+test(`what official nodes publish is sent as by an official node (SEED=${SEED})`, (t) => {
+  const publisher = new OfficialShardedNode(NAME);
+  const make = () => {
+    const { packet, opts } = anyBroadcast([...ROOMS, LONE_SURROGATE]);
+    return { message: publisher.publish(withoutNamespace(packet), opts), isIntact: true };
+  };
+  const seen = compareSharded(t, make);
+  assert.equal(seen.same + seen.other, COUNT);
+});
+
+// Encoding
 
 const encoder = new Encoder();
 
@@ -233,16 +203,25 @@ function textAndAttachments(packet) {
   return { text, attachments: attachments.map((it) => Buffer.from(it).toString("hex")) };
 }
 
-/** What `convert_broadcasts` encodes. */
-function toLine({ uid, packet, opts }) {
-  return JSON.stringify({ uid, ...textAndAttachments(packet), options: JSON.stringify(opts) });
+/** What `convert_broadcasts` encodes; with a namespace, by the sharded protocol. */
+function lineOf(uid, nsp, packet, opts) {
+  const options = JSON.stringify(opts);
+  return JSON.stringify({ uid, nsp, ...textAndAttachments(packet), options });
+}
+
+const isJson = (message) => message[0] === 0x7b;
+
+/** As socket.io gives it to the adapter. */
+function withoutNamespace({ nsp: _, ...packet }) {
+  return packet;
 }
 
 test(`what goes through Redis is what notepack.io writes (SEED=${SEED})`, (t) => {
   const seen = { same: 0, lossy: 0 };
-  inBatches(anyBroadcast, toLine, ({ isLossy, uid, packet, opts }, { message, error }) => {
+  const toLine = ({ packet, opts }) => lineOf("abcdef", undefined, packet, opts);
+  inBatches(anyBroadcast, toLine, ({ isLossy, packet, opts }, { message, error }) => {
     assert.equal(error, undefined);
-    const official = encode([uid, packet, opts]);
+    const official = encode(["abcdef", packet, opts]);
     const isSame = official.toString("hex") === message;
     seen[isSame ? "same" : "lossy"] += 1;
     if (isSame) return;
@@ -251,4 +230,38 @@ test(`what goes through Redis is what notepack.io writes (SEED=${SEED})`, (t) =>
   });
   t.diagnostic(`SEED=${SEED} ${JSON.stringify(seen)}`);
   assert.ok(seen.lossy > COUNT / 100, "the generator is balanced");
+});
+
+test(`what goes by the sharded protocol is what an official node publishes (SEED=${SEED})`, (t) => {
+  const seen = { json: 0, messagePack: 0, lossy: 0, hidden: 0 };
+  const nodes = new Map(NAMESPACES.map((name) => [name, new OfficialShardedNode(name)]));
+  const receivers = new Map(NAMESPACES.map((name) => [name, new OfficialShardedNode(name)]));
+  const make = () => {
+    const { opts, ...broadcast } = anyBroadcast([...ROOMS, LONE_SURROGATE]);
+    const [rooms, except] = [new Set(opts.rooms), new Set(opts.except)];
+    return { ...broadcast, opts: { rooms: [...rooms], except: [...except], flags: opts.flags } };
+  };
+  const toLine = ({ packet, opts }) => lineOf(nodes.get(packet.nsp).uid, packet.nsp, packet, opts);
+  const compare = ({ isLossy, packet, opts }, { message, error }) => {
+    assert.equal(error, undefined);
+    const ours = Buffer.from(message, "hex");
+    const official = nodes.get(packet.nsp).publish(withoutNamespace(packet), opts);
+    if (official.equals(ours)) {
+      seen[isJson(ours) ? "json" : "messagePack"] += 1;
+      return;
+    }
+    assert.ok(isLossy && !isJson(official), `${official.toString("hex")} ${message}`);
+    seen[isJson(ours) ? "hidden" : "lossy"] += 1;
+    const receiver = receivers.get(packet.nsp);
+    const [received, expected] = [receiver.receive(ours), receiver.receive(official)];
+    assert.equal(received.isOther, expected.isOther);
+    // In JSON, what notepack.io changes stays as it is.
+    const { rooms, except } = opts;
+    const unchanged = isJson(ours) && { ...textAndAttachments(packet), rooms, except };
+    assert.deepEqual(received.sent, expected.sent && { ...expected.sent, ...unchanged });
+  };
+  inBatches(make, toLine, compare);
+  t.diagnostic(`SEED=${SEED} ${JSON.stringify(seen)}`);
+  assert.ok(seen.json > COUNT / 10 && seen.messagePack > COUNT / 10, "the generator is balanced");
+  assert.ok(seen.lossy > COUNT / 1000 && seen.hidden > 0, "deviations are there");
 });

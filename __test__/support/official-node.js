@@ -43,4 +43,4 @@ function receive(message) {
   }
 }
 
-module.exports = { receive };
+module.exports = { receive, roomNames };

@@ -1,7 +1,8 @@
-//! Decodes and encodes broadcasts of the Redis adapter for a comparison with notepack.io
-//! and socket.io-parser. One message a line on standard input, one JSON object a line on
-//! standard output. A line in hexadecimal is a message to decode; a line that is a JSON
-//! object, such as one that was printed, is a message to encode.
+//! Decodes and encodes broadcasts of the Redis adapters for a comparison with these. One
+//! message a line on standard input, one JSON object a line on standard output. A line in
+//! hexadecimal is a message of the classic protocol to decode, behind `sharded` one of the
+//! sharded protocol; that is `{"isOther":true}` if it is not for the codec. A line that is a
+//! JSON object is a message to encode, of the sharded protocol if it has a namespace.
 
 mod hex;
 
@@ -11,41 +12,73 @@ use std::io::{self, BufWriter, Write};
 
 use bytes::Bytes;
 use serde_json::{Value, json};
-use socket_io_turbo::proto::notepack::{Broadcast, Room};
-use socket_io_turbo::proto::socket_io::{Decoder, Packet};
+use socket_io_turbo::proto::notepack::{Broadcast, ClusterBroadcast, Options, Room};
+use socket_io_turbo::proto::socket_io::{Decoder, Namespace, Packet};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 fn main() -> Result<()> {
     let mut output = BufWriter::new(io::stdout().lock());
     for line in io::stdin().lines() {
-        let line = line?;
-        let result = if line.starts_with('{') { encode(&line) } else { decode(&line) };
-        let result = result.unwrap_or_else(|error| json!({ "error": error.to_string() }));
+        let result = convert(&line?).unwrap_or_else(|error| json!({ "error": error.to_string() }));
         writeln!(output, "{result}")?;
     }
     output.flush()?;
     Ok(())
 }
 
-fn decode(line: &str) -> Result<Value> {
-    let message = hex::from_hex(line).ok_or("no hexadecimal digits")?;
-    let Broadcast { uid, packet, options } = Broadcast::decode(&message)?;
-    Ok(json!({
-        "uid": uid.as_deref(),
-        "text": utf8(&packet.encode()),
+fn convert(line: &str) -> Result<Value> {
+    if line.starts_with('{') {
+        return encode(&serde_json::from_str(line)?);
+    }
+    match line.strip_prefix("sharded ") {
+        Some(digits) => decode_sharded(&message(digits)?),
+        None => decode(&message(line)?),
+    }
+}
+
+fn message(digits: &str) -> Result<Bytes> {
+    Ok(hex::from_hex(digits).ok_or("no hexadecimal digits")?)
+}
+
+fn decode(message: &Bytes) -> Result<Value> {
+    let Broadcast { uid, packet, options } = Broadcast::decode(message)?;
+    let mut decoded = broadcast_json(&packet, &options);
+    decoded["uid"] = json!(uid.as_deref());
+    Ok(decoded)
+}
+
+/// The packet is as for the clients of a node whose namespace is that of the message.
+fn decode_sharded(message: &Bytes) -> Result<Value> {
+    let Some(broadcast) = ClusterBroadcast::decode(message)? else {
+        return Ok(json!({ "isOther": true }));
+    };
+    let ClusterBroadcast { uid, namespace: name, packet, options } = broadcast;
+    let namespace = name.clone().and_then(Namespace::new).unwrap_or_default();
+    let mut decoded = broadcast_json(&Packet { namespace, ..packet }, &options);
+    decoded["uid"] = json!(uid.as_deref());
+    decoded["nsp"] = json!(name.as_deref());
+    Ok(decoded)
+}
+
+fn broadcast_json(packet: &Packet, options: &Options) -> Value {
+    json!({
+        "text": String::from_utf8_lossy(&packet.encode()),
         "attachments": packet.attachments.iter().map(to_hex).collect::<Vec<_>>(),
         "rooms": options.rooms.iter().map(room_json).collect::<Vec<_>>(),
         "except": options.except.iter().map(room_json).collect::<Vec<_>>(),
         "volatile": options.flags.is_volatile(),
         "compressed": options.flags.is_compressed(),
-    }))
+    })
 }
 
-fn encode(line: &str) -> Result<Value> {
-    let message: Value = serde_json::from_str(line)?;
-    let (uid, options) = (text(&message["uid"]), text(&message["options"]));
-    let encoded = Broadcast::encode_parts(uid, &packet(&message)?, options.as_bytes())?;
+fn encode(message: &Value) -> Result<Value> {
+    let (uid, options) = (text(&message["uid"]), text(&message["options"]).as_bytes());
+    let packet = packet(message)?;
+    let encoded = match &message["nsp"] {
+        Value::String(name) => ClusterBroadcast::encode_parts(uid, name, &packet, options)?,
+        _ => Broadcast::encode_parts(uid, &packet, options)?,
+    };
     Ok(json!({ "message": to_hex(&encoded) }))
 }
 
@@ -71,10 +104,6 @@ fn room_json(room: &Room) -> Value {
         Room::Number(number) => json!(number),
         Room::Other => Value::Null,
     }
-}
-
-fn utf8(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
 }
 
 fn to_hex(bytes: &Bytes) -> String {

@@ -73,7 +73,7 @@ impl Broadcast {
         let mut writer = MessageWriter::for_packet(packet);
         writer.write_array_header(3)?;
         writer.write_text(uid)?;
-        write_packet(&mut writer, packet)?;
+        write_packet(&mut writer, packet, Some(packet.namespace.as_str()))?;
         writer.write_json(options, &[])?;
         Ok(writer.finish())
     }

@@ -1,14 +1,12 @@
 //! The flags of a broadcast.
 
-use bytes::Bytes;
-use serde::de::IgnoredAny;
-
-use super::EncodeError;
-use super::message_writer::MessageWriter;
+use super::json_token::Tokens;
 use super::node::Node;
+use super::number;
 use super::tree::Tree;
 
-/// Those flags of a broadcast that whoever receives it looks at.
+/// Those flags of a broadcast that whoever receives it looks at. socket.io-adapter reads
+/// `volatile` as a condition; engine.io compresses unless `compress` is false itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Flags {
     is_volatile: bool,
@@ -16,30 +14,26 @@ pub struct Flags {
 }
 
 impl Flags {
-    /// Flags from what `JSON.stringify` made of them, such as `{"volatile":true}`.
-    ///
-    /// # Errors
-    ///
-    /// [`EncodeError::InvalidJson`] also where it is nested beyond
-    /// [`MAX_DEPTH`](super::MAX_DEPTH), and [`EncodeError::TooLong`].
-    pub fn parse(json: Bytes) -> Result<Self, EncodeError> {
-        if serde_json::from_slice::<IgnoredAny>(&json).is_err() {
-            return Err(EncodeError::InvalidJson);
-        }
-        let mut writer = MessageWriter::default();
-        writer.write_json(&json, &[])?;
-        let message = writer.finish();
-        let tree = Tree::decode(&message).map_err(|_| EncodeError::InvalidJson)?;
-        Ok(Self::decode(&tree, Tree::ROOT))
-    }
-
-    /// The flags that a message has at an index. socket.io-adapter reads `flags.volatile` as a
-    /// condition; engine.io compresses unless `compress` is false itself.
+    /// The flags at an index of a message.
     pub(super) fn decode(tree: &Tree<'_>, index: usize) -> Self {
         Self {
             is_volatile: tree.property_node(index, "volatile").is_truthy(),
             is_compressed: tree.property_node(index, "compress") != Node::Boolean(false),
         }
+    }
+
+    /// The flags that valid JSON says.
+    pub(super) fn decode_json(json: &[u8]) -> Self {
+        let mut flags = Self::default();
+        Tokens::plain(json).visit_object(|key, tokens| {
+            let value = tokens.value();
+            if key.is("volatile") {
+                flags.is_volatile = is_truthy(value);
+            } else if key.is("compress") {
+                flags.is_compressed = value != b"false";
+            }
+        });
+        flags
     }
 
     /// Whether the packet is dropped for clients to which something waits already.
@@ -62,34 +56,48 @@ impl Default for Flags {
     }
 }
 
+/// Whether JavaScript takes a value of JSON for true in a condition.
+fn is_truthy(json: &[u8]) -> bool {
+    match json {
+        b"null" | b"false" | b"\"\"" => false,
+        [b'-' | b'0'..=b'9', ..] => number::parse(json) != 0.0,
+        _ => true,
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
+    use super::Flags;
 
-    use super::{EncodeError, Flags};
-
-    fn parse(json: &'static str) -> Result<(bool, bool), EncodeError> {
-        let flags = Flags::parse(Bytes::from_static(json.as_bytes()))?;
-        Ok((flags.is_volatile(), flags.is_compressed()))
+    fn decode(json: &str) -> (bool, bool) {
+        let flags = Flags::decode_json(json.as_bytes());
+        (flags.is_volatile(), flags.is_compressed())
     }
 
     #[test]
     fn volatile_is_a_condition_and_compress_only_false_itself() {
-        assert_eq!(parse("{}"), Ok((false, true)));
-        assert_eq!(parse(r#"{"volatile":true,"compress":false}"#), Ok((true, false)));
-        assert_eq!(parse(r#"{"volatile":"no","compress":0}"#), Ok((true, true)));
-        assert_eq!(parse(r#"{"volatile":0,"compress":null}"#), Ok((false, true)));
-        assert_eq!(parse(r#"{"volatile":"","compress":true}"#), Ok((false, true)));
-        assert_eq!(parse("null"), Ok((false, true)));
+        assert_eq!(decode("{}"), (false, true));
+        assert_eq!(decode(r#"{"volatile":true,"compress":false}"#), (true, false));
+        assert_eq!(decode(r#"{"volatile":"no","compress":0}"#), (true, true));
+        assert_eq!(decode(r#"{"volatile":"","compress":true}"#), (false, true));
+        for falsy in ["null", "false", "0", "-0.0", "0e5", "1e-400", "\"\""] {
+            assert_eq!(decode(&format!("{{\"volatile\":{falsy}}}")), (false, true), "{falsy}");
+        }
+        for truthy in ["true", "[]", "{}", "\"\\ud800\"", "-1", "5e-324", "1e300", "1e999"] {
+            assert_eq!(decode(&format!("{{\"volatile\":{truthy}}}")), (true, true), "{truthy}");
+        }
     }
 
     #[test]
-    fn the_default_is_what_an_empty_object_gives() {
-        assert_eq!(Flags::parse(Bytes::from_static(b"{}")), Ok(Flags::default()));
+    fn the_last_of_duplicate_flags_counts_however_it_is_written() {
+        assert_eq!(decode(r#"{"volatile":true,"\u0076olatile" : 0 }"#), (false, true));
+        assert_eq!(decode(r#"{"compress":false,"x":{"compress":true}}"#), (false, false));
     }
 
     #[test]
-    fn what_is_no_json_is_refused() {
-        assert_eq!(parse("{"), Err(EncodeError::InvalidJson));
+    fn what_is_no_object_has_no_flags() {
+        for json in ["null", "0", "\"volatile\"", r#"[{"volatile":true}]"#, "[]"] {
+            assert_eq!(decode(json), (false, true), "{json}");
+        }
     }
 }

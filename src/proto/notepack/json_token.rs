@@ -4,6 +4,7 @@ use std::iter::Peekable;
 use std::vec;
 
 use bytes::Bytes;
+use bytestring::ByteString;
 
 use super::EncodeError;
 use crate::proto::socket_io::{Placeholder, Placeholders, StringLiteral};
@@ -29,6 +30,10 @@ pub(super) enum Token<'a> {
 pub(super) struct Tokens<'a> {
     json: &'a [u8],
     position: usize,
+    /// How many arrays and objects are open.
+    depth: usize,
+    /// How many have been at once.
+    deepest: usize,
     placeholders: Peekable<vec::IntoIter<Placeholder>>,
 }
 
@@ -39,11 +44,61 @@ impl<'a> Tokens<'a> {
     ///
     /// [`EncodeError::IllegalAttachments`].
     pub(super) fn new(json: &'a [u8], attachments: &[Bytes]) -> Result<Self, EncodeError> {
-        let placeholders = match attachments {
-            [] => Vec::new(),
-            _ => find_placeholders(json, attachments.len())?,
-        };
-        Ok(Self { json, position: 0, placeholders: placeholders.into_iter().peekable() })
+        match attachments {
+            [] => Ok(Self::plain(json)),
+            _ => Ok(Self {
+                placeholders: find_placeholders(json, attachments.len())?.into_iter().peekable(),
+                ..Self::plain(json)
+            }),
+        }
+    }
+
+    /// The tokens of a text without placeholders. `json` must be valid.
+    pub(super) fn plain(json: &'a [u8]) -> Self {
+        let placeholders = Vec::new().into_iter().peekable();
+        Self { json, position: 0, depth: 0, deepest: 0, placeholders }
+    }
+
+    /// How deep arrays and objects have stood in each other so far.
+    pub(super) const fn deepest(&self) -> usize {
+        self.deepest
+    }
+
+    /// Steps over the next value of a plain text, which must be there, and returns it as it is
+    /// written.
+    pub(super) fn value(&mut self) -> &'a [u8] {
+        let separators = self.rest().iter().take_while(|byte| b" \t\n\r,:".contains(byte));
+        let start = self.position + separators.count();
+        if let Some(Token::OpenArray | Token::OpenObject) = self.next() {
+            self.close();
+        }
+        self.json.get(start..self.position).unwrap_or_default()
+    }
+
+    /// Steps over what is left of the array or object that has been opened last.
+    pub(super) fn close(&mut self) {
+        let depth = self.depth;
+        while self.depth >= depth && self.next().is_some() {}
+    }
+
+    /// Steps over the next value of a plain text. If it is an object, calls `visit` with each of
+    /// its keys in front of the value, over which that steps. Returns whether it is one.
+    pub(super) fn visit_object(
+        &mut self,
+        mut visit: impl FnMut(StringLiteral<'a>, &mut Self),
+    ) -> bool {
+        match self.next() {
+            Some(Token::OpenObject) => {}
+            Some(Token::OpenArray) => {
+                self.close();
+                return false;
+            }
+            _ => return false,
+        }
+        while let Some(Token::String(key)) = self.next() {
+            visit(key, self);
+        }
+        true
     }
 
     fn rest(&self) -> &'a [u8] {
@@ -55,11 +110,17 @@ impl<'a> Tokens<'a> {
         token
     }
 
+    fn open(&mut self, token: Token<'a>) -> Token<'a> {
+        self.depth += 1;
+        self.deepest = self.deepest.max(self.depth);
+        self.take(1, token)
+    }
+
     /// Takes a placeholder, with all that stands in it, or the start of an object.
     fn object(&mut self) -> Token<'a> {
         let start = self.position;
         let Some(placeholder) = self.placeholders.next_if(|next| next.range.start == start) else {
-            return self.take(1, Token::OpenObject);
+            return self.open(Token::OpenObject);
         };
         self.position = placeholder.range.end;
         while self.placeholders.next_if(|inner| inner.range.start < self.position).is_some() {}
@@ -88,8 +149,11 @@ impl<'a> Iterator for Tokens<'a> {
                 b'"' => return self.string(),
                 b'-' | b'0'..=b'9' => return self.number(),
                 b'{' => self.object(),
-                b'[' => self.take(1, Token::OpenArray),
-                b']' | b'}' => self.take(1, Token::Close),
+                b'[' => self.open(Token::OpenArray),
+                b']' | b'}' => {
+                    self.depth = self.depth.saturating_sub(1);
+                    self.take(1, Token::Close)
+                }
                 b'n' => self.take(4, Token::Null),
                 b't' => self.take(4, Token::Boolean(true)),
                 b'f' => self.take(5, Token::Boolean(false)),
@@ -99,6 +163,16 @@ impl<'a> Iterator for Tokens<'a> {
                 }
             });
         }
+    }
+}
+
+/// The string that a literal of a message means; `None` if it has a lone surrogate. Without
+/// escapes, it shares the memory of the message.
+pub(super) fn decode_text(message: &Bytes, literal: StringLiteral<'_>) -> Option<ByteString> {
+    let content = literal.content();
+    match memchr::memchr(b'\\', content) {
+        None => ByteString::try_from(message.slice_ref(content)).ok(),
+        Some(_) => serde_json::from_slice::<String>(literal.as_bytes()).ok().map(ByteString::from),
     }
 }
 
@@ -145,7 +219,7 @@ pub(super) fn count_children(tokens: Tokens<'_>) -> Vec<usize> {
 mod tests {
     use bytes::Bytes;
 
-    use super::{EncodeError, Token, Tokens, count_children};
+    use super::{EncodeError, Token, Tokens, count_children, decode_text};
 
     fn texts(json: &str, attachments: usize) -> Result<Vec<String>, EncodeError> {
         let attachments = vec![Bytes::new(); attachments];
@@ -200,5 +274,52 @@ mod tests {
         let tokens = Tokens::new(br#"[1,[],{"a":[2,3],"b":{"c":4}},"x"]"#, &[])?;
         assert_eq!(count_children(tokens), [4, 0, 4, 2, 2]);
         Ok(())
+    }
+
+    #[test]
+    fn a_value_is_stepped_over_as_it_is_written() {
+        let mut tokens = Tokens::plain(br#" {"k" : [ 1, {"a" :"]" } ] , "l":-1e5 , "m":"\"" } "#);
+        let mut found = Vec::new();
+        assert!(tokens.visit_object(|key, tokens| {
+            let parts = [key.content(), tokens.value()];
+            found.push(parts.map(|part| String::from_utf8_lossy(part).into_owned()));
+        }));
+        let expected = [["k", r#"[ 1, {"a" :"]" } ]"#], ["l", "-1e5"], ["m", r#""\"""#]];
+        assert_eq!(found, expected.map(|parts| parts.map(str::to_owned)));
+        assert!(tokens.next().is_none());
+        assert_eq!(tokens.deepest(), 3);
+    }
+
+    #[test]
+    fn what_is_no_object_is_stepped_over_without_a_visit() {
+        let mut tokens = Tokens::plain(br#"[[{"a":1},[]],"b",null,{},2]"#);
+        assert!(matches!(tokens.next(), Some(Token::OpenArray)));
+        let mut visit = || tokens.visit_object(|_, _| unreachable!());
+        assert_eq!([visit(), visit(), visit(), visit()], [false, false, false, true]);
+        assert_eq!(tokens.value(), b"2");
+        assert!(matches!(tokens.next(), Some(Token::Close)));
+    }
+
+    #[test]
+    fn an_array_is_closed_behind_all_that_is_left_of_it() {
+        let mut tokens = Tokens::plain(b"[[1,[2],[[3]]],4]");
+        assert!(matches!(tokens.next(), Some(Token::OpenArray)));
+        assert!(matches!(tokens.next(), Some(Token::OpenArray)));
+        tokens.close();
+        assert_eq!(tokens.value(), b"4");
+    }
+
+    #[test]
+    fn a_text_shares_the_memory_of_its_message_unless_it_has_escapes() {
+        let message = Bytes::from_static(br#"["ab","\u0061\"","\ud800","a\udc00"]"#);
+        let texts: Vec<_> = Tokens::plain(&message)
+            .filter_map(|token| match token {
+                Token::String(literal) => Some(decode_text(&message, literal)),
+                _ => None,
+            })
+            .collect();
+        let expected = [Some("ab"), Some("a\""), None, None];
+        assert_eq!(texts.iter().map(Option::as_deref).collect::<Vec<_>>(), expected);
+        assert_eq!(texts[0].as_ref().map(|text| text.as_ptr()), Some(message[2..].as_ptr()));
     }
 }

@@ -2,9 +2,8 @@
 
 use bytes::Bytes;
 
-use super::EncodeError;
 use super::json_token::{Token, Tokens, count_children};
-use super::surrogates;
+use super::{EncodeError, number, surrogates};
 use crate::proto::socket_io::{Packet, StringLiteral};
 
 /// Room for the names, the uid and the headers of a message.
@@ -127,7 +126,7 @@ impl MessageWriter {
             match token {
                 Token::Null => self.write_null(),
                 Token::Boolean(boolean) => self.message.push(if boolean { 0xc3 } else { 0xc2 }),
-                Token::Number(digits) => self.write_number(parse_number(digits)),
+                Token::Number(digits) => self.write_number(number::parse(digits)),
                 Token::String(literal) => self.write_literal(literal)?,
                 Token::Attachment(num) => {
                     self.write_binary(attachments.get(num).map_or(&[], Bytes::as_ref))?;
@@ -157,11 +156,6 @@ const TWO_TO_THE_32ND: f64 = 4_294_967_296.0;
 /// ECMA-262, `ToUint32`, of an integer.
 fn low_bits(integer: f64) -> u32 {
     integer.rem_euclid(TWO_TO_THE_32ND) as u32
-}
-
-/// The double that `JSON.parse` makes of a number; Rust reads all that JSON allows.
-fn parse_number(digits: &[u8]) -> f64 {
-    std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok()).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,21 +1,22 @@
-//! The messages that nodes of a cluster send each other through Redis in MessagePack, as
-//! notepack.io 3.0.1 writes and reads them for @socket.io/redis-adapter 8, without I/O
-//! and without JavaScript values.
+//! The broadcasts that nodes of a cluster send each other through Redis, as
+//! @socket.io/redis-adapter 8 writes and reads them with notepack.io 3.0.1, without I/O and
+//! without JavaScript values.
 //!
 //! [`Broadcast`] is that of the classic protocol, [`ClusterBroadcast`] that of the sharded
-//! one, which is JSON where it can be. Other messages stay with the application. A decoded
-//! packet holds the very JSON and attachments that an official node would have sent to its
-//! clients: what notepack.io's decoder yields, through socket.io-parser's
-//! `deconstructPacket` and `JSON.stringify`. An encoded one is, byte by byte, what
-//! notepack.io makes of the same value. What other encoders such as @msgpack/msgpack write
-//! is read as well; all forms of MessagePack are.
+//! one, which is JSON unless there is binary data in it. Other messages stay with the
+//! application. A decoded packet holds the very JSON and attachments that an official node
+//! would have sent to its clients: what notepack.io's decoder or `JSON.parse` yields, through
+//! socket.io-parser's `deconstructPacket` and `JSON.stringify`. An encoded one is, byte by
+//! byte, what notepack.io or `JSON.stringify` makes of the same value. What other encoders
+//! such as @msgpack/msgpack write is read as well; all forms of MessagePack are.
 //!
 //! # How
 //!
-//! A message is decoded into a flat tree (`tree.rs`), which is walked where its order
-//! matters: properties have JavaScript's order (`object.rs`), and attachments are
-//! numbered in that. JSON is read token by token (`json_token.rs`), twice, as MessagePack
-//! says in front how many values follow. Nothing recurses. Text is copied once, into
+//! A message of MessagePack is decoded into a flat tree (`tree.rs`), which is walked where its
+//! order matters: properties have JavaScript's order (`object.rs`), and attachments are
+//! numbered in that. JSON that becomes MessagePack is read token by token (`json_token.rs`),
+//! twice, as MessagePack says in front how many values follow. Of a message of JSON
+//! (`json_message.rs`) the payload is a slice. Nothing recurses. Text is copied once, into
 //! the JSON; attachments and rooms share the memory of the message.
 //!
 //! # Limits
@@ -23,11 +24,11 @@
 //! | what a publisher or a client may try | what stops it |
 //! | --- | --- |
 //! | a length or a count of 4 GiB in six bytes | compared with what is there before it is used; nothing is allocated for it |
-//! | arrays in arrays in arrays | [`MAX_DEPTH`], and no recursion below it |
+//! | arrays in arrays in arrays, wherever they stand | [`MAX_DEPTH`], and no recursion below it |
 //! | a map of many keys, the same or not | an index of the keys beyond twelve, by a keyed hash |
-//! | a long message of tiny values | time and memory are linear: sixteen bytes for a value, 32 for a property of a map that is being written |
+//! | a long message of tiny values | time and memory are linear: sixteen bytes for a value, 32 for a property of a map that is being written or for a room |
 //! | what looks like a placeholder, in a thousand places beside one attachment | [`EncodeError::IllegalAttachments`] |
-//! | a message cut anywhere, or with something behind it | [`DecodeError::Truncated`], [`DecodeError::TrailingBytes`] |
+//! | a message cut anywhere, or with something behind it | [`DecodeError::Truncated`], [`DecodeError::TrailingBytes`]; of JSON, [`DecodeError::InvalidEnvelope`] |
 //!
 //! How long a message may be at all is the caller's business.
 //!
@@ -42,36 +43,54 @@
 //! - Extension 0 is what notepack.io wrote before version 3: an ArrayBuffer, a date in
 //!   eight bytes, or undefined in one. Of other extensions `[type, Buffer]` remains.
 //! - Keys that are array indices come first, by value. Of duplicate keys the first has
-//!   the place and the last the value. The key `__proto__` is no property. Keys that are
-//!   numbers, null, undefined, booleans or binary are turned into strings.
+//!   the place and the last the value. Of MessagePack, the key `__proto__` is no property,
+//!   and keys that are numbers, null, undefined, booleans or binary are turned into strings.
 //! - Integers beyond 64 bits are written without their upper bits: `1e300` as 0.
 //! - A lone surrogate in a string of up to 32 UTF-16 code units takes the unit behind
-//!   it along (`surrogates.rs`); in a longer one it is written as U+FFFD.
+//!   it along (`surrogates.rs`); in a longer one it is written as U+FFFD. JSON keeps it.
+//! - A `requestId` of null is one, an `id` of null is none.
 //!
 //! # Deviations in decoding
 //!
 //! Official publishers send none of these, except for rooms of other types, where an
-//! application names such.
+//! application names such, and payloads of `JSON.rawJSON`.
 //!
 //! | input | official | here |
 //! | --- | --- | --- |
 //! | a map key that is an array, a map, a date, an ArrayBuffer or an extension | `String()` of it, which may throw | [`DecodeError::UnsupportedKey`] |
-//! | `__proto__` with a map that has `nsp`, `rooms` and the like | inherited | ignored |
-//! | `__proto__` with a date or binary data | throws, or sends the object as an attachment | ignored |
-//! | nested beyond what Node's stack holds | throws | decoded up to [`MAX_DEPTH`] |
+//! | `__proto__` of MessagePack with a map that has `nsp`, `rooms` and the like | inherited | ignored |
+//! | `__proto__` of MessagePack with a date or binary data | throws, or sends the object as an attachment | ignored |
+//! | nested beyond what Node's stack holds | throws, if it is the payload | taken up to [`MAX_DEPTH`] |
 //! | a packet of another type than EVENT and ACK | a text that says so | [`DecodeError::InvalidPacketType`] |
 //! | `data` that every client refuses: no array, a reserved event name | sent, and the clients close | [`DecodeError::InvalidPayload`] |
-//! | `nsp` that is no name of a namespace | ignored | [`DecodeError::InvalidNamespace`] |
-//! | `id` that is no integer of 0 to 2⁵³ − 1 | printed | [`DecodeError::InvalidAckId`] |
+//! | `nsp` of a [`Broadcast`]'s packet that is no name of a namespace | ignored | [`DecodeError::InvalidNamespace`] |
+//! | `id` of a [`Broadcast`]'s packet that is no integer of 0 to 2⁵³ − 1 | printed | [`DecodeError::InvalidAckId`] |
 //! | binary data in a packet outside of `data` | a binary packet of 0 attachments, which clients refuse | left out |
+//! | options that are no map, but not null either | reach everybody | [`DecodeError::InvalidOptions`] |
 //! | `rooms` or `except` that are a string | a set of its characters | [`DecodeError::InvalidOptions`] |
 //! | a room that is neither a string nor a number | looked up | [`Room::Other`], in which nobody is |
+//!
+//! A payload of JSON is sent as it is written, where an official node parses it and prints it
+//! again. What `JSON.stringify` has written comes out the same; of what others write, clients
+//! in JavaScript parse the same values unless the table says otherwise:
+//!
+//! | payload of JSON | official | here |
+//! | --- | --- | --- |
+//! | white space, escapes that need not be: `"\u0065"` | left out | sent |
+//! | numbers in other forms: `1.0`, `1e2`, 30 digits | printed again | sent |
+//! | numbers that JSON.stringify does not print: `-0`, `1e999` | `0`, `null` | sent; clients get −0, infinity |
+//! | duplicate keys | the first has the place and the last the value | sent; clients get the same |
+//! | keys that are array indices behind others | moved to the front | sent; clients get the same |
+//!
+//! A room named by a string with a lone surrogate, which only JSON can say, is no [`Room`]:
+//! [`ClusterBroadcast::decode`] leaves the message to the application, which knows such strings.
 //!
 //! # Deviations in encoding
 //!
 //! The JSON of a packet does not tell everything of the value that it was made of. Where
-//! the bytes differ from notepack.io's for that reason, receivers send the same to their
-//! clients unless the table says otherwise.
+//! the bytes of MessagePack differ from notepack.io's for that reason, receivers send the same
+//! to their clients unless the table says otherwise. Messages of JSON differ in the last two
+//! rows alone.
 //!
 //! | value | notepack.io | here |
 //! | --- | --- | --- |
@@ -86,6 +105,8 @@
 //! | an object that looks like a placeholder, beside attachments | a map | the attachment, as clients take it; if there is none, or another placeholder has it, [`EncodeError::IllegalAttachments`] |
 //! | a lone surrogate in a key of more than 32 units | bytes of uninitialised memory | U+FFFD |
 //! | a room that is neither a string nor a number | its value | nil |
+//! | properties of a packet beside `type`, `data`, `id` and a [`Broadcast`]'s `nsp` | written | left out; no receiver reads them |
+//! | a [`ClusterBroadcast`] whose binary data is hidden by a `toJSON()`, or is in the options | MessagePack | JSON, so that integers and lone surrogates come as they are |
 //!
 //! # Why not a crate
 //!
@@ -100,6 +121,7 @@ mod cluster_broadcast;
 mod date;
 mod error;
 mod flags;
+mod json_message;
 mod json_token;
 mod json_writer;
 mod message_writer;

@@ -10,6 +10,12 @@ pub(super) fn safe_integer(number: f64) -> Option<i64> {
     is_same.then_some(integer)
 }
 
+/// The double that `JSON.parse` makes of a number; Rust reads all that JSON allows. 0 if a
+/// text of JSON is none.
+pub(super) fn parse(digits: &[u8]) -> f64 {
+    std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok()).unwrap_or_default()
+}
+
 /// ECMA-262, `Number::toString`.
 pub(super) fn to_text(number: f64) -> String {
     ryu_js::Buffer::new().format(number).to_owned()

@@ -1,8 +1,13 @@
 //! Whom a broadcast reaches, and how.
 
+use std::iter;
+
+use bytes::Bytes;
+
+use super::json_token::{Token, Tokens, decode_text};
 use super::node::Node;
 use super::tree::Tree;
-use super::{DecodeError, Flags, Room};
+use super::{DecodeError, Flags, Room, number};
 
 /// The options of a broadcast.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -18,8 +23,8 @@ pub struct Options {
 impl Options {
     /// The options at an index of a message.
     ///
-    /// @socket.io/redis-adapter, `onmessage`: `new Set(opts.rooms)`, so that rooms may be
-    /// missing.
+    /// @socket.io/redis-adapter, `onmessage`; socket.io-adapter, `decodeOptions`:
+    /// `new Set(opts.rooms)`, so that rooms may be missing.
     pub(super) fn decode(tree: &Tree<'_>, index: usize) -> Result<Self, DecodeError> {
         if !matches!(tree.node(index), Node::Map(_)) {
             return Err(DecodeError::InvalidOptions);
@@ -31,6 +36,53 @@ impl Options {
             flags: flags.map_or_else(Flags::default, |flags| Flags::decode(tree, flags)),
         })
     }
+
+    /// The options that a part of a message, which is valid JSON, says. `None` if a room is
+    /// named by a string with a lone surrogate, which no text here holds.
+    pub(super) fn decode_json(message: &Bytes, json: &[u8]) -> Result<Option<Self>, DecodeError> {
+        let (mut rooms, mut except, mut flags) = (&b"null"[..], &b"null"[..], &b"null"[..]);
+        let is_object = Tokens::plain(json).visit_object(|key, tokens| {
+            let value = tokens.value();
+            if key.is("rooms") {
+                rooms = value;
+            } else if key.is("except") {
+                except = value;
+            } else if key.is("flags") {
+                flags = value;
+            }
+        });
+        if !is_object {
+            return Err(DecodeError::InvalidOptions);
+        }
+        let (rooms, except) = (rooms_of_json(message, rooms)?, rooms_of_json(message, except)?);
+        let flags = Flags::decode_json(flags);
+        Ok(rooms.zip(except).map(|(rooms, except)| Self { rooms, except, flags }))
+    }
+}
+
+fn rooms_of_json(message: &Bytes, json: &[u8]) -> Result<Option<Vec<Room>>, DecodeError> {
+    let mut tokens = Tokens::plain(json);
+    match tokens.next() {
+        Some(Token::OpenArray) => {}
+        Some(Token::Null) => return Ok(Some(Vec::new())),
+        _ => return Err(DecodeError::InvalidOptions),
+    }
+    let next = || match tokens.next()? {
+        Token::Close => None,
+        token => Some(room_of_json(message, token, &mut tokens)),
+    };
+    Ok(iter::from_fn(next).collect())
+}
+
+/// The room that begins with a token.
+fn room_of_json(message: &Bytes, token: Token<'_>, tokens: &mut Tokens<'_>) -> Option<Room> {
+    match token {
+        Token::String(name) => return decode_text(message, name).map(Room::Text),
+        Token::Number(digits) => return Some(Room::Number(number::parse(digits))),
+        Token::OpenArray | Token::OpenObject => tokens.close(),
+        _ => {}
+    }
+    Some(Room::Other)
 }
 
 fn decode_rooms(tree: &Tree<'_>, index: Option<usize>) -> Result<Vec<Room>, DecodeError> {

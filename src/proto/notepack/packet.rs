@@ -10,13 +10,19 @@ use crate::proto::socket_io::{Namespace, Packet, PacketType, Payload};
 
 /// The packet at an index of a message.
 pub(super) fn decode_packet(tree: &Tree<'_>, index: usize) -> Result<Packet, DecodeError> {
-    let packet_type = decode_packet_type(tree.property_node(index, "type"))?;
-    let mut packet = Packet {
-        packet_type,
+    Ok(Packet {
         namespace: decode_namespace(tree, tree.property_node(index, "nsp"))?,
         ack_id: decode_ack_id(tree.property_node(index, "id"))?,
-        ..Packet::new(packet_type)
+        ..decode_content(tree, index)?
+    })
+}
+
+/// The packet at an index of a message without its namespace and its ack id.
+pub(super) fn decode_content(tree: &Tree<'_>, index: usize) -> Result<Packet, DecodeError> {
+    let Node::Number(number) = tree.property_node(index, "type") else {
+        return Err(DecodeError::InvalidPacketType);
     };
+    let mut packet = Packet::new(packet_type(number)?);
     if let Some(data) = tree.property(index, "data") {
         decode_data(tree, data, &mut packet)?;
     }
@@ -25,10 +31,10 @@ pub(super) fn decode_packet(tree: &Tree<'_>, index: usize) -> Result<Packet, Dec
 
 /// Socket.IO v5, "Packet types". What carries no event is never broadcast, and what has
 /// attachments is known by them.
-fn decode_packet_type(node: Node) -> Result<PacketType, DecodeError> {
+pub(super) fn packet_type(number: f64) -> Result<PacketType, DecodeError> {
     [PacketType::Event, PacketType::Ack]
         .into_iter()
-        .find(|&packet_type| node == Node::Number(f64::from(packet_type as u8)))
+        .find(|&packet_type| number == f64::from(packet_type as u8))
         .ok_or(DecodeError::InvalidPacketType)
 }
 
@@ -67,18 +73,25 @@ fn decode_data(tree: &Tree<'_>, index: usize, packet: &mut Packet) -> Result<(),
     Ok(())
 }
 
-/// Writes a packet with its properties in the order in which socket.io gives them.
-pub(super) fn write_packet(writer: &mut MessageWriter, packet: &Packet) -> Result<(), EncodeError> {
-    let optional = usize::from(packet.payload.is_some()) + usize::from(packet.ack_id.is_some());
-    writer.write_map_header(2 + optional)?;
+/// Writes a packet with its properties in the order in which socket.io gives them; `namespace`
+/// if it has one.
+pub(super) fn write_packet(
+    writer: &mut MessageWriter,
+    packet: &Packet,
+    namespace: Option<&str>,
+) -> Result<(), EncodeError> {
+    let optional = [packet.payload.is_some(), namespace.is_some(), packet.ack_id.is_some()];
+    writer.write_map_header(1 + optional.map(usize::from).iter().sum::<usize>())?;
     writer.write_text("type")?;
     writer.write_number(f64::from(packet.packet_type.on_wire(false) as u8));
     if let Some(payload) = &packet.payload {
         writer.write_text("data")?;
         writer.write_json(payload.as_bytes(), &packet.attachments)?;
     }
-    writer.write_text("nsp")?;
-    writer.write_text(packet.namespace.as_str())?;
+    if let Some(namespace) = namespace {
+        writer.write_text("nsp")?;
+        writer.write_text(namespace)?;
+    }
     if let Some(ack_id) = packet.ack_id {
         writer.write_text("id")?;
         writer.write_number(ack_id as f64);
@@ -145,7 +158,7 @@ mod tests {
     fn a_packet_is_written_as_socket_io_builds_it() -> Result<(), DecodeError> {
         let message = b"\x84\xa4type\x02\xa4data\x92\xa1e\xc4\x01A\xa3nsp\xa1/\xa2id\x07";
         let mut writer = MessageWriter::default();
-        assert_eq!(write_packet(&mut writer, &decode(message)?), Ok(()));
+        assert_eq!(write_packet(&mut writer, &decode(message)?, Some("/")), Ok(()));
         assert_eq!(writer.finish(), message[..]);
         Ok(())
     }

@@ -19,3 +19,13 @@ impl From<&'static str> for Room {
         Self::Text(ByteString::from_static(name))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Room;
+
+    #[test]
+    fn a_room_has_32_bytes() {
+        assert_eq!(size_of::<Room>(), 32);
+    }
+}

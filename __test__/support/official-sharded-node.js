@@ -1,0 +1,99 @@
+"use strict";
+
+/** A node of the sharded protocol: @socket.io/redis-adapter 8.3, without Redis or clients. */
+
+const { createShardedAdapter } = require("@socket.io/redis-adapter");
+const { decode } = require("notepack.io");
+const { Encoder } = require("socket.io-parser");
+const { roomNames } = require("./official-node.js");
+
+/** socket.io-adapter, `MessageType.BROADCAST`. */
+const BROADCAST = 3;
+
+const isObject = (any) => Object.prototype.toString.call(any) === "[object Object]";
+
+/** Whether a message is no broadcast, or one that awaits acknowledgements. */
+function isOther({ type, data }) {
+  if (type !== BROADCAST) return true;
+  if (!isObject(data)) return false;
+  const hasId = isObject(data.packet) && ![undefined, null].includes(data.packet.id);
+  return data.requestId !== undefined || hasId;
+}
+
+/** Each room once, as JSON shows it. */
+const roomSet = (rooms) => [...new Set(roomNames(rooms))];
+
+class OfficialShardedNode {
+  #adapter;
+  #handler;
+  #published;
+  #sent;
+
+  /** @param {string} name of its namespace */
+  constructor(name) {
+    const client = {
+      sSubscribe: (_channel, handler) => {
+        this.#handler = handler;
+      },
+      // It is never there, so that the adapter does not go on to its own clients.
+      sPublish: (_channel, message) => {
+        this.#published = message;
+        return new Promise(() => {});
+      },
+    };
+    const nsp = { name, server: { encoder: new Encoder(), opts: {} } };
+    this.#adapter = createShardedAdapter(client, client, {})(nsp);
+    this.#adapter.apply = (opts, callback) => this.#apply(opts, callback);
+  }
+
+  get uid() {
+    return this.#adapter.uid;
+  }
+
+  get name() {
+    return this.#adapter.nsp.name;
+  }
+
+  /** @returns {Buffer} what the node publishes of a broadcast */
+  publish(packet, { rooms, except, flags }) {
+    const opts = { rooms: new Set(rooms), except: new Set(except), flags };
+    this.#adapter.broadcast(packet, opts);
+    return Buffer.from(this.#published);
+  }
+
+  /** In the place of the adapter's: one client gets everything. */
+  #apply({ rooms, except }, callback) {
+    const writeToEngine = ([text, ...attachments], { volatile, compress }) => {
+      this.#sent = {
+        text,
+        attachments: attachments.map((attachment) => Buffer.from(attachment).toString("hex")),
+        rooms: roomSet(rooms),
+        except: roomSet(except),
+        volatile: Boolean(volatile),
+        compressed: compress !== false,
+      };
+    };
+    callback({ client: { writeToEngine } });
+  }
+
+  /**
+   * Has a message come.
+   *
+   * @param {Buffer} message
+   * @returns {object} `error` if that throws; else `isOther` if it is no broadcast without
+   *   acknowledgements, or `sent`, what it comes to, undefined if it is ignored; and `decoded`
+   */
+  receive(message) {
+    try {
+      const decoded = message[0] === 0x7b ? JSON.parse(message.toString()) : decode(message);
+      if (isObject(decoded) && isOther(decoded)) return { decoded, isOther: true };
+      this.#sent = undefined;
+      this.#handler(message, this.#adapter.channel);
+      return { decoded, sent: this.#sent };
+    } catch (error) {
+      return { error };
+    }
+  }
+}
+
+module.exports = { OfficialShardedNode, roomSet };
