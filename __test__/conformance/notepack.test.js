@@ -33,10 +33,10 @@ const LONE_SURROGATE = "a\ud800";
 const { anyMessage, anyShardedMessage, anyShardedJson } = messagesFrom(SEED, NAME);
 const { anyBroadcast } = broadcastsFrom(SEED);
 
-/** Runs `compare` for `COUNT` cases, a batch at a time. */
-function inBatches(SHARDED_COUNT, make, toLine, compare) {
-  for (let done = 0; done < COUNT; done += BATCH) {
-    const cases = Array.from({ length: BATCH }, () => make());
+/** Runs `compare` for `count` cases, a batch at a time. */
+function inBatches(count, make, toLine, compare) {
+  for (let done = 0; done < count; done += BATCH) {
+    const cases = Array.from({ length: Math.min(count, BATCH) }, () => make());
     const answers = askOracle("convert_broadcasts", cases.map(toLine));
     cases.forEach((it, index) => {
       compare(it, answers[index]);
