@@ -105,6 +105,8 @@ class Play {
       }
       await this.#end();
     } finally {
+      // Where a program has failed, some are still open.
+      for (const { io, isOpen } of this.#nodes) if (isOpen) io.close();
       for (const { httpServer } of this.#nodes) httpServer.closeAllConnections();
       for (const client of this.#clients.values()) client.vanish();
     }
