@@ -5,6 +5,8 @@
 /** Members of turns and operations that are lists of which parts can go. */
 const LISTS = new Set([
   "turns",
+  "scripts",
+  "steps",
   "ops",
   "inMiddleware",
   "onConnection",
@@ -20,6 +22,7 @@ const LISTS = new Set([
 /** Members that have a plainer value, in the order in which they are tried. */
 const PLAINER = {
   server: "plain",
+  protocol: "pattern",
   hearsRooms: false,
   version: 4,
   transport: "websocket",

@@ -61,6 +61,10 @@ function many(op) {
   return `${namespaceCode(op.namespace)}${scope(op)}.${op.action}(${arg});`;
 }
 
+function askedCode({ id, isAnswered }) {
+  return isAnswered ? `WithAck("ask", ${id})` : `("ask", ${id})`;
+}
+
 /** Operations as code, by their names. */
 const OPERATIONS = {
   emit,
@@ -74,6 +78,10 @@ const OPERATIONS = {
   look: (op) => `look(${namespaceCode(op.namespace)}.adapter);`,
   fetch: (op) => `${namespaceCode(op.namespace)}${scope(op)}.fetchSockets();`,
   admit: (op) => `next(); // ${socketName(op.client, op.namespace)} is let in`,
+  survey: (op) => `${namespaceCode(op.namespace)}.adapter.allRooms(); // and serverCount()`,
+  ask: (op) => `${namespaceCode(op.namespace)}.serverSideEmit${askedCode(op)};`,
+  visit: (op) => `visit(${socketName(op.client, op.namespace)}, ${code(op.room)});`,
+  quit: (op) => `quit(${socketName(op.client, op.namespace)}, ${code(op.room)});`,
   later: (op) => (op.how === "tick" ? "process.nextTick(" : "queueMicrotask("),
 };
 
@@ -110,15 +118,33 @@ function details({ version, transport, offersDeflate, isReturning, greeting }) {
   return parts.length === 0 ? "" : `, ${parts.join(", ")}`;
 }
 
+/** In a cluster: which node. */
+const nodeText = (node) => (node === undefined ? "" : ` of node ${node}`);
+
+function script({ by, steps = [], turns = [] }) {
+  const lines = steps.flatMap((ops) => [...ops.flatMap(operation), "await nextTurn();"]);
+  const title = by === undefined ? "// a client" : `// ${by === "emitter" ? by : `node ${by}`}`;
+  return [title, ...indented([...lines, ...turns.flatMap(turn)])];
+}
+
 function turn(step, index) {
-  if (step.what === "server") {
-    return [`// turn ${index + 1}`, ...step.ops.flatMap(operation)];
+  const { what, node } = step;
+  if (what === "server") {
+    return [`// turn ${index + 1}${nodeText(node)}`, ...step.ops.flatMap(operation)];
   }
-  const { what, id, client, namespace, args, wantsAck } = step;
+  if (what === "emitter") {
+    return [`// turn ${index + 1}, emitter`, ...step.ops.flatMap(operation)];
+  }
+  if (what === "storm") {
+    const title = `// turn ${index + 1}, storm; restless: ${step.restless.join(", ")}`;
+    return [title, ...indented(step.scripts.flatMap(script))];
+  }
+  const { id, client, namespace, args, wantsAck } = step;
   const who = client === undefined ? "" : `: ${client}`;
   const where = namespace === undefined ? "" : ` ${namespace}`;
   const said = args === undefined ? "" : ` say${id}(${codeOf(args)}${wantsAck ? ", ack" : ""})`;
-  const line = `// turn ${index + 1}, ${what}${who}${where}${said}${details(step)}`;
+  const head = `// turn ${index + 1}, ${what}${who}${where}${nodeText(node)}`;
+  const line = `${head}${said}${details(step)}`;
   return [line, ...indented([...handlers(step.greeting), ...handlers(step)])];
 }
 
@@ -126,8 +152,9 @@ function turn(step, index) {
  * @param {import("./adapter-program.js").Program} program
  * @returns {string} lines of code with the clients' part in comments
  */
-function printProgram({ server, hearsRooms, turns }) {
-  const head = `// server: ${server}${hearsRooms ? ", listeners on the adapters' events" : ""}`;
+function printProgram({ server, protocol, hearsRooms, turns }) {
+  const cluster = protocol === undefined ? "" : `, protocol: ${protocol}`;
+  const head = `// server: ${server}${cluster}${hearsRooms ? ", listeners on the adapters' events" : ""}`;
   return [head, ...turns.flatMap(turn)].join("\n");
 }
 

@@ -11,6 +11,7 @@ const OFFSET = /(\\*["'])[\w-]{7}(?:\.[\w-]+)?\1\]/g;
 function plain(value) {
   if (typeof value === "function") return "<function>";
   if (typeof value !== "object" || value === null) return value;
+  if (value instanceof Date) return value.toJSON();
   if (ArrayBuffer.isView(value)) return `<${Buffer.from(value).toString("hex")}>`;
   if (value instanceof Error) return `<${value.message}>`;
   if (Array.isArray(value) || value instanceof Set) return Array.from(value, plain);
@@ -24,28 +25,42 @@ class Record {
   log = [];
   /** Whether somebody began or ceased in this turn to hear of packets. */
   isHearingChanged = false;
+  /** Whether it is left open in which order the rest of a turn happens. */
+  isUnordered = false;
 
   #isRecovering;
-  /** Names of random ids. */
-  #names = new Map();
+  /** Names of random ids. @type {Map<string, string>} */
+  #names;
   /** What promises of the adapter were settled with, by the operation. */
   #answers = new Map();
   /** Packets that were heard of in this turn, by who heard them and of whom. */
   #heard = new Map();
+  /** Where this turn begins. */
+  #start = 0;
+  #isMute = false;
 
-  /** @param {boolean} isRecovering whether packets carry offsets */
-  constructor(isRecovering) {
+  /**
+   * @param {boolean} isRecovering whether packets carry offsets
+   * @param {Map<string, string>} names of random ids
+   */
+  constructor(isRecovering, names) {
     this.#isRecovering = isRecovering;
+    this.#names = names;
   }
 
   /** Writes something down. */
   note(what, ...values) {
-    this.log.push(`${what} ${values.map(shown).join(" ")}`.trimEnd());
+    if (!this.#isMute) this.log.push(`${what} ${values.map(shown).join(" ")}`.trimEnd());
   }
 
   /** What a promise was settled with: apart, as promises may take their time. */
   answer(id, value) {
     this.#answers.set(id, shown(value));
+  }
+
+  /** A list in an order that does not depend on random ids. */
+  unordered(values) {
+    return values.map((value) => this.named([shown(value)])[0]).sort();
   }
 
   /**
@@ -57,8 +72,15 @@ class Record {
     this.#heard.set(name, [...(this.#heard.get(name) ?? []), ...packets]);
   }
 
+  /** Writes down that a turn begins. */
+  beginTurn(text) {
+    this.log.push(text);
+    this.#start = this.log.length;
+  }
+
   /** To be called when all that a turn causes has come to its end. */
   endTurn() {
+    if (this.isUnordered) this.log.push(...this.named(this.log.splice(this.#start)).sort());
     for (const name of [...this.#heard.keys()].sort()) {
       // What waits to be flushed when it is listened for is left to the server.
       const isUnclear = this.isHearingChanged && /^(engine )?(flush|drain)/.test(name);
@@ -68,14 +90,15 @@ class Record {
     this.isHearingChanged = false;
   }
 
-  /** Gives a random id a name, if it has none. */
-  name(id, name) {
-    if (id !== undefined && !this.#names.has(id)) this.#names.set(id, name);
+  /** From now on nothing is written down, and what follows in no order. */
+  beginStorm() {
+    this.#isMute = true;
+    this.isUnordered = true;
   }
 
-  /** @returns {string | undefined} the name of an id */
-  nameOf(id) {
-    return this.#names.get(id);
+  endStorm() {
+    this.#isMute = false;
+    this.#heard.clear();
   }
 
   /** Lines with names for random ids. */

@@ -36,26 +36,38 @@ function planted(Planted) {
   };
 }
 
+/**
+ * Where programs are made and played.
+ *
+ * @typedef {object} World
+ * @property {(seed: number) => object} makeProgram
+ * @property {(program: object, server: string) => Promise<import("./adapter-play.js").Outcome>} play
+ *   `server` is "stock", or the name of what is compared with that
+ */
+
+/** One server. @type {World} */
+const ALONE = { makeProgram, play: (program, server) => play(program, SERVERS[server]) };
+
 /** The outcome, or why there is none. */
-async function outcomeOf(program, server) {
+async function outcomeOf(world, program, server) {
   try {
-    return await play(program, SERVERS[server]);
+    return await world.play(program, server);
   } catch (error) {
     return { error: [error.message] };
   }
 }
 
 /** @returns {Promise<string>} how a server differs from the official one; empty if it does not */
-async function compare(program, server) {
-  const expected = await outcomeOf(program, "stock");
-  return printDifference(expected, await outcomeOf(program, server));
+async function compare(program, server, world = ALONE) {
+  const expected = await outcomeOf(world, program, "stock");
+  return printDifference(expected, await outcomeOf(world, program, server));
 }
 
 /** The smallest program that shows it, and what it shows. */
-async function report(program, server) {
-  const isWrong = async (candidate) => (await compare(candidate, server)) !== "";
+async function report(world, program, server) {
+  const isWrong = async (candidate) => (await compare(candidate, server, world)) !== "";
   const smallest = await shrink(program, isWrong, SHRINKING);
-  const difference = await compare(smallest, server);
+  const difference = await compare(smallest, server, world);
   return `${printProgram(smallest)}\n\n${difference || "(only sometimes)"}`;
 }
 
@@ -70,19 +82,42 @@ async function report(program, server) {
  * Plays a program on the official server and on others.
  *
  * @param {number} seed
- * @param {string[]} servers keys of `SERVERS`
+ * @param {string[]} servers names of the world's
+ * @param {World} [world]
  * @returns {Promise<{ findings: Finding[], expected: import("./adapter-play.js").Outcome }>}
  */
-async function examine(seed, servers) {
-  const program = makeProgram(seed);
-  const expected = await outcomeOf(program, "stock");
+async function examine(seed, servers, world = ALONE) {
+  const program = world.makeProgram(seed);
+  const expected = await outcomeOf(world, program, "stock");
   const findings = [];
   for (const server of servers) {
-    const difference = printDifference(expected, await outcomeOf(program, server));
+    const difference = printDifference(expected, await outcomeOf(world, program, server));
     if (difference === "") continue;
-    findings.push({ server, seed, text: await report(program, server) });
+    findings.push({ server, seed, text: await report(world, program, server) });
   }
   return { findings, expected };
 }
 
-module.exports = { SERVERS, compare, examine };
+/**
+ * How many programs it takes to see that servers are not the official one.
+ *
+ * @param {World} world
+ * @param {string[]} servers names of the world's
+ * @param {number} firstSeed of programs that follow each other
+ * @param {number} limit how many are played at most
+ * @returns {Promise<Map<string, number>>} by the server; without those that were not seen through
+ */
+async function programsToFind(world, servers, firstSeed, limit) {
+  const found = new Map();
+  for (let played = 1; played <= limit && found.size < servers.length; played++) {
+    const program = world.makeProgram(firstSeed + played);
+    const expected = await outcomeOf(world, program, "stock");
+    for (const server of servers.filter((name) => !found.has(name))) {
+      const difference = printDifference(expected, await outcomeOf(world, program, server));
+      if (difference !== "") found.set(server, played);
+    }
+  }
+  return found;
+}
+
+module.exports = { ALONE, SERVERS, compare, examine, programsToFind };

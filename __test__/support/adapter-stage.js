@@ -5,7 +5,10 @@
  */
 
 const { executionAsyncId } = require("node:async_hooks");
+const { keyOf } = require("./adapter-cast.js");
 const { Record } = require("./adapter-record.js");
+const { RemoteSocket } = require("./cluster-remote-socket.js");
+const { STORM_ROOMS } = require("./cluster-storm.js");
 
 /** Options' `timeout` of emits with an ack: nobody waits for it, see `fireTimers()`. */
 const TIMEOUT = 3_600_123;
@@ -16,6 +19,10 @@ const NAMESPACES = ["/", "/p"];
 const FLUSHES = ["flush", "drain", "engine flush", "engine drain"];
 const ROOM_EVENTS = ["create-room", "join-room", "leave-room", "delete-room"];
 
+/** Operations of which other nodes hear; and those that they do, where a client is theirs. */
+const PUBLIC = ["many", "fetch", "survey", "ask"];
+const REMOTE = ["emit", "join", "leave", "disconnect"];
+
 /** @type {import("./adapter-program.js").Greeting} */
 const NO_GREETING = {
   door: "open",
@@ -25,7 +32,6 @@ const NO_GREETING = {
   onDisconnect: [],
 };
 
-const keyOf = (client, namespace) => `${client}@${namespace}`;
 const clientOf = (conn) => conn.request._query.client;
 
 const shownCreation = ({ type, data, options }) => [type, options.compress, options.volatile, data];
@@ -33,16 +39,17 @@ const shownCreation = ({ type, data, options }) => [type, options.compress, opti
 class Stage {
   /** @type {Record} */
   record;
-  /** Connections of Engine.IO, the latest of each client. */
-  conns = new Map();
-  /** Sockets by `client@namespace`, the latest; connected, held at the door, or gone. */
-  sockets = new Map();
-  /** Operations that emit, by the event's name. */
-  emits = new Map();
 
   #io;
+  #cast;
+  /** In a cluster. @type {import("./cluster-order.js").ClusterOrder | null} */
+  #order;
+  #index;
+  /** Whether what is done now is what the node does by itself in this turn. */
+  #isPrompt = false;
   #done = new Set();
   #isRetired = false;
+  #isGone = false;
   #mayClose = true;
   /** The callbacks of Node.js that have done operations in this turn. */
   #callbacks = new Set();
@@ -57,15 +64,23 @@ class Stage {
   /**
    * @param {import("socket.io").Server} io
    * @param {import("./adapter-program.js").Program} program
+   * @param {import("./adapter-cast.js").Cast} cast
+   * @param {import("./cluster-order.js").ClusterOrder | null} order
+   * @param {number} index of the node
    */
-  constructor(io, program) {
+  constructor(io, program, cast, order, index) {
     this.#io = io;
-    this.record = new Record(program.server === "recovery");
+    this.#cast = cast;
+    this.#order = order;
+    this.#index = index;
+    order?.add(this);
+    this.record = new Record(program.server === "recovery", cast.names);
     io.engine.on("connection", (conn) => this.#handleConn(conn));
     for (const name of NAMESPACES) {
       const namespace = io.of(name);
       namespace.use((socket, next) => this.#handleSocket(socket, next));
       namespace.on("connection", (socket) => this.#handleConnection(socket));
+      namespace.on("ask", (id, answer) => this.#handleQuestion(namespace, id, answer));
       if (program.hearsRooms) this.#hearRooms(namespace);
     }
   }
@@ -78,14 +93,14 @@ class Stage {
   /** @returns {boolean} whether a client has a socket in a namespace, or is at its door */
   has(client, namespace) {
     const key = keyOf(client, namespace);
-    return this.#held.has(key) || this.sockets.get(key)?.connected === true;
+    return this.#held.has(key) || this.#cast.sockets.get(key)?.connected === true;
   }
 
   /** The next event of this name of a client is answered. */
   expectEvent({ client, namespace, event, ops }) {
-    this.sockets.get(keyOf(client, namespace)).once(event, (...args) => {
+    this.#cast.sockets.get(keyOf(client, namespace)).once(event, (...args) => {
       this.record.note(`${event} of ${client}`, args);
-      this.do(ops);
+      this.#doForClient(ops);
       if (typeof args.at(-1) === "function") args.at(-1)("heard", event, Buffer.from(event));
     });
   }
@@ -93,6 +108,26 @@ class Stage {
   /** From now on, handlers do nothing but write down that they are called. */
   retire() {
     this.#isRetired = true;
+  }
+
+  /** The server is closed: nothing is done any more. */
+  close() {
+    this.retire();
+    this.#isGone = true;
+  }
+
+  /** Does what a program has the server do in a turn, or in a step of a storm. */
+  perform(ops) {
+    this.#promptly(true, () => this.#run(ops));
+  }
+
+  /** Clients leave what they visit. */
+  endVisits(clients) {
+    for (const client of clients) {
+      for (const namespace of NAMESPACES) {
+        for (const room of STORM_ROOMS) this.quit({ client, namespace, room });
+      }
+    }
   }
 
   /** Lets all time pass: emits that still wait for acks time out. */
@@ -110,8 +145,14 @@ class Stage {
   do(ops) {
     if (this.#isRetired || this.#done.has(ops)) return;
     this.#done.add(ops);
+    this.#run(ops);
+  }
+
+  #run(ops) {
+    if (this.#isGone) return;
     if (ops.length > 0) this.#enterCallback();
     for (const op of ops) {
+      if (!this.#admits(op)) continue;
       try {
         this[op.do](op);
       } catch (error) {
@@ -120,11 +161,44 @@ class Stage {
     }
   }
 
+  #admits(op) {
+    if (this.#order === null) return true;
+    return this.#order.admits(this, op, { isPrompt: this.#isPrompt, isPublic: this.#isPublic(op) });
+  }
+
+  /** Whether other nodes hear of it. */
+  #isPublic(op) {
+    if (PUBLIC.includes(op.do)) return true;
+    if (op.do === "emit" && (op.client === undefined || op.isBroadcast)) return !op.isLocal;
+    if (!REMOTE.includes(op.do)) return false;
+    return this.#socket(op.client, op.namespace) instanceof RemoteSocket;
+  }
+
+  #promptly(isPrompt, run) {
+    const before = this.#isPrompt;
+    this.#isPrompt = isPrompt;
+    try {
+      run();
+    } finally {
+      this.#isPrompt = before;
+    }
+  }
+
+  /** Does operations from within a listener of what a client does. */
+  #doForClient(ops) {
+    this.#promptly(this.#order?.isOfClient(this) === true, () => this.do(ops));
+  }
+
+  /** Does operations from within the listener of a client's probe. */
+  doAtProbe(ops) {
+    this.#doForClient(ops);
+  }
+
   /** Does operations from within the listener of an upgrade. */
   doAtUpgrade(ops) {
     // Engine.IO closes such a connection before all is written.
     this.#mayClose = false;
-    this.do(ops);
+    this.#doForClient(ops);
     this.#mayClose = true;
   }
 
@@ -143,24 +217,25 @@ class Stage {
     conn.on("packet", ({ type }) => {
       if (type === "message") conn.received++;
     });
-    this.conns.set(clientOf(conn), conn);
-    this.record.name(conn.id, `engine-${clientOf(conn)}`);
+    this.#cast.conns.set(clientOf(conn), conn);
+    this.#cast.name(conn.id, `engine-${clientOf(conn)}`);
   }
 
   #register(socket) {
     const key = keyOf(clientOf(socket.conn), socket.nsp.name);
-    const earlier = this.sockets.get(key);
+    const { names, sockets } = this.#cast;
+    const earlier = sockets.get(key);
     const generation = earlier === undefined ? "" : "'";
-    this.record.name(socket.id, (this.record.nameOf(earlier?.id) ?? key) + generation);
-    this.record.name(socket.pid, `pid of ${key}`);
-    this.sockets.set(key, socket);
+    this.#cast.name(socket.id, (names.get(earlier?.id) ?? key) + generation);
+    this.#cast.name(socket.pid, `pid of ${key}`);
+    sockets.set(key, socket);
     return { key, greeting: this.#greetings.get(key) ?? NO_GREETING };
   }
 
   #handleSocket(socket, next) {
     const { key, greeting } = this.#register(socket);
     this.record.note(`${key} comes`, socket.recovered);
-    this.do(greeting.inMiddleware);
+    this.#doForClient(greeting.inMiddleware);
     if (greeting.door === "hold") this.#held.set(key, next);
     else if (greeting.door === "refuse") next(new Error("refused"));
     else next();
@@ -173,13 +248,24 @@ class Stage {
     this.record.note(`${key} is connected`, socket.recovered, socket.rooms);
     socket.on("disconnecting", (reason) => {
       this.record.note(`${key} is disconnecting`, reason, socket.rooms);
-      this.do(greeting.onDisconnecting);
+      this.#doAtEnd(reason, greeting.onDisconnecting);
     });
     socket.on("disconnect", (reason) => {
       this.record.note(`${key} is disconnected`, reason, socket.rooms);
-      this.do(greeting.onDisconnect);
+      this.#doAtEnd(reason, greeting.onDisconnect);
     });
-    this.do(greeting.onConnection);
+    this.#doForClient(greeting.onConnection);
+  }
+
+  #doAtEnd(reason, ops) {
+    if (reason === "server namespace disconnect") this.do(ops);
+    else this.#doForClient(ops);
+  }
+
+  /** Another node, or an emitter, asks. */
+  #handleQuestion(namespace, id, answer) {
+    this.record.note(`asked ${id} in ${namespace.name}`);
+    answer?.(`node ${this.#index} has ${id}`);
   }
 
   #hearRooms(namespace) {
@@ -192,7 +278,20 @@ class Stage {
 
   #room(room) {
     if (typeof room !== "object") return room;
-    return this.sockets.get(keyOf(room.client, room.namespace))?.id ?? "nobody";
+    return this.#cast.idOf(room.client, room.namespace) ?? "nobody";
+  }
+
+  /** A client's socket, wherever it is. */
+  #socket(client, namespace) {
+    const socket = this.#cast.sockets.get(keyOf(client, namespace));
+    if (socket === undefined || socket.nsp.server === this.#io) return socket;
+    return new RemoteSocket(this.#io.of(namespace), socket.id);
+  }
+
+  /** A client's socket, if it is here. */
+  #ownSocket(client, namespace) {
+    const socket = this.#cast.sockets.get(keyOf(client, namespace));
+    return socket?.nsp.server === this.#io ? socket : undefined;
   }
 
   /** As callers write it: one room, or a list. */
@@ -208,19 +307,19 @@ class Stage {
   // --- Operations
 
   join({ client, namespace, rooms }) {
-    this.sockets.get(keyOf(client, namespace))?.join(this.#rooms(rooms));
+    this.#socket(client, namespace)?.join(this.#rooms(rooms));
   }
 
   leave({ client, namespace, room }) {
-    this.sockets.get(keyOf(client, namespace))?.leave(this.#room(room));
+    this.#socket(client, namespace)?.leave(this.#room(room));
   }
 
   leaveAll({ client, namespace }) {
-    this.sockets.get(keyOf(client, namespace))?.leaveAll();
+    this.#ownSocket(client, namespace)?.leaveAll();
   }
 
   disconnect({ client, namespace, close }) {
-    this.sockets.get(keyOf(client, namespace))?.disconnect(close && this.#mayClose);
+    this.#socket(client, namespace)?.disconnect(close && this.#mayClose);
   }
 
   admit({ client, namespace }) {
@@ -231,8 +330,10 @@ class Stage {
   }
 
   later({ how, ops }) {
-    if (how === "tick") process.nextTick(() => this.do(ops));
-    else queueMicrotask(() => this.do(ops));
+    const isPrompt = this.#isPrompt;
+    const run = () => this.#promptly(isPrompt, () => this.do(ops));
+    if (how === "tick") process.nextTick(run);
+    else queueMicrotask(run);
   }
 
   /** `socketsJoin`, `socketsLeave` or `disconnectSockets`. */
@@ -244,35 +345,63 @@ class Stage {
 
   look({ namespace }) {
     const { adapter, sockets } = this.#io.of(namespace);
-    this.record.note(
-      `rooms of ${namespace}`,
-      Array.from(adapter.rooms, ([room, ids]) => [room, ids]),
-    );
-    this.record.note(
-      `sids of ${namespace}`,
-      Array.from(adapter.sids, ([id, rooms]) => [id, rooms]),
-    );
-    this.record.note(`sockets of ${namespace}`, Array.from(sockets.keys()));
-    for (const { rooms } of sockets.values()) this.record.note("rooms of a socket", rooms);
+    const { record } = this;
+    const list = (values) => (record.isUnordered ? record.unordered([...values]) : [...values]);
+    const entries = (map) => list(Array.from(map, ([key, set]) => [key, list(set)]));
+    record.note(`rooms of ${namespace}`, entries(adapter.rooms));
+    record.note(`sids of ${namespace}`, entries(adapter.sids));
+    record.note(`sockets of ${namespace}`, list(sockets.keys()));
+    for (const { rooms } of sockets.values()) record.note("rooms of a socket", list(rooms));
   }
 
   fetch(op) {
     const operator = this.#operator(this.#io.of(op.namespace), op);
-    operator.fetchSockets().then((found) => {
-      this.record.answer(
-        op.id,
-        found.map(({ id, rooms }) => [id, rooms]),
-      );
-    });
+    this.#answer(op.id, operator.fetchSockets(), (found) =>
+      found.map(({ id, rooms }) => [id, rooms]),
+    );
     if (op.except.length > 0) return;
-    operator.allSockets().then((ids) => this.record.answer(`${op.id} allSockets`, ids));
+    this.#answer(`${op.id} allSockets`, operator.allSockets(), (ids) => [...ids]);
+  }
+
+  /** All rooms of a cluster, and how many servers it has. */
+  survey({ id, namespace }) {
+    const { adapter } = this.#io.of(namespace);
+    // Only the classic protocol can say it.
+    const rooms = adapter.allRooms?.() ?? Promise.resolve([]);
+    this.#answer(`${id} rooms`, rooms, (list) => [...list]);
+    this.#answer(`${id} servers`, adapter.serverCount(), (count) => [count]);
+  }
+
+  /** Asks the other nodes. */
+  ask({ id, namespace, isAnswered }) {
+    if (!isAnswered) this.#io.of(namespace).serverSideEmit("ask", id);
+    else {
+      const answers = this.#io.of(namespace).serverSideEmitWithAck("ask", id);
+      this.#answer(`${id} answers`, answers, (list) => list);
+    }
+  }
+
+  /** Writes down what a promise gives. From several nodes, values come in any order. */
+  #answer(id, promise, values) {
+    const { record } = this;
+    const settle = (value) => {
+      this.#cast.pending--;
+      if (this.#order === null) record.answer(id, value);
+      else record.answer(id, record.unordered(value));
+    };
+    this.#cast.pending++;
+    promise.then(
+      (value) => settle(values(value)),
+      (error) => settle([error]),
+    );
   }
 
   emit(op) {
-    const socket = this.sockets.get(keyOf(op.client, op.namespace));
+    const namespace = this.#io.of(op.namespace);
+    const socket = this.#socket(op.client, op.namespace);
     if (op.client !== undefined && socket === undefined) return;
-    let operator = this.#operator(socket ?? this.#io.of(op.namespace), op);
-    if (socket !== undefined && op.isBroadcast) operator = this.#operator(socket.broadcast, op);
+    const start = op.isBroadcast ? socket?.broadcast : (socket?.itself ?? socket);
+    let operator = this.#operator(start ?? namespace, op);
     if (op.compress !== undefined) operator = operator.compress(op.compress);
     // Whether a packet waits that another callback of the same turn has sent is left to the server;
     // or one that was sent before somebody listened.
@@ -280,7 +409,8 @@ class Stage {
       operator = operator.volatile;
     if (op.isLocal) operator = operator.local;
     const event = `e${op.id}`;
-    this.emits.set(event, op);
+    this.#cast.emits.set(event, op);
+    this.#cast.publishers.set(event, this.#index);
     if (op.ack === undefined) operator.emit(event, ...op.args);
     else this.#emitWithAck(operator, event, op);
   }
@@ -292,7 +422,8 @@ class Stage {
       this.record.note(`ack of ${event}`, ...results);
       this.do(ops);
     };
-    const timed = ack.hasTimeout ? operator.timeout(TIMEOUT) : operator;
+    // Broadcasts have one, and so what goes to another node.
+    const timed = ack.hasTimeout || this.#order !== null ? operator.timeout(TIMEOUT) : operator;
     this.#holdTimers(emit, () => {
       if (!ack.asPromise) return timed.emit(event, ...args, settle);
       const answered = timed.emitWithAck(event, ...args);
@@ -313,6 +444,22 @@ class Stage {
     } finally {
       globalThis.setTimeout = setTimeout;
     }
+  }
+
+  /** A client comes into a room, and is told before. */
+  visit({ client, namespace, room }) {
+    const socket = this.#ownSocket(client, namespace);
+    if (!socket?.connected || socket.rooms.has(room)) return;
+    socket.emit("in", room);
+    socket.join(room);
+  }
+
+  /** A client leaves a room, and is told then. */
+  quit({ client, namespace, room }) {
+    const socket = this.#ownSocket(client, namespace);
+    if (!socket?.connected || !socket.rooms.has(room)) return;
+    socket.leave(room);
+    socket.emit("out", room);
   }
 
   /** Adds a listener. */
@@ -341,7 +488,7 @@ class Stage {
 
   #listen({ to, client, namespace }, listener) {
     if (to.endsWith("AnyOutgoing")) {
-      const socket = this.sockets.get(keyOf(client, namespace));
+      const socket = this.#ownSocket(client, namespace);
       socket?.[to](listener);
       return () => socket?.offAnyOutgoing(listener);
     }
@@ -353,7 +500,8 @@ class Stage {
   #emitter(to, client, namespace) {
     if (to.startsWith("engine ")) return [this.#io.engine, to.slice("engine ".length)];
     if (ROOM_EVENTS.includes(to)) return [this.#io.of(namespace).adapter, to];
-    return [this.conns.get(client), to];
+    const conn = this.#cast.conns.get(client);
+    return [conn?.server === this.#io.engine ? conn : undefined, to];
   }
 
   #handleRooms(op, values) {

@@ -220,6 +220,10 @@ class PollingWire {
   #posts;
   #port;
   #isOver = false;
+  /** Whether the server is being told that it is over. */
+  #isClosing = false;
+  /** Called when the last poll has been answered. */
+  #handlePause = () => {};
 
   /** As the constructor of `WebSocketWire`. */
   constructor(port, { target, version }, listener) {
@@ -246,12 +250,25 @@ class PollingWire {
   /** Polls no more: says that it closes. */
   close() {
     this.#isOver = true;
+    this.#isClosing = true;
     return this.send("1").then(() => this.#end("closed here"));
   }
 
   /** Breaks the poll off. */
   destroy() {
     this.#end("destroyed here");
+  }
+
+  /**
+   * Polls no more.
+   *
+   * @returns {Promise<void>} when the poll that is under way has been answered
+   */
+  pause() {
+    this.#isOver = true;
+    return new Promise((resolve) => {
+      this.#handlePause = resolve;
+    });
   }
 
   /** Polls no more: another transport has taken over. What a poll under way brings is dropped. */
@@ -264,8 +281,9 @@ class PollingWire {
     const { status, body } = await this.#polls.request("GET", this.#target);
     if (status !== 200) this.#end(this.#isOver ? "closed here" : `closed by status ${status}`);
     else this.#handlePayload(body);
-    if (this.#isOver) this.#release();
-    else this.#poll();
+    if (!this.#isOver) this.#poll();
+    else if (!this.#isClosing) this.#release();
+    if (this.#isOver) this.#handlePause();
   }
 
   #handlePayload(body) {

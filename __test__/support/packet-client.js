@@ -54,13 +54,13 @@ class PacketClient {
    * @param {{ version: 3 | 4, transport: "websocket" | "polling", offersDeflate?: boolean }} how
    */
   constructor(port, name, how) {
-    this.#port = port;
     this.#name = name;
-    this.connect(how);
+    this.connect(port, how);
   }
 
   /** Begins a connection; the one before must have ended. */
-  connect({ version, transport, offersDeflate }) {
+  connect(port, { version, transport, offersDeflate }) {
+    this.#port = port;
     this.#version = version;
     this.#offersDeflate = offersDeflate;
     this.#engineSid = undefined;
@@ -142,6 +142,15 @@ class PacketClient {
     this.#probe.send("2probe");
   }
 
+  /**
+   * Polls no more.
+   *
+   * @returns {Promise<void>} when the server has answered the poll that is under way
+   */
+  pause() {
+    return this.#wire.pause();
+  }
+
   /** Goes over to the WebSocket that has been probed. */
   upgrade() {
     this.#wire.retire();
@@ -217,6 +226,18 @@ class PacketClient {
   }
 }
 
+/**
+ * @param {string} line of a client's log
+ * @returns {{ namespace?: string, event?: string, argument?: unknown }} what a packet says; empty if
+ *   it is no event
+ */
+function parsePacket(line) {
+  const [, type, , namespace = "/", , json] = PACKET.exec(line) ?? [];
+  if (!EVENTS.includes(type)) return {};
+  const [event, argument] = JSON.parse(json);
+  return { namespace, event, argument };
+}
+
 const prefixOf = (namespace) => (namespace === "/" ? "" : `${namespace},`);
 
-module.exports = { PacketClient, prefixOf };
+module.exports = { PacketClient, parsePacket, prefixOf };
