@@ -1,6 +1,6 @@
 //! A link to Redis: a thread with one connection, which it makes again when it is lost.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::future::{Future, poll_fn};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
@@ -311,6 +311,36 @@ impl Inbox {
     }
 }
 
+/// What tells of the loss of one connection.
+#[derive(Default)]
+struct Watch {
+    lost: Notify,
+    /// By channel: how often its `SUNSUBSCRIBE` has been sent and not been answered.
+    leaving: Mutex<HashMap<Bytes, usize>>,
+}
+
+impl Watch {
+    fn leave(&self, channels: &[Channel]) {
+        let mut leaving = self.leaving.lock();
+        for channel in channels {
+            if let Channel::Shard(name) = channel {
+                *leaving.entry(name.clone()).or_default() += 1;
+            }
+        }
+    }
+
+    /// We have left a shard's channel. Where nobody has asked for that, its slot is another server's
+    /// now, and all is subscribed to again.
+    fn handle_left(&self, channel: &Bytes) {
+        let mut leaving = self.leaving.lock();
+        match leaving.get_mut(channel) {
+            None => self.lost.notify_one(),
+            Some(1) => drop(leaving.remove(channel)),
+            Some(count) => *count -= 1,
+        }
+    }
+}
+
 /// What a link's thread does.
 struct Driver {
     server: Rc<Server>,
@@ -336,13 +366,13 @@ impl Driver {
         let inbox = Arc::clone(&self.inbox);
         tokio::task::spawn_local(async move { inbox.post().await });
         let mut connections = 0;
-        while let Some((connection, lost)) = self.connect().await {
+        while let Some((connection, watch)) = self.connect().await {
             connections += 1;
             if connections > 1 {
                 self.inbox.counters.reconnections.add(1);
             }
             self.outbox.push(Outgoing::State(State::Ready));
-            match self.serve(connection, &lost).await {
+            match self.serve(connection, &watch).await {
                 End::Closed => break,
                 End::Lost(reason) => self.outbox.push(Outgoing::Error(reason)),
             }
@@ -354,7 +384,7 @@ impl Driver {
 
     /// A connection with all its subscriptions, and what tells of its loss. `None` if the link
     /// is to end first.
-    async fn connect(&mut self) -> Option<(Connection, Arc<Notify>)> {
+    async fn connect(&mut self) -> Option<(Connection, Arc<Watch>)> {
         self.outbox.push(Outgoing::State(State::Connecting));
         let mut pause = MIN_PAUSE;
         loop {
@@ -416,7 +446,7 @@ impl Driver {
         channels.into_iter().filter(|channel| is_news(channel)).collect()
     }
 
-    async fn serve(&mut self, connection: Connection, lost: &Notify) -> End {
+    async fn serve(&mut self, connection: Connection, watch: &Watch) -> End {
         let mut requests = Requests::default();
         let waiting = self.waiting.drain(..).collect();
         self.publish(&connection, &mut requests, waiting).await;
@@ -427,14 +457,14 @@ impl Driver {
             tokio::select! {
                 batch = self.commands.recv() => {
                     let Some(batch) = batch else { return End::Closed };
-                    self.handle_online(&connection, &mut requests, batch).await;
+                    self.handle_online(&connection, watch, &mut requests, batch).await;
                     if self.is_closing {
                         let _ = timeout(FAREWELL, requests.finish(&self.outbox)).await;
                         return End::Closed;
                     }
                 }
                 () = requests.progress(&self.outbox), if !requests.is_empty() => {}
-                () = lost.notified() => return End::Lost("the connection to Redis was lost".into()),
+                () = watch.lost.notified() => return End::Lost("the connection to Redis was lost".into()),
                 _ = ping.tick(), if check.is_none() => {
                     let counters = Arc::clone(&self.inbox.counters);
                     let has_roles = self.server.has_roles();
@@ -453,6 +483,7 @@ impl Driver {
     async fn handle_online(
         &mut self,
         connection: &Connection,
+        watch: &Watch,
         requests: &mut Requests,
         batch: Vec<Command>,
     ) {
@@ -466,6 +497,9 @@ impl Driver {
             match command {
                 Command::Change { change, node, kind, channels } => {
                     let channels = self.note(change, &node, kind, channels);
+                    if change == Change::Unsubscribe {
+                        watch.leave(&channels);
+                    }
                     if !channels.is_empty() {
                         let request = change_channels(connection.clone(), change, channels);
                         requests.start(Box::pin(request), &self.outbox).await;
@@ -546,16 +580,18 @@ fn report(result: Result<(), String>, outbox: &Outbox) {
 async fn connect(
     server: Rc<Server>,
     inbox: Arc<Inbox>,
-) -> Result<(Connection, Arc<Notify>), String> {
-    let lost = Arc::new(Notify::new());
-    let (of_push, is_lost) = (Arc::clone(&inbox), Arc::clone(&lost));
+) -> Result<(Connection, Arc<Watch>), String> {
+    let watch = Arc::<Watch>::default();
+    let (of_push, watching) = (Arc::clone(&inbox), Arc::clone(&watch));
     let push = Arc::new(move |push: PushInfo| {
-        if push.kind != PushKind::Disconnection {
-            of_push.handle(push);
-        } else {
+        match (&push.kind, push.data.first()) {
             // In a Redis Cluster, too: the client would connect again, but it loses what is
             // subscribed to by `SSUBSCRIBE` on a server that does not come back.
-            is_lost.notify_one();
+            (PushKind::Disconnection, _) => watching.lost.notify_one(),
+            (PushKind::SUnsubscribe, Some(Value::BulkString(channel))) => {
+                watching.handle_left(&Bytes::copy_from_slice(channel));
+            }
+            _ => of_push.handle(push),
         }
         Ok::<(), ()>(())
     });
@@ -566,7 +602,7 @@ async fn connect(
         Ok(connection)
     };
     match timeout(CONNECT_TIMEOUT, work).await {
-        Ok(Ok(connection)) => Ok((connection, lost)),
+        Ok(Ok(connection)) => Ok((connection, watch)),
         Ok(Err::<_, RedisError>(error)) => Err(error.to_string()),
         Err(_) => Err("Redis does not answer".into()),
     }
@@ -716,4 +752,25 @@ async fn publish(
         }
     }
     refusal
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use futures_util::FutureExt;
+
+    use super::{Channel, Watch};
+
+    #[test]
+    fn a_shard_s_channel_that_is_left_unasked_is_a_loss() {
+        let (watch, name) = (Watch::default(), Bytes::from_static(b"k#/#"));
+        let is_lost = || watch.lost.notified().now_or_never().is_some();
+        watch.leave(&[Channel::Shard(name.clone()), Channel::Named(name.clone())]);
+        watch.leave(&[Channel::Shard(name.clone())]);
+        watch.handle_left(&name);
+        watch.handle_left(&name);
+        assert!(!is_lost());
+        watch.handle_left(&name);
+        assert!(is_lost());
+    }
 }
