@@ -92,10 +92,8 @@ describe("a Redis Cluster", options, () => {
       const nodes = await Nodes.start("", [ours, ours], { adapter });
       after(() => nodes.close());
       await isWhole(nodes);
-      if (!adapter.sharded) {
-        await cluster.failOver();
-        await isWhole(nodes);
-      }
+      await cluster.failOver();
+      await isWhole(nodes);
       await cluster.masters[0].kill();
       await isWhole(nodes);
     });
