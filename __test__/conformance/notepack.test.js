@@ -6,7 +6,7 @@
  * the clients, and the same bytes for Redis. They may differ only where the documentation of
  * `src/proto/notepack` says so.
  *
- * SEED=<number> repeats a run.
+ * SEED=<number> repeats a run, of one test as of all.
  */
 
 const assert = require("node:assert/strict");
@@ -29,9 +29,6 @@ const BATCH = 10_000;
 /** The namespace of the node that receives. */
 const NAME = "/ž";
 const LONE_SURROGATE = "a\ud800";
-
-const { anyMessage, anyShardedMessage, anyShardedJson } = messagesFrom(SEED, NAME);
-const { anyBroadcast } = broadcastsFrom(SEED);
 
 /** Runs `compare` for `count` cases, a batch at a time. */
 function inBatches(count, make, toLine, compare) {
@@ -78,7 +75,7 @@ const REFUSALS = {
 
 /** Whether an official node differs where a message that the codec takes is no longer intact. */
 function isDeviation({ message, isIntact }, { sent }) {
-  return !isIntact && (message.includes("__proto__") || sent?.text.startsWith("50-"));
+  return !isIntact && (message.includes("__proto__") || /^[56]0-/.test(sent?.text));
 }
 
 test(`what comes through Redis is sent as by an official node (SEED=${SEED})`, (t) => {
@@ -99,6 +96,7 @@ test(`what comes through Redis is sent as by an official node (SEED=${SEED})`, (
       assert.ok(!isIntact, context());
     }
   };
+  const { anyMessage } = messagesFrom(SEED, NAME);
   inBatches(COUNT, anyMessage, ({ message }) => message.toString("hex"), compare);
   t.diagnostic(`SEED=${SEED} ${JSON.stringify(seen)}`);
   assert.ok(seen.same > COUNT / 2 && seen.refusedByBoth > COUNT / 100, "the generator is balanced");
@@ -167,11 +165,12 @@ function compareSharded(t, make) {
   };
   inBatches(SHARDED_COUNT, make, ({ message }) => `sharded ${message.toString("hex")}`, compare);
   t.diagnostic(`SEED=${SEED} ${JSON.stringify(seen)}`);
-  assert.ok(seen.same > COUNT / 2, "the generator is balanced");
+  assert.ok(seen.same > SHARDED_COUNT / 2, "the generator is balanced");
   return seen;
 }
 
 test(`what comes by the sharded protocol is sent as by an official node (SEED=${SEED})`, (t) => {
+  const { anyShardedMessage } = messagesFrom(SEED, NAME);
   const seen = compareSharded(t, anyShardedMessage);
   assert.ok(
     seen.refusedByBoth > SHARDED_COUNT / 100 && seen.other > SHARDED_COUNT / 100,
@@ -184,6 +183,7 @@ test(`what comes by the sharded protocol is sent as by an official node (SEED=${
 });
 
 test(`JSON of foreign nodes means what it means to an official node (SEED=${SEED})`, (t) => {
+  const { anyShardedJson } = messagesFrom(SEED, NAME);
   const make = () => ({ ...anyShardedJson(), isForeign: true });
   const seen = compareSharded(t, make);
   assert.ok(
@@ -194,6 +194,7 @@ test(`JSON of foreign nodes means what it means to an official node (SEED=${SEED
 });
 
 test(`what official nodes publish is sent as by an official node (SEED=${SEED})`, (t) => {
+  const { anyBroadcast } = broadcastsFrom(SEED);
   const publisher = new OfficialShardedNode(NAME);
   const make = () => {
     const { packet, opts } = anyBroadcast([...ROOMS, LONE_SURROGATE]);
@@ -227,6 +228,7 @@ function withoutNamespace({ nsp: _, ...packet }) {
 }
 
 test(`what goes through Redis is what notepack.io writes (SEED=${SEED})`, (t) => {
+  const { anyBroadcast } = broadcastsFrom(SEED);
   const seen = { same: 0, lossy: 0 };
   const toLine = ({ packet, opts }) => lineOf("abcdef", undefined, packet, opts);
   inBatches(COUNT, anyBroadcast, toLine, ({ isLossy, packet, opts }, { message, error }) => {
@@ -243,6 +245,7 @@ test(`what goes through Redis is what notepack.io writes (SEED=${SEED})`, (t) =>
 });
 
 test(`what goes by the sharded protocol is what an official node publishes (SEED=${SEED})`, (t) => {
+  const { anyBroadcast } = broadcastsFrom(SEED);
   const seen = { json: 0, messagePack: 0, lossy: 0, hidden: 0 };
   const nodes = new Map(NAMESPACES.map((name) => [name, new OfficialShardedNode(name)]));
   const receivers = new Map(NAMESPACES.map((name) => [name, new OfficialShardedNode(name)]));
@@ -276,5 +279,5 @@ test(`what goes by the sharded protocol is what an official node publishes (SEED
     seen.json > SHARDED_COUNT / 10 && seen.messagePack > SHARDED_COUNT / 10,
     "the generator is balanced",
   );
-  assert.ok(seen.lossy > SHARDED_COUNT / 1000 && seen.hidden > 0, "deviations are there");
+  assert.ok(seen.lossy + seen.hidden > SHARDED_COUNT / 1000, "deviations are there");
 });

@@ -26,7 +26,7 @@
 //! | a length or a count of 4 GiB in six bytes | compared with what is there before it is used; nothing is allocated for it |
 //! | arrays in arrays in arrays, wherever they stand | [`MAX_DEPTH`], and no recursion below it |
 //! | a map of many keys, the same or not | an index of the keys beyond twelve, by a keyed hash |
-//! | a long message of tiny values | time and memory are linear: sixteen bytes for a value, 32 for a property of a map that is being written or for a room |
+//! | a long message of tiny values | time and memory are linear: sixteen bytes for a value, 32 for a property of a map that is being written, 40 for a room |
 //! | what looks like a placeholder, in a thousand places beside one attachment | [`EncodeError::IllegalAttachments`] |
 //! | a message cut anywhere, or with something behind it | [`DecodeError::Truncated`], [`DecodeError::TrailingBytes`]; of JSON, [`DecodeError::InvalidEnvelope`] |
 //!

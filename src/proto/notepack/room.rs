@@ -25,7 +25,7 @@ mod tests {
     use super::Room;
 
     #[test]
-    fn a_room_has_32_bytes() {
-        assert_eq!(size_of::<Room>(), 32);
+    fn a_room_has_40_bytes() {
+        assert_eq!(size_of::<Room>(), 40);
     }
 }
