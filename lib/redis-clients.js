@@ -4,7 +4,7 @@ const { promisify } = require("node:util");
 const { environmentEngine } = require("./engine.js");
 const { RedisError } = require("./errors.js");
 const { binding } = require("./native.js");
-const { NAMED, PATTERN, SHARD, attachmentsOf } = require("./redis-messages.js");
+const { NAMED, PATTERN, SHARD, attachmentsOf, handOver } = require("./redis-messages.js");
 const { stats } = require("./stats.js");
 
 /** What node-redis 4 and later call it, to begin with it and to end it. */
@@ -132,7 +132,7 @@ class RedisClients {
     this.engine.flush();
     if (!this.native.receive(namespace, messageKind, channel, message)) return;
     try {
-      this.nodes.get(namespace)?.handleMessage(channel, message);
+      if (!handOver(this.nodes.get(namespace), channel, message)) this.countMalformed();
     } finally {
       this.engine.native.handled(namespace);
       this.engine.scheduleFlush();

@@ -5,7 +5,7 @@ const { setImmediate } = require("node:timers");
 const { environmentEngine } = require("./engine.js");
 const { RedisError } = require("./errors.js");
 const { binding } = require("./native.js");
-const { attachmentsOf } = require("./redis-messages.js");
+const { attachmentsOf, handOver } = require("./redis-messages.js");
 const { stats } = require("./stats.js");
 
 /** What has come: as `RedisEventKind` in src/binding/cluster.rs. */
@@ -186,7 +186,7 @@ class RedisLink {
 
   handleMessage({ namespace, channel, message }) {
     try {
-      this.nodes.get(namespace)?.handleMessage(channel, message);
+      if (!handOver(this.nodes.get(namespace), channel, message)) this.countMalformed();
     } finally {
       // Broadcasts that follow may go to the workers, behind what this message has sent.
       this.engine.native.handled(namespace);

@@ -195,6 +195,25 @@ for (const kind of isFirstNode ? [ours, oursOverNodeRedis] : [ours]) {
       });
     });
 
+    // Some of the clients poll, so that the message goes to JavaScript.
+    test("drops and counts what is nested beyond JavaScript's stack", async (t) => {
+      for (const sharded of [false, true]) {
+        await survives(t, kind, { sharded }, async ({ redis }) => {
+          const nested = `${"[".repeat(9_900)}${"]".repeat(9_900)}`;
+          const data = json({ uid: UID, nsp: "/", type: 3, data: { packet: PACKET, opts: OPTS } });
+          const deepJson = data.toString().replace('"hostile"', `"hostile",${nested}`);
+          const flat = encode([UID, { ...PACKET, data: ["hostile", []] }, OPTS]);
+          const at = flat.indexOf(Buffer.from("hostile")) + "hostile".length;
+          const levels = Buffer.concat([Buffer.alloc(9_899, 0x91), Buffer.from([0x90])]);
+          const deep = Buffer.concat([flat.subarray(0, at), levels, flat.subarray(at + 1)]);
+          const before = sum("malformed");
+          const message = ["socket.io#/#", sharded ? deepJson : deep];
+          await publish(redis, sharded ? "SPUBLISH" : "PUBLISH", [message]);
+          while (sum("malformed") - before < 2) await delay(5);
+        });
+      }
+    });
+
     test("does not look at what is for rooms that it has not", async (t) => {
       await survives(t, kind, {}, async ({ redis }) => {
         const messages = NONSENSE.map((message) => ["socket.io#/#nobody#", message]);
