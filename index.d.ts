@@ -209,7 +209,8 @@ export interface RedisAdapterOptions {
    * With `"pattern"`, the default, Redis sends each broadcast to each node, as with the official
    * adapter. With `"dynamic"` a node subscribes to the rooms in which it has somebody, each socket's
    * own among them: for clusters where most broadcasts concern few nodes. Nodes of both kinds
-   * understand each other.
+   * understand each other. What is sent to a room before Redis has subscribed for its first member
+   * on a node, a round trip after it joined, does not come there.
    *
    * With `sharded`, as the official adapter has them: `"dynamic"`, the default, `"static"` and
    * `"dynamic-private"`. All nodes have to agree.
