@@ -1,7 +1,7 @@
 "use strict";
 
 const os = require("node:os");
-const { InvalidOptionError } = require("./errors.js");
+const { BYTE_LIMIT, optionOf } = require("./options.js");
 
 /** The most I/O threads that may be asked for. */
 const MAX_IO_THREADS = 64;
@@ -27,11 +27,7 @@ const OPTIONS = {
     isAccepted: (value) => Number.isSafeInteger(value) && value >= 0,
     default: 64 * KIB,
   },
-  maxBackpressure: {
-    accepted: "a number of bytes, an integer of at least 1, or Infinity",
-    isAccepted: (value) => value === Infinity || (Number.isSafeInteger(value) && value >= 1),
-    default: 64 * MIB,
-  },
+  maxBackpressure: { ...BYTE_LIMIT, default: 64 * MIB },
   textType: {
     accepted: '"buffer" or "string"',
     isAccepted: (value) => value === "buffer" || value === "string",
@@ -43,19 +39,6 @@ const OPTIONS = {
 const ENGINE_OPTIONS = ["ioThreads", "highWaterMark", "maxBackpressure"];
 
 /**
- * @param {Record<string, unknown>} given
- * @param {string} name
- * @returns the option's value, or its default
- * @throws {InvalidOptionError}
- */
-function option(given, name) {
-  const { accepted, isAccepted, default: value } = OPTIONS[name];
-  if (given[name] === undefined) return value;
-  if (!isAccepted(given[name])) throw new InvalidOptionError(name, accepted, given[name]);
-  return given[name];
-}
-
-/**
  * Those of our engine's options that are given.
  *
  * @param {Record<string, unknown>} given
@@ -64,7 +47,7 @@ function option(given, name) {
  */
 function engineOptions(given) {
   const names = ENGINE_OPTIONS.filter((name) => given[name] !== undefined);
-  return Object.fromEntries(names.map((name) => [name, option(given, name)]));
+  return Object.fromEntries(names.map((name) => [name, optionOf(OPTIONS, given, name)]));
 }
 
 /**
@@ -77,17 +60,17 @@ function engineOptions(given) {
  */
 function connectionSettings(given) {
   return {
-    ioThreads: option(given, "ioThreads"),
-    highWaterMark: option(given, "highWaterMark"),
+    ioThreads: optionOf(OPTIONS, given, "ioThreads"),
+    highWaterMark: optionOf(OPTIONS, given, "highWaterMark"),
     connection: {
       maxPayload: limit(given.maxPayload, 100 * MIB),
       maxFragments: limit(given.maxFragments, 16 * 1024),
       hasAutomaticPongs: Boolean(given.autoPong ?? true),
       maxPendingPongs: limit(given.maxPendingAutoPongs, 60),
-      maxBackpressure: option(given, "maxBackpressure"),
-      highWaterMark: option(given, "highWaterMark"),
+      maxBackpressure: optionOf(OPTIONS, given, "maxBackpressure"),
+      highWaterMark: optionOf(OPTIONS, given, "highWaterMark"),
       closeTimeout: Number(given.closeTimeout ?? 30_000),
-      isTextAsString: option(given, "textType") === "string",
+      isTextAsString: optionOf(OPTIONS, given, "textType") === "string",
     },
   };
 }

@@ -2,6 +2,7 @@
 
 const { InvalidOptionError } = require("./errors.js");
 const { binding, hasCluster } = require("./native.js");
+const { BYTE_LIMIT, optionOf, refuse } = require("./options.js");
 
 const MIB = 1024 * 1024;
 
@@ -63,11 +64,7 @@ const OPTIONS = {
     accepted: '"pattern" or "dynamic"; with sharded: true "static", "dynamic" or "dynamic-private"',
     isAccepted: (value, { sharded }) => SUBSCRIPTION_MODES[sharded === true].includes(value),
   },
-  maxPublishQueue: {
-    accepted: "a number of bytes, an integer of at least 1, or Infinity",
-    isAccepted: (value) => value === Infinity || isCount(value),
-    default: 64 * MIB,
-  },
+  maxPublishQueue: { ...BYTE_LIMIT, default: 64 * MIB },
 };
 
 /** Without the sharded protocol, and with it; the default comes first. */
@@ -113,7 +110,7 @@ function redisAdapterOptions(given) {
     throw new InvalidOptionError(unknown, `left out; there are ${names}`, given[unknown]);
   }
   const options = Object.fromEntries(
-    Object.keys(OPTIONS).map((name) => [name, option(given, name)]),
+    Object.keys(OPTIONS).map((name) => [name, optionOf(OPTIONS, given, name)]),
   );
   const clients = clientsOf(options);
   if (options.sharded) refuse(given, CLASSIC_OPTIONS, "left out with sharded: true");
@@ -125,19 +122,6 @@ function redisAdapterOptions(given) {
   const { cluster, sentinel, tls } = options;
   const server = { urls: [options.url].flat(), cluster, sentinel, tls };
   return { clients, adapter, server, link: linkOptions(options) };
-}
-
-/** @throws {InvalidOptionError} if one of these is given */
-function refuse(given, names, accepted) {
-  const name = names.find((name) => given[name] !== undefined);
-  if (name !== undefined) throw new InvalidOptionError(name, accepted, given[name]);
-}
-
-function option(given, name) {
-  const { accepted, isAccepted, default: value } = OPTIONS[name];
-  if (given[name] === undefined) return value;
-  if (!isAccepted(given[name], given)) throw new InvalidOptionError(name, accepted, given[name]);
-  return given[name];
 }
 
 /** @returns {{ pubClient: object, subClient: object } | null} */

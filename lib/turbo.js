@@ -4,6 +4,7 @@ const { createAdapter } = require("./adapter.js");
 const { InvalidOptionError } = require("./errors.js");
 const { engineOptions } = require("./engine-options.js");
 const { binding, error } = require("./native.js");
+const { refuse } = require("./options.js");
 const { stats } = require("./stats.js");
 const { guardUpgrades } = require("./upgrade-guard.js");
 const { WebSocketServer, createEngine } = require("./websocket-server.js");
@@ -33,9 +34,11 @@ function parserWith(maxAttachments) {
  * @returns {unknown} the parser that the caller names, or ours
  * @throws {InvalidOptionError}
  */
-function parserFor({ parser: given, maxAttachments }) {
+function parserFor(options) {
+  const { parser: given, maxAttachments } = options;
   if (given !== undefined && given !== null) {
-    refuse({ maxAttachments }, "left out where a parser is given, which has a limit of its own");
+    const accepted = "left out where a parser is given, which has a limit of its own";
+    refuse(options, ["maxAttachments"], accepted);
     return given;
   }
   if (maxAttachments === undefined) return parser;
@@ -53,14 +56,8 @@ function parserFor({ parser: given, maxAttachments }) {
 function wsEngineFor({ wsEngine: given, ...options }) {
   const ours = engineOptions(options);
   if (given === undefined || given === null) return createEngine(ours);
-  refuse(ours, "left out where a wsEngine is given");
+  refuse(ours, Object.keys(ours), "left out where a wsEngine is given");
   return given;
-}
-
-/** @throws {InvalidOptionError} if one of `options` is set */
-function refuse(options, accepted) {
-  const set = Object.entries(options).find(([, value]) => value !== undefined);
-  if (set !== undefined) throw new InvalidOptionError(set[0], accepted, set[1]);
 }
 
 /**
