@@ -1,10 +1,10 @@
 "use strict";
 
 const { promisify } = require("node:util");
-const { environmentEngine } = require("./engine.js");
+const { Carrier } = require("./carrier.js");
 const { RedisError } = require("./errors.js");
 const { binding } = require("./native.js");
-const { NAMED, PATTERN, SHARD, attachmentsOf, handOver } = require("./redis-messages.js");
+const { NAMED, PATTERN, SHARD, attachmentsOf } = require("./redis-messages.js");
 const { stats } = require("./stats.js");
 
 /** What node-redis 4 and later call it, to begin with it and to end it. */
@@ -25,20 +25,17 @@ const EVENTS = [
  * A carrier that consists of two Redis clients of the application's: JavaScript passes the bytes on,
  * and the addon does with them what a link does. See `ClusterNode`.
  */
-class RedisClients {
+class RedisClients extends Carrier {
   /**
    * @param {{ pubClient: object, subClient: object }} clients of `redis` or `ioredis`
    * @param {import("node:events").EventEmitter} events where `error` is emitted
    */
   constructor({ pubClient, subClient }, events) {
+    super(events);
     this.pubClient = pubClient;
     this.subClient = subClient;
-    this.events = events;
-    this.engine = environmentEngine();
     this.native = new binding.RedisReceiver(this.engine.native);
     this.state = "ready";
-    this.isClosing = false;
-    this.nodes = new Map();
     /** Who gets what comes, by how and to what it is subscribed. */
     this.subscriptions = new Map();
     this.isNodeRedis = typeof subClient.pSubscribe === "function";
@@ -59,16 +56,9 @@ class RedisClients {
     for (const handler of [...handlers.values()]) handler(channel, message);
   }
 
-  add(namespace, node, { name, uid, prefix }) {
-    this.nodes.set(namespace, node);
-    this.native.addNode(namespace, name, uid, prefix);
-  }
-
   async remove(namespace) {
-    this.native.removeNode(namespace);
-    this.nodes.delete(namespace);
-    if (this.nodes.size > 0) return;
-    this.isClosing = true;
+    this.forget(namespace);
+    if (!this.isClosing) return;
     this.state = "ended";
     for (const unlisten of this.unlisten) unlisten();
     stats.removeLink(this);
@@ -130,12 +120,8 @@ class RedisClients {
   /** A message has come. Those before it are with the workers, if JavaScript has handled them. */
   receive(namespace, messageKind, channel, message) {
     this.engine.flush();
-    if (!this.native.receive(namespace, messageKind, channel, message)) return;
-    try {
-      if (!handOver(this.nodes.get(namespace), channel, message)) this.countMalformed();
-    } finally {
-      this.engine.native.handled(namespace);
-      this.engine.scheduleFlush();
+    if (this.native.receive(namespace, messageKind, channel, message)) {
+      this.hand(namespace, channel, message);
     }
   }
 
@@ -163,10 +149,6 @@ class RedisClients {
     const command = ["PUBSUB", isSharded ? "SHARDNUMSUB" : "NUMSUB", channel];
     const answers = await Promise.all(askServers(this.pubClient, command));
     return answers.reduce((sum, [, count]) => sum + Number(count), 0);
-  }
-
-  countMalformed() {
-    this.native.countMalformed();
   }
 
   /** A client has been closed, or Redis refuses something. */

@@ -2,10 +2,10 @@
 
 const { AsyncResource } = require("node:async_hooks");
 const { setImmediate } = require("node:timers");
-const { environmentEngine } = require("./engine.js");
+const { Carrier } = require("./carrier.js");
 const { RedisError } = require("./errors.js");
 const { binding } = require("./native.js");
-const { attachmentsOf, handOver } = require("./redis-messages.js");
+const { attachmentsOf } = require("./redis-messages.js");
 const { stats } = require("./stats.js");
 
 /** What has come: as `RedisEventKind` in src/binding/cluster.rs. */
@@ -23,26 +23,22 @@ const context = new AsyncResource("socket.io-turbo");
  * A connection to Redis that a thread of its own keeps, for the adapters of one factory. It ends
  * with the last of them.
  */
-class RedisLink {
+class RedisLink extends Carrier {
   /**
    * @param {object} options as `RedisLinkOptions` in binding.d.ts
    * @param {import("node:events").EventEmitter} events where `ready`, `reconnecting`, `error` and
    *   `end` are emitted
    */
   constructor(options, events) {
-    this.events = events;
-    this.engine = environmentEngine();
+    super(events);
     this.deliver = this.deliver.bind(this);
     this.native = new binding.RedisLink(this.engine.native, options, () =>
       context.runInAsyncScope(this.deliver),
     );
-    /** Those who get messages, by the numbers of their namespaces. */
-    this.nodes = new Map();
     /** `connecting`, `ready`, or `ended`. */
     this.state = "connecting";
     /** What has come and has not been delivered, if a listener has thrown. */
     this.late = [];
-    this.isClosing = false;
     this.questions = new Map();
     this.lastQuestion = 0;
     /** Whether a warning has been printed since the connection was there. */
@@ -55,30 +51,13 @@ class RedisLink {
   }
 
   /**
-   * Has messages come for a namespace.
-   *
-   * @param {number} namespace its number
-   * @param {{ handleMessage: (channel: string, message: Buffer) => void }} node
-   * @param {{ name: string, uid: string, prefix: string }} names see `addNode` in binding.d.ts
-   */
-  add(namespace, node, { name, uid, prefix }) {
-    this.nodes.set(namespace, node);
-    this.native.addNode(namespace, name, uid, prefix);
-  }
-
-  /**
-   * Ends that, and the link after the last.
+   * Takes a node away, and ends the link after the last.
    *
    * @returns {Promise<void>} when Redis has been left, if this was the last
    */
   async remove(namespace) {
-    this.native.removeNode(namespace);
-    this.nodes.delete(namespace);
-    if (this.nodes.size > 0) {
-      this.schedule();
-      return;
-    }
-    this.isClosing = true;
+    this.forget(namespace);
+    if (!this.isClosing) return;
     this.native.close();
     await this.ended;
   }
@@ -137,11 +116,6 @@ class RedisLink {
     });
   }
 
-  /** A message was none. */
-  countMalformed() {
-    this.native.countMalformed();
-  }
-
   /** What is published leaves behind the changes of the rooms of this turn, on all nodes here. */
   schedule() {
     this.engine.scheduleAfter(this);
@@ -170,7 +144,7 @@ class RedisLink {
   dispatch(event) {
     switch (event.kind) {
       case MESSAGE:
-        return this.handleMessage(event);
+        return this.hand(event.namespace, event.channel, event.message);
       case READY:
         return this.handleReady();
       case CONNECTING:
@@ -181,16 +155,6 @@ class RedisLink {
         return this.handleError(event.text);
       case ANSWER:
         return this.handleAnswer(event);
-    }
-  }
-
-  handleMessage({ namespace, channel, message }) {
-    try {
-      if (!handOver(this.nodes.get(namespace), channel, message)) this.countMalformed();
-    } finally {
-      // Broadcasts that follow may go to the workers, behind what this message has sent.
-      this.engine.native.handled(namespace);
-      this.engine.scheduleFlush();
     }
   }
 

@@ -12,28 +12,8 @@ function attachmentsOf(packet) {
   return packet.length > 1 ? packet.slice(1).map(toBuffer) : undefined;
 }
 
-/**
- * Has a node handle a message that nothing else has dropped. The official code recurses where values
- * are nested, and throws where that is too deep for it.
- *
- * @param {{ handleMessage: (channel: string, message: Buffer) => void } | undefined} node
- * @param {string} channel
- * @param {Buffer} message
- * @returns {boolean} whether it was a message
- */
-function handOver(node, channel, message) {
-  try {
-    node?.handleMessage(channel, message);
-    return true;
-  } catch (error) {
-    if (error instanceof RangeError && /call stack/.test(error.message)) return false;
-    throw error;
-  }
-}
-
 module.exports = {
   attachmentsOf,
-  handOver,
   // `SubscriptionKind`: how a channel is subscribed to.
   NAMED: 0,
   PATTERN: 1,

@@ -52,7 +52,8 @@ const classes = new WeakMap();
 function shardedAdapterOf(prototype) {
   /**
    * The adapter of @socket.io/redis-adapter's sharded protocol, on a carrier. Broadcasts go out as
-   * the packet for the clients of this process, and those of other nodes go to the workers. The rest is the official code.
+   * the packet for the clients of this process, and those of other nodes go to the workers. The rest
+   * is the official code.
    */
   return class ShardedRedisAdapter extends withFanOut(existing(prototype), { isInMemory: false }) {
     #node;

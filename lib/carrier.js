@@ -1,0 +1,67 @@
+"use strict";
+
+const { environmentEngine } = require("./engine.js");
+
+/** What both carriers are: the nodes of this process, and how they get messages. See `ClusterNode`. */
+class Carrier {
+  /**
+   * @param {import("node:events").EventEmitter} events of the factory whose adapters these are
+   */
+  constructor(events) {
+    this.events = events;
+    this.engine = environmentEngine();
+    /** What the addon has of it: a `RedisLink` or a `RedisReceiver` of binding.d.ts. */
+    this.native = null;
+    /** Those who get messages, by the numbers of their namespaces. */
+    this.nodes = new Map();
+    /** Whether the last node has left. */
+    this.isClosing = false;
+  }
+
+  /**
+   * Has messages come for a namespace.
+   *
+   * @param {number} namespace its number
+   * @param {{ handleMessage: (channel: string, message: Buffer) => void }} node
+   * @param {{ name: string, uid: string, prefix: string }} names see `addNode` in binding.d.ts
+   */
+  add(namespace, node, { name, uid, prefix }) {
+    this.nodes.set(namespace, node);
+    this.native.addNode(namespace, name, uid, prefix);
+  }
+
+  /** Ends that. `isClosing` tells whether it was the last. */
+  forget(namespace) {
+    this.native.removeNode(namespace);
+    this.nodes.delete(namespace);
+    this.isClosing = this.nodes.size === 0;
+  }
+
+  /**
+   * Has a node handle a message that nothing else has dropped. The official code recurses where values
+   * are nested, and throws where that is too deep for it.
+   */
+  hand(namespace, channel, message) {
+    try {
+      this.nodes.get(namespace)?.handleMessage(channel, message);
+    } catch (error) {
+      if (!isStackOverflow(error)) throw error;
+      this.countMalformed();
+    } finally {
+      // Broadcasts that follow may go to the workers, behind what this message has sent.
+      this.engine.native.handled(namespace);
+      this.engine.scheduleFlush();
+    }
+  }
+
+  /** A message was none. */
+  countMalformed() {
+    this.native.countMalformed();
+  }
+}
+
+function isStackOverflow(error) {
+  return error instanceof RangeError && /call stack/.test(error.message);
+}
+
+module.exports = { Carrier };
