@@ -8,20 +8,17 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use napi::bindgen_prelude::{Buffer, Either, Function};
-use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
-use napi::{Env, Error, Result, Status, check_status, sys};
+use napi::{Env, Error, Result, Status};
 use napi_derive::napi;
 
 use super::engine::Engine;
 use super::payload::PayloadArgument;
+use super::wake::Wake;
 use crate::cluster::{
     Address, Answer, Body, Channel, Intake, InvalidServer, Kind, Link, LinkOptions, LinkStats,
     Node, Outgoing, Publication, RoomName, Server, State, TlsFiles,
 };
 use crate::proto::notepack::is_well_formed;
-
-/// Does not keep the process alive; [`RedisLink::keep_alive`] does.
-type Wake = ThreadsafeFunction<(), (), (), Status, false, true>;
 
 /// Where the direct members of a room are, see `Address` in `src/cluster/directory.rs`.
 #[napi]
@@ -103,7 +100,7 @@ pub struct RedisLinkStats {
 /// What has come.
 #[napi]
 pub enum RedisEventKind {
-    /// `namespace`, `messageKind`, `channel` and `message` are there.
+    /// `namespace`, `channel` and `message` are there.
     Message = 0,
     Ready = 1,
     Connecting = 2,
@@ -119,7 +116,6 @@ pub enum RedisEventKind {
 pub struct RedisEvent {
     pub kind: RedisEventKind,
     pub namespace: Option<u32>,
-    pub message_kind: Option<MessageKind>,
     pub channel: Option<String>,
     pub message: Option<Buffer>,
     pub question: Option<u32>,
@@ -196,7 +192,7 @@ impl Engine {
 #[napi]
 pub struct RedisLink {
     link: Rc<RefCell<Link>>,
-    wake: Arc<Wake>,
+    wake: Wake,
     nodes: Nodes,
 }
 
@@ -212,18 +208,14 @@ impl RedisLink {
         options: RedisLinkOptions,
         wake: Function<'_, (), ()>,
     ) -> Result<Self> {
-        let wake = wake.build_threadsafe_function::<()>().weak::<true>().build()?;
-        let wake = Arc::new(wake);
-        let of_link = Arc::clone(&wake);
+        let wake = Wake::new(&wake)?;
+        let of_link = wake.clone();
         let max_publish_queue = options.max_publish_queue as usize;
         let server = server(options).map_err(invalid)?;
         let directory = Arc::clone(engine.registry.directory());
         let broadcaster = engine.engine.borrow().broadcaster().clone();
         let options = LinkOptions { server, max_publish_queue };
-        let link = Link::start(options, directory, broadcaster, move || {
-            // Fails only when the environment ends, and then the link does, too.
-            of_link.call((), ThreadsafeFunctionCallMode::NonBlocking);
-        });
+        let link = Link::start(options, directory, broadcaster, move || of_link.call());
         let link = link.map_err(|error| Error::from_reason(error.to_string()))?;
         let link = Rc::new(RefCell::new(link));
         // Runs before the function above is finalized: hooks run in reverse order.
@@ -342,15 +334,7 @@ impl RedisLink {
     /// Whether the link keeps the process alive.
     #[napi(catch_unwind)]
     pub fn keep_alive(&self, env: Env, is_alive: bool) -> Result<()> {
-        // SAFETY: this runs on the environment's thread, and `self` holds the function,
-        // which ends after the link.
-        check_status!(unsafe {
-            if is_alive {
-                sys::napi_ref_threadsafe_function(env.raw(), self.wake.raw())
-            } else {
-                sys::napi_unref_threadsafe_function(env.raw(), self.wake.raw())
-            }
-        })
+        self.wake.keep_alive(env, is_alive)
     }
 }
 
@@ -527,7 +511,6 @@ fn event(outgoing: Outgoing) -> RedisEvent {
     let nothing = RedisEvent {
         kind: RedisEventKind::Ended,
         namespace: None,
-        message_kind: None,
         channel: None,
         message: None,
         question: None,
@@ -535,14 +518,9 @@ fn event(outgoing: Outgoing) -> RedisEvent {
         text: None,
     };
     match outgoing {
-        Outgoing::Message { namespace, kind, channel, message } => RedisEvent {
+        Outgoing::Message { namespace, channel, message } => RedisEvent {
             kind: RedisEventKind::Message,
             namespace: Some(namespace as u32),
-            message_kind: Some(match kind {
-                Kind::Broadcast => MessageKind::Broadcast,
-                Kind::Request => MessageKind::Request,
-                Kind::Sharded => MessageKind::Sharded,
-            }),
             channel: Some(String::from_utf8_lossy(&channel).into_owned()),
             message: Some(Vec::from(message).into()),
             ..nothing

@@ -9,17 +9,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use napi::bindgen_prelude::{Function, Uint32ArraySlice, Unknown};
-use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
-use napi::{Env, Error, Result, Status, check_status, sys};
+use napi::{Env, Error, Result, Status};
 use napi_derive::napi;
 
 use super::events::EventWriter;
 use super::payload::{PayloadArgument, opcode};
+use super::wake::Wake;
 use crate::net::{self, ConnectionOptions, EndReason, WorkerStats};
 use crate::proto::websocket::{Limits, Opcode};
-
-/// Does not keep the process alive; [`Engine::keep_alive`] does.
-type Wake = ThreadsafeFunction<(), (), (), Status, false, true>;
 
 /// What the connections of one server have in common. Sizes in bytes, `closeTimeout` in
 /// milliseconds; `Infinity` is allowed for sizes and counts.
@@ -68,7 +65,7 @@ pub fn end_reasons() -> Vec<&'static str> {
 #[napi]
 pub struct Engine {
     pub(super) engine: Rc<RefCell<net::Engine>>,
-    wake: Arc<Wake>,
+    wake: Wake,
     options: Vec<(Arc<ConnectionOptions>, bool)>,
     /// By connection: whether its text comes as strings.
     is_text_as_string: Vec<bool>,
@@ -84,13 +81,9 @@ impl Engine {
     /// `wake` is called when `take()` has events to give, once until it is called.
     #[napi(constructor, catch_unwind)]
     pub fn new(env: Env, wake: Function<'_, (), ()>) -> Result<Self> {
-        let wake = wake.build_threadsafe_function::<()>().weak::<true>().build()?;
-        let wake = Arc::new(wake);
-        let of_workers = Arc::clone(&wake);
-        let engine = Rc::new(RefCell::new(net::Engine::new(move || {
-            // Fails only when the environment ends, and then the workers do, too.
-            of_workers.call((), ThreadsafeFunctionCallMode::NonBlocking);
-        })));
+        let wake = Wake::new(&wake)?;
+        let of_workers = wake.clone();
+        let engine = Rc::new(RefCell::new(net::Engine::new(move || of_workers.call())));
         // Runs before the function above is finalized: hooks run in reverse order.
         env.add_env_cleanup_hook(Rc::clone(&engine), |engine| engine.borrow_mut().shut_down())?;
         Ok(Self {
@@ -255,15 +248,7 @@ impl Engine {
     /// Whether open connections keep the process alive.
     #[napi(catch_unwind)]
     pub fn keep_alive(&self, env: Env, is_alive: bool) -> Result<()> {
-        // SAFETY: this runs on the environment's thread, and `self` holds the function,
-        // which ends after the engine.
-        check_status!(unsafe {
-            if is_alive {
-                sys::napi_ref_threadsafe_function(env.raw(), self.wake.raw())
-            } else {
-                sys::napi_unref_threadsafe_function(env.raw(), self.wake.raw())
-            }
-        })
+        self.wake.keep_alive(env, is_alive)
     }
 
     /// What each worker has done.

@@ -16,6 +16,8 @@ mod parser;
 #[cfg(all(feature = "net", unix))]
 mod payload;
 mod string;
+#[cfg(all(feature = "net", unix))]
+mod wake;
 
 /// The version that this was built as, which has to be that of the JavaScript around it.
 #[napi_derive::napi(catch_unwind)]

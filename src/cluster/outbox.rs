@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
 
-use super::{Kind, NamespaceId};
+use super::NamespaceId;
 
 /// A link waits while messages of more bytes than this are not taken.
 const MAX_HELD_BYTES: usize = 16 * 1024 * 1024;
@@ -46,8 +46,6 @@ pub enum Outgoing {
     Message {
         /// Which namespace.
         namespace: NamespaceId,
-        /// What it subscribed to.
-        kind: Kind,
         /// The channel.
         channel: Bytes,
         /// The message.
@@ -139,11 +137,11 @@ mod tests {
 
     use bytes::Bytes;
 
-    use super::{Kind, MAX_HELD_BYTES, Outbox, Outgoing};
+    use super::{MAX_HELD_BYTES, Outbox, Outgoing};
 
     fn message(length: usize) -> Outgoing {
         let (channel, message) = (Bytes::new(), Bytes::from(vec![0; length]));
-        Outgoing::Message { namespace: 0, kind: Kind::Request, channel, message }
+        Outgoing::Message { namespace: 0, channel, message }
     }
 
     #[test]

@@ -48,7 +48,6 @@ pub(super) struct Receiver {
 /// A message, decoded if it is a broadcast.
 struct Pending {
     node: Arc<Node>,
-    kind: Kind,
     channel: Bytes,
     message: Bytes,
     broadcast: Option<Box<Decoded>>,
@@ -70,6 +69,8 @@ fn ignored(counter: &Counter) -> Found {
 struct Decoded {
     packet: Packet,
     prepared: PreparedPacket,
+    /// Whether for peers that speak Engine.IO v3, too.
+    has_version_3: bool,
     options: Options,
 }
 
@@ -104,7 +105,7 @@ impl Receiver {
         };
         self.pending_bytes += message.len();
         self.pending_requests += usize::from(broadcast.is_none());
-        self.pending.push(Pending { node: Arc::clone(node), kind, channel, message, broadcast });
+        self.pending.push(Pending { node: Arc::clone(node), channel, message, broadcast });
         if self.pending_bytes > MAX_PENDING_BYTES {
             self.post();
         }
@@ -162,8 +163,9 @@ impl Receiver {
     }
 
     fn prepare(&self, packet: Packet, options: Options) -> Found {
-        let prepared = prepare(&packet, self.broadcaster.has_version_3());
-        Found::Broadcast(Box::new(Decoded { packet, prepared, options }))
+        let has_version_3 = self.broadcaster.has_version_3();
+        let prepared = prepare(&packet, has_version_3);
+        Found::Broadcast(Box::new(Decoded { packet, prepared, has_version_3, options }))
     }
 
     /// Posts what has come. Waits for who is too far behind.
@@ -181,11 +183,11 @@ impl Receiver {
             };
             match (found, pending.broadcast) {
                 (Recipience::Direct(recipients, workers), Some(decoded)) => {
-                    let packet = if self.broadcaster.has_version_3() {
-                        // It may have been prepared before.
-                        prepare(&decoded.packet, true)
-                    } else {
+                    let packet = if decoded.has_version_3 == self.broadcaster.has_version_3() {
                         decoded.prepared
+                    } else {
+                        // The first such peer has come meanwhile.
+                        prepare(&decoded.packet, true)
                     };
                     let is_volatile = decoded.options.flags.is_volatile();
                     outgoing.push(Outgoing { packet, recipients, is_volatile, workers });
@@ -195,7 +197,6 @@ impl Receiver {
                     directory.pass(pending.node.namespace);
                     passed.push(ToApplication::Message {
                         namespace: pending.node.namespace,
-                        kind: pending.kind,
                         channel: pending.channel,
                         message: pending.message,
                     });
