@@ -10,8 +10,12 @@ const HOST = "127.0.0.1";
 /** How long it may take until it answers. */
 const START_MILLISECONDS = 5000;
 
-/** Keeps Redis as long as its standard input is open, which is as long as its parent lives. */
-const KEEPER = 'trap "" INT TERM; redis-server "$@" & read -r _; kill -KILL $!';
+/**
+ * Keeps Redis as long as its standard input is open, which is as long as its parent lives, and ends
+ * after it.
+ */
+const KEEPER =
+  'trap "" INT TERM; redis-server "$@" & read -r _; exec 2>/dev/null; kill -KILL $!; wait $!';
 
 /** Keeps nothing on disk. */
 const OPTIONS = { bind: HOST, save: "", appendonly: "no", loglevel: "warning" };
