@@ -10,6 +10,14 @@ const { setImmediate: nextTurn } = require("node:timers/promises");
 const { io: connect } = require("socket.io-client");
 const { turbo } = require("../..");
 const { createChat } = require("../../examples/chat/server.js");
+const {
+  delivered,
+  enter: enterPage,
+  hasPeople,
+  message,
+  openPage,
+  say,
+} = require("../support/chat-page.js");
 const { launchChromium, skipWithoutChromium } = require("../support/chromium.js");
 const { RedisServer, skipWithoutRedis } = require("../support/redis-server.js");
 
@@ -320,11 +328,11 @@ describe("the chat on two nodes", { skip: skipWithoutRedis }, () => {
     const grace = await openPage(browser, b.url, complaints);
 
     await t.test("under names that the other node does not give away", async () => {
-      await enterAs(ada, "Ada");
+      await enterPage(ada, "Ada");
       await ada.locator("#transport", { hasText: "websocket" }).waitFor();
-      await enterAs(grace, "Ada");
+      await enterPage(grace, "Ada");
       await grace.getByText("The name Ada is taken").waitFor();
-      await enterAs(grace, "Grace");
+      await enterPage(grace, "Grace");
       await grace.locator("#transport", { hasText: "websocket" }).waitFor();
       await hasPeople(ada, ["Ada", "Grace"]);
       await hasPeople(grace, ["Grace", "Ada"]);
@@ -333,7 +341,7 @@ describe("the chat on two nodes", { skip: skipWithoutRedis }, () => {
     await t.test("in rooms, with images and with a tick", async () => {
       await say(ada, "Hello from the first");
       await message(grace, "Hello from the first").waitFor();
-      await tick(ada, "Hello").waitFor();
+      await delivered(ada, "Hello").waitFor();
       const buffer = await ada.screenshot({ clip: { x: 0, y: 0, width: 320, height: 200 } });
       const file = { name: "window.png", mimeType: "image/png", buffer };
       await ada.locator("#image").setInputFiles(file);
@@ -357,7 +365,7 @@ describe("the chat on two nodes", { skip: skipWithoutRedis }, () => {
     await t.test("in private", async () => {
       await ada.locator("#people").getByRole("button", { name: "Grace" }).click();
       await say(ada, "between us");
-      await tick(ada, "between us").waitFor();
+      await delivered(ada, "between us").waitFor();
       await grace.locator("#privates").getByRole("button", { name: "Ada" }).click();
       await message(grace, "between us").waitFor();
       for (const page of [ada, grace]) {
@@ -451,46 +459,4 @@ async function startProcess(t, redis) {
   child.stdout.resume();
   const [url] = lines[0].match(/http:.*/);
   return { url, output: lines.join("\n"), errors: String(Buffer.concat(errors)) };
-}
-
-/** A page in a profile of its own; what its console has of errors is added to `complaints`. */
-async function openPage(browser, url, complaints) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
-  const page = await context.newPage();
-  page.on("pageerror", (error) => complaints.push(error.stack));
-  page.on("console", (entry) => {
-    if (entry.type() === "error") complaints.push(`${entry.text()} (${entry.location().url})`);
-  });
-  await page.goto(url);
-  return page;
-}
-
-/** Fills in the entrance and enters. */
-async function enterAs(page, name) {
-  await page.getByLabel("Your name").fill(name);
-  await page.getByRole("button", { name: "Enter" }).click();
-}
-
-/** Writes a message where the page is, and sends it. */
-async function say(page, text) {
-  await page.locator("#text").fill(text);
-  await page.locator("#text").press("Enter");
-}
-
-/** The messages that are shown and have this text. */
-function message(page, text) {
-  return page.locator(".message", { hasText: text });
-}
-
-/** The tick of the message that has this text. */
-function tick(page, text) {
-  return message(page, text).getByRole("img", { name: "Delivered" });
-}
-
-/** Waits until the list of people has exactly these names, in this order. */
-async function hasPeople(page, names) {
-  await page.waitForFunction((expected) => {
-    const labels = [...document.querySelectorAll("#people .label")];
-    return labels.map(({ textContent }) => textContent).join() === expected.join();
-  }, names);
 }

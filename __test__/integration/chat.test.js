@@ -7,6 +7,7 @@ const { describe, test } = require("node:test");
 const { setImmediate: nextTurn } = require("node:timers/promises");
 const { io: connect } = require("socket.io-client");
 const { createChat } = require("../../examples/chat/server.js");
+const { delivered, enter, hasPeople, message, openPage, say } = require("../support/chat-page.js");
 const { launchChromium, skipWithoutChromium } = require("../support/chromium.js");
 
 const PASSPHRASE = "correct horse";
@@ -397,30 +398,6 @@ async function allReachable({ io }) {
   await repeatUntil(() => Object.values(io.engine.clients).every(isReachable), nextTurn);
 }
 
-/** A page in a profile of its own; what its console has of errors is added to `complaints`. */
-async function openPage(browser, url, complaints) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
-  const page = await context.newPage();
-  page.on("pageerror", (error) => complaints.push(error.stack));
-  page.on("console", (entry) => {
-    if (entry.type() === "error") complaints.push(`${entry.text()} (${entry.location().url})`);
-  });
-  await page.goto(url);
-  return page;
-}
-
-/** Fills in the entrance and enters. */
-async function enter(page, name) {
-  await page.getByLabel("Your name").fill(name);
-  await page.getByRole("button", { name: "Enter" }).click();
-}
-
-/** Writes a message where the page is, and sends it. */
-async function say(page, text) {
-  await page.locator("#text").fill(text);
-  await page.locator("#text").press("Enter");
-}
-
 /** Fills in the staff's pass phrase. */
 async function signIn(page, passphrase) {
   await page.getByLabel("Pass phrase").fill(passphrase);
@@ -430,24 +407,6 @@ async function signIn(page, passphrase) {
 /** The entry of a room in the list. */
 function room(page, name) {
   return page.locator("#rooms").getByRole("button", { name });
-}
-
-/** The messages that are shown and have this text. */
-function message(page, text) {
-  return page.locator(".message", { hasText: text });
-}
-
-/** The tick of the message that has this text. */
-function delivered(page, text) {
-  return message(page, text).getByRole("img", { name: "Delivered" });
-}
-
-/** Waits until the list of people has exactly these names, in this order. */
-async function hasPeople(page, names) {
-  await page.waitForFunction((expected) => {
-    const labels = [...document.querySelectorAll("#people .label")];
-    return labels.map(({ textContent }) => textContent).join() === expected.join();
-  }, names);
 }
 
 /** Takes the step until it was enough; without a limit of its own. */

@@ -263,6 +263,19 @@ class Nodes {
     );
   }
 
+  /** Waits until requests of a node are answered by all: with the clients of all, and by those. */
+  async answer({ io }) {
+    // A request may be lost before, and a slow machine may take longer than its timeout.
+    const count = () =>
+      io.fetchSockets().then(
+        ({ length }) => length,
+        () => 0,
+      );
+    while ((await count()) !== this.clients.length) await delay(10);
+    const answers = await io.timeout(2_000).emitWithAck("whole");
+    assert.equal(answers.length, this.clients.length);
+  }
+
   #nodeOf(index) {
     return this.all[Math.floor(index / TRANSPORTS.length)];
   }
