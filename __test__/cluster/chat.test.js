@@ -61,6 +61,9 @@ describe("the chat on two nodes", { skip: skipWithoutRedis }, () => {
 
   const join = (client, room, after) => client.emitWithAck("join", { room, after });
 
+  /** Waits until the other nodes know what a node has told them: what it asks them comes behind. */
+  const isKnown = ({ io }) => io.serverSideEmitWithAck("history", "lobby");
+
   /** What a client hears of an event from now on. */
   function hearing(client, event) {
     const heard = [];
@@ -78,6 +81,7 @@ describe("the chat on two nodes", { skip: skipWithoutRedis }, () => {
     const { a, b, enter } = await startCluster(t);
     const [ada, grace] = [await enter(a, "Ada"), await enter(b, "Grace")];
     await join(ada, "lobby");
+    await isKnown(a);
     const joined = once(ada, "joined");
     const { people } = await join(grace, "lobby");
     assert.deepEqual(people.sort(), ["Ada", "Grace"]);
@@ -89,6 +93,7 @@ describe("the chat on two nodes", { skip: skipWithoutRedis }, () => {
     const eve = await enter(a, "Eve");
     assert.equal(eve.welcome.rooms.at(-1), "short-lived");
     await join(eve, "short lived");
+    await isKnown(a);
 
     const left = once(ada, "left");
     grace.disconnect();
