@@ -21,12 +21,15 @@
 //! nothing overtakes.
 
 mod directory;
+mod driver;
+mod inbox;
 mod intake;
 mod link;
 mod outbox;
 mod publication;
 mod receiver;
 mod registry;
+mod requests;
 mod rest;
 mod server;
 mod stats;
