@@ -10,9 +10,8 @@ const { setImmediate: nextTurn, setTimeout: delay } = require("node:timers/promi
 const { Emitter } = require("@socket.io/component-emitter");
 const { io: connect } = require("socket.io-client");
 const connectV2 = require("socket.io-client-v2");
-const { WebSocket } = require("ws");
 const { connectionCounts, engineNamed, engines, hasNative } = require("./support/engines.js");
-const { Observed } = require("./support/observed.js");
+const { enterByHand } = require("./support/hand-client.js");
 const { randomFrom, SEED } = require("./support/random.js");
 const { startServer } = require("./support/socket-io-server.js");
 
@@ -65,48 +64,6 @@ function listen(client) {
   };
   if (client.onAny) client.onAny(hear);
   else client.on("news", (...args) => hear("news", ...args));
-}
-
-/** A client by hand over a plain WebSocket, which keeps the messages as they come. */
-class HandClient extends Observed {
-  /** Text as strings, binary data as Buffers. */
-  heard = [];
-  disconnected = false;
-
-  constructor(origin, query = "") {
-    super();
-    const path = `/socket.io/?EIO=4&transport=websocket${query}`;
-    this.webSocket = new WebSocket(origin.replace("http", "ws") + path);
-    this.webSocket.on("message", (data, isBinary) => this.#handle(isBinary ? data : `${data}`));
-    this.webSocket.on("close", () => {
-      this.disconnected = true;
-      this.changed();
-    });
-    this.webSocket.on("error", () => {});
-  }
-
-  disconnect() {
-    this.webSocket.terminate();
-  }
-
-  #handle(message) {
-    const fence = /^42(\d+)\["fence"\]$/.exec(message);
-    if (fence) this.webSocket.send(`43${fence[1]}[]`);
-    else if (message[0] === "0") this.webSocket.send("40");
-    else this.heard.push(message);
-    this.changed();
-  }
-}
-
-/** Lets a client by hand in. */
-async function enterByHand({ io, origin, beforeClose }, query) {
-  const connected = once(io, "connection");
-  const client = new HandClient(origin, query);
-  beforeClose(() => client.disconnect());
-  const [socket] = await connected;
-  await client.until(() => client.heard.length > 0, "CONNECT");
-  client.heard.shift();
-  return { client, socket };
 }
 
 /** What a client has heard since the last time, when all that was sent before has come. */

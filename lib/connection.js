@@ -60,8 +60,12 @@ class Connection {
     this._bufferedBytes = 0;
     /** Bytes that wait, if they are many: as the worker has said last. */
     this.backlog = 0;
-    /** What hears of it; see `link.js`. */
+    /** The Engine.IO socket's link, if there is one; see `link.js`. */
     this.link = null;
+    /** The asynchronous context of its events; there once the socket has left Node.js. */
+    this.context = null;
+    /** Events that have come before that. */
+    this.kept = null;
     /** What waits because a Blob before it is being read. */
     this.queued = null;
     this.highWaterMark = websocket._settings.highWaterMark;
@@ -77,6 +81,37 @@ class Connection {
   open(engine, descriptor, input, settings) {
     this.id = engine.open(this, descriptor, input, settings.connection, settings.ioThreads);
     this.engine = engine;
+  }
+
+  /**
+   * To be called in the context of the socket's handle, which is that of its events: the one
+   * in which Node.js would have called for them.
+   */
+  handleDetached() {
+    this.context = new AsyncResource("socket.io-turbo");
+    if (this.kept !== null) this.deliverKept();
+  }
+
+  /** Whether events can be handled as they come. */
+  get isReady() {
+    return this.context !== null && this.kept === null;
+  }
+
+  /** @param {() => void} event to be handled once the connection is ready */
+  keep(event) {
+    this.kept ??= [];
+    this.kept.push(event);
+  }
+
+  deliverKept() {
+    setImmediate(() => {
+      try {
+        while (this.kept.length > 0) this.context.runInAsyncScope(this.kept.shift());
+      } finally {
+        if (this.kept.length > 0) this.deliverKept();
+        else this.kept = null;
+      }
+    });
   }
 
   /**
@@ -145,6 +180,11 @@ class Connection {
     this.engine.beginTurn();
     const length = this.engine.native.sendPacket(this.id, payload, isVersion3, delivery);
     this.handlePosted(length, isReported, undefined);
+  }
+
+  /** Sends a text message, without a callback. */
+  sendText(text) {
+    this.post(text, TEXT, true, undefined);
   }
 
   /**
@@ -236,6 +276,16 @@ class Connection {
     return this.backlog > 0 || 2 * waiting > this.highWaterMark;
   }
 
+  /** Whether more waits for the network than where a callback comes at the end of the turn. */
+  get isBehind() {
+    return this.backlog > 0 || this._bufferedBytes + this.unreported > this.highWaterMark;
+  }
+
+  /** How many frames are reported once they are written. */
+  get awaitedFrames() {
+    return this.awaited === null ? 0 : this.awaited.length / 2;
+  }
+
   handlePosted(length, isReported, callback) {
     this.unreported += length;
     if (isReported) this.awaitReport(callback);
@@ -244,12 +294,10 @@ class Connection {
   }
 
   awaitReport(callback) {
-    const waiting = this._bufferedBytes + this.unreported;
-    const isDone = this.backlog === 0 && waiting <= this.highWaterMark;
-    if (isDone && callback) nextTick(callback);
+    const isWaiting = callback && this.isBehind;
+    if (callback && !isWaiting) nextTick(callback);
     this.awaited ??= [];
     // It runs in the context of its sender, as in Node.js.
-    const isWaiting = !isDone && callback;
     this.awaited.push(this.unreported, isWaiting ? AsyncResource.bind(callback) : undefined);
     this._bufferedBytes += this.unreported;
     this.unreported = 0;
@@ -293,7 +341,11 @@ class Connection {
     const isAll = this.awaited.length === 2 * count;
     const sent = isAll ? this.awaited : this.awaited.splice(0, 2 * count);
     if (isAll) this.awaited = null;
-    this.settle(sent, undefined);
+    try {
+      this.settle(sent, undefined);
+    } finally {
+      this.link?.handleSent(count);
+    }
   }
 
   /** So many bytes wait now; none, if few had to be told of. */

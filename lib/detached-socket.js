@@ -31,7 +31,7 @@ function detach(socket, connection) {
   const handle = socket._handle;
   socket._handle = NO_HANDLE;
   // The connection goes on: only this descriptor of it is closed.
-  handle.close();
+  handle.close(() => connection.handleDetached());
   socket[kConnection] = connection;
   socket._read = read;
   socket._write = write;

@@ -1,6 +1,5 @@
 "use strict";
 
-const { AsyncResource, executionAsyncId } = require("node:async_hooks");
 // Taken now: test tools replace those of the global object with ones that stand still.
 const { nextTick } = require("node:process");
 const { setImmediate } = require("node:timers");
@@ -8,8 +7,8 @@ const { getSystemErrorName } = require("node:util");
 const { binding } = require("./native.js");
 const { stats } = require("./stats.js");
 
-/** Events that one turn of the event loop takes; the rest waits for the next. */
-const EVENTS_PER_TURN = 512;
+/** The most events taken from the workers at once; the rest waits for the next turn of the loop. */
+const EVENTS_PER_BATCH = 512;
 
 /** Where things stand in the numbers that the addon gives, as in src/binding/events.rs. */
 const COUNT = 0;
@@ -17,17 +16,8 @@ const HAS_MORE = 1;
 const FIRST_EVENT = 2;
 const NUMBERS_PER_EVENT = 3;
 
-/** What events run in: no request's context, as with a socket of Node.js. */
-const context = new AsyncResource("socket.io-turbo");
-
-/** No callback's id: nothing has been sent since the last flush. */
+/** No turn: nothing has been sent since the last flush. */
 const NO_TURN = -1;
-
-/** Nor this: what was sent belongs to another event. */
-const OTHER_TURN = -2;
-
-/** What Node.js says in the callbacks of promises. */
-const PROMISE_TURN = 0;
 
 const NONE = [];
 const collect = (...values) => values;
@@ -45,39 +35,52 @@ const PEER_ENDED = 7;
 const ENDED = 8;
 const BACKLOG = 9;
 
+/** By kind: whether an event has a value beside its numbers. */
+const HAS_VALUE = [true, true, false, true, true, true, true, false, false, false];
+
 /**
- * The I/O workers of this environment: passes commands on once per turn, and events to
- * the connections that they concern.
+ * The I/O workers of this environment: passes commands on once per turn, and events to the
+ * connections that they concern.
+ *
+ * A turn is a callback of Node.js up to the tick in which its commands are flushed; with ws, that
+ * is where `send()` calls back, too. Events cross from the addon in batches, but the events of each
+ * connection are handled in a turn and in an asynchronous context of their own, as with sockets of
+ * Node.js. The commands of these turns are passed on together, after the last.
  */
 class Engine {
   constructor() {
-    // Else events would run in the context of the first upgrade.
-    this.native = new binding.Engine(() => context.runInAsyncScope(this.deliver));
+    this.native = new binding.Engine(() => this.deliver());
     this.endReasons = binding.endReasons();
     /** Connections by their id. */
     this.connections = [];
     this.size = 0;
+    /** The number of the turn. */
+    this.turn = 0;
+    /** The turn in which something was sent last, since the last flush. */
+    this.sentIn = NO_TURN;
     this.isFlushScheduled = false;
+    /** Whether commands of earlier turns wait until the rest of a batch is delivered. */
+    this.isFlushHeld = false;
+    /** How many packets have been broadcast in this turn. */
+    this.broadcasts = 0;
+    /** Parts to be told of the end of this turn. */
+    this.ending = [];
     /** What is to be flushed before, and after. */
     this.before = new Set();
     this.after = new Set();
-    this.flushes = 0;
-    /** The flush before which something was broadcast last. */
-    this.broadcastBefore = -1;
-    /** The callback of Node.js in which something was sent last, since the last flush. */
-    this.turn = NO_TURN;
-    /** Whether the promises that run now may be those of several events. */
-    this.isCrowded = false;
     this.flush = this.flush.bind(this);
     this.deliver = this.deliver.bind(this);
-    /** Events that have been taken: connection, kind and number of each, with a header. */
-    this.numbers = new Uint32Array(FIRST_EVENT + EVENTS_PER_TURN * NUMBERS_PER_EVENT);
+    this.deliverNext = this.deliverNext.bind(this);
+    /** The batch: connection, kind and number of each event, with a header. */
+    this.numbers = new Uint32Array(FIRST_EVENT + EVENTS_PER_BATCH * NUMBERS_PER_EVENT);
     /** The values of those that have one. */
-    this.values = [];
-    /** The events that have been delivered; short of all if a listener has thrown. */
+    this.values = NONE;
+    /** How many events and values of the batch have been delivered. */
     this.delivered = 0;
     this.deliveredValues = 0;
-    /** What `native.prepare()` has been called with in this turn. */
+    /** Whether the workers have called while a batch was being delivered. */
+    this.isCalled = false;
+    /** The list that `native.prepare()` was called with in this turn. */
     this.prepared = null;
     process.once("exit", () => this.shutDown());
   }
@@ -130,31 +133,52 @@ class Engine {
     this.scheduleFlush();
   }
 
+  /**
+   * To be called when something depends on the turn.
+   *
+   * @param {{ handleTurnEnd: () => void }} part
+   */
+  scheduleTurnEnd(part) {
+    this.ending.push(part);
+    this.scheduleFlush();
+  }
+
+  /** Ends the turn, and passes the commands on unless turns of the same batch follow. */
   flush() {
     this.isFlushScheduled = false;
+    this.isFlushHeld = this.isDelivering;
+    this.endTurn();
+    if (!this.isFlushHeld) this.post();
+  }
+
+  endTurn() {
+    this.turn++;
+    this.broadcasts = 0;
+    this.prepared = null;
+    if (this.ending.length === 0) return;
+    const { ending } = this;
+    this.ending = [];
+    for (const part of ending) part.handleTurnEnd();
+  }
+
+  post() {
     for (const part of this.before) part.flush();
     this.before.clear();
-    this.flushes++;
-    this.turn = NO_TURN;
-    this.prepared = null;
+    this.sentIn = NO_TURN;
     this.native.flush();
     for (const part of this.after) part.flush();
     this.after.clear();
   }
 
   /**
-   * To be called before something is sent. A volatile packet is dropped if something was sent
-   * in the same turn, for with ws the transport is not writable then; and a turn is there a
-   * callback of Node.js: what handles one event. Here several events are delivered at once, and
-   * their handlers run one after the other before the workers get their commands.
+   * To be called before something is sent. A volatile packet is dropped if something was sent to
+   * its recipient in the same turn, for with ws the transport is not writable then.
    */
   beginTurn() {
-    const turn = executionAsyncId();
-    const isSame = turn === this.turn && !(turn === PROMISE_TURN && this.isCrowded);
-    if (isSame) return;
+    if (this.sentIn === this.turn) return;
     // A flush begins a turn by itself.
-    if (this.turn !== NO_TURN) this.native.beginTurn();
-    this.turn = turn;
+    if (this.sentIn !== NO_TURN) this.native.beginTurn();
+    this.sentIn = this.turn;
   }
 
   /**
@@ -166,7 +190,7 @@ class Engine {
    */
   broadcast(packet, recipients, isVolatile) {
     this.beginTurn();
-    this.broadcastBefore = this.flushes;
+    this.broadcasts++;
     const attachments = packet.length > 1 ? packet.slice(1) : undefined;
     this.native.broadcast(packet[0], attachments, recipients, isVolatile);
     this.scheduleFlush();
@@ -189,67 +213,103 @@ class Engine {
     return this.native.sendPrepared(id, isReported);
   }
 
-  /**
-   * Delivers what has come. A listener that throws does not keep the events of others
-   * from them: they follow in the next turn.
-   */
+  /** Whether events of the batch have not been delivered. */
+  get isDelivering() {
+    return this.delivered < this.numbers[COUNT];
+  }
+
+  /** Takes a batch of events, and has those of each connection delivered in a turn of their own. */
   deliver() {
-    const isLate = this.delivered < this.numbers[COUNT];
-    if (!isLate) {
-      this.values = this.native.take(this.numbers, collect);
-      this.delivered = 0;
-      this.deliveredValues = 0;
-      if (this.numbers[COUNT] > 1) this.handleCrowd();
-    }
-    try {
-      this.deliverTaken();
-    } finally {
-      // Where nothing was taken, the workers have not been heard.
-      const isThrown = this.delivered < this.numbers[COUNT];
-      if (isLate || isThrown || this.numbers[HAS_MORE] === 1) setImmediate(this.deliver);
-    }
-  }
-
-  /** Several events are delivered at once. */
-  handleCrowd() {
-    if (this.isCrowded) return;
-    this.isCrowded = true;
-    // Promises run after all ticks, and then this tick.
-    queueMicrotask(() =>
-      nextTick(() => {
-        this.isCrowded = false;
-      }),
-    );
-  }
-
-  deliverTaken() {
+    // After a listener has thrown, the rest may wait for longer than the workers do.
+    this.isCalled = this.isDelivering;
+    if (this.isCalled) return;
     const { numbers } = this;
-    while (this.delivered < numbers[COUNT]) {
-      const index = FIRST_EVENT + this.delivered * NUMBERS_PER_EVENT;
-      this.delivered++;
-      if (this.turn !== NO_TURN) this.turn = OTHER_TURN;
-      this.dispatch(numbers[index], numbers[index + 1], numbers[index + 2]);
+    this.values = this.native.take(numbers, collect);
+    this.delivered = 0;
+    this.deliveredValues = 0;
+    // Of no connection.
+    let last = -1;
+    for (let event = 0; event < numbers[COUNT]; event++) {
+      const id = numbers[FIRST_EVENT + event * NUMBERS_PER_EVENT];
+      if (id !== last) setImmediate(this.deliverNext);
+      last = id;
     }
-    this.values = NONE;
+    if (last === -1) this.handleDelivered();
   }
 
-  dispatch(id, kind, number) {
+  /** Delivers the next connection's events. One that throws does not keep others from theirs. */
+  deliverNext() {
+    const id = this.numbers[this.position];
+    const connection = this.connections[id];
+    try {
+      if (connection.isReady) connection.context.runInAsyncScope(this.deliverTo, this, id);
+      else this.keepEvents(id, connection);
+    } finally {
+      // Some are left if one has thrown.
+      if (this.isNext(id)) setImmediate(this.deliverNext);
+      if (!this.isDelivering) this.handleDelivered();
+    }
+  }
+
+  /** The place of the next event's numbers. */
+  get position() {
+    return FIRST_EVENT + this.delivered * NUMBERS_PER_EVENT;
+  }
+
+  /** Whether there is another event, and of this connection. */
+  isNext(id) {
+    return this.isDelivering && this.numbers[this.position] === id;
+  }
+
+  deliverTo(id) {
+    while (this.isNext(id)) {
+      const { position } = this;
+      const kind = this.numbers[position + 1];
+      this.delivered++;
+      this.dispatch(id, kind, this.numbers[position + 2], this.valueOf(kind));
+    }
+  }
+
+  /** Has a connection keep its events until it is ready for them. */
+  keepEvents(id, connection) {
+    while (this.isNext(id)) {
+      const { position } = this;
+      const kind = this.numbers[position + 1];
+      const number = this.numbers[position + 2];
+      const value = this.valueOf(kind);
+      this.delivered++;
+      connection.keep(() => this.dispatch(id, kind, number, value));
+    }
+  }
+
+  /** The value of the next event, if its kind has one. */
+  valueOf(kind) {
+    return HAS_VALUE[kind] ? this.values[this.deliveredValues++] : undefined;
+  }
+
+  handleDelivered() {
+    this.values = NONE;
+    if (this.isFlushHeld) this.scheduleFlush();
+    if (this.isCalled || this.numbers[HAS_MORE] === 1) setImmediate(this.deliver);
+  }
+
+  dispatch(id, kind, number, value) {
     const connection = this.connections[id];
     switch (kind) {
       case TEXT:
-        return connection.handleMessage(this.nextValue(), false);
+        return connection.handleMessage(value, false);
       case BINARY:
-        return connection.handleMessage(this.nextValue(), true);
+        return connection.handleMessage(value, true);
       case SENT:
         return connection.handleSent(number);
       case PING:
-        return connection.handlePing(this.nextValue());
+        return connection.handlePing(value);
       case PONG:
-        return connection.handlePong(this.nextValue());
+        return connection.handlePong(value);
       case CLOSE:
-        return connection.handleClose(number, this.nextValue());
+        return connection.handleClose(number, value);
       case FAILED:
-        return connection.handleFailure(...this.nextValue().split("\n"), number);
+        return connection.handleFailure(...value.split("\n"), number);
       case PEER_ENDED:
         return connection.handlePeerEnd();
       case BACKLOG:
@@ -257,10 +317,6 @@ class Engine {
       case ENDED:
         return this.end(id, this.endReasons[number & 0xff], number >> 8);
     }
-  }
-
-  nextValue() {
-    return this.values[this.deliveredValues++];
   }
 
   end(id, reason, errno) {

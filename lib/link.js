@@ -1,22 +1,30 @@
 "use strict";
 
-const { nextTick } = require("node:process");
 const { WebSocket } = require("./websocket.js");
 
 /** On an Engine.IO socket: its link. */
 const kLink = Symbol("link");
 
-/** Events that tell of each packet: who listens to them must hear of all. */
+/** Events that report each packet: a listener must get all of them. */
 const PACKET_EVENTS = ["packetCreate", "flush", "drain"];
 
+/** Engine.IO v4, "Packet types": the heartbeats, as text. */
+const HEARTBEATS = { ping: "2", pong: "3" };
+
 /**
- * What stands between an Engine.IO socket and its worker. While a worker has the connection,
- *   - the packets of the socket go to the worker at once. engine.io would let them wait in its
- *     `writeBuffer` until those before are written, and broadcasts, which go from worker to
- *     connection, would overtake them;
- *   - they skip engine.io's layers where no listener could tell the difference.
+ * Connects an Engine.IO socket with its worker.
  *
- * Members (`fan-out.js`) are told when their packets may go directly, and when no longer.
+ * While a worker has the connection, the packets of the socket go to the worker at once. engine.io
+ * would keep them in its `writeBuffer` until the packets before are written, and broadcasts, which
+ * go from worker to connection, would overtake them. Applications pace themselves by that buffer,
+ * by `transport.writable` and by the `drain` event, so these look as if engine.io had sent the
+ * packet:
+ *   - the first packet makes the transport unwritable until it is written (it is *in flight*);
+ *   - a packet sent meanwhile stands in `writeBuffer` until then, although the worker has it (it is
+ *     *shown*), and then is in flight itself.
+ * Where somebody listens to the socket's packets, engine.io sends them itself, and members
+ * (`fan-out.js`) are told that broadcasts may not go directly; they are also told while
+ * `writeBuffer` has packets that the worker does not have (they are *parked*).
  */
 class Link {
   /** @param {import("engine.io").Socket} conn */
@@ -26,13 +34,19 @@ class Link {
     this.connection = null;
     /** Whether somebody listens to the socket's packets. */
     this.isObserved = false;
-    /** Whether engine.io is sending what it was given by `pass()`. */
-    this.isPassing = false;
+    /** Whether packets are parked. */
+    this.isParked = false;
+    /** How many packets are shown; they are the first of `writeBuffer`. */
+    this.shown = 0;
+    /** Whether the worker's reports decide when the transport is writable. */
+    this.isAwaiting = false;
+    /** How many reports of written frames are still to come before. */
+    this.due = 0;
+    /** Whether a `drain` event is due with the end of the turn. */
+    this.isDrainDue = false;
     this.isVersion3 = conn.protocol === 3;
     /** The options of the last volatile packet: its attachments come with the same. */
     this.volatileOptions = null;
-    /** The engine's flush before which a packet was sent directly last. */
-    this.sentBefore = -1;
     /** @type {Array<{ handleChange: () => void }>} one for each namespace */
     this.members = [];
     conn[kLink] = this;
@@ -57,19 +71,25 @@ class Link {
   /** Where packets go without engine.io; `null` if they may not. */
   get direct() {
     const isOpen = this.connection !== null && this.connection.endError === null;
-    return isOpen && !this.isObserved && !this.isPassing ? this.connection : null;
+    return isOpen && !this.isObserved && !this.isParked ? this.connection : null;
   }
 
   /** The transport is another. */
   refresh() {
     const { conn } = this;
+    if (this.connection !== null) this.connection.link = null;
+    // The worker of the connection before has them.
+    conn.writeBuffer.splice(0, this.shown);
+    this.shown = 0;
+    this.isAwaiting = false;
     this.connection = isInstrumented(conn) ? null : connectionOf(conn);
     if (this.connection === null) return;
     this.connection.link = this;
     if (this.isVersion3) this.connection.engine.native.useVersion3(this.connection.id);
     // What has waited for the upgrade goes first.
-    if (conn.writeBuffer.length > 0) this.pass(() => conn.flush());
+    this.isParked = conn.writeBuffer.length > 0;
     conn.sendPacket = sendPacket;
+    conn.flush = flush;
   }
 
   observe() {
@@ -81,23 +101,41 @@ class Link {
     for (const member of this.members) member.handleChange();
   }
 
-  /** Whether a packet with this data can go to the worker without engine.io. */
-  canSend(data) {
+  /** To be called after engine.io may have parked packets, or sent them. */
+  updateParked() {
+    const isParked = this.conn.writeBuffer.length > this.shown;
+    if (isParked === this.isParked) return;
+    this.isParked = isParked;
+    this.notify();
+  }
+
+  /** Whether packets can go to the worker without engine.io. */
+  canSend() {
     const { conn, connection } = this;
     return (
       !this.isObserved &&
-      connection !== null &&
-      connection.canSend() &&
+      !this.isParked &&
+      connection?.canSend() &&
       conn.readyState === "open" &&
-      conn.writeBuffer.length === 0 &&
-      isPayload(data) &&
       !isServerObserved(conn.server)
     );
   }
 
-  send(data, options) {
-    this.sentBefore = this.connection.engine.flushes;
-    if (!options?.volatile) {
+  /** Sends a packet as engine.io's `sendPacket()` would, to one who looks on. */
+  send(type, data, options) {
+    const { transport, writeBuffer } = this.conn;
+    if (!transport.writable) {
+      options.compress = options.compress !== false;
+      writeBuffer.push(data === undefined ? { type, options } : { type, options, data });
+      this.shown++;
+    }
+    if (type === "message") this.sendMessage(data, options);
+    else this.connection.sendText(HEARTBEATS[type] + (data ?? ""));
+    if (transport.writable) this.handleInFlight();
+  }
+
+  sendMessage(data, options) {
+    if (!options.volatile) {
       this.volatileOptions = null;
       this.connection.sendPacket(data, this.isVersion3);
       return;
@@ -107,75 +145,108 @@ class Link {
     this.connection.sendVolatilePacket(data, this.isVersion3, isContinued);
   }
 
-  /** As where ws waits: the transport is not writable until all has gone. */
+  /** The last packets are in flight: until the end of the turn, or longer if much waits. */
+  handleInFlight() {
+    const { conn, connection } = this;
+    conn.transport.writable = false;
+    this.isAwaiting = connection.isBehind;
+    if (this.isAwaiting) this.due = connection.awaitedFrames;
+    else connection.engine.scheduleTurnEnd(this);
+  }
+
+  handleTurnEnd() {
+    if (this.connection === null) return;
+    this.isAwaiting = true;
+    this.due = 0;
+    this.handleReports();
+  }
+
+  /** The worker has written so many of the frames whose report is awaited. */
+  handleSent(count) {
+    this.due -= count;
+    this.handleReports();
+  }
+
+  /** How much waits for the network, if it is much; broadcasts count as well. */
   handleBacklog(bytes) {
+    const { transport } = this.conn;
+    if (bytes === 0) {
+      // With engine.io, the packets of broadcasts would have been in its buffer.
+      this.isDrainDue = true;
+      this.handleReports();
+    } else if (transport.writable) {
+      transport.writable = false;
+      this.isAwaiting = true;
+      this.due = 0;
+    }
+  }
+
+  handleReports() {
+    if (!this.isAwaiting || this.due > 0 || this.connection.backlog > 0) return;
+    this.isAwaiting = false;
+    this.handleWritten();
+  }
+
+  /** As engine.io's transport does when the packets in flight are written. */
+  handleWritten() {
     const { conn } = this;
-    if (connectionOf(conn) !== this.connection) return;
-    conn.transport.writable = bytes === 0;
-    if (bytes === 0) this.emitDrain();
+    const { transport } = conn;
+    if (conn.readyState === "closed") return;
+    if (transport.listenerCount("drain") > 1) transport.emit("drain");
+    transport.writable = true;
+    if (transport.listenerCount("ready") > 1) transport.emit("ready");
+    else if (conn.writeBuffer.length > 0) conn.flush();
+    if (this.isDrainDue && conn.readyState === "open") this.emitDrain();
+  }
+
+  /** As engine.io's `flush()`, of packets that the worker has. */
+  flushShown() {
+    const { conn } = this;
+    if (conn.readyState === "closed" || !conn.transport.writable) return;
+    const packets = conn.writeBuffer.splice(0, this.shown);
+    this.shown = 0;
+    conn.emit("flush", packets);
+    conn.server.emit("flush", conn, packets);
+    this.handleInFlight();
+    this.emitDrain();
   }
 
   emitDrain() {
     const { conn } = this;
-    if (conn.readyState !== "open") return;
+    this.isDrainDue = false;
     conn.emit("drain");
     conn.server.emit("drain", conn);
   }
 
-  /** Whether something has been sent directly in this turn. */
-  get hasJustSent() {
-    if (this.connection === null) return false;
-    const { engine } = this.connection;
-    return Math.max(this.sentBefore, engine.broadcastBefore) === engine.flushes;
-  }
-
-  /** With engine.io, what has just been sent would be in its buffer, of which this tells. */
-  handleDrainListener() {
-    const isDue = this.hasJustSent && this.connection.backlog === 0;
-    if (isDue) nextTick(() => this.emitDrain());
-  }
-
-  /** With engine.io, the transport would not be writable in this turn. */
+  /** With engine.io, packets that were broadcast in this turn would be in flight or parked. */
   handleObserver() {
-    const { transport } = this.conn;
-    if (!this.hasJustSent || !transport.writable) return;
-    transport.writable = false;
-    nextTick(() => {
-      if (!this.connection?.backlog) transport.writable = true;
-    });
-  }
-
-  /** Has engine.io send what it sends in `work` at once. */
-  pass(work) {
-    const { transport } = this.conn;
-    const { isPassing } = this;
-    const wasWritable = transport.writable;
-    transport.writable = true;
-    this.isPassing = true;
-    try {
-      work();
-    } finally {
-      // Unless something was sent: then it is false until that is done.
-      if (transport.writable) transport.writable = wasWritable;
-      this.isPassing = isPassing;
-      // A listener may have been removed meanwhile.
-      if (!isPassing && !this.isObserved) this.notify();
-    }
+    if (this.connection === null) return;
+    const { broadcasts } = this.connection.engine;
+    if (broadcasts === 0) return;
+    const { writable } = this.conn.transport;
+    this.isDrainDue = !writable || broadcasts > 1;
+    if (writable) this.handleInFlight();
   }
 }
 
 /** In the place of the method of Engine.IO's socket, with the same parameters. */
 function sendPacket(type, data, options, callback) {
   const link = this[kLink];
-  const isPlain = type === "message" && callback === undefined && typeof options !== "function";
-  if (isPlain && link.canSend(data)) {
-    link.send(data, options);
+  const isPlain = callback === undefined && typeof options !== "function";
+  if (isPlain && isSendable(type, data) && link.canSend()) {
+    link.send(type, data, options ?? {});
     return;
   }
-  const { sendPacket } = Object.getPrototypeOf(link.conn);
-  const send = () => sendPacket.call(this, type, data, options, callback);
-  if (link.connection === null) send();
-  else link.pass(send);
+  Object.getPrototypeOf(link.conn).sendPacket.call(this, type, data, options, callback);
+  if (link.connection !== null) link.updateParked();
+}
+
+/** In the place of the method of Engine.IO's socket. */
+function flush() {
+  const link = this[kLink];
+  if (link.shown > 0) link.flushShown();
+  else Object.getPrototypeOf(link.conn).flush.call(this);
+  if (link.connection !== null) link.updateParked();
 }
 
 function handleUpgrade() {
@@ -187,7 +258,6 @@ function handleUpgrade() {
 /** Node.js calls it before the listener is there, so what follows goes by engine.io. */
 function handleNewListener(event) {
   const link = this[kLink];
-  if (event === "drain") link.handleDrainListener();
   if (link.isObserved || !PACKET_EVENTS.includes(event)) return;
   link.isObserved = true;
   link.handleObserver();
@@ -229,6 +299,12 @@ function isInstrumented(conn) {
  */
 function isServerObserved(server) {
   return server.listenerCount("flush") > 0 || server.listenerCount("drain") > 0;
+}
+
+/** Whether a packet can be sent without engine.io: a message as it is, or a heartbeat. */
+function isSendable(type, data) {
+  if (type === "message") return isPayload(data);
+  return HEARTBEATS[type] !== undefined && (data === undefined || typeof data === "string");
 }
 
 /** Whether this can be sent as it is; engine.io makes a string of anything else. */

@@ -119,7 +119,7 @@ class RedisClients extends Carrier {
 
   /** A message has come. Those before it are with the workers, if JavaScript has handled them. */
   receive(namespace, messageKind, channel, message) {
-    this.engine.flush();
+    this.engine.post();
     if (this.native.receive(namespace, messageKind, channel, message)) {
       this.hand(namespace, channel, message);
     }

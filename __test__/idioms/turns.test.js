@@ -1,0 +1,229 @@
+"use strict";
+
+/** Events of several connections that arrive together: each is handled in a turn of its own. */
+
+const assert = require("node:assert/strict");
+const { AsyncLocalStorage } = require("node:async_hooks");
+const { once } = require("node:events");
+const { describe, test } = require("node:test");
+const { connectionCounts, engines, hasNative } = require("../support/engines.js");
+const { enterByHand } = require("../support/hand-client.js");
+const { startServer } = require("../support/socket-io-server.js");
+
+const GUARD = { timeout: 20_000 };
+const ROUNDS = 20;
+
+/** Keeps JavaScript busy until everything written before has reached the server's side. */
+function letArrive() {
+  const end = performance.now() + 20;
+  while (performance.now() < end);
+}
+
+/** Writes for several clients in one turn. */
+function together(...writes) {
+  for (const write of writes) write();
+  letArrive();
+}
+
+function assertNative(engine, count) {
+  if (engine.name === "turbo" && hasNative) assert.equal(connectionCounts().native, count);
+}
+
+for (const engine of engines) {
+  describe(`Turns on ${engine.name}`, () => {
+    test(
+      "whoever enters a dynamic namespace as the last one leaves gets its broadcasts",
+      GUARD,
+      async (t) => {
+        const server = await startServer(t, engine, { cleanupEmptyChildNamespaces: true });
+        const { io } = server;
+        io.of(/^\/dyn-\d+$/);
+        for (let round = 0; round < ROUNDS; round++) {
+          const name = `/dyn-${round}`;
+          const [leaving, entering] = [await enterByHand(server), await enterByHand(server)];
+          leaving.client.webSocket.send(`40${name},`);
+          await leaving.client.until(() => leaving.client.heard.length > 0, "CONNECT");
+          together(
+            () => entering.client.webSocket.send(`40${name},`),
+            () => leaving.client.webSocket.send(`41${name},`),
+          );
+          await entering.client.until(() => entering.client.heard.length > 0, "CONNECT");
+          io.of(name).emit("news");
+          await entering.client.until(() => entering.client.heard.length > 1, "the broadcast");
+          assert.equal(entering.client.heard[1], `42${name},["news"]`);
+          for (const { client, socket } of [leaving, entering]) {
+            client.disconnect();
+            await once(socket.conn, "close");
+          }
+        }
+      },
+    );
+
+    test("a connect and a disconnect keep their order", GUARD, async (t) => {
+      const server = await startServer(t, engine);
+      const presence = [];
+      server.io.of("/room").on("connection", (socket) => {
+        presence.push("connect");
+        socket.on("disconnect", () => presence.push("disconnect"));
+      });
+      const [first, second] = [await enterByHand(server), await enterByHand(server)];
+      for (let round = 0; round < ROUNDS; round++) {
+        first.client.webSocket.send("40/room,");
+        await first.client.until(() => first.client.heard.length > 0, "CONNECT");
+        presence.length = 0;
+        together(
+          () => second.client.webSocket.send("40/room,"),
+          () => first.client.webSocket.send("41/room,"),
+        );
+        await second.client.until(() => second.client.heard.length > 0, "CONNECT");
+        first.client.webSocket.send('420["echo"]');
+        await first.client.until(() => first.client.heard.length > 1, "the acknowledgement");
+        assert.deepEqual(presence, ["connect", "disconnect"]);
+        second.client.webSocket.send("41/room,");
+        second.client.webSocket.send('420["echo"]');
+        await second.client.until(() => second.client.heard.length > 1, "the acknowledgement");
+        for (const { client } of [first, second]) client.heard.length = 0;
+      }
+    });
+
+    test("what one connection leaves in AsyncLocalStorage, no other sees", GUARD, async (t) => {
+      const server = await startServer(t, engine);
+      const users = new AsyncLocalStorage();
+      const seen = [];
+      const see = () => seen.push(users.getStore());
+      server.io.on("connection", (socket) => {
+        see();
+        socket.use((_, next) => {
+          see();
+          next();
+        });
+        socket.on("event", see);
+        socket.on("disconnect", () => users.enterWith("alice"));
+        socket.conn.on("packet", see);
+      });
+      const alice = await enterByHand(server);
+      const others = [await enterByHand(server), await enterByHand(server)];
+      assertNative(engine, 3);
+      const left = once(alice.socket, "disconnect");
+      alice.client.disconnect();
+      await left;
+      const heard = others.map(({ socket }) => once(socket, "event"));
+      together(
+        ...others.map(
+          ({ client }) =>
+            () =>
+              client.webSocket.send('42["event"]'),
+        ),
+      );
+      await Promise.all(heard);
+      const newcomer = await enterByHand(server);
+      const echoed = once(newcomer.socket, "event");
+      newcomer.client.webSocket.send('42["event"]');
+      await echoed;
+      assert.deepEqual(new Set(seen), new Set([undefined]));
+    });
+
+    test(
+      "a connection's events run in no context of a request or of the server's start",
+      GUARD,
+      async (t) => {
+        const users = new AsyncLocalStorage();
+        const allowRequest = (_req, callback) => users.run("request", () => callback(null, true));
+        const server = await users.run("listening", () => startServer(t, engine, { allowRequest }));
+        const seen = [];
+        server.io.engine.on("connection", (conn) => {
+          conn.on("packet", () => seen.push(users.getStore()));
+        });
+        const { client, socket } = await users.run("another", () => enterByHand(server));
+        const heard = once(socket, "event");
+        client.webSocket.send('42["event"]');
+        await heard;
+        assert.deepEqual(seen, [undefined, undefined]);
+      },
+    );
+
+    test(
+      "ticks and promises of one connection's event run before the next connection's",
+      GUARD,
+      async (t) => {
+        const server = await startServer(t, engine);
+        const entrances = [await enterByHand(server), await enterByHand(server)];
+        const order = [];
+        for (const [name, { socket }] of entrances.entries()) {
+          socket.on("event", () => {
+            order.push([name, "event"]);
+            process.nextTick(() => order.push([name, "tick"]));
+            Promise.resolve()
+              .then(() => order.push([name, "promise"]))
+              .then(() => process.nextTick(() => order.push([name, "tick of a promise"])));
+          });
+        }
+        for (let round = 0; round < ROUNDS; round++) {
+          order.length = 0;
+          const heard = entrances.map(({ socket }) => once(socket, "event"));
+          together(
+            ...entrances.map(
+              ({ client }) =>
+                () =>
+                  client.webSocket.send('42["event"]'),
+            ),
+          );
+          await Promise.all(heard);
+          await Promise.all(entrances.map(({ client }) => echoed(client)));
+          const steps = ["event", "tick", "promise", "tick of a promise"];
+          const [[first]] = order;
+          assert.deepEqual(
+            order,
+            [first, 1 - first].flatMap((name) => steps.map((step) => [name, step])),
+          );
+        }
+      },
+    );
+  });
+}
+
+/** What a user sees of a name that a middleware has left in AsyncLocalStorage. */
+async function seenAfterEnterWith(t, engine) {
+  const server = await startServer(t, engine);
+  const users = new AsyncLocalStorage();
+  const seen = [];
+  server.io.use((socket, next) => {
+    users.enterWith(socket.handshake.query.user);
+    next();
+  });
+  server.io.on("connection", (socket) => {
+    seen.push(users.getStore());
+    socket.on("event", () => seen.push(users.getStore()));
+    socket.conn.on("packet", () => seen.push(users.getStore()));
+    socket.on("disconnect", () => seen.push(users.getStore()));
+  });
+  for (const user of ["alice", "bob"]) {
+    const { client, socket } = await enterByHand(server, `&user=${user}`);
+    for (let i = 0; i < 2; i++) {
+      const heard = once(socket, "event");
+      client.webSocket.send('42["event"]');
+      await heard;
+    }
+    const left = once(socket, "disconnect");
+    client.disconnect();
+    await left;
+  }
+  return seen;
+}
+
+test(
+  "a name that a middleware leaves in AsyncLocalStorage stays as long as on stock",
+  GUARD,
+  async (t) => {
+    const seen = [];
+    for (const engine of engines) seen.push(await seenAfterEnterWith(t, engine));
+    for (const each of seen) assert.deepEqual(each, seen[0]);
+  },
+);
+
+/** Waits until the server has handled everything that a client has sent. */
+async function echoed(client) {
+  client.webSocket.send('420["echo"]');
+  await client.until(() => client.heard.length > 0, "the acknowledgement");
+  client.heard.length = 0;
+}

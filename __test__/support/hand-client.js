@@ -1,0 +1,57 @@
+"use strict";
+
+/** A client of Socket.IO by hand over a plain WebSocket, and how it enters a server. */
+
+const { once } = require("node:events");
+const { WebSocket } = require("ws");
+const { Observed } = require("./observed.js");
+
+/** Keeps the messages as they come; enters the main namespace by itself. */
+class HandClient extends Observed {
+  /** Text as strings, binary data as Buffers. */
+  heard = [];
+  disconnected = false;
+
+  constructor(origin, query = "") {
+    super();
+    const path = `/socket.io/?EIO=4&transport=websocket${query}`;
+    this.webSocket = new WebSocket(origin.replace("http", "ws") + path);
+    this.webSocket.on("message", (data, isBinary) => this.#handle(isBinary ? data : `${data}`));
+    this.webSocket.on("close", () => {
+      this.disconnected = true;
+      this.changed();
+    });
+    this.webSocket.on("error", () => {});
+  }
+
+  disconnect() {
+    this.webSocket.terminate();
+  }
+
+  #handle(message) {
+    const fence = /^42(\d+)\["fence"\]$/.exec(message);
+    if (fence) this.webSocket.send(`43${fence[1]}[]`);
+    else if (message[0] === "0") this.webSocket.send("40");
+    else this.heard.push(message);
+    this.changed();
+  }
+}
+
+/**
+ * Connects a client and waits until it is in the main namespace.
+ *
+ * @param {object} server as `startServer()` returns it
+ * @param {string} [query] appended to the address
+ * @returns {Promise<{ client: HandClient, socket: import("socket.io").Socket }>}
+ */
+async function enterByHand({ io, origin, beforeClose }, query) {
+  const connected = once(io, "connection");
+  const client = new HandClient(origin, query);
+  beforeClose(() => client.disconnect());
+  const [socket] = await connected;
+  await client.until(() => client.heard.length > 0, "CONNECT");
+  client.heard.shift();
+  return { client, socket };
+}
+
+module.exports = { HandClient, enterByHand };
