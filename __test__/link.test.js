@@ -1174,6 +1174,8 @@ function servesAllClients(engine) {
       remove();
       server.io.emit("news", 3);
       assert.deepEqual(counts(), [2, 0]);
+      // Until then the transport is not writable, so that engine.io would have it wait.
+      await nextTurn();
       conn.once("packetCreate", () => {});
       server.io.emit("news", 4);
       assert.deepEqual(counts(), [3, 1]);

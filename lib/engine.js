@@ -80,7 +80,7 @@ class Engine {
     this.deliveredValues = 0;
     /** Whether the workers have called while a batch was being delivered. */
     this.isCalled = false;
-    /** The list that `native.prepare()` was called with in this turn. */
+    /** The list that `native.prepare()` was called with since the last flush. */
     this.prepared = null;
     process.once("exit", () => this.shutDown());
   }
@@ -154,7 +154,6 @@ class Engine {
   endTurn() {
     this.turn++;
     this.broadcasts = 0;
-    this.prepared = null;
     if (this.ending.length === 0) return;
     const { ending } = this;
     this.ending = [];
@@ -165,6 +164,7 @@ class Engine {
     for (const part of this.before) part.flush();
     this.before.clear();
     this.sentIn = NO_TURN;
+    this.prepared = null;
     this.native.flush();
     for (const part of this.after) part.flush();
     this.after.clear();

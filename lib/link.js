@@ -34,8 +34,8 @@ class Link {
     this.connection = null;
     /** Whether somebody listens to the socket's packets. */
     this.isObserved = false;
-    /** Whether packets are parked. */
-    this.isParked = false;
+    /** Whether engine.io is sending. */
+    this.isPassing = false;
     /** How many packets are shown; they are the first of `writeBuffer`. */
     this.shown = 0;
     /** Whether the worker's reports decide when the transport is writable. */
@@ -74,6 +74,11 @@ class Link {
     return isOpen && !this.isObserved && !this.isParked ? this.connection : null;
   }
 
+  /** Whether engine.io has packets that go before those that may follow. */
+  get isParked() {
+    return this.isPassing || this.conn.writeBuffer.length > this.shown;
+  }
+
   /** The transport is another. */
   refresh() {
     const { conn } = this;
@@ -86,8 +91,6 @@ class Link {
     if (this.connection === null) return;
     this.connection.link = this;
     if (this.isVersion3) this.connection.engine.native.useVersion3(this.connection.id);
-    // What has waited for the upgrade goes first.
-    this.isParked = conn.writeBuffer.length > 0;
     conn.sendPacket = sendPacket;
     conn.flush = flush;
   }
@@ -101,12 +104,17 @@ class Link {
     for (const member of this.members) member.handleChange();
   }
 
-  /** To be called after engine.io may have parked packets, or sent them. */
-  updateParked() {
-    const isParked = this.conn.writeBuffer.length > this.shown;
-    if (isParked === this.isParked) return;
-    this.isParked = isParked;
-    this.notify();
+  /** Has engine.io send, or park, packets in its own way. */
+  pass(work) {
+    const { isPassing } = this;
+    this.isPassing = true;
+    try {
+      work();
+    } finally {
+      this.isPassing = isPassing;
+      // It may have parked the first packets, or sent the last.
+      if (!isPassing && !this.isObserved) this.notify();
+    }
   }
 
   /** Whether packets can go to the worker without engine.io. */
@@ -237,16 +245,15 @@ function sendPacket(type, data, options, callback) {
     link.send(type, data, options ?? {});
     return;
   }
-  Object.getPrototypeOf(link.conn).sendPacket.call(this, type, data, options, callback);
-  if (link.connection !== null) link.updateParked();
+  const { sendPacket } = Object.getPrototypeOf(link.conn);
+  link.pass(() => sendPacket.call(this, type, data, options, callback));
 }
 
 /** In the place of the method of Engine.IO's socket. */
 function flush() {
   const link = this[kLink];
   if (link.shown > 0) link.flushShown();
-  else Object.getPrototypeOf(link.conn).flush.call(this);
-  if (link.connection !== null) link.updateParked();
+  else link.pass(() => Object.getPrototypeOf(link.conn).flush.call(this));
 }
 
 function handleUpgrade() {

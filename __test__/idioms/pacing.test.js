@@ -1,0 +1,199 @@
+"use strict";
+
+/** Programs that send no faster than the client reads, in every way that works with ws. */
+
+const assert = require("node:assert/strict");
+const { once } = require("node:events");
+const { describe, test } = require("node:test");
+const { setImmediate: nextTurn } = require("node:timers/promises");
+const { io: connect } = require("socket.io-client");
+const { connectionCounts, engines, hasNative } = require("../support/engines.js");
+const { startServer } = require("../support/socket-io-server.js");
+
+const GUARD = { timeout: 60_000 };
+const MIB = 1024 * 1024;
+const CHUNKS = 40;
+
+/** The most that may wait for a client: a few chunks, not all of them. */
+const MOST_WAITING = 8 * MIB;
+
+const CLIENTS = [
+  ["a WebSocket", { transports: ["websocket"] }],
+  ["an upgraded connection", {}],
+];
+
+const PAYLOADS = [
+  ["text", "x".repeat(MIB)],
+  ["binary data", Buffer.alloc(MIB, 1)],
+];
+
+/** Lets a client in whose connection is a WebSocket, and returns its socket on the server. */
+async function enter(server, options) {
+  const connected = once(server.io, "connection");
+  const client = connect(server.origin, { forceNew: true, reconnection: false, ...options });
+  server.beforeClose(() => client.disconnect());
+  const [socket] = await connected;
+  if (socket.conn.transport.name !== "websocket") await once(socket.conn, "upgrade");
+  // The client has taken the upgrade as well.
+  await new Promise((resolve) => client.emit("echo", resolve));
+  return { client, socket };
+}
+
+/** The socket that a client by WebSocket reads from. */
+const readingEnd = (client) => client.io.engine.transport.ws._socket;
+
+/**
+ * Each sends `count` chunks to a socket by `send()`, and paces itself. On returning, `send` has
+ * been called for the last.
+ */
+const IDIOMS = {
+  "at each drain": async ({ conn }, send, count) => {
+    let sent = 0;
+    await new Promise((resolve) => {
+      conn.on("drain", function next() {
+        if (sent === count) {
+          conn.off("drain", next);
+          resolve();
+          return;
+        }
+        sent++;
+        send();
+      });
+      sent++;
+      send();
+    });
+  },
+  "while the transport is writable": async ({ conn }, send, count) => {
+    for (let sent = 0; sent < count; ) {
+      for (; conn.transport.writable && sent < count; sent++) send();
+      await nextTurn();
+    }
+  },
+  "while the buffer is small": async ({ conn }, send, count) => {
+    for (let sent = 0; sent < count; ) {
+      for (; conn.writeBuffer.length < 3 && sent < count; sent++) send();
+      await nextTurn();
+    }
+  },
+  "awaiting drain where something waits": async ({ conn }, send, count) => {
+    for (let sent = 0; sent < count; sent++) {
+      send();
+      if (conn.writeBuffer.length > 0) await once(conn, "drain");
+    }
+  },
+  "awaiting drain where the transport is not writable": async ({ conn }, send, count) => {
+    for (let sent = 0; sent < count; sent += 2) {
+      send();
+      send();
+      if (!conn.transport.writable) await once(conn, "drain");
+    }
+  },
+  "by bufferedAmount": async ({ conn }, send, count) => {
+    for (let sent = 0; sent < count; ) {
+      for (; conn.transport.socket.bufferedAmount < 2 * MIB && sent < count; sent++) send();
+      await nextTurn();
+    }
+  },
+  "awaiting the callback of each": async ({ conn }, _send, count, payload) => {
+    for (let sent = 0; sent < count; sent++) {
+      const encoded = typeof payload === "string" ? [`2["chunk","${payload}"]`] : null;
+      await new Promise((resolve) => {
+        if (encoded !== null) conn.send(encoded[0], {}, resolve);
+        else {
+          conn.send('51-["chunk",{"_placeholder":true,"num":0}]');
+          conn.send(payload, {}, resolve);
+        }
+      });
+    }
+  },
+};
+
+for (const engine of engines) {
+  describe(`Pacing on ${engine.name}`, () => {
+    for (const [kind, options] of CLIENTS) {
+      for (const [what, payload] of PAYLOADS) {
+        for (const [idiom, run] of Object.entries(IDIOMS)) {
+          test(`${what} to ${kind}, ${idiom}`, GUARD, async (t) => {
+            const server = await startServer(t, engine);
+            const { client, socket } = await enter(server, options);
+            if (engine.name === "turbo" && hasNative) assert.equal(connectionCounts().native, 1);
+            let received = 0;
+            const isComplete = new Promise((resolve) => {
+              client.on("chunk", ({ length }) => {
+                assert.equal(length, MIB);
+                received++;
+                if (received === CHUNKS) resolve();
+              });
+            });
+            // The program begins to send to a client that does not read.
+            readingEnd(client).pause();
+            let waiting = 0;
+            const { conn } = socket;
+            const send = () => {
+              socket.emit("chunk", payload);
+              waiting = Math.max(waiting, conn.transport.socket.bufferedAmount);
+            };
+            const sent = run(socket, send, CHUNKS, payload);
+            for (let turn = 0; turn < 100; turn++) await nextTurn();
+            readingEnd(client).resume();
+            await sent;
+            await isComplete;
+            assert.equal(socket.connected, true);
+            assert.ok(waiting <= MOST_WAITING, `${waiting} bytes waited`);
+          });
+        }
+      }
+    }
+
+    test("50,000 rows, one at each drain", GUARD, async (t) => {
+      const server = await startServer(t, engine);
+      const { client, socket } = await enter(server, CLIENTS[0][1]);
+      const rows = 50_000;
+      let sent = 0;
+      let received = 0;
+      const isComplete = new Promise((resolve) => {
+        client.on("row", (row) => {
+          received++;
+          assert.equal(row, received);
+          if (received === rows) resolve();
+        });
+      });
+      socket.conn.on("drain", () => {
+        if (sent < rows) socket.emit("row", ++sent);
+      });
+      socket.emit("row", ++sent);
+      await isComplete;
+    });
+
+    test("no drain before a client has read a long message", GUARD, async (t) => {
+      const server = await startServer(t, engine);
+      const { client, socket } = await enter(server, CLIENTS[0][1]);
+      const order = [];
+      readingEnd(client).pause();
+      socket.emit("long", "x".repeat(20 * MIB));
+      const drained = once(socket.conn, "drain").then(() => order.push("drain"));
+      socket.emit("next");
+      for (let turn = 0; turn < 100; turn++) await nextTurn();
+      order.push("read");
+      readingEnd(client).resume();
+      await drained;
+      assert.deepEqual(order, ["read", "drain"]);
+    });
+
+    test("100 MB in one turn to a client that reads", GUARD, async (t) => {
+      const server = await startServer(t, engine);
+      const { client, socket } = await enter(server, CLIENTS[0][1]);
+      const chunk = Buffer.alloc(MIB, 1);
+      let received = 0;
+      const isComplete = new Promise((resolve, reject) => {
+        client.on("chunk", () => {
+          received++;
+          if (received === 100) resolve();
+        });
+        client.on("disconnect", reject);
+      });
+      for (let sent = 0; sent < 100; sent++) socket.emit("chunk", chunk);
+      await isComplete;
+    });
+  });
+}
