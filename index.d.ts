@@ -48,13 +48,19 @@ export interface EngineOptions {
    */
   highWaterMark?: number;
   /**
-   * Bytes. A client that does not read, and for which more than this waits, its last message
-   * not counted, is cut off with an error of code `"TURBO_ERR_MAX_BACKPRESSURE"`; Socket.IO's
-   * `disconnect` reason is then `"transport error"`, and its description has the error's text.
-   * An integer of at least 1, or `Infinity`.
+   * Bytes. A client for which more than this waits for `backpressureTimeout` without a break, its
+   * last message not counted, is cut off with an error of code `"TURBO_ERR_MAX_BACKPRESSURE"`;
+   * Socket.IO's `disconnect` reason is then `"transport error"`, and its description has the
+   * error's text. An integer of at least 1, or `Infinity`.
    * @default 67108864 (64 MiB)
    */
   maxBackpressure?: number;
+  /**
+   * Milliseconds in which a client for which more than `maxBackpressure` waits must catch up; 0: it
+   * is cut off at once. An integer from 0 to 2147483647.
+   * @default 5000
+   */
+  backpressureTimeout?: number;
 }
 
 /** Options of `turbo()` that Socket.IO does not have. */

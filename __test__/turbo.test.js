@@ -72,6 +72,7 @@ const refused = {
   ioThreads: [0, 65, 1.5, "2", null],
   highWaterMark: [-1, 1.5, Number.NaN, "1kb", null, Number.POSITIVE_INFINITY],
   maxBackpressure: [0, -1, 1.5, "64mb", null],
+  backpressureTimeout: [-1, 1.5, "5s", 2 ** 31, Number.POSITIVE_INFINITY, null],
 };
 for (const [option, values] of Object.entries(refused)) {
   for (const value of values) {
@@ -85,7 +86,12 @@ for (const [option, values] of Object.entries(refused)) {
 }
 
 test("an engine's options are neither passed on nor accepted beside a wsEngine", () => {
-  const options = { ioThreads: 2, highWaterMark: 1, maxBackpressure: Number.POSITIVE_INFINITY };
+  const options = {
+    ioThreads: 2,
+    highWaterMark: 1,
+    maxBackpressure: Number.POSITIVE_INFINITY,
+    backpressureTimeout: 0,
+  };
   const filledIn = ["adapter", "cors", "parser", "wsEngine"];
   assert.deepEqual(Object.keys(turbo(options)).sort(), filledIn);
   for (const [option, value] of Object.entries(options)) {

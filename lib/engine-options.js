@@ -6,6 +6,9 @@ const { BYTE_LIMIT, optionOf } = require("./options.js");
 /** The most I/O threads that may be asked for. */
 const MAX_IO_THREADS = 64;
 
+/** In milliseconds: what timers of Node.js accept. */
+const MAX_TIMEOUT = 2 ** 31 - 1;
+
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
@@ -28,6 +31,11 @@ const OPTIONS = {
     default: 64 * KIB,
   },
   maxBackpressure: { ...BYTE_LIMIT, default: 64 * MIB },
+  backpressureTimeout: {
+    accepted: `milliseconds, an integer from 0 to ${MAX_TIMEOUT}`,
+    isAccepted: (value) => Number.isInteger(value) && value >= 0 && value <= MAX_TIMEOUT,
+    default: 5_000,
+  },
   textType: {
     accepted: '"buffer" or "string"',
     isAccepted: (value) => value === "buffer" || value === "string",
@@ -36,7 +44,7 @@ const OPTIONS = {
 };
 
 /** Names of the options that `turbo()` has for its engine. */
-const ENGINE_OPTIONS = ["ioThreads", "highWaterMark", "maxBackpressure"];
+const ENGINE_OPTIONS = ["ioThreads", "highWaterMark", "maxBackpressure", "backpressureTimeout"];
 
 /**
  * Those of our engine's options that are given.
@@ -68,6 +76,7 @@ function connectionSettings(given) {
       hasAutomaticPongs: Boolean(given.autoPong ?? true),
       maxPendingPongs: limit(given.maxPendingAutoPongs, 60),
       maxBackpressure: optionOf(OPTIONS, given, "maxBackpressure"),
+      backpressureTimeout: optionOf(OPTIONS, given, "backpressureTimeout"),
       highWaterMark: optionOf(OPTIONS, given, "highWaterMark"),
       closeTimeout: Number(given.closeTimeout ?? 30_000),
       isTextAsString: optionOf(OPTIONS, given, "textType") === "string",
@@ -81,4 +90,4 @@ function limit(value, byDefault) {
   return integer > 0 ? integer : Infinity;
 }
 
-module.exports = { connectionSettings, engineOptions };
+module.exports = { ENGINE_OPTIONS, connectionSettings, engineOptions };

@@ -2,7 +2,7 @@
 
 const { createAdapter } = require("./adapter.js");
 const { InvalidOptionError } = require("./errors.js");
-const { engineOptions } = require("./engine-options.js");
+const { ENGINE_OPTIONS, engineOptions } = require("./engine-options.js");
 const { binding, error } = require("./native.js");
 const { refuse } = require("./options.js");
 const { stats } = require("./stats.js");
@@ -69,8 +69,8 @@ function wsEngineFor({ wsEngine: given, ...options }) {
  *   accepts, and
  *   - `maxAttachments`: binary attachments that one packet may have, an integer
  *     of at least 1 (default 10); not together with a `parser` of one's own
- *   - `ioThreads`, `highWaterMark`, `maxBackpressure`: see `WebSocketServer`; not together
- *     with a `wsEngine` of one's own
+ *   - `ioThreads`, `highWaterMark`, `maxBackpressure`, `backpressureTimeout`: see
+ *     `WebSocketServer`; not together with a `wsEngine` of one's own
  * @returns {Record<string, unknown>} a new object
  * @throws {InvalidOptionError} with the option's name and the accepted values
  */
@@ -78,7 +78,8 @@ function turbo(options = {}) {
   if (typeof options !== "object" || options === null || Array.isArray(options)) {
     throw new InvalidOptionError("options", "an object or undefined", options);
   }
-  const { maxAttachments, ioThreads, highWaterMark, maxBackpressure, ...passedThrough } = options;
+  const passedThrough = { ...options };
+  for (const name of ["maxAttachments", ...ENGINE_OPTIONS]) delete passedThrough[name];
   return {
     ...passedThrough,
     ...guardUpgrades(passedThrough),

@@ -19,8 +19,9 @@ const CALLED_TWICE =
  *   - `highWaterMark`: while at most so many bytes wait in front of the network, a `send()`
  *     calls back at the end of the turn, as where the kernel takes all at once; else when the
  *     kernel has its bytes (default 64 KiB, as for streams since Node.js 22; 0: always then)
- *   - `maxBackpressure`: a peer for which more bytes wait is cut off, with an error of code
- *     `TURBO_ERR_MAX_BACKPRESSURE` (default 64 MiB)
+ *   - `maxBackpressure`, `backpressureTimeout`: a peer for which more bytes wait (default 64 MiB)
+ *     than so many milliseconds ago and ever since (default 5,000) is cut off, with an error of
+ *     code `TURBO_ERR_MAX_BACKPRESSURE`
  *   - `textType`: whether text messages are "buffer", as with ws (default), or "string",
  *     which is faster
  */
@@ -49,7 +50,8 @@ class WebSocketServer extends ws.WebSocketServer {
  * A constructor for `wsEngine`: engine.io gives it options of its own, to which these are
  * added. Text comes as strings, which engine.io wants anyway.
  *
- * @param {Record<string, unknown>} [options] `ioThreads`, `highWaterMark`, `maxBackpressure`
+ * @param {Record<string, unknown>} [options] `ioThreads`, `highWaterMark`, `maxBackpressure`,
+ *   `backpressureTimeout`
  * @returns {typeof WebSocketServer}
  * @throws {InvalidOptionError}
  */

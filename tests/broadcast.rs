@@ -6,6 +6,8 @@
 #[allow(dead_code, reason = "shared with other tests")]
 mod application;
 
+use std::time::Duration;
+
 use application::{Application, Peer};
 use bytes::Bytes;
 use socket_io_turbo::adapter::{Recipients, RoomId};
@@ -233,7 +235,11 @@ fn a_volatile_broadcast_passes_over_a_peer_that_does_not_read() {
 #[test]
 fn a_peer_that_does_not_read_is_cut_off_and_the_others_never_notice() {
     let mut application = Application::new();
-    let options = ConnectionOptions { max_backpressure: 8 << 20, ..Default::default() };
+    let options = ConnectionOptions {
+        max_backpressure: 8 << 20,
+        backpressure_timeout: Duration::ZERO,
+        ..Default::default()
+    };
     let (slow, _peer) = application.connect(options);
     let mut members = connect(&mut application, 1);
     let all = room_of(&mut application, &members);

@@ -116,7 +116,11 @@ fn a_frame_is_reported_only_if_that_is_wanted() {
 #[test]
 fn a_peer_that_does_not_read_is_cut_off_and_others_are_not() {
     let mut application = Application::new();
-    let options = ConnectionOptions { max_backpressure: MUCH / 4, ..Default::default() };
+    let options = ConnectionOptions {
+        max_backpressure: MUCH / 4,
+        backpressure_timeout: Duration::from_millis(20),
+        ..Default::default()
+    };
     let (slow, _stalled) = application.connect(options.clone());
     let (other, mut peer) = application.connect(options);
     // One message may be of any length; what follows while it waits may not.
@@ -133,6 +137,28 @@ fn a_peer_that_does_not_read_is_cut_off_and_others_are_not() {
     application.engine.flush();
     assert_eq!(peer.next_text(), "still here");
     application.wait_for_stats(|stats| stats.queued_bytes == 0 && stats.connections == 1);
+}
+
+#[test]
+fn a_peer_that_catches_up_in_time_is_not_cut_off() {
+    let mut application = Application::new();
+    let options = ConnectionOptions {
+        max_backpressure: 1,
+        backpressure_timeout: Duration::from_secs(3600),
+        ..Default::default()
+    };
+    let (id, mut peer) = application.connect(options);
+    let text = encode_frame(true, Opcode::Text, &vec![b'x'; MUCH], None);
+    for _ in 0..2 {
+        application.engine.send(id, text.clone(), false);
+        application.engine.send(id, text.clone(), false);
+        application.engine.flush();
+        application.wait_for_stats(|stats| stats.queued_bytes > 0);
+        for _ in 0..2 {
+            assert_eq!(peer.next_text().len(), MUCH);
+        }
+        application.wait_for_stats(|stats| stats.queued_bytes == 0 && stats.connections == 1);
+    }
 }
 
 #[test]

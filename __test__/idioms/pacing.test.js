@@ -12,20 +12,23 @@ const { startServer } = require("../support/socket-io-server.js");
 
 const GUARD = { timeout: 60_000 };
 const MIB = 1024 * 1024;
-const CHUNKS = 40;
+const CHUNKS = 24;
 
 /** The most that may wait for a client: a few chunks, not all of them. */
-const MOST_WAITING = 8 * MIB;
+const MOST_WAITING = 6 * MIB;
 
 const CLIENTS = [
   ["a WebSocket", { transports: ["websocket"] }],
   ["an upgraded connection", {}],
 ];
 
-const PAYLOADS = [
-  ["text", "x".repeat(MIB)],
-  ["binary data", Buffer.alloc(MIB, 1)],
-];
+const PAYLOADS = { text: "x".repeat(MIB), "binary data": Buffer.alloc(MIB, 1) };
+
+/**
+ * With stock, too, a packet that is sent in a `drain` listener comes between the parts of the one
+ * before. The callback is engine.io's, which knows parts only.
+ */
+const ONLY_TEXT = ["at each drain", "awaiting the callback of each"];
 
 /** Lets a client in whose connection is a WebSocket, and returns its socket on the server. */
 async function enter(server, options) {
@@ -94,16 +97,10 @@ const IDIOMS = {
       await nextTurn();
     }
   },
-  "awaiting the callback of each": async ({ conn }, _send, count, payload) => {
+  "awaiting the callback of each": async ({ conn }, _send, count) => {
+    const packet = `2["chunk","${PAYLOADS.text}"]`;
     for (let sent = 0; sent < count; sent++) {
-      const encoded = typeof payload === "string" ? [`2["chunk","${payload}"]`] : null;
-      await new Promise((resolve) => {
-        if (encoded !== null) conn.send(encoded[0], {}, resolve);
-        else {
-          conn.send('51-["chunk",{"_placeholder":true,"num":0}]');
-          conn.send(payload, {}, resolve);
-        }
-      });
+      await new Promise((resolve) => conn.send(packet, {}, resolve));
     }
   },
 };
@@ -111,8 +108,9 @@ const IDIOMS = {
 for (const engine of engines) {
   describe(`Pacing on ${engine.name}`, () => {
     for (const [kind, options] of CLIENTS) {
-      for (const [what, payload] of PAYLOADS) {
+      for (const [what, payload] of Object.entries(PAYLOADS)) {
         for (const [idiom, run] of Object.entries(IDIOMS)) {
+          if (what !== "text" && ONLY_TEXT.includes(idiom)) continue;
           test(`${what} to ${kind}, ${idiom}`, GUARD, async (t) => {
             const server = await startServer(t, engine);
             const { client, socket } = await enter(server, options);
@@ -133,7 +131,7 @@ for (const engine of engines) {
               socket.emit("chunk", payload);
               waiting = Math.max(waiting, conn.transport.socket.bufferedAmount);
             };
-            const sent = run(socket, send, CHUNKS, payload);
+            const sent = run(socket, send, CHUNKS);
             for (let turn = 0; turn < 100; turn++) await nextTurn();
             readingEnd(client).resume();
             await sent;

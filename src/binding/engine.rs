@@ -18,7 +18,7 @@ use super::wake::Wake;
 use crate::net::{self, ConnectionOptions, EndReason, WorkerStats};
 use crate::proto::websocket::{Limits, Opcode};
 
-/// What the connections of one server have in common. Sizes in bytes, `closeTimeout` in
+/// What the connections of one server have in common. Sizes in bytes, timeouts in
 /// milliseconds; `Infinity` is allowed for sizes and counts.
 #[napi(object)]
 pub struct EngineConnectionOptions {
@@ -27,6 +27,7 @@ pub struct EngineConnectionOptions {
     pub has_automatic_pongs: bool,
     pub max_pending_pongs: f64,
     pub max_backpressure: f64,
+    pub backpressure_timeout: f64,
     pub high_water_mark: f64,
     pub close_timeout: f64,
     /// Whether text messages come as strings; else as Buffers.
@@ -284,6 +285,7 @@ fn connection_options(options: &EngineConnectionOptions) -> ConnectionOptions {
         has_automatic_pongs: options.has_automatic_pongs,
         max_pending_pongs: options.max_pending_pongs as u32,
         max_backpressure: options.max_backpressure as usize,
+        backpressure_timeout: Duration::from_millis(options.backpressure_timeout as u64),
         high_water_mark: options.high_water_mark as usize,
         close_timeout: Duration::from_millis(options.close_timeout as u64),
     }

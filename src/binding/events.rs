@@ -143,7 +143,7 @@ fn failure_value(env: &Env, failure: Failure) -> Result<sys::napi_value> {
     let text = match failure {
         Failure::Protocol(error) => format!("{error}\n{}", protocol_code(error)),
         Failure::MaxBackpressure { queued_bytes } => format!(
-            "the peer does not read: {queued_bytes} bytes wait, more than maxBackpressure\n\
+            "the peer does not keep up: {queued_bytes} bytes wait, more than maxBackpressure\n\
              TURBO_ERR_MAX_BACKPRESSURE"
         ),
     };

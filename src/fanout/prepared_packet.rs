@@ -38,6 +38,12 @@ impl PreparedPacket {
         }
     }
 
+    /// How many bytes it keeps in memory.
+    #[must_use]
+    pub fn len_bytes(&self) -> usize {
+        self.frames.len() + self.frames_v3.as_ref().map_or(0, Bytes::len)
+    }
+
     /// How many frames there are.
     #[must_use]
     pub const fn count(&self) -> usize {

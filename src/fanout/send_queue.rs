@@ -26,8 +26,7 @@ struct QueuedFrame {
 /// Frames in the order in which they leave. Shared frames are held by reference.
 ///
 /// The queue itself has no bound: its owner ends a connection whose
-/// [`len_bytes_before_last`](Self::len_bytes_before_last) exceeds `max_backpressure` after a
-/// write.
+/// [`len_bytes_before_last`](Self::len_bytes_before_last) exceeds `max_backpressure` for too long.
 #[derive(Debug, Default)]
 pub struct SendQueue {
     frames: VecDeque<QueuedFrame>,

@@ -77,7 +77,8 @@ impl Broadcaster {
         }
     }
 
-    /// Waits while a worker is more than [`MAX_LAG`](super::MAX_LAG) behind.
+    /// Blocks while a worker is more than [`MAX_LAG`](super::MAX_LAG) or
+    /// [`MAX_LAG_BYTES`](super::MAX_LAG_BYTES) behind.
     pub fn wait(&self) {
         let mailboxes = self.mailboxes.lock().clone();
         mailboxes.iter().for_each(|mailbox| mailbox.wait());

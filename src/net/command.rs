@@ -32,6 +32,22 @@ pub(super) enum Command {
     Shutdown,
 }
 
+impl Command {
+    /// The bytes of the frames that this keeps in memory; a packet for many counts once.
+    pub(super) fn len_bytes(&self) -> usize {
+        match self {
+            Self::Connection(
+                _,
+                ConnectionCommand::Send(frame, _)
+                | ConnectionCommand::SendVolatile(frame, _)
+                | ConnectionCommand::Close(frame),
+            ) => frame.len(),
+            Self::Broadcast(broadcast) => broadcast.packet.len_bytes(),
+            _ => 0,
+        }
+    }
+}
+
 /// A connection that a worker is to own.
 #[derive(Debug)]
 pub(super) struct Opening {

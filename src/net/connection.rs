@@ -166,16 +166,26 @@ impl Connection {
         self.queue.handle_written(length);
     }
 
-    /// To be called when the socket has taken what it can: reports what has gone, and
-    /// cuts off a peer that lets too much wait.
+    /// To be called when the socket has taken what it can: reports what has gone, and what
+    /// waits.
     pub(super) fn handle_flushed(&mut self, mut emit: impl FnMut(Event)) {
         let sent = self.queue.poll_sent();
         if sent > 0 {
             emit(Event::Sent(sent));
         }
         self.report_backlog(&mut emit);
-        let queued_bytes = self.queue.len_bytes_before_last();
-        if queued_bytes > self.options.max_backpressure && self.end.is_none() {
+    }
+
+    /// Whether more than `max_backpressure` waits, so that the peer must catch up within
+    /// `backpressure_timeout`.
+    pub(super) fn is_over_max_backpressure(&self) -> bool {
+        self.queue.len_bytes_before_last() > self.options.max_backpressure
+    }
+
+    /// The peer has not caught up: it is cut off.
+    pub(super) fn handle_backpressure_timeout(&mut self, emit: impl FnOnce(Event)) {
+        if self.end.is_none() {
+            let queued_bytes = self.queue.len_bytes_before_last();
             self.terminate(EndReason::MaxBackpressure);
             emit(Event::Failed(Failure::MaxBackpressure { queued_bytes }));
         }

@@ -37,7 +37,9 @@ struct State {
     connection: Connection,
     waker: Option<Waker>,
     /// When a closing connection is given up.
-    deadline: Option<Pin<Box<Sleep>>>,
+    close_deadline: Option<Pin<Box<Sleep>>>,
+    /// When a peer for which too much waits is cut off.
+    backpressure_deadline: Option<Pin<Box<Sleep>>>,
     is_shut_down: bool,
     /// Whether the worker is to flush it.
     is_dirty: bool,
@@ -59,7 +61,8 @@ impl ConnectionTask {
             stream,
             connection,
             waker: None,
-            deadline: None,
+            close_deadline: None,
+            backpressure_deadline: None,
             is_shut_down: false,
             is_dirty: false,
             is_blocked: false,
@@ -160,7 +163,7 @@ impl ConnectionTask {
                 state.connection.terminate(EndReason::Io(os_error(&error)));
             }
         }
-        if state.connection.poll_end().is_some() {
+        if state.connection.poll_end().is_some() || state.needs_backpressure_deadline() {
             state.wake();
         }
     }
@@ -193,7 +196,8 @@ impl ConnectionTask {
         if let Err(error) = self.poll_io(state, context) {
             state.connection.terminate(EndReason::Io(os_error(&error)));
         }
-        self.poll_deadline(state, context);
+        poll_close_deadline(state, context);
+        self.poll_backpressure_deadline(state, context);
     }
 
     fn end(&self, state: &mut State, reason: EndReason) {
@@ -297,14 +301,15 @@ impl ConnectionTask {
         counters.queued_bytes.add(connection.queue().len_bytes() - before);
     }
 
-    fn poll_deadline(&self, state: &mut State, context: &mut Context<'_>) {
-        if !state.connection.is_closing() {
+    fn poll_backpressure_deadline(&self, state: &mut State, context: &mut Context<'_>) {
+        if !state.connection.is_over_max_backpressure() {
+            state.backpressure_deadline = None;
             return;
         }
-        let close_timeout = state.connection.options().close_timeout;
-        let deadline = state.deadline.get_or_insert_with(|| Box::pin(sleep(close_timeout)));
-        if deadline.as_mut().poll(context).is_ready() {
-            state.connection.terminate(EndReason::CloseTimeout);
+        let timeout = state.connection.options().backpressure_timeout;
+        let deadline = state.backpressure_deadline.get_or_insert_with(|| Box::pin(sleep(timeout)));
+        if timeout.is_zero() || deadline.as_mut().poll(context).is_ready() {
+            state.connection.handle_backpressure_timeout(|event| self.worker.emit(self.id, event));
         }
     }
 }
@@ -316,10 +321,26 @@ impl State {
         self.wake();
     }
 
+    /// Whether the task must be polled to begin, or end, the time in which the peer must catch up.
+    fn needs_backpressure_deadline(&self) -> bool {
+        self.connection.is_over_max_backpressure() != self.backpressure_deadline.is_some()
+    }
+
     fn wake(&self) {
         if let Some(waker) = &self.waker {
             waker.wake_by_ref();
         }
+    }
+}
+
+fn poll_close_deadline(state: &mut State, context: &mut Context<'_>) {
+    if !state.connection.is_closing() {
+        return;
+    }
+    let close_timeout = state.connection.options().close_timeout;
+    let deadline = state.close_deadline.get_or_insert_with(|| Box::pin(sleep(close_timeout)));
+    if deadline.as_mut().poll(context).is_ready() {
+        state.connection.terminate(EndReason::CloseTimeout);
     }
 }
 

@@ -176,8 +176,8 @@ impl Engine {
         self.command(id, ConnectionCommand::Terminate);
     }
 
-    /// Passes the commands on to the workers. Waits for a worker that is more than
-    /// [`MAX_LAG`](super::MAX_LAG) behind.
+    /// Passes the commands on to the workers. Blocks while a worker is more than
+    /// [`MAX_LAG`](super::MAX_LAG) or [`MAX_LAG_BYTES`](super::MAX_LAG_BYTES) behind.
     pub fn flush(&mut self) {
         self.post();
         self.wait();

@@ -66,8 +66,8 @@ pub enum Failure {
     /// The peer broke the protocol, or a limit. The application closes the connection with
     /// [`DecodeError::close_code`].
     Protocol(DecodeError),
-    /// The peer does not read, and more than `max_backpressure` bytes wait. The
-    /// connection ends.
+    /// The peer does not keep up: more than `max_backpressure` bytes have waited for
+    /// `backpressure_timeout`. The connection ends.
     MaxBackpressure {
         /// How many bytes waited, those of the last frame not counted.
         queued_bytes: usize,

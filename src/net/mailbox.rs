@@ -11,7 +11,7 @@ use super::command::Command;
 use super::lag::Lag;
 use super::worker::Shared;
 
-/// How often who waits looks.
+/// The interval at which a thread that is blocked looks at the worker's progress.
 const INTERVAL: Duration = Duration::from_millis(1);
 
 /// The sending end of a worker's queue. Batches of one sender are carried out in their order.
@@ -30,13 +30,15 @@ impl Mailbox {
     /// Sends a batch, unless the worker is over.
     pub(super) fn post(&self, batch: Vec<Command>) {
         // Under the lock, so that batches are counted in the order in which they are sent.
+        let bytes = batch.iter().map(Command::len_bytes).sum();
         let mut lag = self.lag.lock();
         if self.commands.send(batch).is_ok() {
-            lag.handle_sent(Instant::now());
+            lag.handle_sent(Instant::now(), bytes);
         }
     }
 
-    /// Waits while the worker is more than [`MAX_LAG`](super::MAX_LAG) behind.
+    /// Blocks while the worker is more than [`MAX_LAG`](super::MAX_LAG) or
+    /// [`MAX_LAG_BYTES`](super::MAX_LAG_BYTES) behind.
     pub(super) fn wait(&self) {
         while self.is_behind() {
             thread::sleep(INTERVAL);

@@ -36,7 +36,7 @@ pub use command::Volatile;
 pub use connection_options::ConnectionOptions;
 pub use engine::Engine;
 pub use event::{ConnectionId, EndReason, Event, Failure};
-pub use lag::MAX_LAG;
+pub use lag::{MAX_LAG, MAX_LAG_BYTES};
 #[cfg(feature = "cluster")]
 pub(crate) use pace::{Pace, Tempo};
 pub use stats::WorkerStats;
