@@ -15,10 +15,17 @@ const { hasEngine } = require("../../lib/native.js");
 
 const conversation = path.join(__dirname, "conversation.cjs");
 const OTHER_WS = "the runtime has a ws of its own in the place of the package";
+const NO_DESCRIPTOR = "the socket has no descriptor";
 
 /** How each runs a program, and why connections are left to ws there. */
 const RUNTIMES = [
   { name: "Bun", command: ["bun/bin/bun"], reason: "otherWs", words: OTHER_WS },
+  {
+    name: "Deno",
+    command: ["deno/deno", "run", "-A"],
+    reason: "noDescriptor",
+    words: NO_DESCRIPTOR,
+  },
 ];
 
 /** What a server says to its clients, and what it says of itself. */
