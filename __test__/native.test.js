@@ -256,6 +256,39 @@ describe("a message says what is missing and how to mend it", () => {
     });
   }
 
+  for (const [where, text] of [
+    ["Windows", "$ is not a valid Win32 application."],
+    ["Windows in German", "$ ist keine zulässige Win32-Anwendung."],
+    ["Wine", "Bad EXE format for $."],
+  ]) {
+    test(`where the file is damaged, in one line and with its path once, on ${where}`, (t) => {
+      const main = installed(t);
+      addPlatform(main, "");
+      const windowsPath = `\\\\?\\C:\\app\\${name}\\${file}`;
+      const message = `${text.replace("$", windowsPath)}\r\n${windowsPath}`;
+      const { error } = report(main, {
+        prelude: `require("node:module")._extensions[".node"] = () => {
+          throw Object.assign(new Error(${JSON.stringify(message)}), { code: "ERR_DLOPEN_FAILED" });
+        };`,
+      });
+      assert.equal(
+        error.message,
+        `the native addon is not loaded: the file of ${name} is damaged or for another platform. ` +
+          `Remove node_modules and install again: ${text.replace("$", windowsPath)}`,
+      );
+    });
+  }
+
+  test("where Windows does not say which file it means", (t) => {
+    const main = installed(t);
+    addPlatform(main, "");
+    fallsBack(main, / does not load: The specified module could not be found\. C:\\app\\x\.node$/, {
+      prelude: `require("node:module")._extensions[".node"] = () => {
+        throw new Error("The specified module could not be found.\\r\\nC:\\\\app\\\\x.node");
+      };`,
+    });
+  });
+
   test("where the file in a clone of the repository is damaged", (t) => {
     const main = installed(t);
     fs.writeFileSync(path.join(main, file), "not an addon");

@@ -19,9 +19,12 @@ const PLATFORMS = [
 
 const REINSTALL = "Remove node_modules and install again";
 
-/** What the dynamic linkers of the platforms say of a file that is no addon of theirs. */
+/**
+ * What the dynamic linkers of the platforms say of a file that is no addon of theirs. Windows
+ * translates it, all but "Win32"; Wine says "Bad EXE format".
+ */
 const DAMAGED =
-  /invalid ELF|file too short|wrong ELF class|Exec format|cannot read file data|truncated|mach-o|not a valid Win32/i;
+  /invalid ELF|file too short|wrong ELF class|Exec format|cannot read file data|truncated|[Mm]ach-[Oo]|Bad EXE format|\bWin32\b/;
 
 /** What they say where the C library is not that which the addon was linked with. */
 const OTHER_LIBC = /ld-linux|libc\.musl|ld-musl|symbol not found|libc\.so(\.6)?: (cannot|invalid)/i;
@@ -75,7 +78,7 @@ function explanation(platform, error) {
     case "ERR_DLOPEN_DISABLED":
       return `${error.message.replace(/\.$/, "")}. Start Node.js without --no-addons, or with --allow-addons where permissions are on`;
     default:
-      return linkFailure(platform, error.message);
+      return linkFailure(platform, inOneLine(error.message));
   }
 }
 
@@ -111,6 +114,12 @@ function linkFailure(platform, message) {
     return `the file of ${packageOf(platform)} is damaged or for another platform. ${REINSTALL}: ${message}`;
   }
   return `${packageOf(platform)} does not load: ${message}`;
+}
+
+/** On Windows, the message has a second line: the path, which may stand in the first, too. */
+function inOneLine(message) {
+  const [first, ...rest] = message.trim().split(/\s*[\r\n]\s*/);
+  return [first, ...rest.filter((line) => !first.includes(line))].join(" ");
 }
 
 /** Not by our own `require`, with which bundlers would want to know the names. */
