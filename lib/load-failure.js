@@ -58,15 +58,25 @@ function loadError(platform, error) {
 }
 
 /**
+ * @param {string} platform of which the addon was to be loaded
+ * @returns {NativeLoadError} for a bundle that has neither the addon nor the name of its file
+ */
+function replacedError(platform) {
+  return new NativeLoadError(
+    `a bundler has put something else in the place of ${packageOf(platform)}. Have it copy .node ` +
+      'files, as esbuild does with --loader:.node=copy, or leave "socket.io-turbo-*" outside of the bundle',
+  );
+}
+
+/**
  * @param {string} what was loaded, in words
- * @param {string | undefined} found its version
+ * @param {string} found its version
  * @param {string} expected that of this package
  * @returns {NativeLoadError}
  */
 function versionError(what, found, expected) {
-  const version = found === undefined ? "of another version" : `of version ${found}`;
   return new NativeLoadError(
-    `${what} is ${version}, socket.io-turbo of ${expected}; the two have to be the same. ` +
+    `${what} is of version ${found}, socket.io-turbo of ${expected}; the two have to be the same. ` +
       `${REINSTALL}; in a clone of the repository, run "npm run build"`,
   );
 }
@@ -132,4 +142,4 @@ function isInstalled(name) {
   }
 }
 
-module.exports = { loadError, unsupportedError, versionError };
+module.exports = { loadError, replacedError, unsupportedError, versionError };
