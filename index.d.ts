@@ -347,6 +347,8 @@ export type FallbackReason =
   | "addon"
   /** Neither Linux nor macOS. */
   | "platform"
+  /** The runtime has a ws of its own in the place of the package, as Bun has. */
+  | "otherWs"
   /** TLS is terminated in Node.js. */
   | "tls"
   /** A Unix domain socket or a named pipe, or a stream that is no socket. */

@@ -11,7 +11,7 @@ const path = require("node:path");
 const { before, describe, test } = require("node:test");
 const { WebSocket } = require("ws");
 const commonJs = require("..");
-const { binding } = require("../lib/native.js");
+const { binding, hasEngine } = require("../lib/native.js");
 const { REASONS } = require("../lib/takeover.js");
 
 const root = path.join(__dirname, "..");
@@ -129,7 +129,7 @@ async function comparisons() {
       among("keyof declared.parser.Encoder", ["decode"]),
     ],
   };
-  if (commonJs.native) {
+  if (hasEngine) {
     modules["stats.cts"].push(
       same("keyof declared.WorkerStats", Object.keys(stats.workers[0])),
       same("declared.EndReason", binding.endReasons()),

@@ -167,6 +167,40 @@ describe("the addon", { skip: process.env.TURBO_NATIVE === "0" && "TURBO_NATIVE=
   });
 });
 
+/** Has the platform's package export something else than the addon, as bundlers do. */
+function replaceAddon(main, code) {
+  const directory = addPlatform(main);
+  fs.writeFileSync(path.join(directory, "replaced.js"), `module.exports = ${code};`);
+  fs.writeFileSync(path.join(directory, "package.json"), JSON.stringify({ main: "replaced.js" }));
+}
+
+describe("in a bundle", { skip: process.env.TURBO_NATIVE === "0" && "TURBO_NATIVE=0" }, () => {
+  for (const [what, code] of [
+    ["its name", '"./addon-1A2B.node"'],
+    ["its name as that of an ES module", '{ __esModule: true, default: "./addon-1A2B.node" }'],
+    ["its path", "__filename.replace(/node_modules.*/, 'lib/addon-1A2B.node')"],
+  ]) {
+    test(`the file is loaded where ${what} stands in place of the addon`, (t) => {
+      const main = installed(t);
+      replaceAddon(main, code);
+      fs.writeFileSync(path.join(main, "lib/addon-1A2B.node"), builtAddon());
+      const expected = { native: true, error: null, isOfficial: false, decoded, warnings: "" };
+      assert.deepEqual(report(main), expected);
+    });
+  }
+
+  for (const code of ["{}", "null", '"data:application/octet-stream;base64,f0VMRg"']) {
+    test(`${code} in the place of the addon is no reason to install again`, (t) => {
+      const main = installed(t);
+      replaceAddon(main, code);
+      fallsBack(
+        main,
+        new RegExp(`: a bundler has put something else in the place of ${name}\\. Have`),
+      );
+    });
+  }
+});
+
 describe("an addon without the engine, as on Windows,", () => {
   const skip = process.env.TURBO_NATIVE === "0" && "TURBO_NATIVE=0";
 
@@ -255,6 +289,39 @@ describe("a message says what is missing and how to mend it", () => {
       );
     });
   }
+
+  for (const [where, text] of [
+    ["Windows", "$ is not a valid Win32 application."],
+    ["Windows in German", "$ ist keine zulässige Win32-Anwendung."],
+    ["Wine", "Bad EXE format for $."],
+  ]) {
+    test(`where the file is damaged, in one line and with its path once, on ${where}`, (t) => {
+      const main = installed(t);
+      addPlatform(main, "");
+      const windowsPath = `\\\\?\\C:\\app\\${name}\\${file}`;
+      const message = `${text.replace("$", windowsPath)}\r\n${windowsPath}`;
+      const { error } = report(main, {
+        prelude: `require("node:module")._extensions[".node"] = () => {
+          throw Object.assign(new Error(${JSON.stringify(message)}), { code: "ERR_DLOPEN_FAILED" });
+        };`,
+      });
+      assert.equal(
+        error.message,
+        `the native addon is not loaded: the file of ${name} is damaged or for another platform. ` +
+          `Remove node_modules and install again: ${text.replace("$", windowsPath)}`,
+      );
+    });
+  }
+
+  test("where Windows does not say which file it means", (t) => {
+    const main = installed(t);
+    addPlatform(main, "");
+    fallsBack(main, / does not load: The specified module could not be found\. C:\\app\\x\.node$/, {
+      prelude: `require("node:module")._extensions[".node"] = () => {
+        throw new Error("The specified module could not be found.\\r\\nC:\\\\app\\\\x.node");
+      };`,
+    });
+  });
 
   test("where the file in a clone of the repository is damaged", (t) => {
     const main = installed(t);

@@ -5,8 +5,8 @@
  * under every other one that is installed in `node-versions/`. With CI=true all
  * of those are required; else what is missing is skipped with one line. Under this
  * Node.js alone: the integration tests without the addon, and the tests of the
- * benchmarks, of clusters and of the packages, the latter of which run them under the others by
- * themselves.
+ * benchmarks, of clusters, of other runtimes and of the packages, the latter of which run them under
+ * the others by themselves.
  */
 
 const { spawnSync } = require("node:child_process");
@@ -51,9 +51,11 @@ for (const crate of ["bench/load", "bench/paths"]) {
 }
 
 const allFiles = testFiles();
-const filesOnce = ["bench", "cluster", "packaging"].flatMap((folder) => filesIn(folder, allFiles));
+const filesOnce = ["bench", "cluster", "packaging", "runtimes"].flatMap((folder) =>
+  filesIn(folder, allFiles),
+);
 const files = allFiles.filter((file) => !filesOnce.includes(file));
-run("Benchmarks, clusters and packages", process.execPath, ["--test", ...filesOnce]);
+run("Benchmarks, clusters, packages and runtimes", process.execPath, ["--test", ...filesOnce]);
 run(`Node.js ${process.version}`, process.execPath, ["--test", ...files]);
 run(
   `Node.js ${process.version} without the addon`,

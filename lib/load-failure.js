@@ -19,9 +19,12 @@ const PLATFORMS = [
 
 const REINSTALL = "Remove node_modules and install again";
 
-/** What the dynamic linkers of the platforms say of a file that is no addon of theirs. */
+/**
+ * What the dynamic linkers of the platforms say of a file that is no addon of theirs. Windows
+ * translates it, all but "Win32"; Wine says "Bad EXE format".
+ */
 const DAMAGED =
-  /invalid ELF|file too short|wrong ELF class|Exec format|cannot read file data|truncated|mach-o|not a valid Win32/i;
+  /invalid ELF|file too short|wrong ELF class|Exec format|cannot read file data|truncated|[Mm]ach-[Oo]|Bad EXE format|\bWin32\b/;
 
 /** What they say where the C library is not that which the addon was linked with. */
 const OTHER_LIBC = /ld-linux|libc\.musl|ld-musl|symbol not found|libc\.so(\.6)?: (cannot|invalid)/i;
@@ -55,15 +58,25 @@ function loadError(platform, error) {
 }
 
 /**
+ * @param {string} platform of which the addon was to be loaded
+ * @returns {NativeLoadError} for a bundle that has neither the addon nor the name of its file
+ */
+function replacedError(platform) {
+  return new NativeLoadError(
+    `a bundler has put something else in the place of ${packageOf(platform)}. Have it copy .node ` +
+      'files, as esbuild does with --loader:.node=copy, or leave "socket.io-turbo-*" outside of the bundle',
+  );
+}
+
+/**
  * @param {string} what was loaded, in words
- * @param {string | undefined} found its version
+ * @param {string} found its version
  * @param {string} expected that of this package
  * @returns {NativeLoadError}
  */
 function versionError(what, found, expected) {
-  const version = found === undefined ? "of another version" : `of version ${found}`;
   return new NativeLoadError(
-    `${what} is ${version}, socket.io-turbo of ${expected}; the two have to be the same. ` +
+    `${what} is of version ${found}, socket.io-turbo of ${expected}; the two have to be the same. ` +
       `${REINSTALL}; in a clone of the repository, run "npm run build"`,
   );
 }
@@ -75,7 +88,7 @@ function explanation(platform, error) {
     case "ERR_DLOPEN_DISABLED":
       return `${error.message.replace(/\.$/, "")}. Start Node.js without --no-addons, or with --allow-addons where permissions are on`;
     default:
-      return linkFailure(platform, error.message);
+      return linkFailure(platform, inOneLine(error.message));
   }
 }
 
@@ -113,6 +126,12 @@ function linkFailure(platform, message) {
   return `${packageOf(platform)} does not load: ${message}`;
 }
 
+/** On Windows, the message has a second line: the path, which may stand in the first, too. */
+function inOneLine(message) {
+  const [first, ...rest] = message.trim().split(/\s*[\r\n]\s*/);
+  return [first, ...rest.filter((line) => !first.includes(line))].join(" ");
+}
+
 /** Not by our own `require`, with which bundlers would want to know the names. */
 function isInstalled(name) {
   try {
@@ -123,4 +142,4 @@ function isInstalled(name) {
   }
 }
 
-module.exports = { loadError, unsupportedError, versionError };
+module.exports = { loadError, replacedError, unsupportedError, versionError };

@@ -3,7 +3,7 @@
 const { existsSync } = require("node:fs");
 const path = require("node:path");
 const { InvalidOptionError, NativeLoadError } = require("./errors.js");
-const { loadError, versionError } = require("./load-failure.js");
+const { loadError, replacedError, versionError } = require("./load-failure.js");
 const { currentPlatform, fileOf, requirePackage } = require("./platform.js");
 const { version } = require("../package.json");
 
@@ -51,10 +51,22 @@ function loadOrWarn() {
 function loadAddon() {
   const platform = currentPlatform();
   const built = path.join(__dirname, "..", fileOf(platform));
-  const binding = existsSync(built) ? loadFile(platform, built) : requirePackage(platform);
-  const found = binding.version?.();
+  const binding = existsSync(built) ? loadFile(platform, built) : loadPackage(platform);
+  if (typeof binding?.version !== "function") throw replacedError(platform);
+  const found = binding.version();
   if (found !== version) throw versionError(`the addon for ${platform}`, found, version);
   return binding;
+}
+
+/**
+ * In a bundle, `require()` gives what the bundler has made of the addon. With esbuild's loader `file`
+ * and webpack's assets that is the name of a copy, relative to the bundle.
+ */
+function loadPackage(platform) {
+  const found = requirePackage(platform);
+  const name = found?.default ?? found;
+  const isName = typeof name === "string" && name.endsWith(".node");
+  return isName ? loadFile(platform, path.resolve(__dirname, name)) : found;
 }
 
 /** As `require()` does it, which bundlers would want to know the file for. */

@@ -1,6 +1,8 @@
 "use strict";
 
 const net = require("node:net");
+const { Writable } = require("node:stream");
+const { Receiver } = require("ws");
 const { binding, hasEngine } = require("./native.js");
 const { stats } = require("./stats.js");
 
@@ -8,6 +10,7 @@ const { stats } = require("./stats.js");
 const REASONS = {
   addon: "the native addon is not loaded",
   platform: `the addon has no engine on ${process.platform}, only on Linux and macOS`,
+  otherWs: "the runtime has a ws of its own in the place of the package",
   tls: "TLS is terminated in Node.js; a reverse proxy in front of it can do that instead",
   notTcp: "the server does not listen on TCP",
   noDescriptor: "the socket has no descriptor",
@@ -18,6 +21,12 @@ const REASONS = {
   customClass: "the option WebSocket names a class of its own",
   resources: "the operating system gives no descriptor or no thread",
 };
+
+/**
+ * Whether `ws` is the package, which writes the response to an upgrade itself and keeps its state where
+ * ours goes on with it. Bun has a ws of its own, without the stream that reads the frames.
+ */
+const isWsThePackage = Receiver?.prototype instanceof Writable;
 
 /** Reasons of which a warning has been printed. */
 const warned = new Set();
@@ -31,6 +40,7 @@ const warned = new Set();
 function fallbackReason(websocket, socket, options) {
   if (binding === null) return "addon";
   if (!hasEngine) return "platform";
+  if (!isWsThePackage) return "otherWs";
   if (socket.encrypted) return "tls";
   return socketReason(socket) ?? optionReason(websocket, options);
 }

@@ -44,19 +44,19 @@ class WebSocket extends ws.WebSocket {
     return Math.max(this._connection._bufferedBytes, this._connection.backlog);
   }
 
-  /** Called by ws when the response to the upgrade is written. */
+  /**
+   * Called by ws when the response to the upgrade is written.
+   *
+   * @returns {unknown} what ws returns: nothing, but where the runtime has a ws of its own
+   */
   setSocket(socket, head, options) {
     const reason = fallbackReason(this, socket, options);
-    if (reason !== null) {
-      this.fallBack(reason, socket, head, options);
-      return;
-    }
+    if (reason !== null) return this.fallBack(reason, socket, head, options);
     const input = readInput(socket, head);
     try {
       this.takeOver(socket, input);
     } catch {
-      this.fallBack("resources", socket, input, options);
-      return;
+      return this.fallBack("resources", socket, input, options);
     }
     this._readyState = OPEN;
     this.emit("open");
@@ -65,12 +65,8 @@ class WebSocket extends ws.WebSocket {
   /** Leaves the connection to ws. */
   fallBack(reason, socket, head, options) {
     reportFallback(reason);
-    super.setSocket(socket, head, options);
-    if (!this._settings.connection.isTextAsString) return;
-    this._receiver.removeAllListeners("message");
-    this._receiver.on("message", (message, isBinary) =>
-      this.emit("message", isBinary ? message : message.toString(), isBinary),
-    );
+    if (this._settings.connection.isTextAsString) this.emit = emitTextAsString;
+    return super.setSocket(socket, head, options);
   }
 
   /**
@@ -196,6 +192,12 @@ class WebSocket extends ws.WebSocket {
     else this._socket.destroy();
     this.emit("close", this._closeCode, this._closeMessage);
   }
+}
+
+/** In the place of `emit()` where text is to be strings: ws emits Buffers. */
+function emitTextAsString(event, ...args) {
+  if (event === "message" && !args[1] && Buffer.isBuffer(args[0])) args[0] = String(args[0]);
+  return ws.WebSocket.prototype.emit.call(this, event, ...args);
 }
 
 function arrayBufferOf({ buffer, byteOffset, byteLength }) {

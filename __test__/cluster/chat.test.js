@@ -8,8 +8,8 @@ const { createInterface } = require("node:readline");
 const { after, before, describe, test } = require("node:test");
 const { setImmediate: nextTurn } = require("node:timers/promises");
 const { io: connect } = require("socket.io-client");
-const { turbo } = require("../..");
 const { createChat } = require("../../examples/chat/server.js");
+const { hasCluster } = require("../../lib/native.js");
 const {
   delivered,
   enter: enterPage,
@@ -268,7 +268,7 @@ describe("the chat on two nodes", { skip: skipWithoutRedis }, () => {
   });
 
   // The fallback's event "ready" comes but once.
-  const skipOutage = !turbo.native && "without the addon nothing tells that Redis is back";
+  const skipOutage = !hasCluster && "without the addon nothing tells that Redis is back";
   const outage = "goes on without Redis, and tells later what was said meanwhile";
   test(outage, { skip: skipOutage }, async (t) => {
     const { a, b, enter } = await startCluster(t);

@@ -15,7 +15,6 @@ const { availableParallelism } = require("node:os");
 const path = require("node:path");
 const { describe, test } = require("node:test");
 const { Worker } = require("node:worker_threads");
-const turbo = require("../..");
 const { hasEngine } = require("../../lib/native.js");
 const { compare } = require("../support/adapter-search.js");
 const { makeProgram } = require("../support/adapter-program.js");
@@ -107,7 +106,7 @@ describe(`${PROGRAMS} programs, SEED=${SEED}`, () => {
     assert.equal(found.played, PROGRAMS);
   });
 
-  test("our broadcasts have gone by the workers", { skip: !turbo.native || isShort }, () => {
+  test("our broadcasts have gone by the workers", { skip: !hasEngine || isShort }, () => {
     assert.ok(found.broadcasts >= PROGRAMS);
   });
 

@@ -14,7 +14,6 @@ const { io } = require("socket.io-client");
 const { Observed } = require("../support/observed.js");
 const { WebSocketClient, upgradeRequest } = require("../support/websocket-client.js");
 const { binary, close, frame, ping, text } = require("../support/websocket-frames.js");
-const { skipOurs } = require("../support/websocket-servers.js");
 
 const PROGRAM = path.join(__dirname, "../support/socket-io-process.js");
 const TIMES = 20;
@@ -230,9 +229,7 @@ function definePassingAttacks(server) {
 
 /** Defines a group for each kind of server; a server for all its tests must outlive each. */
 for (const parts of ["stock", "turbo"]) {
-  const skip = parts === "turbo" && skipOurs;
-
-  describe(`attacks on upgrades (${parts})`, { skip }, () => {
+  describe(`attacks on upgrades (${parts})`, () => {
     let server;
     before(async () => {
       server = new ServerProcess({ parts });
@@ -251,7 +248,7 @@ for (const parts of ["stock", "turbo"]) {
  * As of engine.io 6.6.12, nobody listens for errors of a socket while its handshake waits, so
  * that a reset ends the process. `turbo()` keeps it from that.
  */
-describe("resets while a handshake waits (turbo)", { skip: skipOurs }, () => {
+describe("resets while a handshake waits (turbo)", () => {
   for (const gate of ["allowRequest", "middleware"]) {
     for (const [what, query] of [
       ["a new session", WEBSOCKET],

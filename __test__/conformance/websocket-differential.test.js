@@ -13,6 +13,7 @@ const assert = require("node:assert/strict");
 const { before, after, describe, test } = require("node:test");
 const { inspect, isDeepStrictEqual } = require("node:util");
 const turbo = require("../../index.js");
+const { hasEngine } = require("../../lib/native.js");
 const { SEED, randomFrom } = require("../support/random.js");
 const {
   BINARY,
@@ -209,16 +210,14 @@ async function forEachOf(items, run) {
 }
 
 describe(`generated wires, SEED=${SEED}`, () => {
-  const kinds = SERVERS.filter((kind) => kind.WebSocketServer !== undefined);
   /** For each kind, a server for each of `LIMITS`. */
   const servers = new Map();
   const wires = Array.from({ length: WIRES }, makeWire);
   /** For each wire, what each kind made of it. */
   const outcomes = new Map();
-  const missing = kinds.length === SERVERS.length ? false : "there is no WebSocketServer yet";
 
   before(async () => {
-    for (const kind of kinds) {
+    for (const kind of SERVERS) {
       const started = LIMITS.map((limits) => new RecordingServer(kind, limits));
       for (const server of started) await server.listening();
       servers.set(kind, started);
@@ -230,8 +229,7 @@ describe(`generated wires, SEED=${SEED}`, () => {
   const expected = (kind, { bytes, limits }) => modelOf(bytes, kind, LIMITS[limits]);
 
   for (const kind of SERVERS) {
-    const skip = kinds.includes(kind) ? false : missing;
-    test(`${kind.name} makes of them what the model says`, { skip }, () =>
+    test(`${kind.name} makes of them what the model says`, () =>
       forEachOf(wires, async (wire) => {
         const played = await play(serverOf(kind, wire), wire.pieces);
         outcomes.set(wire, { ...outcomes.get(wire), [kind.name]: played });
@@ -242,15 +240,14 @@ describe(`generated wires, SEED=${SEED}`, () => {
           `${kind.name} and its model`,
           wire,
         );
-      }),
-    );
+      }));
   }
 
-  test("our connections have been native", { skip: missing }, () => {
+  test("our connections have been native", { skip: !hasEngine }, () => {
     assert.ok(turbo.stats().connections.opened >= WIRES);
   });
 
-  test("both make the same of them, errors' texts included", { skip: missing }, () => {
+  test("both make the same of them, errors' texts included", () => {
     const [official, ours] = SERVERS;
     const same = wires.filter((wire) =>
       isDeepStrictEqual(expected(official, wire), expected(ours, wire)),

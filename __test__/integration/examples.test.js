@@ -7,6 +7,7 @@ const { once } = require("node:events");
 const { before, describe, test } = require("node:test");
 const { io: connect } = require("socket.io-client");
 const { native } = require("../../index.js");
+const { hasEngine } = require("../../lib/native.js");
 const { compileExample, skipWithoutFrameworks, startExample } = require("../support/examples.js");
 
 const GUARD = { timeout: 120_000 };
@@ -42,7 +43,7 @@ async function connectPair(t, url) {
 
 /** What `/health` says beside so many clients. */
 function health(clients) {
-  return { native, connections: native ? clients : 0 };
+  return { native, connections: hasEngine ? clients : 0 };
 }
 
 async function readJson(url) {
@@ -79,7 +80,7 @@ describe("an example", { ...GUARD, skip: skipWithoutFrameworks }, () => {
     });
   }
 
-  const skip = !native && "without the addon there is nothing to count";
+  const skip = !hasEngine && "without the engine there is nothing to count";
 
   test("with metrics gives Prometheus what the engine has done", { ...GUARD, skip }, async (t) => {
     const { url } = await startExample(t, "metrics/server.js");

@@ -61,7 +61,7 @@ mod utf8_validator;
 
 pub use close_code::CloseCode;
 pub use decoder::Decoder;
-#[cfg(feature = "cluster")]
+#[cfg(all(feature = "cluster", unix))]
 pub(crate) use encoder::encode_parts;
 pub use encoder::{encode_close, encode_frame, encode_ping, encode_pong};
 pub use error::{DecodeError, EncodeError};

@@ -1,0 +1,123 @@
+"use strict";
+
+/**
+ * A Socket.IO server, stock or with `turbo()`, and its clients in one process of any runtime.
+ * `conversation.cjs stock|turbo` prints one line of JSON: what was said, and what `turbo` knows of it.
+ */
+
+const { once } = require("node:events");
+const { createServer } = require("node:http");
+const { Server } = require("socket.io");
+const { io: connect } = require("socket.io-client");
+
+/** Text around the length from which the native parser takes part, in one byte and in two. */
+const TEXTS = [10, 1_023, 1_024, 100_000].flatMap((length) => [
+  'He said: "I\n'.repeat(length / 10).slice(0, length),
+  "žluťoučký kůň".repeat(length / 10).slice(0, length),
+]);
+
+const BYTES = Buffer.from([0, 127, 128, 255]);
+
+const transcript = [];
+const say = (...words) => transcript.push(words);
+
+/** Serves what {@link converse} asks for. */
+function serve(io) {
+  io.use(({ handshake }, next) => next(handshake.auth.name ? undefined : new Error("no name")));
+  io.on("connection", (socket) => {
+    const { name } = socket.handshake.auth;
+    say(name, "is here by", socket.conn.transport.name);
+    socket.on("echo", (...args) => args.pop()(...args));
+    socket.on("join", (room, done) => {
+      socket.join(room);
+      done();
+    });
+    socket.on("say", (room, ...args) => io.to(room).emit("said", ...args));
+    socket.on("others", (...args) => socket.broadcast.emit("said", ...args));
+    socket.on("leave", () => socket.disconnect(true));
+  });
+}
+
+/** A client that is connected, by WebSocket where that is the last of its transports. */
+async function enter(url, name, transports) {
+  const client = connect(url, { transports, forceNew: true, reconnection: false, auth: { name } });
+  await heard(client, "connect");
+  const { engine } = client.io;
+  if (engine.transport.name !== transports.at(-1)) await heard(engine, "upgrade");
+  say(name, "has", engine.transport.name);
+  return client;
+}
+
+/** The arguments of an event; not `once()` of Node.js, which wants an `EventEmitter`. */
+function heard(emitter, event) {
+  return new Promise((resolve) => emitter.once(event, (...args) => resolve(args)));
+}
+
+/** What a client gets back for text, binary data and both. */
+async function echo(client) {
+  for (const text of TEXTS) say("text", (await client.emitWithAck("echo", text)) === text);
+  const answer = await client.emitWithAck("echo", { bytes: BYTES, text: TEXTS.at(-1) });
+  say("binary", BYTES.equals(answer.bytes), answer.text === TEXTS.at(-1));
+}
+
+/** Rooms and broadcasts, with acknowledgements, to clients by all transports. */
+async function broadcast(io, clients) {
+  const [first] = clients;
+  await Promise.all(clients.map((client) => client.emitWithAck("join", "room")));
+  const everywhere = clients.map((client) => heard(client, "said"));
+  first.emit("say", "room", "to all", TEXTS.at(-1), BYTES);
+  for (const [words, text, bytes] of await Promise.all(everywhere)) {
+    say(words, text === TEXTS.at(-1), BYTES.equals(bytes));
+  }
+  const elsewhere = clients.slice(1).map((client) => heard(client, "said"));
+  first.emit("others", "to others");
+  say(...(await Promise.all(elsewhere)));
+  for (const client of clients) client.once("asked", (question, answer) => answer(question + 1));
+  say("answers", await io.in("room").timeout(20_000).emitWithAck("asked", 1));
+}
+
+async function converse(io, url) {
+  const refused = connect(url, { transports: ["websocket"], forceNew: true });
+  say("refused", (await heard(refused, "connect_error"))[0].message);
+  refused.close();
+  const clients = [];
+  for (const transports of [["websocket"], ["polling"], ["polling", "websocket"]]) {
+    const client = await enter(url, transports.join(), transports);
+    await echo(client);
+    clients.push(client);
+  }
+  await broadcast(io, clients);
+  const [first, second, third] = clients;
+  for (const [client, leave] of [
+    [first, () => first.disconnect()],
+    [second, () => second.emit("leave")],
+    [third, () => io.close()],
+  ]) {
+    const socket = io.of("/").sockets.get(client.id);
+    const ends = [heard(client, "disconnect"), heard(socket, "disconnect")];
+    leave();
+    const [[byClient], [byServer]] = await Promise.all(ends);
+    say(socket.handshake.auth.name, "has left", byClient, byServer);
+  }
+}
+
+async function main([engine]) {
+  const warnings = [];
+  process.on("warning", ({ code, message }) => warnings.push([code, message]));
+  const { turbo } = engine === "turbo" ? require("../..") : { turbo: (options) => options };
+  const server = createServer();
+  const io = new Server(server, turbo({}));
+  const closed = once(server, "close");
+  serve(io);
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  await converse(io, `http://127.0.0.1:${server.address().port}`);
+  await closed;
+  const { native = null, nativeError } = turbo;
+  const connections = turbo.stats?.().connections ?? null;
+  const error = nativeError?.message ?? null;
+  const report = JSON.stringify({ transcript, native, error, connections, warnings });
+  // engine.io waits 30 s for the next poll of a client that has been sent away.
+  process.stdout.write(`${report}\n`, () => process.exit());
+}
+
+main(process.argv.slice(2));
