@@ -290,7 +290,7 @@ function ends(engine, driver) {
 
   const silence = { ...GUARD, skip: driver.missesSilence };
   test("tells why it ends when the network falls silent", silence, async (t) => {
-    const heartbeat = { pingInterval: 300, pingTimeout: 300 };
+    const heartbeat = { pingInterval: 300, pingTimeout: 1_500 };
     const connection = await connectByProxy(t, engine, driver, heartbeat);
     await endsWith(connection, connection.proxy.stall, ["ping timeout", reasons.stalled]);
   });
