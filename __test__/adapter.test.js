@@ -1225,7 +1225,7 @@ function acknowledges(kind) {
     const server = await serve(t, kind);
     const [a, b] = await enterAll(server, 2);
     answers(a, "in time");
-    const asked = server.io.timeout(300).emitWithAck("question");
+    const asked = server.io.timeout(1_500).emitWithAck("question");
     const error = await asked.then(
       () => assert.fail("b has not answered"),
       (reason) => reason,

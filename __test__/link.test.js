@@ -66,10 +66,18 @@ function listen(client) {
   else client.on("news", (...args) => hear("news", ...args));
 }
 
+/** Waits until clients have received all that was sent before, so that nothing waits any more. */
+async function settled(...entrances) {
+  const answers = entrances.map(
+    ({ socket }) => new Promise((resolve) => socket.emit("fence", resolve)),
+  );
+  await Promise.all(answers);
+}
+
 /** What a client has heard since the last time, when all that was sent before has come. */
-async function heardBy({ client, socket }) {
-  await new Promise((resolve) => socket.emit("fence", resolve));
-  return client.heard.splice(0);
+async function heardBy(entrance) {
+  await settled(entrance);
+  return entrance.client.heard.splice(0);
 }
 
 /** The same of many. */
@@ -211,9 +219,8 @@ function keepsOrder(engine) {
     const entrance = await entering;
     await upgraded(entrance.socket);
     send("right after");
-    await delay(20);
+    while (phases.size < 10) await nextTurn();
     isOver = true;
-    assert.equal(phases.size, 10);
     assert.deepEqual(await numbersHeardBy(entrance), sender.sent());
   });
 
@@ -635,7 +642,7 @@ function isHeard(engine) {
       emitter.emit("news", BYTES);
       emitter.emit("news", 2);
       await once(socket.conn, "drain");
-      await delay(5);
+      while (!socket.conn.transport.writable) await nextTurn();
     }
   });
 
@@ -671,8 +678,7 @@ function isHeard(engine) {
     const { conn } = entrance.socket;
     for (const send of waysToSend) {
       send(entrance.socket, 0);
-      await delay(5);
-      assert.equal(conn.transport.writable, true);
+      while (!conn.transport.writable) await nextTurn();
       assert.deepEqual(conn.writeBuffer, []);
     }
   });
@@ -716,21 +722,20 @@ function dropsVolatile(engine) {
       test(`drops ${volatileName} behind ${name} in one turn, not later`, GUARD, async (t) => {
         const server = await serve(t, engine);
         const entrance = await enter(server);
-        await delay(10);
+        await settled(entrance);
         for (const args of [["text"], [BYTES, BYTES]]) {
           sendVolatile(entrance, "alone", ...args);
-          await delay(10);
+          await settled(entrance);
           send(entrance, "first", ...args);
           sendVolatile(entrance, "dropped", ...args);
           sendVolatile(entrance, "dropped, too", ...args);
-          await delay(10);
+          await settled(entrance);
           sendVolatile(entrance, "later", ...args);
           assert.deepEqual(await heardBy(entrance), [
             ["alone", ...args],
             ["first", ...args],
             ["later", ...args],
           ]);
-          await delay(10);
         }
       });
     }
@@ -741,14 +746,14 @@ function dropsVolatile(engine) {
       const parser = parserOf((bytes) => [bytes]);
       const server = await serve(t, engine, { parser });
       const entrance = await enter(server, { parser, ...WEBSOCKET_ONLY });
-      await delay(10);
+      await settled(entrance);
       for (let i = 0; i < 3; i++) {
         sendVolatile(entrance, "first");
         sendVolatile(entrance, "dropped");
-        await delay(10);
+        await settled(entrance);
         entrance.socket.emit("sure");
         sendVolatile(entrance, "dropped, too");
-        await delay(10);
+        await settled(entrance);
       }
       sendVolatile(entrance, "last");
       const names = (await heardBy(entrance)).map(([event]) => event);
@@ -761,16 +766,16 @@ function dropsVolatile(engine) {
     const [a, b, c] = await enterAll(server, 3);
     b.socket.join("room");
     c.socket.join("room");
-    await delay(10);
+    await settled(a, b, c);
     a.socket.emit("own");
     server.io.volatile.emit("not for a", BYTES);
-    await delay(10);
+    await settled(a, b, c);
     server.io.to("room").emit("room");
     server.io.volatile.emit("for a alone");
-    await delay(10);
+    await settled(a, b, c);
     b.socket.volatile.emit("for b");
     b.socket.broadcast.volatile.emit("not for b");
-    await delay(10);
+    await settled(a, b, c);
     assert.deepEqual(await heardByAll(a, b, c), [
       [["own"], ["for a alone"], ["not for b"]],
       [["not for a", BYTES], ["room"], ["for b"]],
@@ -786,11 +791,10 @@ function dropsVolatile(engine) {
     // More than the buffers of the system and of the engine's mark hold.
     const sure = Buffer.alloc(20 * KIB * KIB);
     slow.socket.emit("sure", sure);
-    await delay(50);
     for (const number of range(20)) {
+      await settled(...others);
       server.io.volatile.emit("news", number, BYTES);
       slow.socket.volatile.emit("news", 100 + number);
-      await delay(5);
     }
     for (const other of others) assert.deepEqual(await numbersHeardBy(other), range(20));
     slow.client.webSocket.resume();
@@ -799,7 +803,6 @@ function dropsVolatile(engine) {
       heard.map((message) => message.length),
       ['451-["sure",{"_placeholder":true,"num":0}]'.length, sure.length],
     );
-    await delay(10);
     server.io.volatile.emit("later", BYTES);
     assert.deepEqual(await heardBy(slow), ['451-["later",{"_placeholder":true,"num":0}]', BYTES]);
   });
@@ -807,11 +810,12 @@ function dropsVolatile(engine) {
   test("is not writable while a client does not read, and then is again", GUARD, async (t) => {
     const server = await serve(t, engine);
     const slow = await enterByHand(server);
+    const other = await enter(server);
     const { conn } = slow.socket;
     slow.client.webSocket.pause();
     for (const _ of range(20)) server.io.emit("sure", Buffer.alloc(KIB * KIB));
     while (conn.transport.writable) await nextTurn();
-    await delay(50);
+    await settled(other);
     assert.equal(conn.transport.writable, false);
     slow.client.webSocket.resume();
     assert.equal((await heardBy(slow)).length, 40);
@@ -874,10 +878,13 @@ const handlers = {
 const AS_DATA = "as soon as the data comes";
 handlers[AS_DATA] = handlers["at once"];
 
-/** Has a socket tell all others of its moves. */
-function passMovesOn(socket, when) {
+/** Has a socket tell all others of its moves; `onSent` is called after each. */
+function passMovesOn(socket, when, onSent) {
   const send = (number) =>
-    handlers[when](() => socket.broadcast.volatile.emit("news", Number(number)));
+    handlers[when](() => {
+      socket.broadcast.volatile.emit("news", Number(number));
+      onSent();
+    });
   if (when !== AS_DATA) {
     socket.on("move", send);
     return;
@@ -893,15 +900,16 @@ async function moveTogether(t, engine, when) {
   const server = await serve(t, engine);
   const count = 30;
   const entrances = await enterAll(server, count);
-  for (const { socket } of entrances) passMovesOn(socket, when);
+  let sent = 0;
+  for (const { socket } of entrances) passMovesOn(socket, when, () => sent++);
   const numbers = entrances.map(() => []);
   for (const [i, { client }] of entrances.entries()) {
     client.on("news", (number) => numbers[i].push(number));
   }
-  for (let round = 0; round < 3; round++) {
+  for (let round = 1; round <= 3; round++) {
     for (const [number, { client }] of entrances.entries()) client.emit("move", number);
-    const isOver = () => numbers.every((heard) => heard.length >= count - 1);
-    for (let i = 0; i < 100 && !isOver(); i++) await delay(10);
+    while (sent < count * round) await nextTurn();
+    await settled(...entrances);
     for (const [own, heard] of numbers.entries()) {
       assert.deepEqual(
         heard.splice(0).sort((a, b) => a - b),
@@ -1100,7 +1108,7 @@ function servesAllClients(engine) {
     server.io.emit("text", "ž");
     server.io.to("room").emit("bytes", BYTES);
     base64.socket.emit("own", BYTES);
-    await delay(10);
+    await settled(base64, plain);
     server.io.volatile.emit("bytes", BYTES);
     const texts = ['42["text","ž"]', '451-["bytes",{"_placeholder":true,"num":0}]'];
     const encoded = `b${BYTES.toString("base64")}`;
@@ -1186,10 +1194,9 @@ function servesAllClients(engine) {
   }
 }
 
-/** Waits until the upgrades are done, and compares how many connections workers have. */
+/** Waits until the upgrades are done, and so many connections are with the workers. */
 async function workersHave(count) {
-  for (let i = 0; i < 100 && connectionCounts().native !== count; i++) await delay(10);
-  assert.equal(connectionCounts().native, count);
+  while (connectionCounts().native !== count) await nextTurn();
 }
 
 /** Waits for the upgrade, if there will be one. */

@@ -4,18 +4,36 @@
  * `npm test`: the Rust tests, then the JavaScript tests under this Node.js and
  * under every other one that is installed in `node-versions/`. With CI=true all
  * of those are required; else what is missing is skipped with one line. Under this
- * Node.js alone: the integration tests without the addon, and the tests of the
- * benchmarks, of clusters, of other runtimes and of the packages, the latter of which run them under
- * the others by themselves.
+ * Node.js alone: the integration tests without the addon, and what no other Node.js can change.
+ * Seeds are fixed; `npm run explore` looks for new ones.
  */
 
 const { spawnSync } = require("node:child_process");
-const { readdirSync } = require("node:fs");
+const { availableParallelism } = require("node:os");
 const path = require("node:path");
 const { MAJORS, nodeExecutable } = require("./support/node-versions.js");
+const { filesIn, testFiles } = require("./support/test-files.js");
 
 const root = path.join(__dirname, "..");
 const isCI = process.env.CI === "true";
+
+/**
+ * What is run under this Node.js alone: the longest, of which `packaging` uses the others by itself,
+ * and what looks at files or compares programs in Rust with packages.
+ */
+const ONCE = [
+  "bench",
+  "cluster",
+  "packaging",
+  "runtimes",
+  "conformance/notepack.test.js",
+  "conformance/rust-codec.test.js",
+  "declarations.test.js",
+  "documentation.test.js",
+];
+
+/** Half of the time of the tests is spent waiting: for servers, clients, browsers, timeouts. */
+const FILES_AT_A_TIME = availableParallelism() + 1;
 
 /** Runs a command in the open; ends the run where it fails. `env` adds to this environment. */
 function run(title, command, args, env = {}) {
@@ -31,17 +49,9 @@ function hasNextest() {
   return spawnSync("cargo", ["nextest", "--version"], { stdio: "ignore" }).status === 0;
 }
 
-/** @returns {string[]} the test files, relative to the root */
-function testFiles() {
-  return readdirSync(__dirname, { recursive: true })
-    .filter((file) => file.endsWith(".test.js") && !file.includes("node_modules"))
-    .map((file) => path.join("__test__", file))
-    .sort();
-}
-
-/** @returns {string[]} those of `files` that are in a folder of `__test__/` */
-function filesIn(folder, files) {
-  return files.filter((file) => file.startsWith(path.join("__test__", folder, path.sep)));
+/** Runs test files under a Node.js. */
+function runTests(title, executable, files, env) {
+  run(title, executable, ["--test", `--test-concurrency=${FILES_AT_A_TIME}`, ...files], env);
 }
 
 const rustTests = [...(hasNextest() ? ["nextest", "run"] : ["test"]), "--locked"];
@@ -50,24 +60,23 @@ for (const crate of ["bench/load", "bench/paths"]) {
   run(`Rust, ${crate}`, "cargo", [...rustTests, "--manifest-path", `${crate}/Cargo.toml`]);
 }
 
-const allFiles = testFiles();
-const filesOnce = ["bench", "cluster", "packaging", "runtimes"].flatMap((folder) =>
-  filesIn(folder, allFiles),
-);
-const files = allFiles.filter((file) => !filesOnce.includes(file));
-run("Benchmarks, clusters, packages and runtimes", process.execPath, ["--test", ...filesOnce]);
-run(`Node.js ${process.version}`, process.execPath, ["--test", ...files]);
-run(
+const files = testFiles();
+const filesOnce = filesIn(ONCE, files);
+const filesEach = files.filter((file) => !filesOnce.includes(file));
+runTests(`Node.js ${process.version}`, process.execPath, [...filesOnce, ...filesEach]);
+const integration = filesIn(["integration"], files);
+const withoutAddon = { TURBO_NATIVE: "0" };
+runTests(
   `Node.js ${process.version} without the addon`,
   process.execPath,
-  ["--test", ...filesIn("integration", files)],
-  { TURBO_NATIVE: "0" },
+  integration,
+  withoutAddon,
 );
 for (const major of MAJORS) {
   if (process.version.startsWith(`v${major}.`)) continue;
   const executable = nodeExecutable(major);
   if (executable !== undefined) {
-    run(`Node.js ${major}`, executable, ["--test", ...files]);
+    runTests(`Node.js ${major}`, executable, filesEach);
   } else if (isCI) {
     console.error(`Node.js ${major} is missing: npm ci --prefix __test__/node-versions`);
     process.exit(1);

@@ -97,10 +97,15 @@ describeServers("a WebSocket that receives", (kind) => {
     const messages = recordMessages(socket);
     socket.pause();
     assert.equal(socket.isPaused, true);
-    // When this has gone, the pause has arrived where bytes are read.
-    await new Promise((resolve) => socket.send("paused", resolve));
-    for (let i = 0; i < 100; i++) client.send(`${i}`);
-    await delay(100);
+    // What the client has received was sent where bytes are read, behind the pause.
+    const passes = async () => {
+      socket.send("paused");
+      await once(client, "message");
+    };
+    await passes();
+    for (let i = 0; i < 99; i++) client.send(`${i}`);
+    await new Promise((resolve) => client.send("99", resolve));
+    await passes();
     assert.deepEqual(messages, []);
     socket.resume();
     assert.equal(socket.isPaused, false);

@@ -27,15 +27,15 @@ const CLIENTS_PER_NODE = 3;
 const ADAPTERS = {
   "@socket.io/redis-adapter with redis": async (url, clients) => {
     const [publisher, subscriber] = await nodeRedis(url, clients, 2);
-    return redisAdapter.createAdapter(publisher, subscriber, { requestsTimeout: 2_000 });
+    return redisAdapter.createAdapter(publisher, subscriber, { requestsTimeout: 5_000 });
   },
   "@socket.io/redis-adapter with ioredis": async (url, clients) => {
     const [publisher, subscriber] = ioRedis(url, clients, 2);
-    return redisAdapter.createAdapter(publisher, subscriber, { requestsTimeout: 2_000 });
+    return redisAdapter.createAdapter(publisher, subscriber, { requestsTimeout: 5_000 });
   },
   "the sharded adapter": async (url, clients) => {
     const [publisher, subscriber] = await nodeRedis(url, clients, 2);
-    return redisAdapter.createShardedAdapter(publisher, subscriber, { requestsTimeout: 2_000 });
+    return redisAdapter.createShardedAdapter(publisher, subscriber, { requestsTimeout: 5_000 });
   },
   "@socket.io/redis-streams-adapter": async (url, clients) => {
     const [client] = await nodeRedis(url, clients, 1);
@@ -201,7 +201,7 @@ for (const [name, createBase] of Object.entries(ADAPTERS)) {
 
       test(`broadcasts of ${from} are acknowledged by all`, async () => {
         const { io } = nodes[sender];
-        const answers = await io.timeout(1_000).emitWithAck("question", "text");
+        const answers = await io.timeout(5_000).emitWithAck("question", "text");
         assert.deepEqual(answers.sort(), [...ALL]);
         assert.deepEqual(await received(ALL, 1), onlyFor(ALL, [["question", "text"]]));
       });

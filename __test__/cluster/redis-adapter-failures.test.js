@@ -21,8 +21,10 @@ const skip = hasCluster ? skipWithoutRedis : "the addon has no cluster here";
 /** A guard against hanging only, in milliseconds. */
 const TIMEOUT = 60_000;
 
-/** Milliseconds until requests end in which nobody answers. */
+/** Milliseconds until requests end that no other node answers. */
 const REQUESTS_TIMEOUT = 150;
+/** The same where a node's own clients answer before, however busy the machine is. */
+const ACKS_TIMEOUT = 1_500;
 
 /**
  * Starts two nodes, of which the first reaches Redis through a proxy.
@@ -88,7 +90,7 @@ async function requestsTimeOut({ io, clients }) {
       message: "timeout reached: only 0 responses received out of 1",
       responses: [],
     }),
-    assert.rejects(io.timeout(REQUESTS_TIMEOUT).emitWithAck("question"), (error) => {
+    assert.rejects(io.timeout(ACKS_TIMEOUT).emitWithAck("question"), (error) => {
       assert.equal(error.message, "operation has timed out");
       assert.equal(error.responses.length, clients.length);
       return true;
@@ -163,7 +165,7 @@ for (const [name, adapter] of Object.entries(PROTOCOLS)) {
 
     test("Redis stops for a moment, and nothing is lost", async (t) => {
       const { redis, nodes } = await start(t, { adapter });
-      const [one, other] = nodes.all;
+      const [one] = nodes.all;
       redis.stop();
       for (const node of nodes.all) await servesItsOwn(node);
       await allTimeOut(nodes, adapter);
@@ -171,7 +173,7 @@ for (const [name, adapter] of Object.entries(PROTOCOLS)) {
       redis.continue();
       const numbers = ({ received }) =>
         received.filter(([event]) => event === "n").map(([, number]) => number);
-      await until(() => other.clients.every((client) => numbers(client).length === 100));
+      await until(() => nodes.clients.every((client) => numbers(client).length >= 100));
       for (const client of nodes.clients) {
         assert.deepEqual(numbers(client), [...Array(100).keys()]);
       }

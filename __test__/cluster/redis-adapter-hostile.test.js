@@ -167,7 +167,7 @@ async function survives(t, kind, adapter, act) {
   }
   assert.ok(nodes.everyone.every(({ socket }) => socket.connected));
   await nodes.hearEachOther();
-  const answers = await servers[0].timeout(2_000).emitWithAck("question");
+  const answers = await servers[0].timeout(5_000).emitWithAck("question");
   assert.equal(answers.length, nodes.clients.length);
   assert.equal((await servers[1].fetchSockets()).length, nodes.clients.length);
   for (const { told } of nodes.all) {

@@ -21,10 +21,8 @@ const { OfficialShardedNode } = require("../support/official-sharded-node.js");
 const { askOracle } = require("../support/oracle.js");
 const { SEED } = require("../support/random.js");
 
-/** `npm test` runs this file under several Node.js versions; the first does most. */
-const IS_FIRST = (process.env.npm_node_execpath ?? process.execPath) === process.execPath;
-const COUNT = IS_FIRST ? 50_000 : 10_000;
-const SHARDED_COUNT = IS_FIRST ? 10_000 : 2_000;
+const COUNT = 50_000;
+const SHARDED_COUNT = 10_000;
 const BATCH = 10_000;
 /** The namespace of the node that receives. */
 const NAME = "/ž";

@@ -10,7 +10,7 @@
 
 const assert = require("node:assert/strict");
 const { test } = require("node:test");
-const { inspect, isDeepStrictEqual } = require("node:util");
+const { inspect, isDeepStrictEqual, types } = require("node:util");
 const vm = require("node:vm");
 const official = require("socket.io-parser");
 const { LONG_TEXT_LENGTH } = require("../../lib/long-text.js");
@@ -352,8 +352,13 @@ function attempt(call) {
   }
 }
 
+/** Where the stack ends in a built-in function of another realm, the RangeError is of that realm. */
 const isSameError = (a, b) =>
-  a === b || (a?.constructor === b?.constructor && a instanceof Error && a.message === b.message);
+  a === b ||
+  (types.isNativeError(a) &&
+    types.isNativeError(b) &&
+    a.constructor.name === b.constructor.name &&
+    a.message === b.message);
 
 function isSameEncoding(a, b) {
   if (a.result === undefined || b.result === undefined) return isSameError(a.error, b.error);
@@ -379,23 +384,9 @@ const LITERALS = [
   '"\n"',
 ];
 const NUMS = ["0", "1", "9", "10", "-1", "-0", "0.5", "1e0", '"splice"', '"0"', "null", "{}"];
-const COUNTS = [
-  "0",
-  "1",
-  "2",
-  "3",
-  "10",
-  "11",
-  "01",
-  "1e0",
-  "1e1",
-  "0x1",
-  "0x5",
-  "0b1",
-  "+1",
-  " 1",
-];
-COUNTS.push("1 ", "\u00a01", "1.0", "1.5", "", " ", "-", "-1", "1_0", "Infinity", "9".repeat(400));
+const COUNTS = ["0", "1", "2", "3", "10", "11", "01", "1e0", "1e1", "0x1", "0x5", "0b1", "+1"];
+COUNTS.push(" 1", "1 ", "\u00a01", "1.0", "1.5", "", " ", "-", "-1", "1_0", "Infinity");
+COUNTS.push("9".repeat(400));
 const DIGITS = ["0", "7", "0042", "18446744073709551616", " ", "1 ", " 1", "1 2", "\u20281", "٣"];
 DIGITS.push("9".repeat(400), "1e1", "-1", "\t\n\u00a0\ufeff");
 const TYPES = ["7", "9", "a", " ", "\u00a0", "\ufeff", "\u2003", "", "-", "/", "[", "٣", "\ud835"];
@@ -559,7 +550,7 @@ test(`encodes ${PACKETS} packets as socket.io-parser does (SEED=${SEED})`, (t) =
       );
     }
     if (isFrozen) seen.frozen++;
-    if (expected.error instanceof RangeError) seen.overflow++;
+    if (expected.error?.name === "RangeError") seen.overflow++;
     else if (expected.error !== undefined) seen.error++;
     else if (expected.result.length > 1) seen.binary++;
     else if (expected.result[0].length > LONG_TEXT_LENGTH) seen.long++;

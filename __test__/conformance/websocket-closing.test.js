@@ -130,7 +130,8 @@ describeServers("Autobahn 7, what comes behind a close frame", (kind) => {
 });
 
 describeServers("RFC 6455 §7.1.1, who closes TCP", (kind) => {
-  const server = recordingServer(kind, { closeTimeout: 300 });
+  const server = recordingServer(kind);
+  const impatient = recordingServer(kind, { closeTimeout: 300 });
 
   test("the server sends FIN first, and the application sees the end once both have", async () => {
     const { client, application } = await server.connect();
@@ -141,14 +142,14 @@ describeServers("RFC 6455 §7.1.1, who closes TCP", (kind) => {
   });
 
   test("a peer that keeps TCP open after both close frames is cut off", async () => {
-    const { client, application } = await server.connect();
+    const { client, application } = await impatient.connect();
     await client.write(close(1000, "bye"));
     assert.deepEqual(await application.closed(), [["close", 1000, "bye"]]);
     client.destroy();
   });
 
   test("a peer that keeps TCP open after a refusal is cut off", async () => {
-    const { client, application } = await server.connect();
+    const { client, application } = await impatient.connect();
     await client.write(text("x", { rsv: 0x70 }));
     assert.deepEqual(await application.closed(), [
       ["error", "WS_ERR_UNEXPECTED_RSV_2_3"],
@@ -200,7 +201,8 @@ describeServers("RFC 6455 §7.1.1, who closes TCP", (kind) => {
 });
 
 describeServers("the server closes", (kind) => {
-  const server = recordingServer(kind, { closeTimeout: 300 });
+  const server = recordingServer(kind);
+  const impatient = recordingServer(kind, { closeTimeout: 300 });
 
   for (const [what, parameters, sent] of [
     ["a code and a reason", [1000, "going"], ["close", 1000, "going"]],
@@ -287,7 +289,7 @@ describeServers("the server closes", (kind) => {
   });
 
   test("and cuts off a peer that does not answer", async () => {
-    const { client, application } = await server.connect();
+    const { client, application } = await impatient.connect();
     application.websocket.close(1000);
     assert.deepEqual(await application.closed(), [["close", 1006, ""]]);
     await client.ended();

@@ -272,7 +272,7 @@ class Nodes {
         () => 0,
       );
     while ((await count()) !== this.clients.length) await delay(10);
-    const answers = await io.timeout(2_000).emitWithAck("whole");
+    const answers = await io.timeout(5_000).emitWithAck("whole");
     assert.equal(answers.length, this.clients.length);
   }
 

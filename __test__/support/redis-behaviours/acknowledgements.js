@@ -9,7 +9,7 @@ const { eachGets } = require("../redis-nodes.js");
 const BYTES = Buffer.from([0, 1, 0x7b, 0xff]);
 
 /** How long all may take, in milliseconds. The official adapter keeps the process so long. */
-const ACK_TIMEOUT = 2_000;
+const ACK_TIMEOUT = 5_000;
 
 /**
  * @param {() => import("../redis-nodes.js").Nodes} started
