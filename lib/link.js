@@ -29,7 +29,7 @@ class Link {
     /** Whether engine.io is sending what it was given by `pass()`. */
     this.isPassing = false;
     this.isVersion3 = conn.protocol === 3;
-    /** The options of the last volatile packet: its attachments come with the same. */
+    /** The options of this turn's last volatile packet: its attachments come with the same. */
     this.volatileOptions = null;
     /** The engine's flush before which a packet was sent directly last. */
     this.sentBefore = -1;
@@ -96,7 +96,10 @@ class Link {
   }
 
   send(data, options) {
-    this.sentBefore = this.connection.engine.flushes;
+    const { flushes } = this.connection.engine;
+    // Of an earlier turn, it is another packet with the same options.
+    if (this.sentBefore !== flushes) this.volatileOptions = null;
+    this.sentBefore = flushes;
     if (!options?.volatile) {
       this.volatileOptions = null;
       this.connection.sendPacket(data, this.isVersion3);

@@ -2,7 +2,7 @@
 
 const { EventEmitter } = require("node:events");
 const official = require("@socket.io/redis-adapter");
-const { withFanOut } = require("./adapter.js");
+const { kPrepare, withFanOut } = require("./adapter.js");
 const { ClusterNode } = require("./cluster-node.js");
 const { InvalidOptionError } = require("./errors.js");
 const messagePack = require("./message-pack.js");
@@ -14,9 +14,6 @@ const { BROADCAST, NAMED, PATTERN, REQUEST } = require("./redis-messages.js");
 const { redisAdapterOptions } = require("./redis-options.js");
 const { decodeMessage, isRequest, isResponse } = require("./redis-requests.js");
 const { makeShardedAdapter } = require("./sharded-redis-adapter.js");
-
-/** What the official adapter extends: its `broadcast()` reaches the sockets of this process. */
-const { broadcast: broadcastHere } = Object.getPrototypeOf(official.RedisAdapter.prototype);
 
 /** A message that cannot be decoded. */
 class MalformedMessage extends Error {}
@@ -53,8 +50,6 @@ class RedisAdapter extends withFanOut(official.RedisAdapter, { isInMemory: false
   #isPattern;
   /** What comes on the channels of broadcasts is decoded without JavaScript, if it can be. */
   #broadcastKind;
-  /** The options of a broadcast that is to be published. */
-  #outgoing = null;
 
   constructor(nsp, carrier, { subscriptionMode, ...options }) {
     const client = new CarrierClient(carrier);
@@ -112,23 +107,9 @@ class RedisAdapter extends withFanOut(official.RedisAdapter, { isInMemory: false
       super.broadcast(packet, opts);
       return;
     }
-    this.#outgoing = opts;
-    try {
-      broadcastHere.call(this, packet, opts);
-    } finally {
-      this.#outgoing = null;
-    }
-  }
-
-  /** Of a broadcast: publishes what is to be sent. */
-  _encode(packet, packetOpts) {
-    const encoded = super._encode(packet, packetOpts);
-    const opts = this.#outgoing;
-    if (opts !== null) {
-      this.#outgoing = null;
-      this.#publish(encoded, opts);
-    }
-    return encoded;
+    const { encoded, send } = this[kPrepare](packet, opts);
+    this.#publish(encoded, opts);
+    send();
   }
 
   #publish(encoded, opts) {

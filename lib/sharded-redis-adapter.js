@@ -1,7 +1,7 @@
 "use strict";
 
 const { createShardedAdapter } = require("@socket.io/redis-adapter");
-const { existing, kEncoded, withFanOut } = require("./adapter.js");
+const { existing, kPrepare, withFanOut } = require("./adapter.js");
 const { ClusterNode } = require("./cluster-node.js");
 const messagePack = require("./message-pack.js");
 const { REQUEST, SHARD, SHARDED } = require("./redis-messages.js");
@@ -57,7 +57,6 @@ function shardedAdapterOf(prototype) {
    */
   return class ShardedRedisAdapter extends withFanOut(existing(prototype), { isInMemory: false }) {
     #node;
-    [kEncoded] = new WeakMap();
 
     constructor(adapter, carrier) {
       super(adapter);
@@ -73,28 +72,38 @@ function shardedAdapterOf(prototype) {
       return this.#node.isClosed;
     }
 
-    /** As the official one: published first, then sent to the clients of this process. */
-    async broadcast(packet, opts) {
-      const { isClosed, isStandard } = this.#node;
-      if (isStandard && !isClosed && !opts.flags?.local) {
-        packet.nsp = this.nsp.name;
-        this[kEncoded].set(packet, this.encoder.encode(packet));
+    /**
+     * As the official one: published first, then sent to the clients of this process. What cannot be
+     * encoded is thrown at once, where `emit()` is called.
+     */
+    broadcast(packet, opts) {
+      const { encoded, send } = this[kPrepare](packet, opts);
+      if (!opts.flags?.local) return this.#publishAndSend(packet, opts, encoded, send);
+      send();
+      return Promise.resolve();
+    }
+
+    async #publishAndSend(packet, opts, encoded, send) {
+      try {
+        await this.#publish(packet, opts, encoded);
+      } catch {
+        // As in the official code: what other nodes cannot be told, clients of this one still get.
       }
-      await super.broadcast(packet, opts);
+      send();
     }
 
     /**
-     * The official code waits for it, and does here what it has asked of the others. Ours does not
-     * wait for Redis, which may be away. It takes as many turns of the queue of promises as with
-     * what the official code publishes, so that all is done in its order.
+     * Publishes a broadcast. Does not wait for Redis, which may be away; but takes as many turns of
+     * the queue of promises as what the official code publishes, so that all is done in its order.
      */
-    doPublish(message) {
-      const { type, data } = message;
-      const encoded = type === BROADCAST ? this[kEncoded].get(data.packet) : undefined;
-      if (encoded === undefined) return super.doPublish(message);
-      const { carrier, namespace } = this.#node;
-      const options = JSON.stringify(data.opts);
-      carrier.publishBroadcast(namespace, this.computeChannel(message), encoded, options, true);
+    #publish({ nsp: _, ...packet }, opts, encoded) {
+      const { carrier, isStandard, namespace } = this.#node;
+      const { flags } = opts;
+      const data = { packet, opts: { rooms: [...opts.rooms], except: [...opts.except], flags } };
+      const message = { type: BROADCAST, data };
+      if (!isStandard) return this.publishAndReturnOffset(message);
+      const [channel, options] = [this.computeChannel(message), JSON.stringify(data.opts)];
+      carrier.publishBroadcast(namespace, channel, encoded, options, true);
       return Promise.resolve().then(() => "");
     }
 
