@@ -115,19 +115,42 @@ describe("an adapter with our fan-out", () => {
     assert.deepEqual(answers.sort(), [0, 1, 2]);
   });
 
-  test("may encode what it does not broadcast", async (t) => {
-    class Publishing extends Adapter {
-      publish(packet) {
-        return this._encode(packet, {});
+  for (const packetOpts of [{}, { preEncoded: true }]) {
+    test(`may encode what it does not broadcast, ${JSON.stringify(packetOpts)}`, async (t) => {
+      class Publishing extends Adapter {
+        publish(packet) {
+          return this._encode(packet, { ...packetOpts });
+        }
+      }
+      const { io, clients, adapter } = await serve(t, createAdapter(Publishing));
+      for (const client of clients) client.on("news", () => assert.fail("was not broadcast"));
+      adapter.publish({ type: 2, nsp: "/", data: ["news"] });
+      assert.equal((await adapter.fetchSockets({ rooms: new Set() })).length, clients.length);
+      const ended = clients.map((client) => once(client, "end"));
+      io.emit("end");
+      await Promise.all(ended);
+    });
+  }
+
+  test("may go through the sockets by itself, and write to them what it has encoded", async (t) => {
+    class Counting extends Adapter {
+      written = 0;
+
+      broadcast(packet, opts) {
+        const packetOpts = { preEncoded: true };
+        packet.nsp = this.nsp.name;
+        const encoded = this._encode(packet, packetOpts);
+        this.apply(opts, (socket) => {
+          this.written++;
+          socket.client.writeToEngine(encoded, packetOpts);
+        });
       }
     }
-    const { io, clients, adapter } = await serve(t, createAdapter(Publishing));
-    for (const client of clients) client.on("news", () => assert.fail("was not broadcast"));
-    adapter.publish({ type: 2, nsp: "/", data: ["news"] });
-    assert.equal((await adapter.fetchSockets({ rooms: new Set() })).length, clients.length);
-    const ended = clients.map((client) => once(client, "end"));
-    io.emit("end");
-    await Promise.all(ended);
+    const { io, clients, adapter } = await serve(t, createAdapter(Counting));
+    const heard = clients.map((client) => once(client, "news"));
+    io.emit("news", Buffer.from("bytes"));
+    for (const each of heard) assert.deepEqual(await each, [Buffer.from("bytes")]);
+    assert.equal(adapter.written, clients.length);
   });
 
   test("keeps sessions where it is session-aware", async (t) => {

@@ -1,6 +1,7 @@
 "use strict";
 
 const official = require("socket.io-adapter");
+const { isBroadcastCallback, writtenBy } = require("./broadcast-callback.js");
 const { InvalidOptionError } = require("./errors.js");
 const { FanOut } = require("./fan-out.js");
 const { isBinary, isPayload } = require("./link.js");
@@ -9,8 +10,8 @@ const { hasEngine } = require("./native.js");
 /** On an adapter: its fan-out, for the parts of it that are elsewhere. */
 const kFanOut = Symbol("fanOut");
 
-/** On an adapter: what has become of packets that were encoded before they are broadcast. */
-const kEncoded = Symbol("encoded");
+/** On an adapter: encodes a packet, which is sent by another call. */
+const kPrepare = Symbol("prepare");
 
 /**
  * Rooms that a socket joins. The official code goes through them: workers know of each just before
@@ -47,10 +48,9 @@ class JoinedRooms extends Set {
  * @returns {Base}
  */
 function withFanOut(Base, { isInMemory }) {
+  const AdapterPrototype = ownerOf(Base.prototype, "apply");
   return class extends Base {
     #fanOut = new FanOut(this);
-    /** What is to be broadcast: between `_encode()` and `apply()`, which follows at once. */
-    #outgoing = null;
 
     get [kFanOut]() {
       return this.#fanOut;
@@ -73,30 +73,39 @@ function withFanOut(Base, { isInMemory }) {
       this.#fanOut.exit(id);
     }
 
-    /**
-     * The official `broadcast()` calls this, then `apply()`. So does `broadcastWithAck()`, whose
-     * packets have ids; there `apply()` has to tell each socket of the acknowledgement.
-     */
+    /** Leaves out the frame for connections on ws, if there are none. */
     _encode(packet, packetOpts) {
-      const isWithAck = packet.id !== undefined && !isInMemory;
-      // So `broadcast()` says that it calls; another adapter may do so on its own.
-      const isToGoOut = packetOpts.preEncoded === true && !isWithAck;
-      if (!isToGoOut || !this.#isDirect()) return super._encode(packet, packetOpts);
-      const encoded = this.#encode(packet, packetOpts);
-      if (isSendable(encoded))
-        this.#outgoing = { encoded, isVolatile: Boolean(packetOpts.volatile) };
-      return encoded;
+      const hasServed = !this.#isDirect() || this.#fanOut.served.size > 0;
+      return hasServed ? super._encode(packet, packetOpts) : this.encoder.encode(packet);
     }
 
-    /** Of a broadcast: sends it to the direct sockets, and has `callback` serve the others. */
+    /** Sends the packet of a `broadcast()`; has any other callback called with each socket. */
     apply(opts, callback) {
-      const outgoing = this.#outgoing;
-      if (outgoing === null) {
-        super.apply(opts, callback);
-      } else {
-        this.#outgoing = null;
-        this.#send(outgoing, opts, callback);
-      }
+      const isBroadcast = this.#isDirect() && isBroadcastCallback(AdapterPrototype, callback);
+      if (isBroadcast) this.#send(writtenBy(callback), opts, callback);
+      else super.apply(opts, callback);
+    }
+
+    /**
+     * The official `broadcast()` in two steps, for adapters that do something else in between. No
+     * packet waits in the adapter: only who has the result can send it.
+     *
+     * @param {object} packet
+     * @param {{ rooms: Set<unknown>, except?: Set<unknown>, flags?: object }} opts
+     * @returns {{ encoded: Array<string | Buffer>, send: () => void }} `send()` sends it to those
+     *   sockets of this process that are in the rooms by then
+     * @throws what the encoder throws
+     */
+    [kPrepare](packet, opts) {
+      const { volatile, compress } = opts.flags ?? {};
+      const packetOpts = { preEncoded: true, volatile, compress };
+      packet.nsp = this.nsp.name;
+      const encoded = this._encode(packet, packetOpts);
+      const serve = (socket) => {
+        socket.notifyOutgoingListeners?.(packet);
+        socket.client.writeToEngine(encoded, packetOpts);
+      };
+      return { encoded, send: () => this.#send({ encoded, packetOpts }, opts, serve) };
     }
 
     /** As the official one, but for how the packet goes out. */
@@ -105,24 +114,14 @@ function withFanOut(Base, { isInMemory }) {
         super.broadcastWithAck(packet, opts, clientCountCallback, ack);
         return;
       }
-      const { volatile, compress } = opts.flags ?? {};
-      const packetOpts = { preEncoded: true, volatile, compress };
-      packet.nsp = this.nsp.name;
       packet.id = this.nsp._ids++;
-      const encoded = this._encode(packet, packetOpts);
-      const outgoing = this.#outgoing;
-      this.#outgoing = null;
+      const { send } = this[kPrepare](packet, opts);
       let clientCount = 0;
-      this.apply(opts, (socket) => {
+      super.apply(opts, (socket) => {
         clientCount++;
         socket.acks.set(packet.id, ack);
       });
-      const serve = (socket) => {
-        socket.notifyOutgoingListeners?.(packet);
-        socket.client.writeToEngine(encoded, packetOpts);
-      };
-      if (outgoing === null) this.apply(opts, serve);
-      else this.#send(outgoing, opts, serve);
+      send();
       clientCountCallback(clientCount);
     }
 
@@ -131,14 +130,13 @@ function withFanOut(Base, { isInMemory }) {
       return !this.#fanOut.isEmpty && !this.#fanOut.isObserved;
     }
 
-    /** Without a frame for connections on ws, if there are none. */
-    #encode(packet, packetOpts) {
-      if (this.#fanOut.served.size > 0) return super._encode(packet, packetOpts);
-      return this[kEncoded]?.get(packet) ?? this.encoder.encode(packet);
-    }
-
-    #send({ encoded, isVolatile }, opts, serve) {
-      this.#fanOut.broadcast(encoded, opts, isVolatile);
+    /** Sends what is encoded to the direct recipients, and has `serve` write it to the others. */
+    #send({ encoded, packetOpts }, opts, serve) {
+      if (!this.#isDirect() || !isSendable(encoded)) {
+        super.apply(opts, serve);
+        return;
+      }
+      this.#fanOut.broadcast(encoded, opts, Boolean(packetOpts.volatile));
       this.#fanOut.forEachServed(opts, serve);
     }
   };
@@ -262,4 +260,4 @@ function refuseExtension(target, factory) {
   }
 }
 
-module.exports = { createAdapter, existing, kEncoded, kFanOut, withFanOut };
+module.exports = { createAdapter, existing, kFanOut, kPrepare, withFanOut };

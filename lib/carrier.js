@@ -1,6 +1,7 @@
 "use strict";
 
 const { environmentEngine } = require("./engine.js");
+const { RedisError } = require("./errors.js");
 
 /** What both carriers are: the nodes of this process, and how they get messages. See `ClusterNode`. */
 class Carrier {
@@ -16,6 +17,8 @@ class Carrier {
     this.nodes = new Map();
     /** Whether the last node has left. */
     this.isClosing = false;
+    /** Whether a warning has been printed since the connection was there. */
+    this.hasWarned = false;
   }
 
   /**
@@ -54,9 +57,27 @@ class Carrier {
     }
   }
 
-  /** A message was none. */
+  /** Counts a message that could not be decoded. */
   countMalformed() {
     this.native.countMalformed();
+  }
+
+  /**
+   * Emits `error` on the factory; without a listener, prints the first as a process warning.
+   *
+   * @param {string} problem what has gone wrong
+   */
+  report(problem) {
+    const error = new RedisError(problem);
+    if (this.events.listenerCount("error") > 0) this.events.emit("error", error);
+    else this.warn(error);
+  }
+
+  warn({ message, code }) {
+    if (this.hasWarned) return;
+    this.hasWarned = true;
+    const hint = 'listen to "error" on what createRedisAdapter() returns';
+    process.emitWarning(`${message} (${hint})`, { type: "SocketIoTurboWarning", code });
   }
 }
 

@@ -45,7 +45,7 @@ class Link {
     /** Whether a `drain` event is due with the end of the turn. */
     this.isDrainDue = false;
     this.isVersion3 = conn.protocol === 3;
-    /** The options of the last volatile packet: its attachments come with the same. */
+    /** The options of the volatile packet in flight: its attachments come with the same. */
     this.volatileOptions = null;
     /** @type {Array<{ handleChange: () => void }>} one for each namespace */
     this.members = [];
@@ -132,7 +132,10 @@ class Link {
   /** Sends a packet as engine.io's `sendPacket()` would, to one who looks on. */
   send(type, data, options) {
     const { transport, writeBuffer } = this.conn;
-    if (!transport.writable) {
+    if (transport.writable) {
+      // With the same options, it is another packet.
+      this.volatileOptions = null;
+    } else {
       options.compress = options.compress !== false;
       writeBuffer.push(data === undefined ? { type, options } : { type, options, data });
       this.shown++;

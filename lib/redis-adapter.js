@@ -2,7 +2,7 @@
 
 const { EventEmitter } = require("node:events");
 const official = require("@socket.io/redis-adapter");
-const { withFanOut } = require("./adapter.js");
+const { kPrepare, withFanOut } = require("./adapter.js");
 const { ClusterNode } = require("./cluster-node.js");
 const { InvalidOptionError } = require("./errors.js");
 const messagePack = require("./message-pack.js");
@@ -12,11 +12,8 @@ const { fallbackFactory } = require("./redis-fallback.js");
 const { RedisLink } = require("./redis-link.js");
 const { BROADCAST, NAMED, PATTERN, REQUEST } = require("./redis-messages.js");
 const { redisAdapterOptions } = require("./redis-options.js");
-const { decodeMessage, isRequest, isResponse } = require("./redis-requests.js");
+const { ANSWERS, decodeMessage, isRequest, isResponse } = require("./redis-requests.js");
 const { makeShardedAdapter } = require("./sharded-redis-adapter.js");
-
-/** What the official adapter extends: its `broadcast()` reaches the sockets of this process. */
-const { broadcast: broadcastHere } = Object.getPrototypeOf(official.RedisAdapter.prototype);
 
 /** A message that cannot be decoded. */
 class MalformedMessage extends Error {}
@@ -28,10 +25,12 @@ class MalformedMessage extends Error {}
 class CarrierClient {
   constructor(carrier) {
     this.carrier = carrier;
+    /** The adapter's, once that is there. */
+    this.node = null;
   }
 
   publish(channel, message) {
-    this.carrier.publish(channel, message, false);
+    this.node.publish(channel, message, false);
   }
 
   // The official adapter takes what has this for a client of redis 4 and later.
@@ -53,13 +52,12 @@ class RedisAdapter extends withFanOut(official.RedisAdapter, { isInMemory: false
   #isPattern;
   /** What comes on the channels of broadcasts is decoded without JavaScript, if it can be. */
   #broadcastKind;
-  /** The options of a broadcast that is to be published. */
-  #outgoing = null;
 
   constructor(nsp, carrier, { subscriptionMode, ...options }) {
     const client = new CarrierClient(carrier);
     super(nsp, client, client, options);
     this.#node = new ClusterNode(this, carrier);
+    client.node = this.#node;
     this.#node.isStandard &&= options.parser === undefined;
     this.#isPattern = subscriptionMode === "pattern";
     this.#broadcastKind = this.#node.isStandard ? BROADCAST : REQUEST;
@@ -68,34 +66,32 @@ class RedisAdapter extends withFanOut(official.RedisAdapter, { isInMemory: false
   }
 
   #subscribe() {
-    const { carrier, namespace } = this.#node;
-    carrier.subscribe(namespace, REQUEST, NAMED, this.#requestChannels);
-    if (this.#isPattern) {
-      carrier.subscribe(namespace, this.#broadcastKind, PATTERN, [`${this.channel}*`]);
-      return;
-    }
-    carrier.subscribe(namespace, this.#broadcastKind, NAMED, [this.channel]);
+    this.#node.subscribe(REQUEST, NAMED, this.#requestChannels);
+    this.#node.subscribe(this.#broadcastKind, ...this.#broadcastChannels);
+    if (this.#isPattern) return;
     this.on("create-room", (room) => {
-      if (isNameable(room)) {
-        carrier.subscribe(namespace, this.#broadcastKind, NAMED, [this.#channelOf(room)]);
-      }
+      if (isNameable(room)) this.#node.subscribe(...this.#subscriptionTo(room));
     });
     this.on("delete-room", (room) => {
-      if (isNameable(room) && !this.#node.isClosed) {
-        carrier.unsubscribe(namespace, this.#broadcastKind, NAMED, [this.#channelOf(room)]);
-      }
+      if (isNameable(room)) this.#node.unsubscribe(...this.#subscriptionTo(room));
     });
   }
 
   #unsubscribe() {
-    const { carrier, namespace } = this.#node;
-    carrier.unsubscribe(namespace, REQUEST, NAMED, this.#requestChannels);
-    if (this.#isPattern) {
-      carrier.unsubscribe(namespace, this.#broadcastKind, PATTERN, [`${this.channel}*`]);
-      return;
-    }
-    const rooms = [...this.rooms.keys()].filter(isNameable).map((room) => this.#channelOf(room));
-    carrier.unsubscribe(namespace, this.#broadcastKind, NAMED, [this.channel, ...rooms]);
+    this.#node.unsubscribe(REQUEST, NAMED, this.#requestChannels);
+    this.#node.unsubscribe(this.#broadcastKind, ...this.#broadcastChannels);
+    if (this.#isPattern) return;
+    const channels = [...this.rooms.keys()].filter(isNameable).map((room) => this.#channelOf(room));
+    this.#node.unsubscribe(this.#broadcastKind, NAMED, channels);
+  }
+
+  /** How the channels of broadcasts are subscribed to, and which; but for those of rooms. */
+  get #broadcastChannels() {
+    return this.#isPattern ? [PATTERN, [`${this.channel}*`]] : [NAMED, [this.channel]];
+  }
+
+  #subscriptionTo(room) {
+    return [this.#broadcastKind, NAMED, [this.#channelOf(room)]];
   }
 
   get #requestChannels() {
@@ -108,35 +104,20 @@ class RedisAdapter extends withFanOut(official.RedisAdapter, { isInMemory: false
 
   /** As the official one: published first, then sent to the clients of this process. */
   broadcast(packet, opts) {
-    if (!this.#node.isStandard || this.#node.isClosed || opts.flags?.local) {
+    if (!this.#node.isStandard && !this.#node.isClosed) {
       super.broadcast(packet, opts);
       return;
     }
-    this.#outgoing = opts;
-    try {
-      broadcastHere.call(this, packet, opts);
-    } finally {
-      this.#outgoing = null;
-    }
-  }
-
-  /** Of a broadcast: publishes what is to be sent. */
-  _encode(packet, packetOpts) {
-    const encoded = super._encode(packet, packetOpts);
-    const opts = this.#outgoing;
-    if (opts !== null) {
-      this.#outgoing = null;
-      this.#publish(encoded, opts);
-    }
-    return encoded;
+    const { encoded, send } = this[kPrepare](packet, opts);
+    if (!opts.flags?.local) this.#publish(encoded, opts);
+    send();
   }
 
   #publish(encoded, opts) {
-    const { carrier, namespace } = this.#node;
     const { rooms } = opts;
     const [room] = rooms;
     const channel = rooms.size === 1 ? this.#channelOf(room) : this.channel;
-    carrier.publishBroadcast(namespace, channel, encoded, encodeOptions(opts), false);
+    this.#node.publishBroadcast(channel, encoded, encodeOptions(opts), false);
   }
 
   /** Called by the carrier with what it does not deliver by itself. */
@@ -146,7 +127,7 @@ class RedisAdapter extends withFanOut(official.RedisAdapter, { isInMemory: false
       else this.#handleRequest(channel, message);
     } catch (error) {
       if (!(error instanceof MalformedMessage)) throw error;
-      this.#node.carrier.countMalformed();
+      this.#node.countMalformed();
     }
   }
 
@@ -155,17 +136,40 @@ class RedisAdapter extends withFanOut(official.RedisAdapter, { isInMemory: false
     const request = decodeMessage(message, this.parser);
     const isValid = channel.startsWith(this.responseChannel) ? isResponse : isRequest;
     if (!isValid(request)) throw new MalformedMessage();
-    this.onrequest(channel, message);
+    if (isValid === isResponse || !this.#answer(request)) this.onrequest(channel, message);
+  }
+
+  /**
+   * Answers what asks for values of the application. The official code throws where JSON cannot hold
+   * one, and nobody catches it.
+   *
+   * @returns {boolean} whether the request is one of these
+   */
+  #answer(request) {
+    const answerTo = ANSWERS.get(request.type);
+    if (answerTo === undefined) return false;
+    // Else it is this node's own.
+    if (!this.requests.has(request.requestId)) {
+      const report = (problem) => this.#node.report(problem);
+      this.publishResponse(request, answerTo(this, request, report));
+    }
+    return true;
   }
 
   serverCount() {
     return this.#node.serverCount(this.requestChannel, false, this.requestsTimeout);
   }
 
-  /** @returns {Promise<void>} when Redis has been left, if this was the last adapter */
+  /**
+   * Leaves the cluster. What the adapter is asked for then concerns this process alone.
+   *
+   * @returns {Promise<void>} when Redis has been left, if this was the last adapter
+   */
   close() {
-    super.close();
-    this.#unsubscribe();
+    if (!this.#node.isClosed) {
+      super.close();
+      this.#unsubscribe();
+    }
     return this.#node.close();
   }
 }

@@ -65,12 +65,18 @@ class Connection {
   attach(adapter) {
     this.adapters++;
     const { close } = adapter;
-    adapter.close = async () => {
-      await close.call(adapter);
-      this.adapters--;
-      if (this.adapters === 0) await this.end();
+    let closed;
+    adapter.close = () => {
+      closed ??= this.detach(() => close.call(adapter));
+      return closed;
     };
     return adapter;
+  }
+
+  async detach(close) {
+    await close();
+    this.adapters--;
+    if (this.adapters === 0) await this.end();
   }
 
   async end() {

@@ -41,8 +41,6 @@ class RedisLink extends Carrier {
     this.late = [];
     this.questions = new Map();
     this.lastQuestion = 0;
-    /** Whether a warning has been printed since the connection was there. */
-    this.hasWarned = false;
     this.ended = new Promise((resolve) => {
       this.resolveEnded = resolve;
     });
@@ -152,7 +150,7 @@ class RedisLink extends Carrier {
       case ENDED:
         return this.handleEnded();
       case ERROR:
-        return this.handleError(event.text);
+        return this.report(event.text);
       case ANSWER:
         return this.handleAnswer(event);
     }
@@ -177,19 +175,6 @@ class RedisLink extends Carrier {
     this.questions.clear();
     this.resolveEnded();
     this.events.emit("end");
-  }
-
-  handleError(text) {
-    const error = new RedisError(text);
-    if (this.events.listenerCount("error") > 0) this.events.emit("error", error);
-    else this.warn(error);
-  }
-
-  warn({ message, code }) {
-    if (this.hasWarned) return;
-    this.hasWarned = true;
-    const hint = 'listen to "error" on what createRedisAdapter() returns';
-    process.emitWarning(`${message} (${hint})`, { type: "SocketIoTurboWarning", code });
   }
 
   handleAnswer({ question, number, text }) {

@@ -1,7 +1,10 @@
 "use strict";
 
+const { detailsOf, encodeRooms, encodeSockets } = require("./remote-sockets.js");
+
 /** Types of requests, as @socket.io/redis-adapter 8 numbers them. */
 const SOCKETS = 0;
+const ALL_ROOMS = 1;
 const REMOTE_JOIN = 2;
 const REMOTE_LEAVE = 3;
 const REMOTE_DISCONNECT = 4;
@@ -20,6 +23,25 @@ const NEEDS = new Map([
   [SERVER_SIDE_EMIT, ({ data }) => Array.isArray(data)],
   [BROADCAST, ({ packet, opts }) => isOptions(opts) && isEvent(packet)],
 ]);
+
+/** What answers requests, with what can be encoded: text for the asking node. */
+const ANSWERS = new Map([
+  [ALL_ROOMS, answerAllRooms],
+  [REMOTE_FETCH, answerFetch],
+]);
+
+function answerAllRooms(adapter, { requestId }, report) {
+  const encode = (rooms) => JSON.stringify({ requestId, rooms });
+  return encodeRooms([...adapter.rooms.keys()], encode, report);
+}
+
+function answerFetch(adapter, { requestId, opts }, report) {
+  const details = [];
+  const filter = { rooms: new Set(opts.rooms), except: new Set(opts.except) };
+  adapter.apply(filter, (socket) => details.push(detailsOf(socket)));
+  const encode = (sockets) => JSON.stringify({ requestId, sockets });
+  return encodeSockets(details, encode, report);
+}
 
 /**
  * Whether the official adapter can handle a request. It ignores types that it does not know.
@@ -96,4 +118,4 @@ function isEvent(packet) {
   return isObject(packet) && packet.type === 2 && Array.isArray(packet.data);
 }
 
-module.exports = { decodeMessage, isClusterMessage, isRequest, isResponse };
+module.exports = { ANSWERS, decodeMessage, isClusterMessage, isRequest, isResponse };
