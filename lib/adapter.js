@@ -13,29 +13,6 @@ const kFanOut = Symbol("fanOut");
 const kEncoded = Symbol("encoded");
 
 /**
- * Rooms that a socket joins. The official code goes through them: workers know of each just before
- * it does, and its listeners.
- */
-class JoinedRooms extends Set {
-  #join;
-
-  constructor(adapter, fanOut, id, rooms) {
-    super(rooms);
-    this.#join = (room) => {
-      // A listener may have made it leave for good.
-      if (adapter.sids.has(id)) fanOut.join(room, id);
-    };
-  }
-
-  *[Symbol.iterator]() {
-    for (const room of super.values()) {
-      this.#join(room);
-      yield room;
-    }
-  }
-}
-
-/**
  * An adapter of socket.io-adapter 2.5 whose broadcasts go to the workers: one command for all
  * sockets whose connections are there, as many as they may be. JavaScript serves the others,
  * and those on which somebody listens to what is sent. Everything else is the official code.
@@ -54,23 +31,6 @@ function withFanOut(Base, { isInMemory }) {
 
     get [kFanOut]() {
       return this.#fanOut;
-    }
-
-    addAll(id, rooms) {
-      this.#fanOut.enter(id);
-      super.addAll(id, new JoinedRooms(this, this.#fanOut, id, rooms));
-    }
-
-    /** The official `del()` and `delAll()` call this. */
-    _del(room, id) {
-      this.#fanOut.leave(room, id);
-      super._del(room, id);
-      if (!this.rooms.has(room)) this.#fanOut.remove(room);
-    }
-
-    delAll(id) {
-      super.delAll(id);
-      this.#fanOut.exit(id);
     }
 
     /**
@@ -128,6 +88,7 @@ function withFanOut(Base, { isInMemory }) {
 
     /** Whether there are direct sockets, and nobody listens to the packets of all. */
     #isDirect() {
+      this.#fanOut.synchronize();
       return !this.#fanOut.isEmpty && !this.#fanOut.isObserved;
     }
 
@@ -138,8 +99,9 @@ function withFanOut(Base, { isInMemory }) {
     }
 
     #send({ encoded, isVolatile }, opts, serve) {
-      this.#fanOut.broadcast(encoded, opts, isVolatile);
-      this.#fanOut.forEachServed(opts, serve);
+      if (this.#fanOut.broadcast(encoded, opts, isVolatile))
+        this.#fanOut.forEachServed(opts, serve);
+      else super.apply(opts, serve);
     }
   };
 }
