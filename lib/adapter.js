@@ -14,29 +14,6 @@ const kFanOut = Symbol("fanOut");
 const kPrepare = Symbol("prepare");
 
 /**
- * Rooms that a socket joins. The official code goes through them: workers know of each just before
- * it does, and its listeners.
- */
-class JoinedRooms extends Set {
-  #join;
-
-  constructor(adapter, fanOut, id, rooms) {
-    super(rooms);
-    this.#join = (room) => {
-      // A listener may have made it leave for good.
-      if (adapter.sids.has(id)) fanOut.join(room, id);
-    };
-  }
-
-  *[Symbol.iterator]() {
-    for (const room of super.values()) {
-      this.#join(room);
-      yield room;
-    }
-  }
-}
-
-/**
  * An adapter of socket.io-adapter 2.5 whose broadcasts go to the workers: one command for all
  * sockets whose connections are there, as many as they may be. JavaScript serves the others,
  * and those on which somebody listens to what is sent. Everything else is the official code.
@@ -54,23 +31,6 @@ function withFanOut(Base, { isInMemory }) {
 
     get [kFanOut]() {
       return this.#fanOut;
-    }
-
-    addAll(id, rooms) {
-      this.#fanOut.enter(id);
-      super.addAll(id, new JoinedRooms(this, this.#fanOut, id, rooms));
-    }
-
-    /** The official `del()` and `delAll()` call this. */
-    _del(room, id) {
-      this.#fanOut.leave(room, id);
-      super._del(room, id);
-      if (!this.rooms.has(room)) this.#fanOut.remove(room);
-    }
-
-    delAll(id) {
-      super.delAll(id);
-      this.#fanOut.exit(id);
     }
 
     /** Leaves out the frame for connections on ws, if there are none. */
@@ -127,17 +87,18 @@ function withFanOut(Base, { isInMemory }) {
 
     /** Whether there are direct sockets, and nobody listens to the packets of all. */
     #isDirect() {
+      this.#fanOut.synchronize();
       return !this.#fanOut.isEmpty && !this.#fanOut.isObserved;
     }
 
     /** Sends what is encoded to the direct recipients, and has `serve` write it to the others. */
     #send({ encoded, packetOpts }, opts, serve) {
-      if (!this.#isDirect() || !isSendable(encoded)) {
-        super.apply(opts, serve);
-        return;
-      }
-      this.#fanOut.broadcast(encoded, opts, Boolean(packetOpts.volatile));
-      this.#fanOut.forEachServed(opts, serve);
+      const isSent =
+        this.#isDirect() &&
+        isSendable(encoded) &&
+        this.#fanOut.broadcast(encoded, opts, Boolean(packetOpts.volatile));
+      if (isSent) this.#fanOut.forEachServed(opts, serve);
+      else super.apply(opts, serve);
     }
   };
 }

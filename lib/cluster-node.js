@@ -30,7 +30,7 @@ class ClusterNode {
     this.left = null;
     this.lastServerCount = UNKNOWN_COUNT;
     this.directory = new RoomDirectory(adapter[kFanOut]);
-    adapter[kFanOut].directory = this.directory;
+    adapter[kFanOut].setDirectory(this.directory);
     this.namespace = this.directory.namespace;
     const { nsp, uid, channel: prefix } = adapter;
     carrier.add(this.namespace, adapter, { name: nsp.name, uid, prefix });

@@ -2,107 +2,138 @@
 
 const { toBuffer } = require("./connection.js");
 const { environmentEngine } = require("./engine.js");
-const { isServerObserved, linkOf } = require("./link.js");
+const { isServerObserved } = require("./link.js");
+const { Member, canBeMember, memberOf } = require("./member.js");
+const { MirroredRoom, NO_ROOM } = require("./mirrored-room.js");
 const { EXCEPT_MEMBERS, EXCEPT_ROOMS, MEMBERS, ROOMS, Recipients } = require("./recipients.js");
-const { WebSocketServer } = require("./websocket-server.js");
-
-/** On a Socket.IO socket: its member. */
-const kMember = Symbol("member");
+const { isFullyReported, isWatchableMap, isWatchableSet } = require("./watched.js");
+const { observerOf, unwatchMap, unwatchProperty, watchMap, watchProperty } =
+  require("./watched.js");
 
 /** Of the broadcast that is being sent. */
 const recipients = new Recipients();
 
 const NOBODY = new Set();
 
-/** A socket of a namespace whose packets go by our engine, or will after an upgrade. */
-class Member {
-  /**
-   * @param {FanOut} fanOut
-   * @param {string} id that with which it came; applications set others on their sockets
-   * @param {import("socket.io").Socket} socket
-   */
-  constructor(fanOut, id, socket) {
-    this.fanOut = fanOut;
-    this.id = id;
-    this.socket = socket;
-    this.link = linkOf(socket.conn);
-    /** Where broadcasts go directly; `null` if JavaScript serves it. */
-    this.connection = null;
-    this.hasLeft = false;
-    this.link.add(this);
-    socket[kMember] = this;
-    socket.onAnyOutgoing = onAnyOutgoing;
-    socket.prependAnyOutgoing = prependAnyOutgoing;
-    socket.offAnyOutgoing = offAnyOutgoing;
-  }
-
-  /** Something has changed that decides on `direct`. */
-  handleChange() {
-    if (!this.hasLeft) this.fanOut.update(this);
-  }
-
-  leave() {
-    this.hasLeft = true;
-    this.link.remove(this);
-    // If there is a second, it may now be direct.
-    this.link.members.find(({ fanOut }) => fanOut === this.fanOut)?.handleChange();
-  }
-
-  /** Where broadcasts may go directly now. */
-  get direct() {
-    return this.socket.listenersAnyOutgoing().length > 0 || this.isSecond ? null : this.link.direct;
-  }
-
-  /** A client can have two sockets in one namespace, and then hears everything twice. */
-  get isSecond() {
-    const { link, fanOut } = this;
-    const isFirst = (other) =>
-      other !== this && other.fanOut === fanOut && other.connection !== null;
-    return link.members.length > 1 && link.members.some(isFirst);
-  }
-}
-
-/** In the place of the methods of Socket.IO's socket, with the same parameters. */
-const [onAnyOutgoing, prependAnyOutgoing, offAnyOutgoing] = [
-  "onAnyOutgoing",
-  "prependAnyOutgoing",
-  "offAnyOutgoing",
-].map(
-  (name) =>
-    function (listener) {
-      const member = this[kMember];
-      Object.getPrototypeOf(member.socket)[name].call(this, listener);
-      member.handleChange();
-      return this;
-    },
-);
-
 /**
  * Mirrors the rooms of an adapter to the workers, so that a broadcast is one command to each.
  *
- * A socket is either direct: workers know its rooms and write to it; or served: JavaScript
- * writes to it as the official adapter does. Rooms of one member are not mirrored; its number
- * takes their place. What is direct and what is shared changes at once, so that at each line a
- * broadcast reaches whom the official adapter would reach.
+ * The maps are the truth: `adapter.rooms`, `adapter.sids`, `nsp.sockets`, and the Sets in the first
+ * are watched (`watched.js`), and what is mirrored follows them, whether Socket.IO or the
+ * application changes them. Where a map or a Set cannot be watched, or has changed without a report,
+ * it is not used: the official code broadcasts then, or the mirror is made anew.
+ *
+ * A socket of `nsp.sockets` is either direct: workers know its rooms and write to it; or served:
+ * JavaScript writes to it as the official adapter does. A Set of one id is not mirrored, as the
+ * number of its connection takes its place; others are from the first broadcast on that names them,
+ * or in a cluster at once. Names of rooms are looked up in `adapter.rooms` at each broadcast.
  */
 class FanOut {
   /** @param {import("socket.io-adapter").Adapter} adapter */
   constructor(adapter) {
     this.adapter = adapter;
-    /** @type {Map<string, Member>} by sid; those that are direct */
+    /** @type {Map<string, Member>} by the key in `nsp.sockets`; those that are direct */
     this.direct = new Map();
-    /** @type {Map<string, import("socket.io").Socket>} by sid; all other connected sockets */
+    /** @type {Map<string, import("socket.io").Socket>} in the same way, all others */
     this.served = new Map();
-    /** The workers' room of all direct members; there while there are some. */
-    this.all = -1;
+    /** The workers' room of the direct members in `sids`; there while there are direct ones. */
+    this.all = NO_ROOM;
     /** The Engine.IO servers of direct members. */
     this.servers = new Set();
-    /** The workers' rooms, of those that have two members or more. */
-    this.shared = new Map();
+    /** @type {Set<MirroredRoom>} */
+    this.mirrored = new Set();
+    /** In how many mirrored rooms each id is. @type {Map<string, number>} */
+    this.memberships = new Map();
     this.native = null;
     /** Tells other nodes' broadcasts of all this, in a cluster. */
     this.directory = null;
+    /** The maps that are watched, with their observers; `null` if one of them cannot be. */
+    this.watched = null;
+    this.handleReplaced = this.handleReplaced.bind(this);
+    this.start();
   }
+
+  // --- What is mirrored
+
+  /** The maps that there are now, with what is done when they change. */
+  get maps() {
+    const { rooms, sids, nsp } = this.adapter;
+    return [
+      [
+        rooms,
+        {
+          handleSet: (name, set, previous) => this.handleRoom(name, set, previous),
+          handleDelete: (name, previous) => this.handleRoom(name, undefined, previous),
+        },
+      ],
+      [
+        sids,
+        {
+          handleSet: (id, _set, _previous, isNew) => isNew && this.commandAll("join", id),
+          handleDelete: (id) => this.commandAll("leave", id),
+        },
+      ],
+      [
+        nsp.sockets,
+        {
+          handleSet: (id, socket, _previous, isNew) => this.handleSocket(id, socket, isNew),
+          handleDelete: (id) => this.exit(id),
+        },
+      ],
+    ];
+  }
+
+  /** Begins to mirror, if the maps can be watched. */
+  start() {
+    const { maps } = this;
+    if (!maps.every(([map]) => isWatchableMap(map))) return;
+    for (const [map, observer] of maps) watchMap(map, observer);
+    this.watched = maps;
+    for (const [id, socket] of this.adapter.nsp.sockets) this.enter(id, socket);
+    if (this.directory !== null) this.mirrorAll();
+  }
+
+  /** Forgets all that has been mirrored. */
+  stop() {
+    this.forgetRooms();
+    for (const id of [...this.direct.keys(), ...this.served.keys()]) this.exit(id);
+    for (const [map, observer] of this.watched ?? []) unwatchMap(map, observer);
+    this.watched = null;
+  }
+
+  /** Whether the maps that are watched are those that there are, and nothing was missed. */
+  get isCurrent() {
+    if (this.watched === null) return false;
+    const { adapter } = this;
+    const [[rooms], [sids], [sockets]] = this.watched;
+    const areTheir =
+      rooms === adapter.rooms && sids === adapter.sids && sockets === adapter.nsp.sockets;
+    return areTheir && isFullyReported(rooms) && isFullyReported(sids) && isFullyReported(sockets);
+  }
+
+  /** To be called before the mirror is used, as what cannot be reported can be seen now. */
+  synchronize() {
+    if (!this.isCurrent) this.handleReplaced();
+  }
+
+  /** There are other maps, or other things in them than were reported. */
+  handleReplaced() {
+    this.stop();
+    this.start();
+    this.directory?.handleRestart();
+  }
+
+  /** @param {import("./room-directory.js").RoomDirectory | null} directory that of a cluster */
+  setDirectory(directory) {
+    const { adapter, handleReplaced } = this;
+    const change = directory === null ? unwatchProperty : watchProperty;
+    this.directory = directory;
+    for (const name of ["rooms", "sids"]) change(adapter, name, handleReplaced);
+    change(adapter.nsp, "sockets", handleReplaced);
+    if (directory !== null) handleReplaced();
+  }
+
+  // --- Sockets
 
   /** Whether there are no direct sockets. */
   get isEmpty() {
@@ -117,21 +148,21 @@ class FanOut {
     return false;
   }
 
-  /** A socket joins rooms: the first time when it is connected it comes in. */
-  enter(id) {
-    const socket = this.adapter.nsp.sockets?.get(id);
-    const known = this.direct.get(id)?.socket ?? this.served.get(id);
-    if (socket === undefined || socket === known) return;
+  handleSocket(id, socket, isNew) {
     // A session can be restored while its last socket is still there: then the new one counts.
-    if (known !== undefined) this.exit(id);
-    this.addServed(id, socket);
-    if (socket.conn?.server?.ws instanceof WebSocketServer)
-      this.update(new Member(this, id, socket));
+    if (!isNew) this.exit(id);
+    this.enter(id, socket);
   }
 
-  /** A socket leaves for good. */
+  /** A socket is there. */
+  enter(id, socket) {
+    this.addServed(id, socket);
+    if (canBeMember(socket)) this.update(new Member(this, id, socket));
+  }
+
+  /** A socket is there no longer. */
   exit(id) {
-    const member = this.direct.get(id) ?? this.served.get(id)?.[kMember];
+    const member = this.direct.get(id) ?? memberOf(this, id, this.served.get(id));
     if (member !== undefined) {
       if (member.connection !== null) this.serve(member);
       member.leave();
@@ -141,11 +172,19 @@ class FanOut {
 
   addServed(id, socket) {
     this.served.set(id, socket);
-    this.directory?.countServed(id, 1);
+    this.countServed(id, 1);
   }
 
   removeServed(id) {
-    if (this.served.delete(id)) this.directory?.countServed(id, -1);
+    if (this.served.delete(id)) this.countServed(id, -1);
+  }
+
+  countServed(id, change) {
+    for (const room of this.roomsOf(id)) {
+      room.servedCount += change;
+      this.directory?.touchNamesOf(room);
+    }
+    this.directory?.touchAll();
   }
 
   /** A socket has become direct, or is no longer. */
@@ -165,72 +204,157 @@ class FanOut {
     this.direct.set(id, member);
     this.servers.add(member.link.conn.server);
     this.directory?.handleServer(member.link.conn.server);
-    this.command("join", this.all, connection);
-    // Of a socket that is leaving, `sids` still has rooms in which it is no more.
-    for (const room of this.adapter.sids.get(id) ?? []) {
-      if (this.adapter.rooms.get(room)?.has(id)) this.join(room, id);
-    }
+    if (this.adapter.sids.has(id)) this.commandAll("join", id);
+    for (const room of this.roomsOf(id)) this.commandMember("join", room, id);
   }
 
   serve(member) {
-    const { connection, id } = member;
-    for (const room of this.adapter.sids.get(id) ?? []) this.leave(room, id);
-    this.command("leave", this.all, connection);
+    const { id } = member;
+    for (const room of this.roomsOf(id)) this.commandMember("leave", room, id);
+    this.commandAll("leave", id);
     member.connection = null;
     this.direct.delete(id);
     this.addServed(id, member.socket);
     if (this.isEmpty) this.clear();
   }
 
-  /** `id` joins `room`, or has done so before it became direct. */
-  join(room, id) {
-    this.directory?.handleJoin(room, id);
-    if (this.isEmpty) return;
-    const number = this.shared.get(room) ?? this.share(room, id);
-    if (number !== undefined) this.joinShared(number, id);
-  }
-
-  /** Mirrors a room that has others than `id` in it. Returns its number, if it has. */
-  share(room, id) {
-    const ids = this.adapter.rooms.get(room);
-    if (ids === undefined || ids.size < (ids.has(id) ? 2 : 1)) return undefined;
-    const number = this.native.createRoom();
-    this.shared.set(room, number);
-    for (const other of ids) this.joinShared(number, other);
-    return number;
-  }
-
-  joinShared(number, id) {
-    const connection = this.direct.get(id)?.connection;
-    if (connection !== undefined) this.command("join", number, connection);
-  }
-
-  /** `id` leaves `room`, or is no longer direct. */
-  leave(room, id) {
-    this.directory?.handleLeave(room, id);
-    const number = this.shared.get(room);
-    if (number === undefined) return;
-    const connection = this.direct.get(id)?.connection;
-    if (connection !== undefined) this.command("leave", number, connection);
-  }
-
-  /** `room` has no members any more. */
-  remove(room) {
-    this.directory?.touch(room);
-    const number = this.shared.get(room);
-    if (number === undefined) return;
-    this.shared.delete(room);
-    this.native.removeRoom(number);
-  }
-
   /** There is nobody to mirror rooms for. */
   clear() {
+    for (const room of this.mirrored) this.removeNumber(room);
     this.directory?.handleClear();
-    for (const number of this.shared.values()) this.native.removeRoom(number);
-    this.shared.clear();
     this.servers.clear();
     this.native.removeRoom(this.all);
-    this.all = -1;
+    this.all = NO_ROOM;
+  }
+
+  // --- Rooms
+
+  /** The Set of a name in `adapter.rooms` is another. */
+  handleRoom(name, set, previous) {
+    const room = this.mirroredOf(previous);
+    if (room !== undefined) this.handleUnnamed(room, name);
+    if (this.directory !== null) this.mirrorNamed(name, set);
+  }
+
+  /** A mirrored Set has lost a name; with the last one there is nothing to be mirrored for. */
+  handleUnnamed(room, name) {
+    room.names = room.names.filter((other) => other !== name);
+    if (room.names.length === 0) this.forget(room);
+  }
+
+  /** In a cluster: other nodes may name it. */
+  mirrorNamed(name, set) {
+    this.directory.touch(name);
+    if (!this.isReadable(set)) return;
+    const room = this.mirror(set);
+    if (!room.names.includes(name)) room.names = [...room.names, name];
+  }
+
+  mirrorAll() {
+    for (const [name, set] of this.adapter.rooms) this.mirrorNamed(name, set);
+  }
+
+  /** Whether it is, or can be, mirrored; else the official code has to find the recipients. */
+  isReadable(set) {
+    return observerOf(set) === undefined ? isWatchableSet(set) : this.mirroredOf(set) !== undefined;
+  }
+
+  mirroredOf(set) {
+    const observer = observerOf(set);
+    return observer?.fanOut === this ? observer : undefined;
+  }
+
+  mirror(set) {
+    const known = this.mirroredOf(set);
+    if (known !== undefined) return known;
+    const room = new MirroredRoom(this, set);
+    this.mirrored.add(room);
+    return room;
+  }
+
+  forget(room) {
+    room.stop();
+    this.mirrored.delete(room);
+    for (const id of room.set) this.countMembership(id, -1);
+    this.removeNumber(room);
+  }
+
+  /** To be called where it is not known what is in them. */
+  forgetRooms() {
+    for (const room of this.mirrored) {
+      room.stop();
+      this.removeNumber(room);
+      this.directory?.touchNamesOf(room);
+    }
+    this.mirrored.clear();
+    this.memberships.clear();
+  }
+
+  /** An id is in the Set now. */
+  handleJoin(room, id) {
+    this.countMembership(id, 1);
+    if (this.served.has(id)) room.servedCount++;
+    this.commandMember("join", room, id);
+    this.directory?.touchNamesOf(room);
+  }
+
+  /** An id is in the Set no longer. */
+  handleLeave(room, id) {
+    this.countMembership(id, -1);
+    if (this.served.has(id)) room.servedCount--;
+    this.commandMember("leave", room, id);
+    this.directory?.touchNamesOf(room);
+  }
+
+  countMembership(id, change) {
+    const count = (this.memberships.get(id) ?? 0) + change;
+    if (count === 0) this.memberships.delete(id);
+    else this.memberships.set(id, count);
+  }
+
+  /**
+   * The mirrored rooms in which an id is. `sids` tells most of the time where to look for them; an
+   * application may have changed it, but that is seen by their number.
+   *
+   * @returns {Iterable<MirroredRoom>}
+   */
+  roomsOf(id) {
+    const count = this.memberships.get(id) ?? 0;
+    if (count === 0) return NOBODY;
+    const names = this.adapter.sids.get(id);
+    const found = new Set();
+    for (const name of names instanceof Set ? names : NOBODY) {
+      const room = this.mirroredOf(this.adapter.rooms.get(name));
+      if (room?.set.has(id)) found.add(room);
+    }
+    return found.size === count ? found : [...this.mirrored].filter(({ set }) => set.has(id));
+  }
+
+  /** The workers' room of a Set of several ids, which has one while there are direct members. */
+  numberIfShared(room) {
+    if (room.number !== NO_ROOM || room.size < 2 || this.isEmpty) return room.number;
+    room.number = this.native.createRoom();
+    for (const id of room.set) this.commandMember("join", room, id);
+    return room.number;
+  }
+
+  removeNumber(room) {
+    if (room.number !== NO_ROOM) this.native.removeRoom(room.number);
+    room.number = NO_ROOM;
+  }
+
+  // --- Commands
+
+  /** The direct member of this id, if there is one, joins or leaves a room. */
+  commandMember(name, room, id) {
+    if (room.number === NO_ROOM) return;
+    const member = this.direct.get(id);
+    if (member !== undefined) this.command(name, room.number, member.connection);
+  }
+
+  commandAll(name, id) {
+    const member = this.direct.get(id);
+    if (member !== undefined) this.command(name, this.all, member.connection);
   }
 
   /** Once a connection has ended, its number may be another's. */
@@ -240,41 +364,68 @@ class FanOut {
     connection.engine.scheduleFlush();
   }
 
+  // --- Broadcasts
+
   /**
    * Sends a packet to the direct recipients.
    *
    * @param {Array<string | ArrayBuffer | ArrayBufferView>} packet what the encoder makes of it
    * @param {{ rooms: Set<unknown>, except?: Set<unknown> | null }} options
    * @param {boolean} isVolatile
+   * @returns {boolean} whether it is; then `forEachServed()` has the others. Else all of them are
+   *   left to the official code, as the mirror cannot tell who is in these rooms
    */
   broadcast(packet, options, isVolatile) {
+    this.synchronize();
     const { rooms, except } = setsOf(options);
+    if (!this.canRead(rooms) || !this.canRead(except) || this.isEmpty) return false;
     recipients.clear();
     if (rooms.size === 0) recipients.add(ROOMS, this.all);
     else this.addRooms(rooms, ROOMS, MEMBERS);
-    if (recipients.isEmpty) return;
+    if (recipients.isEmpty) return true;
     this.addRooms(except, EXCEPT_ROOMS, EXCEPT_MEMBERS);
     const payloads = packet.map((data) => (typeof data === "string" ? data : toBuffer(data)));
     environmentEngine().broadcast(payloads, recipients.numbers, isVolatile);
+    return true;
   }
 
-  /** Adds shared rooms to one list, and the members of the others to the other. */
-  addRooms(rooms, roomList, memberList) {
-    for (const room of rooms) {
-      const number = this.shared.get(room);
-      if (number !== undefined) recipients.add(roomList, number);
+  /** Whether the fan-out can tell who is in these rooms. */
+  canRead(names) {
+    if (this.isEmpty) return false;
+    const { rooms } = this.adapter;
+    for (const name of names) {
+      const set = rooms.get(name);
+      if (set === undefined ? rooms.has(name) : !this.isReadable(set)) return false;
+      if (this.mirroredOf(set)?.isFullyReported === false) this.handleReplaced();
     }
-    for (const room of rooms) {
-      const connection = this.shared.has(room) ? undefined : this.onlyConnection(room);
+    return true;
+  }
+
+  /** Adds rooms of several members to one list, and the members of the others to the other. */
+  addRooms(names, roomList, memberList) {
+    const sets = [];
+    for (const name of names) {
+      const set = this.adapter.rooms.get(name);
+      if (set !== undefined) sets.push(set);
+    }
+    for (const set of sets) {
+      const number = this.sharedNumber(set);
+      if (number !== NO_ROOM) recipients.add(roomList, number);
+    }
+    for (const set of sets) {
+      const connection = set.size > 1 ? undefined : this.onlyConnection(set);
       if (connection !== undefined) recipients.add(memberList, connection.id);
     }
   }
 
-  /** Of the member of a room that has one. */
-  onlyConnection(room) {
-    const ids = this.adapter.rooms.get(room);
-    if (ids === undefined) return undefined;
-    const [id] = ids;
+  /** The workers' room of a Set with several ids. */
+  sharedNumber(set) {
+    return set.size > 1 ? this.numberIfShared(this.mirror(set)) : NO_ROOM;
+  }
+
+  /** That of the id in a Set of one. */
+  onlyConnection(set) {
+    const [id] = set;
     const connection = this.direct.get(id)?.connection;
     return connection?.endError === null ? connection : undefined;
   }
@@ -291,14 +442,15 @@ class FanOut {
     // All at once, as `callback` may run listeners, which change who is served.
     const ids = this.candidates(rooms).filter((id) => !this.isInOne(except, id));
     for (const [id, socket] of ids.map((id) => [id, this.served.get(id)])) {
-      if (this.adapter.nsp.sockets.get(id) === socket) callback(socket);
+      if (socket && this.adapter.nsp.sockets.get(id) === socket) callback(socket);
     }
   }
 
   /** The ids of `rooms` that are served; looked for where there are fewer. */
   candidates(rooms) {
     const { served } = this;
-    if (rooms.size === 0) return [...served.keys()];
+    const { sids } = this.adapter;
+    if (rooms.size === 0) return [...served.keys()].filter((id) => sids.has(id));
     const sets = [...rooms].map((room) => this.adapter.rooms.get(room) ?? NOBODY);
     const count = sets.reduce((sum, { size }) => sum + size, 0);
     if (count > served.size) return [...served.keys()].filter((id) => this.isInOne(rooms, id));

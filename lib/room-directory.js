@@ -2,6 +2,7 @@
 
 const { environmentEngine } = require("./engine.js");
 const { isServerObserved } = require("./link.js");
+const { NO_ROOM } = require("./mirrored-room.js");
 
 /** Where the direct members of a room are: as `AddressKind` in src/binding/cluster.rs. */
 const NOBODY = 0;
@@ -22,13 +23,14 @@ class RoomDirectory {
     this.fanOut = fanOut;
     this.engine = environmentEngine();
     this.namespace = this.engine.native.addNamespace();
-    /** How many served members each room has, if any. */
-    this.servedIn = new Map();
     /** Rooms of which something has changed. */
     this.touched = new Set();
     this.isAllTouched = false;
     this.servers = new Set();
     this.isObserved = false;
+    /** Rooms whose members only the official code can find. */
+    this.unreadable = new Set();
+    this.isUnreadable = false;
     this.handleNewListener = this.handleNewListener.bind(this);
     this.handleRemovedListener = this.handleRemovedListener.bind(this);
   }
@@ -46,39 +48,14 @@ class RoomDirectory {
     this.engine.scheduleBefore(this);
   }
 
-  /** A socket is about to join, or is in it already. */
-  handleJoin(room, id) {
-    const { adapter, served } = this.fanOut;
-    if (served.has(id) && !adapter.rooms.get(room)?.has(id)) this.addServed(room, 1);
-    this.touch(room);
-  }
-
-  /** A socket is about to leave, unless it is not in it. */
-  handleLeave(room, id) {
-    const { adapter, served } = this.fanOut;
-    if (served.has(id) && adapter.rooms.get(room)?.has(id)) this.addServed(room, -1);
-    this.touch(room);
-  }
-
-  /** A socket is served from now on, or no longer: `change` is 1 or -1. */
-  countServed(id, change) {
-    const { adapter } = this.fanOut;
-    for (const room of adapter.sids.get(id) ?? []) {
-      if (adapter.rooms.get(room)?.has(id)) this.addServed(room, change);
-    }
-    this.touchAll();
-  }
-
-  addServed(room, change) {
-    const count = (this.servedIn.get(room) ?? 0) + change;
-    if (count === 0) this.servedIn.delete(room);
-    else this.servedIn.set(room, count);
-    this.touch(room);
+  /** @param {import("./mirrored-room.js").MirroredRoom} room of which something has changed */
+  touchNamesOf({ names }) {
+    for (const name of names) this.touch(name);
   }
 
   /** There are no direct members any more. */
   handleClear() {
-    for (const room of this.fanOut.shared.keys()) this.touch(room);
+    for (const room of this.fanOut.mirrored) this.touchNamesOf(room);
     this.touchAll();
     this.forgetServers();
   }
@@ -113,6 +90,25 @@ class RoomDirectory {
     this.engine.scheduleFlush();
   }
 
+  /** The fan-out has begun anew. */
+  handleRestart() {
+    for (const name of this.unreadable) this.touch(name);
+    this.touchAll();
+  }
+
+  /** Called with each room that has changed. */
+  checkReadable(name, isReadable) {
+    if (isReadable) this.unreadable.delete(name);
+    else this.unreadable.add(name);
+  }
+
+  /** Where the fan-out cannot read who is in the rooms, all is left to the official code. */
+  setUnreadable(isUnreadable) {
+    if (this.isUnreadable === isUnreadable) return;
+    this.isUnreadable = isUnreadable;
+    this.engine.native.setUnreadable(this.namespace, isUnreadable);
+  }
+
   forgetServers() {
     for (const server of this.servers) {
       server.removeListener("newListener", this.handleNewListener);
@@ -126,8 +122,9 @@ class RoomDirectory {
   flush() {
     const { native } = this.engine;
     if (this.isAllTouched) this.flushAll(native);
-    for (const room of this.touched) this.flushRoom(native, room);
+    for (const name of this.touched) this.flushRoom(native, name);
     this.touched.clear();
+    this.setUnreadable(this.fanOut.watched === null || this.unreadable.size > 0);
   }
 
   flushAll(native) {
@@ -136,25 +133,29 @@ class RoomDirectory {
     native.setAll(this.namespace, isEmpty ? NOBODY : ROOM, isEmpty ? 0 : all, served.size > 0);
   }
 
-  flushRoom(native, room) {
-    const { adapter, shared } = this.fanOut;
-    if (!adapter.rooms.has(room)) {
-      native.forgetRoom(this.namespace, room);
+  flushRoom(native, name) {
+    const { fanOut, namespace } = this;
+    const { rooms } = fanOut.adapter;
+    const set = rooms.get(name);
+    const room = fanOut.mirroredOf(set);
+    this.checkReadable(name, room !== undefined || !rooms.has(name));
+    if (room === undefined) {
+      native.forgetRoom(namespace, name);
       return;
     }
-    const hasServed = this.servedIn.has(room);
-    const number = shared.get(room);
-    const connection = number === undefined ? this.fanOut.onlyConnection(room) : undefined;
-    if (number !== undefined) native.setRoom(this.namespace, room, ROOM, number, hasServed);
+    const hasServed = room.servedCount > 0;
+    const number = fanOut.numberIfShared(room);
+    const connection = fanOut.onlyConnection(set);
+    if (number !== NO_ROOM) native.setRoom(namespace, name, ROOM, number, hasServed);
     else if (connection !== undefined)
-      native.setRoom(this.namespace, room, MEMBER, connection.id, hasServed);
-    else native.setRoom(this.namespace, room, NOBODY, 0, hasServed);
+      native.setRoom(namespace, name, MEMBER, connection.id, hasServed);
+    else native.setRoom(namespace, name, NOBODY, 0, hasServed);
   }
 
   /** The namespace is no longer in the cluster. */
   close() {
     this.forgetServers();
-    this.fanOut.directory = null;
+    this.fanOut.setDirectory(null);
     this.touched.clear();
     this.isAllTouched = false;
     this.engine.native.removeNamespace(this.namespace);

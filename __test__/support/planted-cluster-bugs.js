@@ -30,10 +30,8 @@ const TellsOfRoomsInTheNextTurn = changed((_adapter, directory) => {
   override(directory, "flush", (flush) => () => setImmediate(flush));
 });
 
-const TellsOnlyOfNewRooms = changed((adapter, directory) => {
-  override(directory, "handleJoin", (handleJoin) => (room, id) => {
-    if (!adapter.rooms.has(room)) handleJoin(room, id);
-  });
+const TellsOnlyOfNewRooms = changed((_adapter, directory) => {
+  directory.touchNamesOf = () => {};
 });
 
 const ForgetsThatRoomsAreLeft = changed((adapter, directory) => {
@@ -43,7 +41,10 @@ const ForgetsThatRoomsAreLeft = changed((adapter, directory) => {
 });
 
 const MissesWhoIsServed = changed((_adapter, directory) => {
-  directory.addServed = () => {};
+  override(directory, "flushRoom", (flushRoom) => (native, room) => {
+    const setRoom = (...args) => native.setRoom(...args.slice(0, -1), false);
+    flushRoom({ setRoom, forgetRoom: (...args) => native.forgetRoom(...args) }, room);
+  });
 });
 
 const IgnoresListenersOfTheEngine = changed((_adapter, directory) => {

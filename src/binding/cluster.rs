@@ -181,6 +181,13 @@ impl Engine {
         self.registry.set_observed(namespace as usize, is_observed);
     }
 
+    /// Whether only JavaScript can tell which rooms there are, or who is in one of them, from the
+    /// next `flush()` on; then it gets all messages.
+    #[napi(catch_unwind)]
+    pub fn set_unreadable(&mut self, namespace: u32, is_unreadable: bool) {
+        self.registry.set_unreadable(namespace as usize, is_unreadable);
+    }
+
     /// JavaScript has done with a message: what it has made of it goes with the next `flush()`.
     #[napi(catch_unwind)]
     pub fn handled(&mut self, namespace: u32) {

@@ -61,6 +61,8 @@ struct Namespace {
     numbers: usize,
     /// Whether somebody listens to what is sent.
     is_observed: bool,
+    /// Whether only JavaScript can tell which rooms there are, or who is in one of them.
+    is_unreadable: bool,
     /// Messages that the application has and has not handled.
     unhandled: usize,
 }
@@ -130,6 +132,14 @@ impl Directory {
         }
     }
 
+    /// Sets whether only JavaScript can tell which rooms a namespace has, or who is in one of them;
+    /// then it gets all messages.
+    pub fn set_unreadable(&mut self, id: NamespaceId, is_unreadable: bool) {
+        if let Some(namespace) = self.namespaces.get_mut(&id) {
+            namespace.is_unreadable = is_unreadable;
+        }
+    }
+
     /// The number of a connection may be another's from now on: no room has it as its member.
     pub fn release(&mut self, member: MemberId) {
         let place = member as usize;
@@ -171,7 +181,8 @@ impl Directory {
             let number = name.trim().parse().ok().map(RoomName::Number);
             number.is_some_and(|name| namespace.rooms.contains_key(&name))
         };
-        namespace.rooms.contains_key(&RoomName::Text(name.into()))
+        namespace.is_unreadable
+            || namespace.rooms.contains_key(&RoomName::Text(name.into()))
             || (namespace.numbers > 0 && by_number())
     }
 
@@ -179,7 +190,7 @@ impl Directory {
     #[must_use]
     pub fn find(&self, id: NamespaceId, options: &Options) -> Recipience {
         let Some(namespace) = self.namespaces.get(&id) else { return Recipience::Nobody };
-        if namespace.unhandled > 0 || namespace.is_observed {
+        if namespace.unhandled > 0 || namespace.is_observed || namespace.is_unreadable {
             return Recipience::Application;
         }
         let mut found = Found::new(self);
@@ -361,6 +372,18 @@ mod tests {
         assert_eq!(directory.find(id, &many), Recipience::Application);
         directory.handled(id);
         assert!(matches!(directory.find(id, &many), Recipience::Direct(..)));
+    }
+
+    #[test]
+    fn the_application_gets_all_where_only_it_can_read_a_room() {
+        let (mut directory, id) = directory();
+        directory.set_unreadable(id, true);
+        assert!(directory.has_room(id, "none"));
+        assert_eq!(directory.find(id, &to(&["many"], &[])), Recipience::Application);
+        assert_eq!(directory.find(id, &to(&["none"], &[])), Recipience::Application);
+        directory.set_unreadable(id, false);
+        assert!(!directory.has_room(id, "none"));
+        assert!(matches!(directory.find(id, &to(&["many"], &[])), Recipience::Direct(..)));
     }
 
     #[test]

@@ -29,6 +29,7 @@ enum Change {
     },
     RemoveRoom(NamespaceId, RoomName),
     Observed(NamespaceId, bool),
+    Unreadable(NamespaceId, bool),
     Release(ConnectionId),
     Handled(NamespaceId),
     RemoveNamespace(NamespaceId),
@@ -84,6 +85,11 @@ impl Registry {
         self.changes.push(Change::Observed(id, is_observed));
     }
 
+    /// See [`Directory::set_unreadable`].
+    pub fn set_unreadable(&mut self, id: NamespaceId, is_unreadable: bool) {
+        self.changes.push(Change::Unreadable(id, is_unreadable));
+    }
+
     /// The application has handled a message: what it has made of it is among the commands
     /// that are posted next.
     pub fn handled(&mut self, id: NamespaceId) {
@@ -112,6 +118,9 @@ impl Registry {
                 }
                 Change::RemoveRoom(id, name) => directory.remove_room(id, &name),
                 Change::Observed(id, is_observed) => directory.set_observed(id, is_observed),
+                Change::Unreadable(id, is_unreadable) => {
+                    directory.set_unreadable(id, is_unreadable);
+                }
                 Change::Release(id) => directory.release(id),
                 Change::Handled(id) => directory.handled(id),
                 Change::RemoveNamespace(id) => directory.remove_namespace(id),

@@ -1,0 +1,54 @@
+"use strict";
+
+const { unwatchSet, watchSet } = require("./watched.js");
+
+/** No room of the workers. */
+const NO_ROOM = -1;
+
+/**
+ * A Set of `adapter.rooms` that the fan-out mirrors. It is told of each change of the Set, whoever
+ * makes it, and passes it on to the workers.
+ */
+class MirroredRoom {
+  /**
+   * @param {import("./fan-out.js").FanOut} fanOut
+   * @param {Set<string>} set which `isWatchableSet()`
+   */
+  constructor(fanOut, set) {
+    this.fanOut = fanOut;
+    this.set = set;
+    /** How many ids have been reported. */
+    this.size = 0;
+    /** The workers' room of its direct members, once it is needed. */
+    this.number = NO_ROOM;
+    /** How many of the ids JavaScript serves. */
+    this.servedCount = 0;
+    /** In a cluster: its names in `adapter.rooms`. */
+    this.names = [];
+    for (const id of set) this.handleAdd(id);
+    watchSet(set, this);
+  }
+
+  /** Whether all changes of the Set have been reported, as far as its size tells. */
+  get isFullyReported() {
+    return this.size === this.set.size;
+  }
+
+  handleAdd(id) {
+    this.size++;
+    this.fanOut?.handleJoin(this, id);
+  }
+
+  handleDelete(id) {
+    this.size--;
+    this.fanOut?.handleLeave(this, id);
+  }
+
+  /** From now on changes are not passed on. */
+  stop() {
+    this.fanOut = null;
+    unwatchSet(this.set);
+  }
+}
+
+module.exports = { MirroredRoom, NO_ROOM };
