@@ -75,11 +75,13 @@ export interface TurboOptions extends EngineOptions {
 
 /**
  * Socket.IO server options with our parts filled in. A part named by the caller
- * is kept; every other option goes through, but for `cors`, which becomes a function with
- * the same result: that is where sockets that wait for their upgrade are guarded.
+ * is kept; every other option goes through. A name that is nearly one of ours prints a process
+ * warning of code `TURBO_UNKNOWN_OPTION`.
  *
  * @param options what `new Server()` takes, and ours; it is left as it is
- * @returns a new object, for `new Server()`; it has `adapter`, `parser` and `wsEngine`
+ * @returns a new object, for `new Server()`; it has `adapter`, `parser` and `wsEngine`. Given to
+ *   `attach()` or `listen()` alone it prints a process warning of code `TURBO_NOT_IN_USE`, as
+ *   Socket.IO takes the adapter and the parser in its constructor only
  * @throws {InvalidOptionError} where an option of ours is wrong, or beside a part that it does
  *   not concern: `maxAttachments` beside a `parser`, those of the engine beside a `wsEngine`
  *
@@ -96,6 +98,11 @@ export declare function turbo(
 
 /** The named exports are properties of `turbo` too. */
 export declare namespace turbo {
+  /** With `wsEngine` and `parser`, what `turbo()` returns: `new Server(http, turbo)` works, too. */
+  export const adapter: unknown;
+  /** See `adapter`. */
+  export const wsEngine: unknown;
+
   export {
     createAdapter,
     createEngine,

@@ -232,10 +232,14 @@ describe("an addon without the engine, as on Windows,", () => {
 
 describe("a message says what is missing and how to mend it", () => {
   test("where the optional dependency is not installed", (t) => {
+    const main = installed(t);
+    const folders = path.join(main, "../node_modules");
     fallsBack(
-      installed(t),
+      main,
       new RegExp(
-        `: the optional dependency ${name} is not installed\\. .*--omit=optional.*lock file`,
+        `: the optional dependency ${name} is not installed\\. Looked for version ${turbo.version} of it ` +
+          `in [^"]*${folders}.*\\. "npm view ${name}@${turbo.version}" says whether your registry has it.*` +
+          "--omit=optional.*lock file",
       ),
     );
   });

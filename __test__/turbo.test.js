@@ -8,7 +8,7 @@ const { WebSocketServer, createEngine, parser, turbo, version } = require("..");
 
 test("turbo() fills in the parser, the adapter and the WebSocket engine", () => {
   for (const options of [turbo(), turbo({}), turbo({ wsEngine: null, adapter: null })]) {
-    assert.deepEqual(Object.keys(options).sort(), ["adapter", "cors", "parser", "wsEngine"]);
+    assert.deepEqual(Object.keys(options).sort(), ["adapter", "parser", "wsEngine"]);
     assert.ok(new options.adapter({ server: {} }) instanceof Adapter);
     assert.equal(options.parser, parser);
     assert.ok(options.wsEngine.prototype instanceof WebSocketServer);
@@ -25,38 +25,16 @@ test("an adapter and a wsEngine that the user names are kept", () => {
   class Adapter {}
   class Engine {}
   const options = turbo({ adapter: Adapter, wsEngine: Engine });
-  assert.equal(options.adapter, Adapter);
+  const adapter = new options.adapter();
+  assert.equal(adapter.constructor, Adapter);
+  assert.ok(adapter instanceof options.adapter);
   assert.equal(options.wsEngine, Engine);
 });
 
 test("other options go through untouched, and the user's object stays as it is", () => {
   const given = Object.freeze({ pingInterval: 5, anOptionOfTomorrow: Symbol.iterator });
-  const { adapter, cors, parser: _parser, wsEngine, ...rest } = turbo(given);
+  const { adapter, parser: _parser, wsEngine, ...rest } = turbo(given);
   assert.deepEqual(rest, given);
-});
-
-/** What the cors package would work with. */
-function corsOptions(options) {
-  let result;
-  turbo(options).cors({ socket: undefined }, (error, cors) => {
-    result = [error, cors];
-  });
-  return result;
-}
-
-test("cors becomes a function with the same result, or with none", () => {
-  const cors = { origin: "*" };
-  assert.deepEqual(corsOptions({ cors }), [null, cors]);
-  assert.deepEqual(corsOptions({ cors: (_req, next) => next(null, cors) }), [null, cors]);
-  assert.deepEqual(corsOptions({}), [null, { origin: false }]);
-});
-
-test("with WebTransport, which engine.io refuses beside middlewares, none is added", () => {
-  const transports = ["polling", "websocket", "webtransport"];
-  assert.equal(turbo({ transports }).cors, undefined);
-  const allowRequest = (_req, next) => next(null, true);
-  const wrapped = turbo({ transports, allowRequest }).allowRequest;
-  wrapped({ socket: undefined }, (message, isAllowed) => assert.ok(isAllowed, message));
 });
 
 test("maxAttachments sets the limit of the server's decoders and is not passed on", () => {
@@ -92,7 +70,7 @@ test("an engine's options are neither passed on nor accepted beside a wsEngine",
     maxBackpressure: Number.POSITIVE_INFINITY,
     backpressureTimeout: 0,
   };
-  const filledIn = ["adapter", "cors", "parser", "wsEngine"];
+  const filledIn = ["adapter", "parser", "wsEngine"];
   assert.deepEqual(Object.keys(turbo(options)).sort(), filledIn);
   for (const [option, value] of Object.entries(options)) {
     assert.throws(() => turbo({ wsEngine: WebSocketServer, [option]: value }), {
@@ -152,5 +130,9 @@ test("CommonJS and ES modules see the same things", async () => {
 
 test("turbo carries the named exports as properties", () => {
   const { default: _, turbo: __, ...named } = require("..");
+  assert.deepEqual(
+    Object.keys(turbo).sort(),
+    [...Object.keys(named), "adapter", "wsEngine"].sort(),
+  );
   for (const [name, value] of Object.entries(named)) assert.equal(turbo[name], value, name);
 });

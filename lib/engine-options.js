@@ -1,6 +1,7 @@
 "use strict";
 
 const os = require("node:os");
+const { warnOfNearMisses } = require("./option-names.js");
 const { BYTE_LIMIT, optionOf } = require("./options.js");
 
 /** The most I/O threads that may be asked for. */
@@ -67,6 +68,7 @@ function engineOptions(given) {
  * @throws {InvalidOptionError}
  */
 function connectionSettings(given) {
+  warnOfNearMisses(given, Object.keys(OPTIONS));
   return {
     ioThreads: optionOf(OPTIONS, given, "ioThreads"),
     highWaterMark: optionOf(OPTIONS, given, "highWaterMark"),

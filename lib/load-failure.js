@@ -2,9 +2,11 @@
 
 /** Why the addon could not be loaded, in one message: what is missing, and how to mend it. */
 
+const { existsSync } = require("node:fs");
 const { createRequire } = require("node:module");
 const { versionSync } = require("detect-libc");
 const { NativeLoadError } = require("./errors.js");
+const { version } = require("../package.json");
 
 /** The platforms that there are packages for: one folder in `npm/` each. */
 const PLATFORMS = [
@@ -102,10 +104,19 @@ function notInstalled(platform) {
     );
   }
   return (
-    `${wanted}. Package managers leave it out with --omit=optional or --no-optional, and npm where ` +
-    "the lock file was made on another platform without it. Remove node_modules and the lock file, " +
-    "and install again without these options"
+    `${wanted}. Looked for version ${version} of it in ${foldersOf(packageOf(platform))}. ` +
+    `"npm view ${packageOf(platform)}@${version}" says whether your registry has it. If not, have it ` +
+    "mirrored, or install from one that has. If so, the install left it out: because of " +
+    "--omit=optional or --no-optional, or of a lock file that was made on another platform without it. " +
+    "Remove node_modules and such a lock file, and install again without these options"
   );
+}
+
+/** @returns {string} the folders in which a package is looked for; those that exist, if some do */
+function foldersOf(name) {
+  const folders = createRequire(__filename).resolve.paths(name) ?? [];
+  const found = folders.filter((folder) => existsSync(folder));
+  return (found.length > 0 ? found : folders).join(", ");
 }
 
 function withoutFile(platform) {

@@ -18,6 +18,23 @@ const BYTE_LIMIT = {
 };
 
 /**
+ * @param {unknown} given for an argument of the name `options`
+ * @returns {Record<string, unknown>} the same
+ * @throws {InvalidOptionError} if it is not an object of options
+ */
+function optionsObject(given) {
+  if (typeof given !== "object" || given === null || Array.isArray(given)) {
+    throw new InvalidOptionError("options", "an object or undefined", given);
+  }
+  // As Socket.IO tells servers from options.
+  if (typeof given.listen === "function") {
+    const accepted = "an object of options, not a server, as in new Server(httpServer, turbo())";
+    throw new InvalidOptionError("options", accepted, given);
+  }
+  return given;
+}
+
+/**
  * @param {Record<string, Option>} options
  * @param {Record<string, unknown>} given
  * @param {string} name
@@ -42,4 +59,4 @@ function refuse(given, names, accepted) {
   if (name !== undefined) throw new InvalidOptionError(name, accepted, given[name]);
 }
 
-module.exports = { BYTE_LIMIT, optionOf, refuse };
+module.exports = { BYTE_LIMIT, optionOf, optionsObject, refuse };

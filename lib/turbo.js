@@ -4,9 +4,10 @@ const { createAdapter } = require("./adapter.js");
 const { InvalidOptionError } = require("./errors.js");
 const { ENGINE_OPTIONS, engineOptions } = require("./engine-options.js");
 const { binding, error } = require("./native.js");
-const { refuse } = require("./options.js");
+const { warnOfNearMisses } = require("./option-names.js");
+const { optionsObject, refuse } = require("./options.js");
+const { Placement } = require("./placement.js");
 const { stats } = require("./stats.js");
-const { guardUpgrades } = require("./upgrade-guard.js");
 const { WebSocketServer, createEngine } = require("./websocket-server.js");
 const { version } = require("../package.json");
 
@@ -39,6 +40,13 @@ function parserFor(options) {
   if (given !== undefined && given !== null) {
     const accepted = "left out where a parser is given, which has a limit of its own";
     refuse(options, ["maxAttachments"], accepted);
+    if (typeof given.Encoder !== "function" || typeof given.Decoder !== "function") {
+      throw new InvalidOptionError(
+        "parser",
+        "an object with the classes Encoder and Decoder",
+        given,
+      );
+    }
     return given;
   }
   if (maxAttachments === undefined) return parser;
@@ -50,20 +58,47 @@ function parserFor(options) {
 
 /**
  * @param {Record<string, unknown>} options
+ * @param {Placement} placement
  * @returns {unknown} the WebSocket engine that the caller names, or ours
  * @throws {InvalidOptionError}
  */
-function wsEngineFor({ wsEngine: given, ...options }) {
+function wsEngineFor({ wsEngine: given, ...options }, placement) {
   const ours = engineOptions(options);
-  if (given === undefined || given === null) return createEngine(ours);
+  if (given === undefined || given === null) return placement.observeEngine(createEngine(ours));
   refuse(ours, Object.keys(ours), "left out where a wsEngine is given");
+  return classFor("wsEngine", given, "a class like ws's WebSocketServer");
+}
+
+/** @throws {InvalidOptionError} if `given` cannot be constructed or called */
+function classFor(option, given, accepted) {
+  if (typeof given !== "function") throw new InvalidOptionError(option, accepted, given);
   return given;
 }
 
 /**
+ * Makes the parts for some options and puts them in.
+ *
+ * @param {object} target what `new Server()` is to be given; it gets `adapter`, `parser` and
+ *   `wsEngine`
+ * @param {Record<string, unknown>} options as the caller has given them
+ * @throws {InvalidOptionError}
+ */
+function fillIn(target, options) {
+  const adapter = options.adapter ?? createAdapter();
+  classFor("adapter", adapter, "a class or a factory of adapters");
+  const placement = new Placement(target);
+  target.parser = parserFor(options);
+  target.wsEngine = wsEngineFor(options, placement);
+  target.adapter = placement.observeAdapter(adapter);
+  placement.begin();
+}
+
+/**
  * Socket.IO server options with our parts filled in: `new Server(http, turbo())`.
- * A part that the caller names himself is kept, and every other option goes through, but
- * for `cors`, which becomes a function with the same result (see `upgrade-guard.js`).
+ * A part that the caller names himself is kept, and every other option goes through; names that are
+ * nearly ours print a warning of code `TURBO_UNKNOWN_OPTION`.
+ *
+ * `turbo` itself has the parts for no options: `new Server(http, turbo)` works, too.
  *
  * @param {Record<string, unknown>} [options] own properties count: what `new Server()`
  *   accepts, and
@@ -75,18 +110,12 @@ function wsEngineFor({ wsEngine: given, ...options }) {
  * @throws {InvalidOptionError} with the option's name and the accepted values
  */
 function turbo(options = {}) {
-  if (typeof options !== "object" || options === null || Array.isArray(options)) {
-    throw new InvalidOptionError("options", "an object or undefined", options);
-  }
-  const passedThrough = { ...options };
-  for (const name of ["maxAttachments", ...ENGINE_OPTIONS]) delete passedThrough[name];
-  return {
-    ...passedThrough,
-    ...guardUpgrades(passedThrough),
-    adapter: options.adapter ?? createAdapter(),
-    parser: parserFor(options),
-    wsEngine: wsEngineFor(options),
-  };
+  const target = { ...optionsObject(options) };
+  const ours = ["maxAttachments", ...ENGINE_OPTIONS];
+  warnOfNearMisses(target, ours);
+  for (const name of ours) delete target[name];
+  fillIn(target, options);
+  return target;
 }
 
 /**
@@ -96,7 +125,6 @@ function turbo(options = {}) {
  */
 turbo.stats = () => stats.read();
 
-turbo.parser = parser;
 turbo.WebSocketServer = WebSocketServer;
 turbo.createAdapter = createAdapter;
 // Loaded by those who need it.
@@ -105,5 +133,6 @@ turbo.createEngine = createEngine;
 turbo.native = binding !== null;
 turbo.nativeError = error;
 turbo.version = version;
+fillIn(turbo, {});
 
 module.exports = turbo;

@@ -5,42 +5,38 @@
  * `allowRequest` decides on its upgrade: until the WebSocket engine gets the socket,
  * nobody listens for its errors (as of engine.io 6.6.12).
  *
- * engine.io calls the CORS options, where they are a function, for every request before
- * any middleware; that is where the socket gets its listener. WebTransport is refused
- * while there are middlewares, so that servers with it are guarded from `allowRequest`
- * on.
- *
- * @param {Record<string, unknown>} options of Socket.IO
- * @returns {Record<string, unknown>} `cors` or `allowRequest`, to be merged into them
+ * engine.io reads no option before the first middleware runs but `cors`, and a `cors` of ours would
+ * hide that of `attach()`. So each engine of a server is given a listener for the sockets itself.
  */
-function guardUpgrades(options) {
-  if (options.cors || !usesWebTransport(options)) return { cors: guardedCors(options.cors) };
-  return options.allowRequest ? { allowRequest: guardedCheck(options.allowRequest) } : {};
+
+/**
+ * Guards the engine of a Socket.IO server, and those that `attach()` and `listen()` bind.
+ *
+ * @param {import("socket.io").Server | undefined} io or what adapters are tested with
+ */
+function guardUpgrades(io) {
+  if (typeof io?.bind !== "function" || Object.hasOwn(io, "bind")) return;
+  if (io.engine) guardEngine(io.engine);
+  override(io, "bind", (engine) => guardEngine(engine));
 }
 
-function usesWebTransport({ transports }) {
-  return Array.isArray(transports) && transports.includes("webtransport");
+/** @param {import("engine.io").Server} engine or another one's, which may upgrade otherwise */
+function guardEngine(engine) {
+  if (typeof engine.handleUpgrade !== "function" || Object.hasOwn(engine, "handleUpgrade")) return;
+  override(engine, "handleUpgrade", (_request, socket) => guard(socket));
 }
 
-/** With `origin: false`, the cors package passes requests on untouched. */
-function guardedCors(cors) {
-  const decide = typeof cors === "function" ? cors : (_req, next) => next(null, cors);
-  return (req, next) => {
-    guard(req);
-    if (cors) decide(req, next);
-    else next(null, { origin: false });
+/** Has `first` called with the arguments of a method, before it. */
+function override(object, name, first) {
+  const value = function (...args) {
+    first(...args);
+    return Object.getPrototypeOf(object)[name].apply(this, args);
   };
-}
-
-function guardedCheck(allowRequest) {
-  return function (req, callback) {
-    guard(req);
-    return allowRequest.call(this, req, callback);
-  };
+  Object.defineProperty(object, name, { value, configurable: true, writable: true });
 }
 
 /** The HTTP server listens for errors itself, but not after an upgrade; uWebSockets.js has no socket. */
-function guard({ socket }) {
+function guard(socket) {
   if (socket?.listenerCount?.("error") === 0) socket.on("error", ignoreError);
 }
 

@@ -1,7 +1,9 @@
 "use strict";
 
 const ws = require("ws");
-const { connectionSettings, engineOptions } = require("./engine-options.js");
+const { ENGINE_OPTIONS, connectionSettings, engineOptions } = require("./engine-options.js");
+const { warnOfNearMisses } = require("./option-names.js");
+const { optionsObject } = require("./options.js");
 const { isDetached } = require("./detached-socket.js");
 const { reportFallback } = require("./takeover.js");
 const { WebSocket } = require("./websocket.js");
@@ -56,6 +58,7 @@ class WebSocketServer extends ws.WebSocketServer {
  * @throws {InvalidOptionError}
  */
 function createEngine(options = {}) {
+  warnOfNearMisses(optionsObject(options), ENGINE_OPTIONS);
   const ours = { textType: "string", ...engineOptions(options) };
   return class extends WebSocketServer {
     constructor(theirs, callback) {

@@ -28,7 +28,7 @@ class ServerProcess extends Observed {
   #child;
   #stderr = "";
 
-  /** @param {{ parts: "stock" | "turbo", gate?: "allowRequest" | "middleware" }} settings */
+  /** @param {object} settings see `socket-io-process.js` */
   constructor(settings) {
     super();
     this.#child = fork(PROGRAM, [JSON.stringify(settings)], {
@@ -250,27 +250,30 @@ for (const parts of ["stock", "turbo"]) {
  */
 describe("resets while a handshake waits (turbo)", () => {
   for (const gate of ["allowRequest", "middleware"]) {
-    for (const [what, query] of [
-      ["a new session", WEBSOCKET],
-      ["an aborted upgrade", { EIO: "4", transport: "polling" }],
-    ]) {
-      test(`for ${gate}: ${what}`, async () => {
-        const server = new ServerProcess({ parts: "turbo", gate });
-        await server.listening();
-        const request = engineRequest(query);
-        const clients = Array.from({ length: 5 }, () => new WebSocketClient(server.port));
-        for (const client of clients) await client.write(upgradeRequest(request));
-        await server.waits(clients.length);
-        for (const client of clients) client.reset();
-        // Another one comes after the resets, so that they have been seen.
-        const last = new WebSocketClient(server.port);
-        await last.write(upgradeRequest(request));
-        await server.waits(clients.length + 1);
-        server.proceed();
-        last.destroy();
-        await assertServes(server.port, ["websocket"]);
-        await server.stop();
-      });
+    for (const place of ["new Server()", "attach()", "a second attach()"]) {
+      defineReset({ gate, place }, "a new session", WEBSOCKET);
     }
+    const aborted = { EIO: "4", transport: "polling" };
+    defineReset({ gate, place: "new Server()" }, "an aborted upgrade", aborted);
+  }
+
+  function defineReset({ gate, place }, what, query) {
+    test(`for ${gate}: ${what}, given to ${place}`, async () => {
+      const server = new ServerProcess({ parts: "turbo", gate, place });
+      await server.listening();
+      const request = engineRequest(query);
+      const clients = Array.from({ length: 5 }, () => new WebSocketClient(server.port));
+      for (const client of clients) await client.write(upgradeRequest(request));
+      await server.waits(clients.length);
+      for (const client of clients) client.reset();
+      // Another one comes after the resets, so that they have been seen.
+      const last = new WebSocketClient(server.port);
+      await last.write(upgradeRequest(request));
+      await server.waits(clients.length + 1);
+      server.proceed();
+      last.destroy();
+      await assertServes(server.port, ["websocket"]);
+      await server.stop();
+    });
   }
 });
