@@ -189,6 +189,15 @@ describe("in a bundle", { skip: process.env.TURBO_NATIVE === "0" && "TURBO_NATIV
     });
   }
 
+  test("a file that is named and not there is to be copied along", (t) => {
+    const main = installed(t);
+    replaceAddon(main, '"./addon-1A2B.node"');
+    fallsBack(
+      main,
+      /lib.addon-1A2B\.node, which the bundler names in the place of .*Copy the file/,
+    );
+  });
+
   for (const code of ["{}", "null", '"data:application/octet-stream;base64,f0VMRg"']) {
     test(`${code} in the place of the addon is no reason to install again`, (t) => {
       const main = installed(t);
@@ -199,6 +208,38 @@ describe("in a bundle", { skip: process.env.TURBO_NATIVE === "0" && "TURBO_NATIV
       );
     });
   }
+});
+
+describe("NAPI_RS_NATIVE_LIBRARY_PATH", { skip: process.env.TURBO_NATIVE === "0" }, () => {
+  const expected = { native: true, error: null, isOfficial: false, decoded, warnings: "" };
+
+  /** Writes a file that the variable then names, relative to the working directory of `run()`. */
+  function named(main, addon) {
+    fs.writeFileSync(path.join(main, "named.node"), addon);
+    return { env: { NAPI_RS_NATIVE_LIBRARY_PATH: "named.node" } };
+  }
+
+  test("names the file where nothing else serves", (t) => {
+    const main = installed(t);
+    assert.deepEqual(report(main, named(main, builtAddon())), expected);
+    addPlatform(main, "not an addon");
+    assert.deepEqual(report(main, named(main, builtAddon())), expected);
+  });
+
+  test("may name the addon of another package: that of ours comes first", (t) => {
+    const main = installed(t);
+    addPlatform(main, builtAddon());
+    assert.deepEqual(report(main, named(main, "another addon")), expected);
+  });
+
+  test("gives both reasons where it is no help", (t) => {
+    const main = installed(t);
+    fallsBack(
+      main,
+      /: the optional dependency .*\. \/.*named\.node, which NAPI_RS_NATIVE_LIBRARY_PATH names, does not replace it: the file of .* is damaged/,
+      named(main, "not an addon"),
+    );
+  });
 });
 
 describe("an addon without the engine, as on Windows,", () => {

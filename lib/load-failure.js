@@ -6,6 +6,7 @@ const { existsSync } = require("node:fs");
 const { createRequire } = require("node:module");
 const { versionSync } = require("detect-libc");
 const { NativeLoadError } = require("./errors.js");
+const { isBundled, ownFile } = require("./location.js");
 const { version } = require("../package.json");
 
 /** The platforms that there are packages for: one folder in `npm/` each. */
@@ -18,6 +19,8 @@ const PLATFORMS = [
   "linux-x64-musl",
   "win32-x64-msvc",
 ];
+
+const NAME_IT = "name it in the environment variable NAPI_RS_NATIVE_LIBRARY_PATH";
 
 const REINSTALL = "Remove node_modules and install again";
 
@@ -71,6 +74,33 @@ function replacedError(platform) {
 }
 
 /**
+ * @param {string} platform of which the addon was to be loaded
+ * @param {string} file that the bundler names in its place, which does not exist
+ * @returns {NativeLoadError}
+ */
+function missingFileError(platform, file) {
+  return new NativeLoadError(
+    `${file}, which the bundler names in the place of ${packageOf(platform)}, does not exist. ` +
+      `Copy the file along with the bundle, or ${NAME_IT}`,
+  );
+}
+
+/**
+ * @param {NativeLoadError} packageError why the addon could not be loaded from its package
+ * @param {string} file that NAPI_RS_NATIVE_LIBRARY_PATH names
+ * @param {NativeLoadError} fileError why it could not be loaded from there
+ * @returns {NativeLoadError}
+ */
+function namedFileError(packageError, file, fileError) {
+  const reasonOf = ({ message }) => message.slice(message.indexOf(": ") + 2);
+  return new NativeLoadError(
+    `${reasonOf(packageError)}. ${file}, which NAPI_RS_NATIVE_LIBRARY_PATH names, ` +
+      `does not replace it: ${reasonOf(fileError)}`,
+    { cause: fileError },
+  );
+}
+
+/**
  * @param {string} what was loaded, in words
  * @param {string} found its version
  * @param {string} expected that of this package
@@ -89,6 +119,12 @@ function explanation(platform, error) {
       return isInstalled(packageOf(platform)) ? withoutFile(platform) : notInstalled(platform);
     case "ERR_DLOPEN_DISABLED":
       return `${error.message.replace(/\.$/, "")}. Start Node.js without --no-addons, or with --allow-addons where permissions are on`;
+    case "ERR_UNKNOWN_BUILTIN_MODULE":
+      return (
+        "in a single executable, require() loads no addons. Bundle the name of the addon's file, as " +
+        "esbuild does with --loader:.node=file, and put the file beside the executable, or " +
+        NAME_IT
+      );
     default:
       return linkFailure(platform, inOneLine(error.message));
   }
@@ -101,6 +137,12 @@ function notInstalled(platform) {
     return (
       `${wanted}, only that for ${others.join(", ")}: node_modules was made on or for another ` +
       "platform. Run the install on this one instead of copying node_modules"
+    );
+  }
+  if (isBundled) {
+    return (
+      `${wanted} where the bundle is, nor is its addon in the bundle. Install it there, have the ` +
+      `bundler copy .node files, or copy the file yourself and ${NAME_IT}`
     );
   }
   return (
@@ -146,11 +188,19 @@ function inOneLine(message) {
 /** Not by our own `require`, with which bundlers would want to know the names. */
 function isInstalled(name) {
   try {
-    createRequire(__filename).resolve(`${name}/package.json`);
+    createRequire(ownFile).resolve(`${name}/package.json`);
     return true;
   } catch {
     return false;
   }
 }
 
-module.exports = { loadError, replacedError, unsupportedError, versionError };
+module.exports = {
+  loadError,
+  missingFileError,
+  namedFileError,
+  packageOf,
+  replacedError,
+  unsupportedError,
+  versionError,
+};

@@ -3,9 +3,18 @@
 const { existsSync } = require("node:fs");
 const path = require("node:path");
 const { InvalidOptionError, NativeLoadError } = require("./errors.js");
-const { loadError, replacedError, versionError } = require("./load-failure.js");
+const {
+  loadError,
+  missingFileError,
+  namedFileError,
+  replacedError,
+  versionError,
+} = require("./load-failure.js");
+const { ownFile } = require("./location.js");
 const { currentPlatform, fileOf, requirePackage } = require("./platform.js");
 const { version } = require("../package.json");
+
+const directory = path.dirname(ownFile);
 
 /**
  * Loads the addon, once, and says what came of it. The only file that does.
@@ -47,11 +56,26 @@ function loadOrWarn() {
   }
 }
 
-/** What `npm run build` has left in a clone of the repository comes first; no package has it. */
+/**
+ * What `npm run build` has left in a clone of the repository comes first, which no package has; then the
+ * package of the platform; and where there is neither, the file that NAPI_RS_NATIVE_LIBRARY_PATH names.
+ * That is the convention of napi-rs, for all its addons alike, so that it may well be another's.
+ */
 function loadAddon() {
   const platform = currentPlatform();
-  const built = path.join(__dirname, "..", fileOf(platform));
-  const binding = existsSync(built) ? loadFile(platform, built) : loadPackage(platform);
+  const built = path.join(directory, "..", fileOf(platform));
+  if (existsSync(built)) return checked(platform, loadFile(platform, built));
+  const named = process.env.NAPI_RS_NATIVE_LIBRARY_PATH;
+  try {
+    return checked(platform, loadPackage(platform));
+  } catch (error) {
+    if (!named) throw error;
+    return loadNamed(platform, path.resolve(named), error);
+  }
+}
+
+/** @throws {NativeLoadError} unless it is the addon, in the version of this package */
+function checked(platform, binding) {
   if (typeof binding?.version !== "function") throw replacedError(platform);
   const found = binding.version();
   if (found !== version) throw versionError(`the addon for ${platform}`, found, version);
@@ -65,8 +89,19 @@ function loadAddon() {
 function loadPackage(platform) {
   const found = requirePackage(platform);
   const name = found?.default ?? found;
-  const isName = typeof name === "string" && name.endsWith(".node");
-  return isName ? loadFile(platform, path.resolve(__dirname, name)) : found;
+  if (typeof name !== "string" || !name.endsWith(".node")) return found;
+  const file = path.resolve(directory, name);
+  if (!existsSync(file)) throw missingFileError(platform, file);
+  return loadFile(platform, file);
+}
+
+/** @throws {NativeLoadError} that says why neither the package nor this file can be loaded */
+function loadNamed(platform, file, packageError) {
+  try {
+    return checked(platform, loadFile(platform, file));
+  } catch (error) {
+    throw namedFileError(packageError, file, error);
+  }
 }
 
 /** As `require()` does it, which bundlers would want to know the file for. */

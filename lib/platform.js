@@ -2,8 +2,10 @@
 
 /** Which platform this is, and which of our packages has its addon. */
 
+const { createRequire } = require("node:module");
 const { MUSL, familySync } = require("detect-libc");
-const { loadError, unsupportedError } = require("./load-failure.js");
+const { loadError, packageOf, unsupportedError } = require("./load-failure.js");
+const { ownFile } = require("./location.js");
 
 /**
  * @returns {string} this platform by Node's names, with the C library or ABI where several are
@@ -50,9 +52,20 @@ function requirePackage(platform) {
         return require("socket.io-turbo-win32-x64-msvc");
     }
   } catch (error) {
+    // Rollup leaves `require` as it is where it makes an ES module, which has none.
+    if (error instanceof ReferenceError) return requireOutside(platform);
     throw loadError(platform, error);
   }
   throw unsupportedError(platform);
+}
+
+/** Requires the package from where the bundle is. */
+function requireOutside(platform) {
+  try {
+    return createRequire(ownFile)(packageOf(platform));
+  } catch (error) {
+    throw loadError(platform, error);
+  }
 }
 
 module.exports = { currentPlatform, fileOf, requirePackage };

@@ -6,53 +6,34 @@
  */
 
 const assert = require("node:assert/strict");
-const { cpSync, mkdirSync, mkdtempSync, readdirSync, symlinkSync } = require("node:fs");
-const { rmSync, writeFileSync } = require("node:fs");
+const { cpSync, mkdtempSync, readdirSync, rmSync } = require("node:fs");
+const { symlinkSync, writeFileSync } = require("node:fs");
 const { tmpdir } = require("node:os");
 const path = require("node:path");
 const { after, before, describe, test } = require("node:test");
 const { currentPlatform } = require("../../lib/platform.js");
-const { platforms } = require("../../packaging/platforms.js");
-const { packMain, packPlatform } = require("../../packaging/tarballs.js");
 const { nodeExecutables } = require("../support/node-versions.js");
 const { run } = require("./command.js");
+const { publishPackages } = require("./published.js");
 const { skipWithoutTools } = require("./tools.js");
 
 const root = path.join(__dirname, "../..");
-const modules = path.join(__dirname, "node_modules");
 
 /** Two clients of a conversation, and one addon for both. */
 const CONVERSATION = { native: true, error: null, opened: 2 };
 
 describe("from a registry", { skip: skipWithoutTools }, () => {
   const directory = mkdtempSync(path.join(tmpdir(), "socket-io-turbo-"));
-  let registry;
+  let packages;
 
   before(async () => {
-    const { startRegistry } = require("./registry.js");
-    registry = await startRegistry(subfolder(directory, "registry"));
-    // The platforms that are not built here have a stand-in, which must never be installed.
-    const standIn = path.join(directory, "stand-in.node");
-    writeFileSync(standIn, "not an addon");
-    const tarballs = platforms.map((platform) => {
-      const addon = platform.name === currentPlatform() ? platform.addon : standIn;
-      return packPlatform(directory, { ...platform, addon });
-    });
-    await Promise.all([...tarballs, packMain(directory)].map(registry.publish));
+    packages = await publishPackages(directory);
   });
 
   after(async () => {
-    await registry.stop();
+    await packages.stop();
     rmSync(directory, { recursive: true });
   });
-
-  /** An application that has been installed. */
-  async function install(key) {
-    const { Installation, managers } = require("./installation.js");
-    const app = new Installation(path.join(directory, key), managers(registry.url)[key]);
-    await app.install();
-    return app;
-  }
 
   for (const [key, name] of [
     ["pnpm", "pnpm"],
@@ -60,7 +41,7 @@ describe("from a registry", { skip: skipWithoutTools }, () => {
     ["yarn4", "Yarn 4 with Plug'n'Play"],
   ]) {
     test(`${name} installs it, for CommonJS and ES modules`, async () => {
-      const app = await install(key);
+      const app = await packages.install(key);
       assert.deepEqual(await app.start("chat.cjs"), [CONVERSATION]);
       assert.deepEqual(await app.start("chat.mjs"), [CONVERSATION]);
     });
@@ -70,7 +51,7 @@ describe("from a registry", { skip: skipWithoutTools }, () => {
     let app;
 
     before(async () => {
-      app = await install("npm");
+      app = await packages.install("npm");
       const tsc = path.join(root, "node_modules/typescript/bin/tsc");
       await run(process.execPath, [tsc, "-p", app.directory]);
     });
@@ -131,18 +112,6 @@ describe("from a registry", { skip: skipWithoutTools }, () => {
       copyPackages(app.directory, "without-addon", /^socket\.io-turbo$/);
       assert.deepEqual(await app.start("copies.cjs"), [CONVERSATION, CONVERSATION, CONVERSATION]);
     });
-
-    test("runs from a bundle that leaves the addon outside", async () => {
-      await bundle(app.directory, ["--outfile=bundled.js", "--external:socket.io-turbo-*"]);
-      assert.deepEqual(await app.start("bundled.js"), [CONVERSATION]);
-    });
-
-    test("runs from a bundle that takes the addon along, without node_modules", async () => {
-      const elsewhere = subfolder(directory, "bundle");
-      await bundle(app.directory, [`--outdir=${elsewhere}`, "--loader:.node=copy"]);
-      const file = path.join(elsewhere, "chat.js");
-      assert.deepEqual(JSON.parse(await run(process.execPath, [file])), CONVERSATION);
-    });
   });
 });
 
@@ -152,12 +121,6 @@ const COMPILERS = `
   const start = (name) => [name, spawnSync(name, ["--version"]).error?.code ?? "is there"];
   console.log(JSON.stringify(Object.fromEntries(["cargo", "cc", "python3"].map(start))));
 `;
-
-function subfolder(directory, name) {
-  const folder = path.join(directory, name);
-  mkdirSync(folder);
-  return folder;
-}
 
 /** Lets the fixtures of the other tests find the installed package where the sources are else. */
 function useFixtures(directory) {
@@ -181,11 +144,4 @@ function copyPackages(directory, folder, names) {
       recursive: true,
     });
   }
-}
-
-/** Bundles the application in CommonJS. */
-async function bundle(directory, options) {
-  const esbuild = path.join(modules, "esbuild/bin/esbuild");
-  const args = [path.join(directory, "chat.cjs"), "--bundle", "--platform=node", ...options];
-  await run(process.execPath, [esbuild, ...args, "--log-level=error"], { cwd: directory });
 }
