@@ -61,6 +61,11 @@ function many(op) {
   return `${namespaceCode(op.namespace)}${scope(op)}.${op.action}(${arg});`;
 }
 
+function edit({ edit: line, client, namespace, room: name, other }) {
+  const names = `room = ${room(name)}, other = ${room(other)}`;
+  return `${line}; // of ${namespaceCode(namespace)} and ${socketName(client, namespace)}, ${names}`;
+}
+
 function askedCode({ id, isAnswered }) {
   return isAnswered ? `WithAck("ask", ${id})` : `("ask", ${id})`;
 }
@@ -72,6 +77,7 @@ const OPERATIONS = {
   join: (op) => `${socketName(op.client, op.namespace)}.join(${rooms(op.rooms)});`,
   leave: (op) => `${socketName(op.client, op.namespace)}.leave(${room(op.room)});`,
   leaveAll: (op) => `${socketName(op.client, op.namespace)}.leaveAll();`,
+  edit,
   disconnect: (op) => `${socketName(op.client, op.namespace)}.disconnect(${op.close});`,
   listen: (op) => `${listened(op)}listener${op.id});`,
   unlisten: (op) => `remove(listener${op.id});`,

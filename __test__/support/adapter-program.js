@@ -24,6 +24,7 @@
  * @property {Operation[]} onDisconnect
  */
 
+const { EDITS } = require("./adapter-edits.js");
 const { NAMESPACES, ROOM_EVENTS } = require("./adapter-stage.js");
 const { randomFrom } = require("./random.js");
 
@@ -205,6 +206,7 @@ class Author {
       [7, () => ({ do: "join", ...this.whom(), rooms: this.someRooms() })],
       [3, () => ({ do: "leave", ...this.whom(), room: this.room() })],
       [0.3, () => ({ do: "leaveAll", ...this.whom() })],
+      [3, () => this.edit()],
       [2, () => this.many()],
       [0.7, () => ({ do: "disconnect", ...this.whom(), close: this.random.chance(0.4) })],
       [1.5, () => this.listen()],
@@ -264,6 +266,12 @@ class Author {
     const scope = { do: "many", action, ...this.scope() };
     if (action === "disconnectSockets") return { ...scope, close: chance(0.4) };
     return { ...scope, rooms: this.someRooms() };
+  }
+
+  edit() {
+    const { pick } = this.random;
+    const [room, other] = [this.room(), this.room()];
+    return { do: "edit", edit: pick(Object.keys(EDITS)), ...this.whom(), room, other };
   }
 
   listen() {

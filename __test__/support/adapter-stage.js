@@ -6,6 +6,7 @@
 
 const { executionAsyncId } = require("node:async_hooks");
 const { keyOf } = require("./adapter-cast.js");
+const { EDITS } = require("./adapter-edits.js");
 const { Record } = require("./adapter-record.js");
 const { RemoteSocket } = require("./cluster-remote-socket.js");
 const { STORM_ROOMS } = require("./cluster-storm.js");
@@ -316,6 +317,14 @@ class Stage {
 
   leaveAll({ client, namespace }) {
     this.#ownSocket(client, namespace)?.leaveAll();
+  }
+
+  /** Does something to the maps of an adapter. */
+  edit({ edit, client, namespace, room, other }) {
+    const nsp = this.#io.of(namespace);
+    const socket = this.#ownSocket(client, namespace);
+    const id = this.#cast.idOf(client, namespace) ?? "nobody";
+    EDITS[edit]({ nsp, socket, id, room: this.#room(room), other: this.#room(other) });
   }
 
   disconnect({ client, namespace, close }) {

@@ -179,6 +179,31 @@ class AnnouncesJoinsFirst extends Adapter {
   }
 }
 
+/** Rooms as `addAll()`, `del()` and `delAll()` have left them, whatever has been done to them since. */
+class KeepsRoomsOfItsOwn extends Adapter {
+  #rooms = new Map();
+
+  addAll(id, rooms) {
+    super.addAll(id, rooms);
+    for (const room of rooms) {
+      if (!this.#rooms.has(room)) this.#rooms.set(room, new Set());
+      this.#rooms.get(room).add(id);
+    }
+  }
+  _del(room, id) {
+    this.#rooms.get(room)?.delete(id);
+    super._del(room, id);
+  }
+  apply(opts, callback) {
+    const { rooms } = this;
+    const sockets = [];
+    this.rooms = this.#rooms;
+    super.apply(opts, (socket) => sockets.push(socket));
+    this.rooms = rooms;
+    sockets.forEach(callback);
+  }
+}
+
 class ForgetsMissedPackets extends SessionAwareAdapter {
   async restoreSession(pid, offset) {
     const session = await super.restoreSession(pid, offset);
@@ -203,5 +228,6 @@ module.exports = {
   CountsClientsTwice,
   KeepsEmptyRooms,
   AnnouncesJoinsFirst,
+  KeepsRoomsOfItsOwn,
   ForgetsMissedPackets,
 };
