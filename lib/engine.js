@@ -44,6 +44,7 @@ const FAILED = 6;
 const PEER_ENDED = 7;
 const ENDED = 8;
 const BACKLOG = 9;
+const RAW = 10;
 
 /**
  * The I/O workers of this environment: passes commands on once per turn, and events to
@@ -57,6 +58,8 @@ class Engine {
     /** Connections by their id. */
     this.connections = [];
     this.size = 0;
+    /** Connections that keep the process alive. */
+    this.referenced = 0;
     this.isFlushScheduled = false;
     /** What is to be flushed before, and after. */
     this.before = new Set();
@@ -86,20 +89,29 @@ class Engine {
    * Takes a connection over. Its events begin in a later turn.
    *
    * @param {object} connection what `handle…()` is called on
-   * @param {number} descriptor of a connected TCP socket; it is duplicated
+   * @param {{ fd: number, bytesRead: number, bytesWritten: number }} handle of a connected TCP
+   *   socket; the descriptor is duplicated
    * @param {Buffer} input what has been read of it
    * @param {object} options as `EngineConnectionOptions` in binding.d.ts
    * @param {number} ioThreads
    * @returns {number} the connection's id
    * @throws {Error} when descriptors or threads have run out
    */
-  open(connection, descriptor, input, options, ioThreads) {
-    const id = this.native.open(descriptor, input, this.native.configure(options), ioThreads);
+  open(connection, handle, input, options, ioThreads) {
+    const { fd, bytesRead, bytesWritten } = handle;
+    const configured = this.native.configure(options);
+    const id = this.native.open(fd, input, configured, ioThreads, bytesRead, bytesWritten);
     this.connections[id] = connection;
     this.size++;
-    if (this.size === 1) this.native.keepAlive(true);
+    this.setReferenced(true);
     this.scheduleFlush();
     return id;
+  }
+
+  /** One more connection keeps the process alive, or one less. */
+  setReferenced(isReferenced) {
+    this.referenced += isReferenced ? 1 : -1;
+    if (this.referenced === Number(isReferenced)) this.native.keepAlive(isReferenced);
   }
 
   /** To be called after each command: the workers get them at the end of the turn. */
@@ -254,6 +266,8 @@ class Engine {
         return connection.handlePeerEnd();
       case BACKLOG:
         return connection.handleBacklog(number);
+      case RAW:
+        return connection.handleRaw(this.nextValue());
       case ENDED:
         return this.end(id, this.endReasons[number & 0xff], number >> 8);
     }
@@ -266,10 +280,10 @@ class Engine {
   end(id, reason, errno) {
     const connection = this.connections[id];
     this.connections[id] = undefined;
+    connection.handleRelease();
     // Only now may the number be another connection's.
     this.native.release(id);
     this.size--;
-    if (this.size === 0) this.native.keepAlive(false);
     connection.handleEnd(reason, errno === 0 ? "" : getSystemErrorName(-errno));
   }
 

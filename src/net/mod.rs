@@ -29,10 +29,11 @@ mod mailbox;
 mod pace;
 mod precedence;
 mod stats;
+mod traffic;
 mod worker;
 
 pub use broadcaster::{Broadcaster, Outgoing, WorkerSet};
-pub use command::Volatile;
+pub use command::{SocketOption, Volatile};
 pub use connection_options::ConnectionOptions;
 pub use engine::Engine;
 pub use event::{ConnectionId, EndReason, Event, Failure};
@@ -40,4 +41,5 @@ pub use lag::MAX_LAG;
 #[cfg(feature = "cluster")]
 pub(crate) use pace::{Pace, Tempo};
 pub use stats::WorkerStats;
+pub use traffic::TrafficView;
 pub use worker::MAX_HELD_BYTES;
