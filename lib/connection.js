@@ -1,10 +1,12 @@
 "use strict";
 
 const { AsyncResource } = require("node:async_hooks");
+const { constants } = require("node:os");
 const { nextTick } = require("node:process");
 const { setImmediate } = require("node:timers");
 const { isArrayBuffer } = require("node:util/types");
 const { ConnectionEndedError } = require("./errors.js");
+const { HeldEvents } = require("./held-events.js");
 
 /** RFC 6455 §5.2, "Opcode". */
 const CONTINUATION = 0x0;
@@ -69,17 +71,26 @@ class Connection {
     /** What waits because a Blob before it is being read. */
     this.queued = null;
     this.highWaterMark = websocket._settings.highWaterMark;
+    /** That of its socket, see `connection-handle.js`. */
+    this.handle = null;
+    /** While it is paused: what the worker had reported before it stopped reading. */
+    this.held = null;
+  }
+
+  /** As ws's Sender has it. */
+  get _socket() {
+    return this.websocket._socket;
   }
 
   /**
    * @param {import("./engine.js").Engine} engine
-   * @param {number} descriptor of a connected TCP socket
+   * @param {object} handle of a connected TCP socket
    * @param {Buffer} input what has been read of it
    * @param {{ connection: object, ioThreads: number }} settings the server's
    * @throws {Error} when descriptors or threads have run out
    */
-  open(engine, descriptor, input, settings) {
-    this.id = engine.open(this, descriptor, input, settings.connection, settings.ioThreads);
+  open(engine, handle, input, settings) {
+    this.id = engine.open(this, handle, input, settings.connection, settings.ioThreads);
     this.engine = engine;
   }
 
@@ -90,6 +101,12 @@ class Connection {
   handleDetached() {
     this.context = new AsyncResource("socket.io-turbo");
     if (this.kept !== null) this.deliverKept();
+  }
+
+  /** Calls `handle` where the events of this connection are handled. */
+  runInContext(handle) {
+    if (this.context === null) handle();
+    else this.context.runInAsyncScope(handle);
   }
 
   /** Whether events can be handled as they come. */
@@ -106,7 +123,7 @@ class Connection {
   deliverKept() {
     setImmediate(() => {
       try {
-        while (this.kept.length > 0) this.context.runInAsyncScope(this.kept.shift());
+        while (this.kept.length > 0) this.runInContext(this.kept.shift());
       } finally {
         if (this.kept.length > 0) this.deliverKept();
         else this.kept = null;
@@ -208,17 +225,52 @@ class Connection {
     this.engine.scheduleFlush();
   }
 
-  terminate() {
+  /** @param {boolean} [isReset] whether the peer sees a reset; what waits is lost then */
+  terminate(isReset = false) {
     if (this.endError !== null) return;
     this.isTerminated = true;
-    this.engine.native.terminate(this.id);
-    this.engine.scheduleFlush();
+    this.command(isReset ? "reset" : "terminate");
   }
 
-  pause(isPaused) {
-    if (this.endError !== null) return;
-    this.engine.native.pause(this.id, isPaused);
+  /**
+   * Calls a method of the addon that concerns this connection; its workers do it with the other
+   * commands of this turn.
+   *
+   * @returns {number} 0; `ENOTCONN` as a negative number, if the connection is over
+   */
+  command(name, ...values) {
+    if (this.endError !== null) return -constants.errno.ENOTCONN;
+    this.engine.native[name](this.id, ...values);
     this.engine.scheduleFlush();
+    return 0;
+  }
+
+  /** Has the worker stop reading, or go on. What it has read by then is held back here. */
+  pause(isPaused) {
+    if (!isPaused) {
+      this.held?.resume();
+    } else if (this.held !== null) {
+      this.held.pause();
+    } else if (this.endError === null) {
+      this.held = new HeldEvents(this);
+      this.command("pause", true);
+    }
+  }
+
+  /** What was held back has been delivered. */
+  handleResumed() {
+    this.held = null;
+    this.command("pause", false);
+  }
+
+  /** Whether the process stays alive for this connection. */
+  setReferenced(isReferenced) {
+    this.engine.setReferenced(isReferenced);
+  }
+
+  /** @returns {number[]} as `traffic()` in binding.d.ts */
+  traffic() {
+    return this.engine.native.traffic(this.id);
   }
 
   post(data, opcode, isFin, callback) {
@@ -304,23 +356,27 @@ class Connection {
   }
 
   handleMessage(message, isBinary) {
+    if (this.held?.hold("handleMessage", message, isBinary)) return;
     if (!this.isTerminated) this.websocket.handleMessage(message, isBinary);
   }
 
   handlePing(payload) {
+    if (this.held?.hold("handlePing", payload)) return;
     if (!this.isTerminated) this.websocket.emit("ping", payload);
   }
 
   handlePong(payload) {
+    if (this.held?.hold("handlePong", payload)) return;
     if (!this.isTerminated) this.websocket.emit("pong", payload);
   }
 
   handleClose(code, reason) {
+    if (this.held?.hold("handleClose", code, reason)) return;
     if (!this.isTerminated) this.websocket.handleClose(code, reason);
   }
 
   handleFailure(message, code, closeCode) {
-    if (this.isTerminated) return;
+    if (this.isTerminated || this.held?.hold("handleFailure", message, code, closeCode)) return;
     const error = code === "WS_ERR_INVALID_UTF8" ? new Error(message) : new RangeError(message);
     error.code = code;
     this.websocket.handleFailure(error, closeCode);
@@ -328,12 +384,16 @@ class Connection {
 
   /** What was sent up to now still goes out. */
   handlePeerEnd() {
+    if (this.held?.hold("handlePeerEnd")) return;
     // In a turn of its own, as in Node.js: what answers the last message goes before.
     setImmediate(() => {
-      if (this.endError !== null) return;
-      this.websocket.handlePeerEnd();
-      this.end();
+      if (this.endError === null) this.websocket.handlePeerEnd();
     });
+  }
+
+  /** What the peer has sent, frames and all; see `DetachedSocket`. */
+  handleRaw(bytes) {
+    if (!this.held?.hold("handleRaw", bytes)) this.websocket.handleRaw(bytes);
   }
 
   /** The first `count` of the frames that are awaited have been written. */
@@ -352,6 +412,12 @@ class Connection {
   handleBacklog(bytes) {
     this.backlog = bytes;
     this.link?.handleBacklog(bytes);
+    if (bytes === 0) this._socket.emit("drain");
+  }
+
+  /** To be called before the id of the connection may be another's. */
+  handleRelease() {
+    this.handle.release();
   }
 
   /**
@@ -362,15 +428,17 @@ class Connection {
    * @param {string} systemError such as "ECONNRESET"; empty if there was none
    */
   handleEnd(reason, systemError) {
+    if (this.held !== null && !this.isTerminated) this.held.flush();
+    this.held = null;
     const { awaited } = this;
     this.awaited = null;
     this.isTerminated = true;
     this.endError = new ConnectionEndedError(reason, systemError);
-    this.websocket.handlePeerEnd();
+    this.websocket.handleClosing();
     try {
       if (awaited !== null) this.settle(awaited, this.endError);
     } finally {
-      this.websocket.handleEnd(reason);
+      this.websocket.handleEnd(reason, systemError);
     }
   }
 

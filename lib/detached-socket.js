@@ -1,26 +1,119 @@
 "use strict";
 
 const net = require("node:net");
-const { nextTick } = require("node:process");
+const { adoptHandle } = require("./connection-handle.js");
+const { ignoreError } = require("./upgrade-guard.js");
 
-/** On a socket: the connection that it had. */
-const kConnection = Symbol("connection");
+/** On the prototype of such sockets, also of other copies of this package. */
+const kDetached = Symbol.for("socket.io-turbo.detached");
 
-/** In the place of a handle: the socket counts as open, and has its own address. */
-const NO_HANDLE = {
-  fd: -1,
-  getsockname() {},
-  close(callback) {
-    if (callback !== undefined) nextTick(callback);
-  },
-};
+/** On a socket with a timeout: the bytes that had come and gone at the last `timeout` event. */
+const kTimedOutAt = Symbol("timedOutAt");
+
+/** Events for which a listener has to get what is read. */
+const READING = ["data", "readable"];
+
+const read = (socket, chunk) => net.Socket.prototype.push.call(socket, chunk);
 
 /**
- * Separates a `net.Socket` from its descriptor, of which a worker has a duplicate. For
- * everybody who has the socket it stays what it was: it has its addresses, its
- * `http.Server` counts it until the connection ends, what is written to it goes out after
- * what was sent before, and ending or destroying it ends the connection. But nothing can
- * be read from it.
+ * The prototype of a `net.Socket` whose connection a worker owns; no instance is constructed.
+ * `net.Socket` goes on to do all that goes by its handle, see `connection-handle.js`. Here is the
+ * rest: where it relies on what native code tells it beside the handle, or where what JavaScript
+ * sees of the stream is not what the worker does.
+ */
+class DetachedSocket extends net.Socket {
+  on(event, listener) {
+    if (READING.includes(event)) this._handle?.tap();
+    return super.on(event, listener);
+  }
+
+  addListener(event, listener) {
+    return this.on(event, listener);
+  }
+
+  prependListener(event, listener) {
+    if (READING.includes(event)) this._handle?.tap();
+    return super.prependListener(event, listener);
+  }
+
+  /** Stops the worker, too, and the WebSocket's messages. */
+  pause() {
+    super.pause();
+    this._handle?.readStop();
+    return this;
+  }
+
+  resume() {
+    super.resume();
+    this._handle?.readStart();
+    return this;
+  }
+
+  /** Bytes that are put back, or in, go to the WebSocket, as with ws. */
+  push(chunk, encoding) {
+    if (chunk === null) return super.push(chunk);
+    this._handle?.input(typeof chunk === "string" ? Buffer.from(chunk, encoding) : chunk);
+    return this.readableFlowing;
+  }
+
+  unshift(chunk, encoding) {
+    return this.push(chunk, encoding);
+  }
+
+  /** What waits includes what the WebSocket sends. */
+  get writableLength() {
+    return Math.max(super.writableLength, this._handle?.writeQueueSize ?? 0);
+  }
+
+  get writableNeedDrain() {
+    return super.writableNeedDrain || Boolean(this._handle?.isBlocked);
+  }
+
+  /** `net.Socket` takes a reset from handles of Node.js only. */
+  resetAndDestroy() {
+    return this._handle ? this._reset() : super.resetAndDestroy();
+  }
+
+  /**
+   * The timer has run out. Data comes and goes without restarting it, so it is asked now when
+   * that was. As with other sockets, a timeout is reported again only after new data.
+   */
+  _onTimeout() {
+    const handle = this._handle;
+    if (!handle) return;
+    const { timeout } = this;
+    const total = handle.bytesRead + handle.bytesWritten;
+    const rest = this[kTimedOutAt] === total ? timeout : timeout - handle.idleTime;
+    if (rest > 0) {
+      restartTimer(this, rest);
+      return;
+    }
+    this[kTimedOutAt] = total;
+    restartTimer(this, timeout);
+    super._onTimeout();
+  }
+
+  /** Strings come as they are: `net.Socket` leaves their encoding to the handle. */
+  _write(data, encoding, callback) {
+    const bytes = typeof data === "string" ? Buffer.from(data, encoding) : data;
+    this._handle.connection.sendFrame([bytes], callback);
+  }
+}
+
+DetachedSocket.prototype._writev = null;
+DetachedSocket.prototype[kDetached] = true;
+// Its name, where one is shown or compared.
+DetachedSocket.prototype.constructor = net.Socket;
+
+function restartTimer(socket, milliseconds) {
+  const { timeout } = socket;
+  net.Socket.prototype.setTimeout.call(socket, milliseconds);
+  socket.timeout = timeout;
+}
+
+/**
+ * Separates a `net.Socket` from its descriptor, of which a worker has a duplicate. The socket
+ * remains what it was for everyone who has it: `docs/compatibility.md` lists what differs.
  *
  * @param {import("node:net").Socket} socket
  * @param {import("./connection.js").Connection} connection
@@ -28,23 +121,21 @@ const NO_HANDLE = {
 function detach(socket, connection) {
   // Node.js reads the addresses once and keeps them.
   void [socket.remoteAddress, socket.localAddress];
-  const handle = socket._handle;
-  socket._handle = NO_HANDLE;
   // The connection goes on: only this descriptor of it is closed.
-  handle.close(() => connection.handleDetached());
-  socket[kConnection] = connection;
-  socket._read = read;
-  socket._write = write;
-  socket._writev = null;
-  socket._final = final;
-  socket._destroy = destroy;
-  socket.resetAndDestroy = socket.destroy;
-  if (socket.listenerCount("error") === 0) socket.on("error", ignoreError);
+  connection.handle = adoptHandle(socket._handle, connection);
+  Object.setPrototypeOf(socket, DetachedSocket.prototype);
+  // An HTTP server leaves methods of the former prototype on the socket itself.
+  for (const name of ["on", "addListener", "prependListener"]) {
+    if (Object.hasOwn(socket, name)) socket[name] = DetachedSocket.prototype[name];
+  }
+  // As with ws, which listens to both.
+  if (!socket.listeners("error").includes(ignoreError)) socket.on("error", ignoreError);
+  socket.resume();
 }
 
 /** @returns {boolean} whether a worker has the connection of this socket */
 function isDetached(socket) {
-  return socket[kConnection] !== undefined;
+  return socket[kDetached] === true;
 }
 
 /**
@@ -61,26 +152,34 @@ function readInput(socket, head) {
   return pieces.length === 1 ? head : Buffer.concat(pieces);
 }
 
-function read() {}
-
-/** Strings come as they are: `net.Socket` leaves their encoding to the descriptor. */
-function write(data, encoding, callback) {
-  const bytes = typeof data === "string" ? Buffer.from(data, encoding) : data;
-  this[kConnection].sendFrame([bytes], callback);
+/** Gives what the worker has read to the listeners of the socket. */
+function handleRead(socket, bytes) {
+  if (!socket.destroyed) read(socket, bytes);
 }
 
-function final(callback) {
-  this[kConnection].end();
-  callback();
+/** The peer sends nothing more: the socket ends its side, too, as with ws. */
+function handlePeerEnd(socket) {
+  if (socket.destroyed) return;
+  read(socket, null);
+  socket.end();
 }
 
-/** Somebody destroys the socket, such as engine.io when it refuses a client late. */
-function destroy(error, callback) {
-  this[kConnection].websocket.terminate();
-  net.Socket.prototype._destroy.call(this, error, callback);
+/**
+ * The connection is over, and the socket with it.
+ *
+ * @param {import("node:net").Socket} socket
+ * @param {boolean} isOrderly whether both sides have ended it
+ * @param {Error | undefined} error of the system
+ */
+function handleEnd(socket, isOrderly, error) {
+  if (socket.destroyed) return;
+  if (!isOrderly) {
+    socket.destroy(error);
+    return;
+  }
+  handlePeerEnd(socket);
+  // Where nobody reads to the end, the socket does not close by itself.
+  if (!socket.readableFlowing) socket.destroySoon();
 }
 
-/** A worker deals with errors of the connection. */
-function ignoreError() {}
-
-module.exports = { detach, isDetached, readInput };
+module.exports = { detach, handleEnd, handlePeerEnd, handleRead, isDetached, readInput };

@@ -34,9 +34,10 @@ const FAILED = 6;
 const PEER_ENDED = 7;
 const ENDED = 8;
 const BACKLOG = 9;
+const RAW = 10;
 
 /** By kind: whether an event has a value beside its numbers. */
-const HAS_VALUE = [true, true, false, true, true, true, true, false, false, false];
+const HAS_VALUE = [true, true, false, true, true, true, true, false, false, false, true];
 
 /**
  * The I/O workers of this environment: passes commands on once per turn, and events to the
@@ -62,6 +63,8 @@ class Engine {
     this.turn = 0;
     /** The turn in which something was sent last, since the last flush. */
     this.sentIn = NO_TURN;
+    /** Connections that keep the process alive. */
+    this.referenced = 0;
     this.isFlushScheduled = false;
     /** Whether commands of earlier turns wait until the rest of a batch is delivered. */
     this.isFlushHeld = false;
@@ -122,21 +125,30 @@ class Engine {
    * Takes a connection over. Its events begin in a later turn.
    *
    * @param {object} connection what `handle…()` is called on
-   * @param {number} descriptor of a connected TCP socket; it is duplicated
+   * @param {{ fd: number, bytesRead: number, bytesWritten: number }} handle of a connected TCP
+   *   socket; the descriptor is duplicated
    * @param {Buffer} input what has been read of it
    * @param {object} options as `EngineConnectionOptions` in binding.d.ts
    * @param {number} ioThreads
    * @returns {number} the connection's id
    * @throws {Error} when descriptors or threads have run out
    */
-  open(connection, descriptor, input, options, ioThreads) {
+  open(connection, handle, input, options, ioThreads) {
     if (!this.isStarted) this.start();
     this.scheduleFlush();
-    const id = this.native.open(descriptor, input, this.native.configure(options), ioThreads);
+    const { fd, bytesRead, bytesWritten } = handle;
+    const configured = this.native.configure(options);
+    const id = this.native.open(fd, input, configured, ioThreads, bytesRead, bytesWritten);
     this.connections[id] = connection;
     this.size++;
-    if (this.size === 1) this.native.keepAlive(true);
+    this.setReferenced(true);
     return id;
+  }
+
+  /** One more connection keeps the process alive, or one less. */
+  setReferenced(isReferenced) {
+    this.referenced += isReferenced ? 1 : -1;
+    if (this.referenced === Number(isReferenced)) this.native.keepAlive(isReferenced);
   }
 
   /** To be called after each command: the workers get them at the end of the turn. */
@@ -349,6 +361,8 @@ class Engine {
         return connection.handlePeerEnd();
       case BACKLOG:
         return connection.handleBacklog(number);
+      case RAW:
+        return connection.handleRaw(value);
       case ENDED:
         return this.end(id, this.endReasons[number & 0xff], number >> 8);
     }
@@ -357,13 +371,11 @@ class Engine {
   end(id, reason, errno) {
     const connection = this.connections[id];
     this.connections[id] = undefined;
+    connection.handleRelease();
     // Only now may the number be another connection's.
     this.native.release(id);
     this.size--;
-    if (this.size === 0) {
-      this.native.keepAlive(false);
-      this.scheduleFlush();
-    }
+    if (this.size === 0) this.scheduleFlush();
     connection.handleEnd(reason, errno === 0 ? "" : getSystemErrorName(-errno));
   }
 

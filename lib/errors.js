@@ -51,6 +51,15 @@ class RedisError extends Error {
   }
 }
 
+/** What cannot be done with a connection of an I/O thread. `code` is `TURBO_ERR_NOT_POSSIBLE`. */
+class NotPossibleError extends Error {
+  /** @param {string} reason why, and what to do instead */
+  constructor(reason) {
+    super(reason);
+    this.code = "TURBO_ERR_NOT_POSSIBLE";
+  }
+}
+
 /** @returns {string} a short description that cannot throw */
 function describe(value) {
   if (typeof value === "string") return JSON.stringify(value);
@@ -60,4 +69,10 @@ function describe(value) {
   return typeof value === "function" ? "a function" : String(value);
 }
 
-module.exports = { ConnectionEndedError, InvalidOptionError, NativeLoadError, RedisError };
+module.exports = {
+  ConnectionEndedError,
+  InvalidOptionError,
+  NativeLoadError,
+  NotPossibleError,
+  RedisError,
+};

@@ -43,4 +43,4 @@ function guard(socket) {
 /** The `close` event follows, and whoever uses the socket finds it destroyed. */
 function ignoreError() {}
 
-module.exports = { guardUpgrades };
+module.exports = { guardUpgrades, ignoreError };

@@ -1,8 +1,10 @@
 "use strict";
 
+const { constants } = require("node:os");
+const { nextTick } = require("node:process");
 const ws = require("ws");
 const { Connection } = require("./connection.js");
-const { detach, readInput } = require("./detached-socket.js");
+const { detach, handleEnd, handlePeerEnd, handleRead, readInput } = require("./detached-socket.js");
 const { environmentEngine } = require("./engine.js");
 const { fallbackReason, reportFallback } = require("./takeover.js");
 
@@ -78,11 +80,11 @@ class WebSocket extends ws.WebSocket {
     socket.setTimeout(0);
     socket.setNoDelay();
     const connection = new Connection(this);
-    connection.open(environmentEngine(), socket._handle.fd, input, this._settings);
-    detach(socket, connection);
+    connection.open(environmentEngine(), socket._handle, input, this._settings);
     this._socket = socket;
     this._sender = connection;
     this._connection = connection;
+    detach(socket, connection);
   }
 
   send(data, options, callback) {
@@ -103,15 +105,18 @@ class WebSocket extends ws.WebSocket {
       const payload = closePayload(code, reason);
       this._readyState = CLOSING;
       this._connection.close(payload);
+      // The peer's answer is not held back.
+      this._connection.pause(false);
+      nextTick(handleCloseSent, this);
     }
   }
 
   terminate() {
     if (this._connection === null) {
       super.terminate();
-    } else if (this._readyState !== CLOSED && !this._connection.isTerminated) {
+    } else if (this._readyState !== CLOSED) {
       this._readyState = CLOSING;
-      this._connection.terminate();
+      this._socket.destroy();
     }
   }
 
@@ -129,7 +134,8 @@ class WebSocket extends ws.WebSocket {
       else super.resume();
     } else if (this._readyState !== CLOSED) {
       this._paused = isPaused;
-      this._connection.pause(isPaused);
+      if (isPaused) this._socket.pause();
+      else this._socket.resume();
     }
   }
 
@@ -174,24 +180,53 @@ class WebSocket extends ws.WebSocket {
     this.emit("error", error);
   }
 
-  /** The peer sends nothing more, or the connection is over. */
+  handleRaw(bytes) {
+    handleRead(this._socket, bytes);
+  }
+
+  /** The peer sends nothing more. */
   handlePeerEnd() {
+    this._readyState = CLOSING;
+    handlePeerEnd(this._socket);
+  }
+
+  /** Nothing more can be sent. */
+  handleClosing() {
     this._readyState = CLOSING;
   }
 
   /**
-   * The connection is over.
+   * The connection is over. The `close` event follows that of the socket.
    *
    * @param {string} reason one of `EndReason::NAMES` in src/net/event.rs
+   * @param {string} systemError such as "ECONNRESET"; empty if there was none
    */
-  handleEnd(reason) {
-    this._closeFrameSent = reason === "closed";
-    this._readyState = CLOSED;
-    // As with ws, whose streams wait for it, the socket finishes if all went well.
-    if (reason === "closed") this._socket.destroySoon();
-    else this._socket.destroy();
-    this.emit("close", this._closeCode, this._closeMessage);
+  handleEnd(reason, systemError) {
+    if (this._connection.handle.handleEnd()) return;
+    const isOrderly = reason === "closed" || reason === "peerEnded";
+    handleEnd(this._socket, isOrderly, systemError ? readError(systemError) : undefined);
   }
+
+  /** Called by the handle of the socket, after the socket's own `close` event. */
+  emitClose() {
+    if (this._connection === null) {
+      super.emitClose();
+    } else {
+      this._readyState = CLOSED;
+      this.emit("close", this._closeCode, this._closeMessage);
+    }
+  }
+}
+
+/** The close frame has gone to the worker, after what was sent before. */
+function handleCloseSent(websocket) {
+  websocket._closeFrameSent = true;
+}
+
+/** As Node.js reports it. */
+function readError(code) {
+  const errno = -constants.errno[code];
+  return Object.assign(new Error(`read ${code}`), { errno, code, syscall: "read" });
 }
 
 /** In the place of `emit()` where text is to be strings: ws emits Buffers. */

@@ -15,7 +15,7 @@ use napi_derive::napi;
 use super::events::EventWriter;
 use super::payload::{PayloadArgument, opcode};
 use super::wake::Wake;
-use crate::net::{self, ConnectionOptions, EndReason, WorkerStats};
+use crate::net::{self, ConnectionOptions, EndReason, SocketOption, TrafficView, WorkerStats};
 use crate::proto::websocket::{Limits, Opcode};
 
 /// What the connections of one server have in common. Sizes in bytes, timeouts in
@@ -137,7 +137,8 @@ impl Engine {
 
     /// Takes a duplicate of the descriptor of a connected TCP socket, on which the opening
     /// handshake is done; `input` is what has been read since. Returns the connection's
-    /// id. Throws what the operating system says when descriptors or threads have run out.
+    /// id. `bytes_read` and `bytes_written` are what has gone over the socket in all until now.
+    /// Throws what the operating system says when descriptors or threads have run out.
     #[napi(catch_unwind)]
     pub fn open(
         &mut self,
@@ -145,6 +146,8 @@ impl Engine {
         input: PayloadArgument,
         options: u32,
         io_threads: u32,
+        bytes_read: f64,
+        bytes_written: f64,
     ) -> Result<u32> {
         let (options, is_text_as_string) = self
             .options
@@ -152,9 +155,10 @@ impl Engine {
             .map(|(options, is_text)| (Arc::clone(options), *is_text))
             .ok_or_else(|| Error::new(Status::InvalidArg, "no such options"))?;
         let stream = duplicate(descriptor)?;
+        let before = (bytes_read as u64, bytes_written as u64);
         let mut engine = self.engine.borrow_mut();
         let id = engine
-            .open(stream, input.bytes()?, options, io_threads as usize)
+            .open(stream, input.bytes()?, options, io_threads as usize, before)
             .map_err(|error| Error::from_reason(error.to_string()))?;
         if self.is_text_as_string.len() <= id as usize {
             self.is_text_as_string.resize(id as usize + 1, false);
@@ -218,6 +222,60 @@ impl Engine {
     #[napi(catch_unwind)]
     pub fn pause(&self, id: u32, is_paused: bool) {
         self.engine.borrow_mut().pause(id, is_paused);
+    }
+
+    /// Ends the connection by a reset.
+    #[napi(catch_unwind)]
+    pub fn reset(&self, id: u32) {
+        self.engine.borrow_mut().reset(id);
+    }
+
+    /// Has what is read be reported as it is, too, or no longer.
+    #[napi(catch_unwind)]
+    pub fn tap(&self, id: u32, is_tapped: bool) {
+        self.engine.borrow_mut().tap(id, is_tapped);
+    }
+
+    /// Lets the connection read bytes as if the peer had sent them.
+    #[napi(catch_unwind)]
+    pub fn input(&self, id: u32, bytes: PayloadArgument) -> Result<()> {
+        self.engine.borrow_mut().input(id, bytes.bytes()?);
+        Ok(())
+    }
+
+    /// Changes the most bytes that the peer may send in one message; `Infinity` for no limit.
+    #[napi(catch_unwind)]
+    pub fn limit_payload(&self, id: u32, max_payload: f64) {
+        self.engine.borrow_mut().limit_payload(id, max_payload as usize);
+    }
+
+    #[napi(catch_unwind)]
+    pub fn set_no_delay(&self, id: u32, is_enabled: bool) {
+        self.engine.borrow_mut().configure(id, SocketOption::NoDelay(is_enabled));
+    }
+
+    /// As `setKeepAlive()` of Node's handles: times in seconds, those that are 0 stay as they are.
+    #[napi(catch_unwind)]
+    pub fn set_keep_alive(&self, id: u32, is_enabled: bool, delay: u32, interval: u32, count: u32) {
+        let given = |value: u32| (value > 0).then_some(value);
+        let (delay, interval, count) = (given(delay), given(interval), given(count));
+        let option = SocketOption::KeepAlive { is_enabled, delay, interval, count };
+        self.engine.borrow_mut().configure(id, option);
+    }
+
+    #[napi(catch_unwind)]
+    pub fn set_type_of_service(&self, id: u32, value: u32) {
+        self.engine.borrow_mut().configure(id, SocketOption::TypeOfService(value));
+    }
+
+    /// What has gone over a connection that has not been released: bytes read, bytes written,
+    /// milliseconds since the last of them, the worker's descriptor.
+    #[napi(catch_unwind)]
+    pub fn traffic(&self, id: u32) -> Option<Vec<f64>> {
+        self.engine.borrow().traffic(id).map(|traffic| {
+            let TrafficView { descriptor, bytes_read, bytes_written, idle } = traffic;
+            vec![bytes_read as f64, bytes_written as f64, idle as f64, descriptor.into()]
+        })
     }
 
     /// Passes on what has been queued since the last call.

@@ -43,6 +43,8 @@ enum Kind {
     Ended = 8,
     /// Number: how many bytes wait.
     Backlog = 9,
+    /// Value: what was read.
+    Raw = 10,
 }
 
 /// Events on their way to JavaScript.
@@ -72,6 +74,7 @@ impl<'env, 'a> EventWriter<'env, 'a> {
             Event::Binary(bytes) => (Kind::Binary, 0, Some(buffer_value(env, bytes)?)),
             Event::Ping(payload) => (Kind::Ping, 0, Some(buffer_value(env, payload)?)),
             Event::Pong(payload) => (Kind::Pong, 0, Some(buffer_value(env, payload)?)),
+            Event::Raw(bytes) => (Kind::Raw, 0, Some(buffer_value(env, bytes)?)),
             Event::Sent(count) => (Kind::Sent, count, None),
             Event::Close { code, reason } => {
                 let code = code.map_or(1005, CloseCode::value);

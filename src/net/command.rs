@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
+use super::traffic::Traffic;
 use super::{ConnectionId, ConnectionOptions};
 use crate::adapter::{Recipients, RoomId};
 use crate::fanout::{FrameKind, PreparedPacket};
@@ -56,6 +57,7 @@ pub(super) struct Opening {
     /// What has been read of it already.
     pub(super) input: BytesMut,
     pub(super) options: Arc<ConnectionOptions>,
+    pub(super) traffic: Arc<Traffic>,
 }
 
 /// Which frame of a volatile packet this is.
@@ -90,4 +92,34 @@ pub(super) enum ConnectionCommand {
     End,
     Pause(bool),
     Terminate,
+    /// Ends the connection at once by a reset.
+    Reset,
+    /// Whether all that is read is also reported as it is, [`Event::Raw`](super::Event::Raw).
+    Tap(bool),
+    /// Bytes to be read as if the peer had sent them.
+    Input(BytesMut),
+    /// The most bytes that the peer may send in one message.
+    LimitPayload(usize),
+    /// Sets an option of the socket.
+    Configure(SocketOption),
+}
+
+/// An option of a TCP socket, as applications of Node.js set it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SocketOption {
+    /// `TCP_NODELAY`.
+    NoDelay(bool),
+    /// `SO_KEEPALIVE`; the options of the probes are set where they are given.
+    KeepAlive {
+        /// Whether idle connections are probed.
+        is_enabled: bool,
+        /// Seconds before the first probe.
+        delay: Option<u32>,
+        /// Seconds between two probes.
+        interval: Option<u32>,
+        /// Unanswered probes that end the connection.
+        count: Option<u32>,
+    },
+    /// `IP_TOS` or `IPV6_TCLASS`.
+    TypeOfService(u32),
 }

@@ -152,6 +152,10 @@ impl Connection {
         self.is_cut_short = true;
     }
 
+    pub(super) const fn limit_payload(&mut self, max_payload: usize) {
+        self.decoder.set_max_payload(max_payload);
+    }
+
     pub(super) fn handle_pause(&mut self, is_paused: bool) {
         self.is_paused = is_paused;
     }

@@ -6,9 +6,10 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use socket2::SockRef;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
@@ -16,8 +17,9 @@ use tokio_util::io::poll_read_buf;
 
 use super::command::{ConnectionCommand, Volatile};
 use super::connection::Connection;
+use super::traffic::Traffic;
 use super::worker::{READ_BUFFER, Worker};
-use super::{ConnectionId, ConnectionOptions, EndReason};
+use super::{ConnectionId, ConnectionOptions, EndReason, Event, SocketOption};
 use crate::fanout::{FrameKind, PreparedPacket};
 use crate::proto::engine_io::ProtocolVersion;
 
@@ -29,6 +31,7 @@ const MAX_SLICES: usize = 64;
 pub(super) struct ConnectionTask {
     worker: Rc<Worker>,
     id: ConnectionId,
+    traffic: Arc<Traffic>,
     state: RefCell<State>,
 }
 
@@ -47,6 +50,8 @@ struct State {
     is_blocked: bool,
     /// Whether the last volatile packet was dropped.
     is_volatile_dropped: bool,
+    /// Whether what is read is reported as it is, too.
+    is_tapped: bool,
 }
 
 impl ConnectionTask {
@@ -55,6 +60,7 @@ impl ConnectionTask {
         id: ConnectionId,
         stream: TcpStream,
         options: Arc<ConnectionOptions>,
+        traffic: Arc<Traffic>,
     ) -> Self {
         let connection = Connection::new(options);
         let state = State {
@@ -67,8 +73,9 @@ impl ConnectionTask {
             is_dirty: false,
             is_blocked: false,
             is_volatile_dropped: false,
+            is_tapped: false,
         };
-        Self { worker, id, state: RefCell::new(state) }
+        Self { worker, id, traffic, state: RefCell::new(state) }
     }
 
     /// What had been read before the connection came here.
@@ -92,7 +99,26 @@ impl ConnectionTask {
             ConnectionCommand::Terminate => {
                 state.change(|connection| connection.terminate(EndReason::Terminated));
             }
+            ConnectionCommand::Reset => {
+                // The kernel resets a connection that is closed so; what it holds is dropped.
+                let _ = SockRef::from(&state.stream).set_linger(Some(Duration::ZERO));
+                state.change(|connection| connection.terminate(EndReason::Terminated));
+            }
+            ConnectionCommand::Tap(is_tapped) => state.is_tapped = is_tapped,
+            ConnectionCommand::Input(input) => self.read_from(state, input),
+            ConnectionCommand::LimitPayload(length) => state.connection.limit_payload(length),
+            ConnectionCommand::Configure(option) => {
+                // Node.js does not report errors of these, either.
+                let _ = set_option(&SockRef::from(&state.stream), option);
+            }
         }
+    }
+
+    /// Reads what the application has put in.
+    fn read_from(&self, state: &mut State, mut input: BytesMut) {
+        self.report_raw(state, &input);
+        self.handle_input(&mut state.connection, &mut input);
+        state.wake();
     }
 
     /// A packet that many receive.
@@ -102,6 +128,7 @@ impl ConnectionTask {
             self.worker.shared.counters.volatile_dropped.add(1);
         } else {
             let frames = packet.frames(state.connection.version()).clone();
+            self.traffic.count_queued(frames.len());
             self.send(state, frames, FrameKind::Silent, packet.count());
         }
     }
@@ -112,6 +139,7 @@ impl ConnectionTask {
             self.worker.shared.counters.volatile_dropped.add(state.is_volatile_dropped.into());
         }
         if !state.is_volatile_dropped {
+            self.traffic.count_queued(frame.len());
             self.send(state, frame, FrameKind::Silent, 1);
         }
     }
@@ -257,6 +285,7 @@ impl ConnectionTask {
     fn handle_written(&self, connection: &mut Connection, length: usize) {
         let counters = &self.worker.shared.counters;
         connection.handle_written(length);
+        self.traffic.touch();
         counters.writes.add(1);
         counters.bytes_out.add(length);
         counters.queued_bytes.subtract(length);
@@ -272,6 +301,8 @@ impl ConnectionTask {
             let stream = Pin::new(&mut state.stream);
             let Poll::Ready(length) = poll_read_buf(stream, context, buffer) else { break };
             let length = length?;
+            self.traffic.count_read(length);
+            self.report_raw(state, buffer);
             self.handle_read(&mut state.connection, buffer, length);
             if length == room {
                 context.waker().wake_by_ref();
@@ -279,6 +310,12 @@ impl ConnectionTask {
             }
         }
         Ok(!state.connection.queue().is_empty())
+    }
+
+    fn report_raw(&self, state: &State, input: &[u8]) {
+        if state.is_tapped && !input.is_empty() {
+            self.worker.emit(self.id, Event::Raw(Bytes::copy_from_slice(input)));
+        }
     }
 
     fn handle_read(&self, connection: &mut Connection, input: &mut BytesMut, length: usize) {
@@ -298,6 +335,7 @@ impl ConnectionTask {
             counters.messages_in.add(usize::from(event.is_message()));
             self.worker.emit(self.id, event);
         });
+        self.traffic.count_queued(connection.queue().len_bytes() - before);
         self.count_queued(before, connection);
     }
 
@@ -351,6 +389,34 @@ fn poll_close_deadline(state: &mut State, context: &mut Context<'_>) {
 
 fn os_error(error: &io::Error) -> i32 {
     error.raw_os_error().unwrap_or_default()
+}
+
+fn set_option(socket: &SockRef<'_>, option: SocketOption) -> io::Result<()> {
+    match option {
+        SocketOption::NoDelay(is_enabled) => socket.set_tcp_nodelay(is_enabled),
+        SocketOption::KeepAlive { is_enabled: false, .. } => socket.set_keepalive(false),
+        SocketOption::KeepAlive { delay, interval, count, .. } => {
+            let seconds = |value: u32| Duration::from_secs(value.into());
+            let mut keepalive = TcpKeepalive::new();
+            if let Some(delay) = delay {
+                keepalive = keepalive.with_time(seconds(delay));
+            }
+            if let Some(interval) = interval {
+                keepalive = keepalive.with_interval(seconds(interval));
+            }
+            if let Some(count) = count {
+                keepalive = keepalive.with_retries(count);
+            }
+            socket.set_tcp_keepalive(&keepalive)
+        }
+        SocketOption::TypeOfService(value) => {
+            if socket.local_addr()?.is_ipv6() {
+                socket.set_tclass_v6(value)
+            } else {
+                socket.set_tos_v4(value)
+            }
+        }
+    }
 }
 
 fn write_once(state: &State) -> io::Result<usize> {

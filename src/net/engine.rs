@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::mem;
 use std::net::TcpStream;
+use std::os::fd::AsRawFd;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,9 +14,10 @@ use bytes::{Bytes, BytesMut};
 use slab::Slab;
 use tokio::sync::mpsc::unbounded_channel;
 
-use super::command::{Broadcast, Command, ConnectionCommand, Opening, Volatile};
+use super::command::{Broadcast, Command, ConnectionCommand, Opening, SocketOption, Volatile};
 use super::mailbox::Mailbox;
 use super::threads::IoThread;
+use super::traffic::{Traffic, TrafficView};
 use super::worker::{self, EventBatch, EventSink, Notify, Shared};
 use super::{Broadcaster, ConnectionId, ConnectionOptions, Event, WorkerStats};
 use crate::adapter::{Recipients, RoomId};
@@ -29,8 +31,8 @@ pub struct Engine {
     workers: Vec<WorkerHandle>,
     /// Of the workers by their numbers, those that have ended included.
     shared: Vec<Arc<Shared>>,
-    /// The worker of each connection.
-    routes: Slab<usize>,
+    /// The worker of each connection, and what has gone over it.
+    routes: Slab<Route>,
     /// Numbers of rooms that are in use.
     rooms: Slab<()>,
     /// Events that have been received and not taken.
@@ -38,6 +40,11 @@ pub struct Engine {
     is_notified: Arc<AtomicBool>,
     notify: Notify,
     broadcaster: Broadcaster,
+}
+
+struct Route {
+    worker: usize,
+    traffic: Arc<Traffic>,
 }
 
 struct WorkerHandle {
@@ -70,7 +77,8 @@ impl Engine {
     }
 
     /// Gives a connected, non-blocking stream, after the opening handshake, to the least
-    /// busy of `io_threads` workers. `input` is what has been read of it already. The
+    /// busy of `io_threads` workers. `input` is what has been read of it already, and `before`
+    /// how many bytes have been read from and written to the socket in all until now. The
     /// connection belongs to the engine when this returns; its events begin after the next
     /// [`flush`](Self::flush).
     ///
@@ -83,11 +91,14 @@ impl Engine {
         input: &[u8],
         options: Arc<ConnectionOptions>,
         io_threads: usize,
+        (bytes_read, bytes_written): (u64, u64),
     ) -> io::Result<ConnectionId> {
         let worker = self.next_worker(io_threads.max(1))?;
-        let id = self.routes.insert(worker) as ConnectionId;
+        let traffic = Arc::new(Traffic::new(stream.as_raw_fd(), bytes_read, bytes_written));
+        let route = Route { worker, traffic: Arc::clone(&traffic) };
+        let id = self.routes.insert(route) as ConnectionId;
         let input = BytesMut::from(input);
-        let opening = Opening { id, stream, input, options };
+        let opening = Opening { id, stream, input, options, traffic };
         if let Some(worker) = self.workers.get_mut(worker) {
             worker.connections += 1;
             worker.queued.push(Command::Open(Box::new(opening)));
@@ -99,6 +110,7 @@ impl Engine {
     /// operating system has taken it, hence all that was sent before.
     pub fn send(&mut self, id: ConnectionId, frame: Bytes, is_reported: bool) {
         let kind = if is_reported { FrameKind::Reported } else { FrameKind::Silent };
+        self.count_posted(id, frame.len());
         self.command(id, ConnectionCommand::Send(frame, kind));
     }
 
@@ -113,8 +125,11 @@ impl Engine {
     pub fn broadcast(&mut self, packet: PreparedPacket, recipients: Recipients, is_volatile: bool) {
         let broadcast = Arc::new(Broadcast { packet, recipients, is_volatile });
         let Broadcast { recipients, .. } = &*broadcast;
-        for (index, worker) in self.workers.iter_mut().enumerate() {
-            let is_owner = |id: &ConnectionId| self.routes.get(*id as usize) == Some(&index);
+        let Self { workers, routes, .. } = self;
+        for (index, worker) in workers.iter_mut().enumerate() {
+            let is_owner = |id: &ConnectionId| {
+                routes.get(*id as usize).is_some_and(|route| route.worker == index)
+            };
             if !recipients.rooms.is_empty() || recipients.members.iter().any(is_owner) {
                 worker.queued.push(Command::Broadcast(Arc::clone(&broadcast)));
             }
@@ -162,6 +177,7 @@ impl Engine {
 
     /// Sends a whole close frame, the last of the connection.
     pub fn close(&mut self, id: ConnectionId, frame: Bytes) {
+        self.count_posted(id, frame.len());
         self.command(id, ConnectionCommand::Close(frame));
     }
 
@@ -179,6 +195,37 @@ impl Engine {
     /// takes at once.
     pub fn terminate(&mut self, id: ConnectionId) {
         self.command(id, ConnectionCommand::Terminate);
+    }
+
+    /// Ends the connection by a reset: the peer sees an error, and what waits is dropped.
+    pub fn reset(&mut self, id: ConnectionId) {
+        self.command(id, ConnectionCommand::Reset);
+    }
+
+    /// Has all that is read from now on be reported as it is, too, or no longer.
+    pub fn tap(&mut self, id: ConnectionId, is_tapped: bool) {
+        self.command(id, ConnectionCommand::Tap(is_tapped));
+    }
+
+    /// Lets the connection read bytes as if the peer had sent them.
+    pub fn input(&mut self, id: ConnectionId, bytes: &[u8]) {
+        self.command(id, ConnectionCommand::Input(bytes.into()));
+    }
+
+    /// Changes the most bytes that the peer may send in one message.
+    pub fn limit_payload(&mut self, id: ConnectionId, max_payload: usize) {
+        self.command(id, ConnectionCommand::LimitPayload(max_payload));
+    }
+
+    /// Sets an option of the connection's socket.
+    pub fn configure(&mut self, id: ConnectionId, option: SocketOption) {
+        self.command(id, ConnectionCommand::Configure(option));
+    }
+
+    /// What has gone over a connection that has not been released.
+    #[must_use]
+    pub fn traffic(&self, id: ConnectionId) -> Option<TrafficView> {
+        self.routes.get(id as usize).map(|route| route.traffic.view())
     }
 
     /// Passes the commands on to the workers. Blocks while a worker is more than
@@ -207,7 +254,7 @@ impl Engine {
     /// The number of the worker that has this connection.
     #[must_use]
     pub fn worker_of(&self, id: ConnectionId) -> Option<usize> {
-        self.routes.get(id as usize).copied()
+        self.routes.get(id as usize).map(|route| route.worker)
     }
 
     /// Gives at most `limit` events, in the order of each connection, to `handle`. Whether
@@ -226,8 +273,8 @@ impl Engine {
     /// application has done with it, so that what is meant for one connection cannot reach
     /// another.
     pub fn release(&mut self, id: ConnectionId) {
-        let worker = self.routes.try_remove(id as usize);
-        if let Some(worker) = worker.and_then(|worker| self.workers.get_mut(worker)) {
+        let route = self.routes.try_remove(id as usize);
+        if let Some(worker) = route.and_then(|route| self.workers.get_mut(route.worker)) {
             worker.connections -= 1;
         }
     }
@@ -272,13 +319,19 @@ impl Engine {
         }
     }
 
+    fn count_posted(&self, id: ConnectionId, length: usize) {
+        if let Some(route) = self.routes.get(id as usize) {
+            route.traffic.count_posted(length);
+        }
+    }
+
     fn command(&mut self, id: ConnectionId, command: ConnectionCommand) {
         self.command_worker_of(id, Command::Connection(id, command));
     }
 
     fn command_worker_of(&mut self, id: ConnectionId, command: Command) {
-        let worker = self.routes.get(id as usize);
-        if let Some(worker) = worker.and_then(|&worker| self.workers.get_mut(worker)) {
+        let worker = self.worker_of(id);
+        if let Some(worker) = worker.and_then(|worker| self.workers.get_mut(worker)) {
             worker.queued.push(command);
         }
     }

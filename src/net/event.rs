@@ -33,6 +33,9 @@ pub enum Event {
         /// In words; may be empty.
         reason: ByteString,
     },
+    /// What was read, frames and all, before the events that it holds; only while the
+    /// connection is tapped, [`Engine::tap`](super::Engine::tap).
+    Raw(Bytes),
     /// Something that the application should hear of before the end.
     Failed(Failure),
     /// The peer has ended its side, and the application has not. It ends its own with
@@ -52,9 +55,11 @@ impl Event {
     pub(super) fn held_bytes(&self) -> usize {
         size_of::<(ConnectionId, Self)>()
             + match self {
-                Self::Text(bytes) | Self::Binary(bytes) | Self::Ping(bytes) | Self::Pong(bytes) => {
-                    bytes.len()
-                }
+                Self::Text(bytes)
+                | Self::Binary(bytes)
+                | Self::Ping(bytes)
+                | Self::Pong(bytes)
+                | Self::Raw(bytes) => bytes.len(),
                 _ => 0,
             }
     }

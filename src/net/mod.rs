@@ -31,10 +31,11 @@ mod pace;
 mod precedence;
 mod stats;
 mod threads;
+mod traffic;
 mod worker;
 
 pub use broadcaster::{Broadcaster, Outgoing, WorkerSet};
-pub use command::Volatile;
+pub use command::{SocketOption, Volatile};
 pub use connection_options::ConnectionOptions;
 pub use engine::Engine;
 pub use event::{ConnectionId, EndReason, Event, Failure};
@@ -42,4 +43,5 @@ pub use lag::{MAX_LAG, MAX_LAG_BYTES};
 #[cfg(feature = "cluster")]
 pub(crate) use pace::{Pace, Tempo};
 pub use stats::WorkerStats;
+pub use traffic::TrafficView;
 pub use worker::MAX_HELD_BYTES;

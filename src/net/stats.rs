@@ -9,6 +9,10 @@ use super::EndReason;
 pub(super) struct Counter(AtomicU64);
 
 impl Counter {
+    pub(super) const fn starting_at(value: u64) -> Self {
+        Self(AtomicU64::new(value))
+    }
+
     /// For the owning thread only: without a locked instruction.
     pub(super) fn add(&self, amount: usize) {
         self.0.store(self.value().wrapping_add(amount as u64), Ordering::Relaxed);

@@ -166,12 +166,13 @@ impl Worker {
     }
 
     fn open(self: &Rc<Self>, opening: Opening) {
-        let Opening { id, stream, input, options } = opening;
+        let Opening { id, stream, input, options, traffic } = opening;
         self.shared.counters.opened.add(1);
         match TcpStream::from_std(stream) {
             Ok(stream) => {
                 self.shared.counters.connections.add(1);
-                let task = Rc::new(ConnectionTask::new(Rc::clone(self), id, stream, options));
+                let worker = Rc::clone(self);
+                let task = Rc::new(ConnectionTask::new(worker, id, stream, options, traffic));
                 self.enter(id, Rc::clone(&task));
                 task.handle_early_input(input);
                 tokio::task::spawn_local(poll_fn(move |context| task.poll(context)));

@@ -55,7 +55,7 @@ impl Application {
         let (stream, _) = self.listener.accept().unwrap();
         stream.set_nonblocking(true).unwrap();
         peer.set_read_timeout(Some(PATIENCE)).unwrap();
-        let id = self.engine.open(stream, input, Arc::new(options), io_threads).unwrap();
+        let id = self.engine.open(stream, input, Arc::new(options), io_threads, (0, 0)).unwrap();
         self.engine.flush();
         (id, Peer::new(peer))
     }

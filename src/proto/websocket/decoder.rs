@@ -50,6 +50,11 @@ impl Decoder {
         }
     }
 
+    /// Changes the most bytes that a message may have, from the next frame on.
+    pub const fn set_max_payload(&mut self, max_payload: usize) {
+        self.limits.max_payload = max_payload;
+    }
+
     /// Takes bytes off the front of `input` until an event is complete. `None` once
     /// `input` is empty; what it held of an unfinished frame is kept here, so that one
     /// read buffer serves all connections of a worker. Until then, `input` may hold more of
