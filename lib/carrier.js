@@ -3,13 +3,26 @@
 const { environmentEngine } = require("./engine.js");
 const { RedisError } = require("./errors.js");
 
+/**
+ * How many nodes of this process hear a channel by one connection to Redis, by that connection. Redis
+ * counts connections: several servers may share one factory, or several factories one client.
+ *
+ * @type {WeakMap<object, Map<string, number>>}
+ */
+const listeners = new WeakMap();
+
 /** What both carriers are: the nodes of this process, and how they get messages. See `ClusterNode`. */
 class Carrier {
   /**
    * @param {import("node:events").EventEmitter} events of the factory whose adapters these are
+   * @param {object} [connection] what is subscribed; left out, nothing else uses it
    */
-  constructor(events) {
+  constructor(events, connection) {
     this.events = events;
+    const counts = listeners.get(connection) ?? new Map();
+    listeners.set(connection ?? this, counts);
+    /** How many nodes hear each channel by the connection. */
+    this.listeners = counts;
     this.engine = environmentEngine();
     /** What the addon has of it: a `RedisLink` or a `RedisReceiver` of binding.d.ts. */
     this.native = null;
@@ -31,6 +44,25 @@ class Carrier {
   add(namespace, node, { name, uid, prefix }) {
     this.nodes.set(namespace, node);
     this.native.addNode(namespace, name, uid, prefix);
+  }
+
+  /**
+   * @param {string} channel to which all nodes have subscribed
+   * @param {boolean} isSharded
+   * @returns {Promise<number>} how many nodes there are, in this process and in others; rejected if
+   *   Redis is not there
+   */
+  async countNodes(channel, isSharded) {
+    const connections = await this.countSubscribers(channel, isSharded);
+    const here = this.listeners.get(channel) ?? 0;
+    return Math.max(here, connections + here - 1);
+  }
+
+  /** A node hears a channel from now on, or no longer: `change` is 1 or -1. */
+  countListener(channel, change) {
+    const count = (this.listeners.get(channel) ?? 0) + change;
+    if (count === 0) this.listeners.delete(channel);
+    else this.listeners.set(channel, count);
   }
 
   /** Ends that. `isClosing` tells whether it was the last. */

@@ -34,6 +34,9 @@ class ClusterNode {
     this.namespace = this.directory.namespace;
     const { nsp, uid, channel: prefix } = adapter;
     carrier.add(this.namespace, adapter, { name: nsp.name, uid, prefix });
+    /** Which all nodes hear. */
+    this.commonChannel = adapter.requestChannel ?? adapter.channel;
+    carrier.countListener(this.commonChannel, 1);
   }
 
   /**
@@ -81,16 +84,15 @@ class ClusterNode {
   }
 
   /**
-   * @param {string} channel to which all nodes have subscribed
    * @param {boolean} isSharded
    * @param {number} timeout milliseconds that Redis may take
    * @returns {Promise<number>} how many nodes there are; while Redis does not say it, as many as
    *   there were, so that requests end by their timeout
    */
-  async serverCount(channel, isSharded, timeout) {
+  async serverCount(isSharded, timeout) {
     if (this.isClosed) return 1;
     try {
-      const counting = this.carrier.countSubscribers(channel, isSharded);
+      const counting = this.carrier.countNodes(this.commonChannel, isSharded);
       this.lastServerCount = await within(timeout, counting);
     } catch {
       return Math.max(UNKNOWN_COUNT, this.lastServerCount);
@@ -109,6 +111,7 @@ class ClusterNode {
 
   leave() {
     this.isClosed = true;
+    this.carrier.countListener(this.commonChannel, -1);
     this.directory.close();
     return this.carrier.remove(this.namespace);
   }

@@ -12,8 +12,17 @@ const { fallbackFactory } = require("./redis-fallback.js");
 const { RedisLink } = require("./redis-link.js");
 const { BROADCAST, NAMED, PATTERN, REQUEST } = require("./redis-messages.js");
 const { redisAdapterOptions } = require("./redis-options.js");
-const { ANSWERS, decodeMessage, isRequest, isResponse } = require("./redis-requests.js");
+const {
+  ANSWERS,
+  broadcastOf,
+  decodeMessage,
+  isRequest,
+  isResponse,
+} = require("./redis-requests.js");
 const { makeShardedAdapter } = require("./sharded-redis-adapter.js");
+
+/** The type of a request, as @socket.io/redis-adapter 8 numbers them. */
+const BROADCAST_WITH_ACK = 7;
 
 /** A message that cannot be decoded. */
 class MalformedMessage extends Error {}
@@ -87,7 +96,7 @@ class RedisAdapter extends withFanOut(official.RedisAdapter, { isInMemory: false
 
   /** How the channels of broadcasts are subscribed to, and which; but for those of rooms. */
   get #broadcastChannels() {
-    return this.#isPattern ? [PATTERN, [`${this.channel}*`]] : [NAMED, [this.channel]];
+    return this.#isPattern ? [PATTERN, [`${literal(this.channel)}*`]] : [NAMED, [this.channel]];
   }
 
   #subscriptionTo(room) {
@@ -123,7 +132,7 @@ class RedisAdapter extends withFanOut(official.RedisAdapter, { isInMemory: false
   /** Called by the carrier with what it does not deliver by itself. */
   handleMessage(channel, message) {
     try {
-      if (channel.startsWith(this.channel)) this.onmessage(null, channel, message);
+      if (channel.startsWith(this.channel)) this.#handleBroadcast(channel, message);
       else this.#handleRequest(channel, message);
     } catch (error) {
       if (!(error instanceof MalformedMessage)) throw error;
@@ -131,11 +140,30 @@ class RedisAdapter extends withFanOut(official.RedisAdapter, { isInMemory: false
     }
   }
 
+  /** As the official one, but for rooms that are named by null and booleans. */
+  hasRoom(room) {
+    const isLiteral = ["null", "true", "false"].includes(room);
+    return super.hasRoom(room) || (isLiteral && this.rooms.has(JSON.parse(room)));
+  }
+
+  /** As the official `onmessage()`, which throws where a broadcast is not what it should be. */
+  #handleBroadcast(channel, message) {
+    const room = channel.slice(this.channel.length, -1);
+    if (room !== "" && !this.hasRoom(room)) return;
+    const broadcast = broadcastOf(this.parser.decode(message));
+    if (broadcast === null) throw new MalformedMessage();
+    const { uid, packet, opts } = broadcast;
+    if (uid !== this.uid && packet.nsp === this.nsp.name) this[kPrepare](packet, opts).send();
+  }
+
   /** The official code throws where a request is not what it should be. */
   #handleRequest(channel, message) {
     const request = decodeMessage(message, this.parser);
     const isValid = channel.startsWith(this.responseChannel) ? isResponse : isRequest;
     if (!isValid(request)) throw new MalformedMessage();
+    // The official code forgets what it has asked for when the timeout is over, and without one that
+    // is at once: it would take the broadcast for another node's.
+    if (request.type === BROADCAST_WITH_ACK && request.uid === this.uid) return;
     if (isValid === isResponse || !this.#answer(request)) this.onrequest(channel, message);
   }
 
@@ -157,7 +185,7 @@ class RedisAdapter extends withFanOut(official.RedisAdapter, { isInMemory: false
   }
 
   serverCount() {
-    return this.#node.serverCount(this.requestChannel, false, this.requestsTimeout);
+    return this.#node.serverCount(false, this.requestsTimeout);
   }
 
   /**
@@ -188,9 +216,14 @@ function isEmpty(flags) {
   return flags !== undefined;
 }
 
-/** Whether other nodes can say it. */
+/** Returns the pattern of Redis that matches this text alone. */
+function literal(text) {
+  return text.replace(/[*?[\]\\]/g, "\\$&");
+}
+
+/** Whether a channel can have the name of a room. */
 function isNameable(room) {
-  return typeof room === "string" || typeof room === "number";
+  return room === null || ["string", "number", "boolean"].includes(typeof room);
 }
 
 /** A parser of messages whose errors are told from those of listeners. */

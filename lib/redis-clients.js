@@ -31,7 +31,7 @@ class RedisClients extends Carrier {
    * @param {import("node:events").EventEmitter} events where `error` is emitted
    */
   constructor({ pubClient, subClient }, events) {
-    super(events);
+    super(events, subClient);
     this.pubClient = pubClient;
     this.subClient = subClient;
     this.native = new binding.RedisReceiver(this.engine.native);
@@ -39,14 +39,21 @@ class RedisClients extends Carrier {
     /** Who gets what comes, by how and to what it is subscribed. */
     this.subscriptions = new Map();
     this.isNodeRedis = typeof subClient.pSubscribe === "function";
+    /** What ioredis puts in front of the channels of `SSUBSCRIBE` and `SPUBLISH`, as of keys. */
+    this.shardPrefix = String(subClient.options?.keyPrefix ?? "");
     /** What ends the listening to a client of another kind. */
     this.unlisten = this.isNodeRedis ? [] : EVENTS.map((event) => this.listen(...event));
     stats.addLink(this);
   }
 
   listen(event, kind, channelIndex, messageIndex) {
+    const prefix = kind === SHARD ? this.shardPrefix : "";
+    const nameOf = (channel) => {
+      const name = String(channel);
+      return name.startsWith(prefix) ? name.slice(prefix.length) : name;
+    };
     const listener = (...args) =>
-      this.dispatch(kind, String(args[0]), String(args[channelIndex]), args[messageIndex]);
+      this.dispatch(kind, nameOf(args[0]), nameOf(args[channelIndex]), args[messageIndex]);
     this.subClient.on(event, listener);
     return () => this.subClient.removeListener(event, listener);
   }
@@ -146,7 +153,9 @@ class RedisClients extends Carrier {
 
   /** On all servers of a Redis Cluster: each of them may have subscribers. */
   async countSubscribers(channel, isSharded) {
-    const command = ["PUBSUB", isSharded ? "SHARDNUMSUB" : "NUMSUB", channel];
+    const command = isSharded
+      ? ["PUBSUB", "SHARDNUMSUB", `${this.shardPrefix}${channel}`]
+      : ["PUBSUB", "NUMSUB", channel];
     const answers = await Promise.all(askServers(this.pubClient, command));
     return answers.reduce((sum, [, count]) => sum + Number(count), 0);
   }

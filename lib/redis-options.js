@@ -113,7 +113,10 @@ function redisAdapterOptions(given) {
     Object.keys(OPTIONS).map((name) => [name, optionOf(OPTIONS, given, name)]),
   );
   const clients = clientsOf(options);
-  if (options.sharded) refuse(given, CLASSIC_OPTIONS, "left out with sharded: true");
+  if (options.sharded) {
+    refuse(given, CLASSIC_OPTIONS, "left out with sharded: true");
+    checkPrefixes(clients);
+  }
   const adapter = adapterOptions(options);
   if (clients !== null) {
     refuse(given, SERVER_OPTIONS, "left out with clients");
@@ -133,6 +136,20 @@ function clientsOf({ url, pubClient, subClient }) {
     if (client === undefined) throw new InvalidOptionError(name, OPTIONS[name].accepted, client);
   }
   return { pubClient, subClient };
+}
+
+/**
+ * ioredis puts the prefix of keys in front of the channels of the sharded protocol, too: with two
+ * prefixes no node would hear another.
+ *
+ * @throws {InvalidOptionError}
+ */
+function checkPrefixes(clients) {
+  if (clients === null) return;
+  const [prefix, other] = Object.values(clients).map(({ options }) => options?.keyPrefix ?? "");
+  if (String(prefix) === String(other)) return;
+  const accepted = `a client with the keyPrefix of pubClient, ${JSON.stringify(String(prefix))}, with sharded: true`;
+  throw new InvalidOptionError("subClient", accepted, String(other));
 }
 
 function adapterOptions({ subscriptionMode, ...options }) {

@@ -24,6 +24,17 @@ const NEEDS = new Map([
   [BROADCAST, ({ packet, opts }) => isOptions(opts) && isEvent(packet)],
 ]);
 
+/** Types of packets as some emitters write them, and what they mean. */
+const PACKET_TYPES = new Map([
+  ["2", 2],
+  ["3", 3],
+  // Those that clients get, beside binary data that is still in its place: Socket.IO 2.
+  [5, 2],
+  ["5", 2],
+  [6, 3],
+  ["6", 3],
+]);
+
 /** What answers requests, with what can be encoded: text for the asking node. */
 const ANSWERS = new Map([
   [ALL_ROOMS, answerAllRooms],
@@ -64,8 +75,9 @@ function isResponse(response) {
 }
 
 /** Types of messages, as socket.io-adapter 2.5 numbers them. */
+const CLUSTER_BROADCAST = 3;
 const CLUSTER_NEEDS = new Map([
-  [3, ({ packet, opts }) => isOptions(opts) && isEvent(packet)],
+  [CLUSTER_BROADCAST, ({ packet, opts }) => isOptions(opts) && isEvent(packet)],
   [4, ({ opts }) => isOptions(opts)],
   [5, ({ opts, rooms }) => isOptions(opts) && Array.isArray(rooms)],
   [6, ({ opts }) => isOptions(opts)],
@@ -78,10 +90,11 @@ const CLUSTER_NEEDS = new Map([
  * Whether the official ClusterAdapter can handle a message or a response. It ignores types that it
  * does not know.
  *
- * @param {unknown} message decoded
+ * @param {unknown} message decoded; the packet of a broadcast gets the type that its sender means
  */
 function isClusterMessage(message) {
   if (!isObject(message) || !isObject(message.data)) return false;
+  if (message.type === CLUSTER_BROADCAST) setPacketType(message.data.packet);
   const isValid = CLUSTER_NEEDS.get(message.type);
   return isValid === undefined || isValid(message.data);
 }
@@ -105,17 +118,55 @@ function isObject(value) {
   return typeof value === "object" && value !== null;
 }
 
+/** What has properties, or none: emitters send `""` and `[]` for no options. */
 function isOptions(opts) {
-  return isObject(opts) && isList(opts.rooms) && isList(opts.except);
+  return opts !== undefined && opts !== null && isList(opts.rooms) && isList(opts.except);
 }
 
 /** What `new Set()` takes. */
 function isList(value) {
-  return value === undefined || value === null || Array.isArray(value);
+  return value === undefined || value === null || typeof value[Symbol.iterator] === "function";
 }
 
 function isEvent(packet) {
   return isObject(packet) && packet.type === 2 && Array.isArray(packet.data);
 }
 
-module.exports = { ANSWERS, decodeMessage, isClusterMessage, isRequest, isResponse };
+/**
+ * Gives a packet of another node the type that its sender means, so that the parser's encoder knows
+ * it.
+ *
+ * @param {unknown} packet
+ */
+function setPacketType(packet) {
+  const type = isObject(packet) ? PACKET_TYPES.get(packet.type) : undefined;
+  if (type !== undefined) packet.type = type;
+}
+
+/**
+ * Returns a decoded broadcast of the classic protocol with its parts as the adapter takes them;
+ * `null` if it is none.
+ *
+ * @param {unknown} message
+ * @returns {{ uid: unknown, packet: object,
+ *   opts: { rooms: Set<unknown>, except: Set<unknown>, flags: unknown } } | null}
+ */
+function broadcastOf(message) {
+  if (!Array.isArray(message)) return null;
+  const [uid, packet, opts] = message;
+  if (!isObject(packet) || !isObject(opts) || !isOptions(opts)) return null;
+  if (packet.nsp === undefined) packet.nsp = "/";
+  setPacketType(packet);
+  const { flags, rooms, except } = opts;
+  return { uid, packet, opts: { rooms: new Set(rooms), except: new Set(except), flags } };
+}
+
+module.exports = {
+  ANSWERS,
+  broadcastOf,
+  decodeMessage,
+  isClusterMessage,
+  isRequest,
+  isResponse,
+  setPacketType,
+};

@@ -13,6 +13,45 @@ const MEMBER = 2;
 const PACKET_EVENTS = ["flush", "drain"];
 
 /**
+ * The directories that are told when somebody listens to an Engine.IO server, by the server: one for
+ * each namespace, while it has one listener of ours. Node.js warns of more than ten.
+ *
+ * @type {WeakMap<import("engine.io").Server, Set<RoomDirectory>>}
+ */
+const watching = new WeakMap();
+
+function watch(server, directory) {
+  const directories = watching.get(server);
+  if (directories !== undefined) {
+    directories.add(directory);
+    return;
+  }
+  watching.set(server, new Set([directory]));
+  server.on("newListener", handleNewListener);
+  server.on("removeListener", handleRemovedListener);
+}
+
+function unwatch(server, directory) {
+  const directories = watching.get(server);
+  directories.delete(directory);
+  if (directories.size > 0) return;
+  watching.delete(server);
+  server.removeListener("newListener", handleNewListener);
+  server.removeListener("removeListener", handleRemovedListener);
+}
+
+/** Node.js calls it before the listener is there, with the server as `this`. */
+function handleNewListener(event) {
+  if (!PACKET_EVENTS.includes(event)) return;
+  for (const directory of watching.get(this)) directory.setObserved(true);
+}
+
+function handleRemovedListener(event) {
+  if (!PACKET_EVENTS.includes(event)) return;
+  for (const directory of watching.get(this)) directory.observe();
+}
+
+/**
  * Tells the addon where the members of each room are, for the broadcasts of other nodes, which go
  * to the workers without JavaScript. What has changed is told once a turn, when the workers get
  * their commands, and takes effect together with them.
@@ -31,14 +70,10 @@ class RoomDirectory {
     /** Rooms whose members only the official code can find. */
     this.unreadable = new Set();
     this.isUnreadable = false;
-    this.handleNewListener = this.handleNewListener.bind(this);
-    this.handleRemovedListener = this.handleRemovedListener.bind(this);
   }
 
-  /** Rooms have names that other nodes can say: text and numbers. */
   touch(room) {
-    const isText = typeof room === "string" && room.isWellFormed();
-    if (!isText && (typeof room !== "number" || Number.isNaN(room))) return;
+    if (!isNameable(room)) return;
     this.touched.add(room);
     this.engine.scheduleBefore(this);
   }
@@ -65,18 +100,8 @@ class RoomDirectory {
     this.touchAll();
     if (this.servers.has(server)) return;
     this.servers.add(server);
-    server.on("newListener", this.handleNewListener);
-    server.on("removeListener", this.handleRemovedListener);
+    watch(server, this);
     this.observe();
-  }
-
-  /** Node.js calls it before the listener is there. */
-  handleNewListener(event) {
-    if (PACKET_EVENTS.includes(event)) this.setObserved(true);
-  }
-
-  handleRemovedListener(event) {
-    if (PACKET_EVENTS.includes(event)) this.observe();
   }
 
   observe() {
@@ -110,10 +135,7 @@ class RoomDirectory {
   }
 
   forgetServers() {
-    for (const server of this.servers) {
-      server.removeListener("newListener", this.handleNewListener);
-      server.removeListener("removeListener", this.handleRemovedListener);
-    }
+    for (const server of this.servers) unwatch(server, this);
     this.servers.clear();
     this.setObserved(false);
   }
@@ -161,6 +183,13 @@ class RoomDirectory {
     this.engine.native.removeNamespace(this.namespace);
     this.engine.scheduleFlush();
   }
+}
+
+/** Whether other nodes can name a room. */
+function isNameable(room) {
+  if (typeof room === "string") return room.isWellFormed();
+  if (typeof room === "number") return !Number.isNaN(room);
+  return typeof room === "boolean" || room === null;
 }
 
 module.exports = { RoomDirectory };

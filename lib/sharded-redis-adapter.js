@@ -129,7 +129,7 @@ function shardedAdapterOf(prototype) {
     }
 
     serverCount() {
-      return this.#node.serverCount(this.channel, true, REQUESTS_TIMEOUT);
+      return this.#node.serverCount(true, REQUESTS_TIMEOUT);
     }
 
     /**

@@ -41,9 +41,6 @@ function inBatches(count, make, toLine, compare) {
 
 // Decoding
 
-const isObject = (any) => Object.prototype.toString.call(any) === "[object Object]";
-const isListOrMissing = (any) => Array.isArray(any) || any === undefined || any === null;
-
 /** Whether socket.io-parser refuses what an official node would send. */
 function isRefusedByClients({ text, attachments }) {
   const decoder = new Decoder({ maxAttachments: Infinity });
@@ -61,8 +58,6 @@ const SHARDED_REFUSALS = {
   "unsupported key of a map": ({ isIntact }) => !isIntact,
   "invalid packet type": ({ packet }) => ![2, 3].includes(packet.type),
   "invalid payload": ({ packet, sent }) => !Array.isArray(packet.data) || isRefusedByClients(sent),
-  "invalid options": ({ opts }) =>
-    !(isObject(opts) && isListOrMissing(opts.rooms) && isListOrMissing(opts.except)),
 };
 const REFUSALS = {
   ...SHARDED_REFUSALS,
@@ -82,7 +77,7 @@ test(`what comes through Redis is sent as by an official node (SEED=${SEED})`, (
     const official = receive(message);
     const context = () => `${message.toString("hex")} ${JSON.stringify(ours)}`;
     if (ours.error === undefined) {
-      const isSame = isDeepStrictEqual(ours, official.sent);
+      const isSame = isDeepStrictEqual(comparable(ours), official.sent);
       seen[isSame ? "same" : "deviations"] += 1;
       if (isSame || isDeviation({ message, isIntact }, official)) return;
       assert.deepEqual(ours, official.sent, context());
@@ -91,7 +86,9 @@ test(`what comes through Redis is sent as by an official node (SEED=${SEED})`, (
       assert.ok(REFUSALS[ours.error]?.({ ...official, isIntact }), context());
     } else {
       seen.refusedByBoth += 1;
-      assert.ok(!isIntact, context());
+      // The options are null or a plain value, or no list of rooms.
+      const isOptionsError = /iterable|propert/.test(official.error.message);
+      assert.ok(!isIntact || isOptionsError, context());
     }
   };
   const { anyMessage } = messagesFrom(SEED, NAME);
@@ -111,8 +108,8 @@ function printedAgain(text) {
   return at < 0 ? text : text.slice(0, at) + JSON.stringify(JSON.parse(text.slice(at)));
 }
 
-/** What a broadcast of the sharded protocol comes to, so that it can be compared. */
-function comparable({ text, rooms, except, ...rest }, isForeign) {
+/** What a broadcast comes to, so that it can be compared. */
+function comparable({ text, rooms, except, ...rest }, isForeign = false) {
   const asSets = { rooms: [...new Set(rooms)], except: [...new Set(except)] };
   return { ...rest, ...asSets, text: isForeign ? printedAgain(text) : text };
 }

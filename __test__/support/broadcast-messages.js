@@ -33,13 +33,21 @@ function messagesFrom(seed, name) {
   const some = (probability, make) => (chance(probability) ? [make()] : []);
   const byte = (any) => Buffer.from([any]);
 
+  /** A value that is neither a map nor a list that holds something. */
+  const plain = () => pick([array([]), string(pick(TEXTS)), byte(pick([0xc0, 0xc2, 0xc3, 5]))]);
+
+  function type() {
+    if (chance(0.95)) return byte(2);
+    return chance(0.5) ? string(String(below(8))) : byte(below(8));
+  }
+
   /** @param {() => Buffer} nsp makes its namespace */
   function packet(nsp) {
     const event = () =>
       array([string(chance(0.95) ? "e" : pick(TEXTS)), ...times(4, () => value(4))]);
     return map(
       shuffled([
-        [string("type"), byte(chance(0.98) ? 2 : below(8))],
+        [string("type"), type()],
         ...some(0.98, () => [string("data"), chance(0.98) ? event() : value(3)]),
         ...some(0.9, () => [string("nsp"), nsp()]),
         ...some(0.1, () => [string("id"), chance(0.9) ? byte(below(128)) : number()]),
@@ -49,7 +57,8 @@ function messagesFrom(seed, name) {
   }
 
   function options() {
-    const rooms = () => array(times(4, () => (chance(0.9) ? string(pick(TEXTS)) : value(1))));
+    const list = () => array(times(4, () => (chance(0.9) ? string(pick(TEXTS)) : value(1))));
+    const rooms = () => (chance(0.95) ? list() : plain());
     const bit = () => byte(pick([0xc0, 0xc2, 0xc3, 0x00, 0x01, 0xa0]));
     const flags = () =>
       map(shuffled([...some(0.5, () => [string("volatile"), bit()]), [string("compress"), bit()]]));
@@ -67,7 +76,8 @@ function messagesFrom(seed, name) {
 
   function classic() {
     const nsp = () => string(pick(NAMESPACES));
-    return array([uid(), packet(nsp), options(), ...some(0.02, () => value(2))]);
+    const opts = chance(0.98) ? options() : plain();
+    return array([uid(), packet(nsp), opts, ...some(0.02, () => value(2))]);
   }
 
   function sharded() {
@@ -75,7 +85,7 @@ function messagesFrom(seed, name) {
     const data = map(
       shuffled([
         [string("packet"), packet(nsp)],
-        ...some(0.99, () => [string("opts"), chance(0.98) ? options() : value(1)]),
+        ...some(0.99, () => [string("opts"), chance(0.98) ? options() : plain()]),
         ...some(0.05, () => [string("requestId"), chance(0.5) ? string("ghijkl") : value(1)]),
       ]),
     );
@@ -96,7 +106,9 @@ function messagesFrom(seed, name) {
         json.string(chance(0.95) ? "e" : json.anyText()),
         ...times(4, () => json.value(4)),
       ]);
-    const type = chance(0.95) ? pick(["2", "2.0", "20e-1"]) : pick(["3", "5", "0", '"2"', "null"]);
+    const type = chance(0.95)
+      ? pick(["2", "2.0", "20e-1"])
+      : pick(["3", "5", "0", '"2"', '"5"', '"\\u0032"', "null"]);
     return json.shuffledObject([
       ["type", type],
       ...some(0.98, () => ["data", chance(0.98) ? event() : json.value(1)]),

@@ -6,7 +6,7 @@ const { TEXTS } = require("./message-pack.js");
 const { randomFrom } = require("./random.js");
 
 const NAMESPACES = ["/", "/admin", "/a-b?c=1", "/ž"];
-const ROOMS = ["", "room", "r#1", "ž", "42", 42, -1, 1.5];
+const ROOMS = ["", "room", "r#1", "ž", "42", 42, -1, 1.5, null, true, false];
 const FLAGS = [{}, { volatile: true }, { compress: false, volatile: true }, { timeout: 500 }];
 const SURROGATES = [
   "\ud800",
@@ -17,6 +17,9 @@ const SURROGATES = [
 ];
 const KEYS = [...TEXTS.filter((text) => !["toJSON", "_placeholder"].includes(text)), "\ud800a"];
 const LENGTHS = [0, 1, 31, 32, 33, 255, 256, 300];
+
+/** What looks like the place of an attachment; beside some, it means one of them to clients. */
+const PLACEHOLDER = { _placeholder: true, num: 0 };
 
 const withToJSON = (json) => ({ toJSON: () => json });
 
@@ -41,7 +44,7 @@ function broadcastsFrom(seed) {
   function lossy() {
     const date = new Date(Math.round((random() - 0.5) * 1.6e16));
     const hidden = { ...withToJSON("json"), binary: anyBinary() };
-    return pick([NaN, Infinity, -Infinity, date, hidden]);
+    return pick([NaN, Infinity, -Infinity, date, hidden, { ...PLACEHOLDER }]);
   }
 
   /** @param {boolean} isLossy whether there may be what JSON does not hold */
@@ -66,7 +69,7 @@ function broadcastsFrom(seed) {
   }
 
   /**
-   * @param {(string | number)[]} [rooms] that it may name
+   * @param {(string | number | boolean | null)[]} [rooms] that it may name
    * @returns {object} a packet and its options, as adapters get them, and whether notepack.io
    *   knows more of the packet than its JSON
    */

@@ -7,11 +7,23 @@ const { Encoder } = require("socket.io-parser");
 
 const encoder = new Encoder();
 
-/** Rooms as JSON shows them: strings, finite numbers, null for all else. */
+/** What a publisher calls the types of events and acknowledgements, and what they are. */
+const TYPES = new Map([2, 3, 5, 6].flatMap((type) => [type, String(type)].map((it) => [it, type])));
+
+/**
+ * Gives a packet the type that its publisher means: socket.io-parser knows neither `"2"` beside
+ * binary data, nor the types of clients beside attachments in place, as emitters of Socket.IO 2 give
+ * them.
+ */
+function setType(packet) {
+  const type = TYPES.get(packet?.type);
+  if (type !== undefined) packet.type = type > 3 ? type - 3 : type;
+}
+
+/** Each room once, as JSON shows it: strings, finite numbers, booleans, null for all else. */
 function roomNames(rooms) {
-  return Array.from(rooms ?? [], (room) =>
-    typeof room === "string" || Number.isFinite(room) ? room : null,
-  );
+  const isShown = (room) => ["string", "boolean"].includes(typeof room) || Number.isFinite(room);
+  return [...new Set(Array.from(new Set(rooms), (room) => (isShown(room) ? room : null)))];
 }
 
 /**
@@ -26,6 +38,9 @@ function receive(message) {
     const decoded = decode(message);
     const [uid, packet, opts] = decoded;
     if (packet.nsp === undefined) packet.nsp = "/";
+    setType(packet);
+    opts.rooms = new Set(opts.rooms);
+    opts.except = new Set(opts.except);
     const flags = opts.flags || {};
     const [text, ...attachments] = encoder.encode(packet);
     const sent = {
@@ -43,4 +58,4 @@ function receive(message) {
   }
 }
 
-module.exports = { receive, roomNames };
+module.exports = { receive, roomNames, setType };

@@ -5,7 +5,7 @@
 const { createShardedAdapter } = require("@socket.io/redis-adapter");
 const { decode } = require("notepack.io");
 const { Encoder } = require("socket.io-parser");
-const { roomNames } = require("./official-node.js");
+const { roomNames, setType } = require("./official-node.js");
 
 /** socket.io-adapter, `MessageType.BROADCAST`. */
 const BROADCAST = 3;
@@ -19,9 +19,6 @@ function isOther({ type, data }) {
   const hasId = isObject(data.packet) && ![undefined, null].includes(data.packet.id);
   return data.requestId !== undefined || hasId;
 }
-
-/** Each room once, as JSON shows it. */
-const roomSet = (rooms) => [...new Set(roomNames(rooms))];
 
 class OfficialShardedNode {
   #adapter;
@@ -44,6 +41,11 @@ class OfficialShardedNode {
     const nsp = { name, server: { encoder: new Encoder(), opts: {} } };
     this.#adapter = createShardedAdapter(client, client, {})(nsp);
     this.#adapter.apply = (opts, callback) => this.#apply(opts, callback);
+    const { onMessage } = Object.getPrototypeOf(this.#adapter);
+    this.#adapter.onMessage = (message) => {
+      setType(message.data?.packet);
+      onMessage.call(this.#adapter, message);
+    };
   }
 
   get uid() {
@@ -67,8 +69,8 @@ class OfficialShardedNode {
       this.#sent = {
         text,
         attachments: attachments.map((attachment) => Buffer.from(attachment).toString("hex")),
-        rooms: roomSet(rooms),
-        except: roomSet(except),
+        rooms: roomNames(rooms),
+        except: roomNames(except),
         volatile: Boolean(volatile),
         compressed: compress !== false,
       };
@@ -96,4 +98,4 @@ class OfficialShardedNode {
   }
 }
 
-module.exports = { OfficialShardedNode, roomSet };
+module.exports = { OfficialShardedNode };

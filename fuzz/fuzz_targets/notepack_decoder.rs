@@ -75,6 +75,8 @@ fn rooms(list: &Value) -> Vec<Room> {
     let room = |room: &Value| match room {
         Value::String(name) => Room::Text(name.as_str().into()),
         Value::Number(number) => number.as_f64().map_or(Room::Other, Room::Number),
+        Value::Bool(boolean) => Room::Boolean(*boolean),
+        Value::Null => Room::Null,
         _ => Room::Other,
     };
     list.as_array().into_iter().flatten().map(room).collect()

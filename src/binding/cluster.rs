@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use napi::bindgen_prelude::{Buffer, Either, Function};
+use napi::bindgen_prelude::{Buffer, Either, Either4, Function, Null};
 use napi::{Env, Error, Result, Status};
 use napi_derive::napi;
 
@@ -159,7 +159,7 @@ impl Engine {
     pub fn set_room(
         &mut self,
         namespace: u32,
-        name: Either<String, f64>,
+        name: RoomArgument,
         kind: AddressKind,
         number: u32,
         has_served: bool,
@@ -171,7 +171,7 @@ impl Engine {
 
     /// A room has no members, from the next `flush()` on.
     #[napi(catch_unwind)]
-    pub fn forget_room(&mut self, namespace: u32, name: Either<String, f64>) {
+    pub fn forget_room(&mut self, namespace: u32, name: RoomArgument) {
         self.registry.remove_room(namespace as usize, room_name(name));
     }
 
@@ -490,10 +490,15 @@ const fn address(kind: AddressKind, number: u32) -> Address {
     }
 }
 
-fn room_name(name: Either<String, f64>) -> RoomName {
+/// The name of a room that other nodes can say.
+type RoomArgument = Either4<String, f64, bool, Null>;
+
+fn room_name(name: RoomArgument) -> RoomName {
     match name {
-        Either::A(text) => RoomName::Text(text.into()),
-        Either::B(number) => RoomName::Number(number),
+        Either4::A(text) => RoomName::Text(text.into()),
+        Either4::B(number) => RoomName::Number(number),
+        Either4::C(boolean) => RoomName::Boolean(boolean),
+        Either4::D(_) => RoomName::Null,
     }
 }
 

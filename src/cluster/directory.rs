@@ -17,6 +17,10 @@ pub enum RoomName {
     Text(Box<str>),
     /// A number; not NaN.
     Number(f64),
+    /// A boolean.
+    Boolean(bool),
+    /// `null`.
+    Null,
 }
 
 /// Where the direct members of a room are.
@@ -171,9 +175,10 @@ impl Directory {
         self.namespaces.get(&id).is_some_and(|namespace| namespace.unhandled > 0)
     }
 
-    /// Whether a namespace has a room of which a channel tells: a number is told as text.
+    /// Returns whether a namespace has the room of a channel, which has its name as text, whatever
+    /// the name is.
     ///
-    /// @socket.io/redis-adapter, `hasRoom`.
+    /// @socket.io/redis-adapter, `hasRoom`, which knows text and numbers.
     #[must_use]
     pub fn has_room(&self, id: NamespaceId, name: &str) -> bool {
         let Some(namespace) = self.namespaces.get(&id) else { return false };
@@ -181,9 +186,19 @@ impl Directory {
             let number = name.trim().parse().ok().map(RoomName::Number);
             number.is_some_and(|name| namespace.rooms.contains_key(&name))
         };
+        let by_literal = || {
+            let literal = match name {
+                "null" => RoomName::Null,
+                "true" => RoomName::Boolean(true),
+                "false" => RoomName::Boolean(false),
+                _ => return false,
+            };
+            namespace.rooms.contains_key(&literal)
+        };
         namespace.is_unreadable
             || namespace.rooms.contains_key(&RoomName::Text(name.into()))
             || (namespace.numbers > 0 && by_number())
+            || by_literal()
     }
 
     /// Whom a broadcast reaches. Rooms that are unknown have no members.
@@ -233,6 +248,8 @@ impl Namespace {
         let name = match room {
             Room::Text(name) => RoomName::Text((&**name).into()),
             Room::Number(number) => RoomName::Number(*number),
+            Room::Boolean(boolean) => RoomName::Boolean(*boolean),
+            Room::Null => RoomName::Null,
             Room::Other => return None,
         };
         self.rooms.get(&name).copied()
@@ -297,6 +314,8 @@ impl PartialEq for RoomName {
         match (self, other) {
             (Self::Text(name), Self::Text(other)) => name == other,
             (Self::Number(name), Self::Number(other)) => comparable(*name) == comparable(*other),
+            (Self::Boolean(name), Self::Boolean(other)) => name == other,
+            (Self::Null, Self::Null) => true,
             _ => false,
         }
     }
@@ -309,6 +328,8 @@ impl Hash for RoomName {
         match self {
             Self::Text(name) => name.hash(state),
             Self::Number(number) => comparable(*number).hash(state),
+            Self::Boolean(boolean) => boolean.hash(state),
+            Self::Null => 0_u8.hash(state),
         }
     }
 }
@@ -409,6 +430,24 @@ mod tests {
         assert_eq!(directory.find(id, &five), Recipience::Nobody);
         assert!(!directory.has_room(id, "5"));
         assert!(RoomName::Number(0.0) == RoomName::Number(-0.0));
+    }
+
+    #[test]
+    fn rooms_may_be_named_by_null_and_booleans() {
+        let (mut directory, id) = directory();
+        let room = |room: Room| Options { rooms: vec![room], ..Options::default() };
+        directory.set_room(id, RoomName::Null, Address::Room(9), None, false);
+        directory.set_room(id, RoomName::Boolean(true), Address::Room(10), None, false);
+        for (name, number) in [(Room::Null, 9), (Room::Boolean(true), 10)] {
+            let found = Recipients { rooms: vec![number], ..Recipients::default() };
+            let expected = Recipience::Direct(found, WorkerSet::ALL);
+            assert_eq!(directory.find(id, &room(name)), expected);
+        }
+        assert_eq!(directory.find(id, &room(Room::Boolean(false))), Recipience::Nobody);
+        assert!(directory.has_room(id, "null") && directory.has_room(id, "true"));
+        assert!(!directory.has_room(id, "false") && !directory.has_room(id, "undefined"));
+        directory.remove_room(id, &RoomName::Null);
+        assert_eq!(directory.find(id, &room(Room::Null)), Recipience::Nobody);
     }
 
     #[test]

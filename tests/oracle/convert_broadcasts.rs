@@ -102,7 +102,8 @@ fn room_json(room: &Room) -> Value {
     match room {
         Room::Text(name) => json!(&**name),
         Room::Number(number) => json!(number),
-        Room::Other => Value::Null,
+        Room::Boolean(boolean) => json!(boolean),
+        Room::Null | Room::Other => Value::Null,
     }
 }
 

@@ -53,6 +53,10 @@ impl Broadcast {
         let mut elements = tree.children(Tree::ROOT);
         let mut element = || elements.next().ok_or(DecodeError::InvalidEnvelope);
         let (uid, packet, options) = (element()?, element()?, element()?);
+        // @socket.io/redis-adapter sets its properties.
+        if !tree.node(options).is_object() {
+            return Err(DecodeError::InvalidOptions);
+        }
         Ok(Self {
             uid: tree.string(uid),
             packet: decode_packet(&tree, packet)?,

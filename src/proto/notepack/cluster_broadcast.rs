@@ -189,7 +189,7 @@ mod tests {
             (broadcast.uid.as_deref(), broadcast.namespace.as_deref()),
             (Some("u"), Some("/n"))
         );
-        assert_eq!(broadcast.options.rooms, [Room::from("r"), Room::Number(1.0), Room::Other]);
+        assert_eq!(broadcast.options.rooms, [Room::from("r"), Room::Number(1.0), Room::Null]);
         assert_eq!(broadcast.options.except, [Room::from("x")]);
         assert!(broadcast.options.flags.is_volatile());
         Ok(())

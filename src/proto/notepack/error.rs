@@ -28,7 +28,7 @@ pub enum DecodeError {
     InvalidAckId,
     /// The packet's `data` is not what its type demands.
     InvalidPayload,
-    /// The options are no map, or their `rooms` or `except` no array.
+    /// The options have no properties, or their `rooms` or `except` are no list.
     InvalidOptions,
 }
 
@@ -58,7 +58,7 @@ impl Error for DecodeError {}
 pub enum EncodeError {
     /// The text of a packet or an attachment has 4 GiB or more.
     TooLong,
-    /// A placeholder refers to no attachment, or to that of another placeholder.
+    /// An attachment has no placeholder.
     IllegalAttachments,
     /// The text is not JSON.
     InvalidJson,

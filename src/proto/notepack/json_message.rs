@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::de::IgnoredAny;
 
 use super::json_token::{Tokens, decode_text};
-use super::packet::packet_type;
+use super::packet::{packet_type, packet_type_of_text};
 use super::{ClusterBroadcast, DecodeError, MAX_DEPTH, Options, number};
 use crate::proto::socket_io::{Packet, Payload, StringLiteral};
 
@@ -130,7 +130,10 @@ impl<'a> PacketJson<'a> {
 
     /// The payload is a slice of the message.
     fn decode(&self, message: &Bytes) -> Result<Packet, DecodeError> {
-        let packet_type = packet_type(number::parse(self.packet_type))?;
+        let packet_type = match StringLiteral::at_start_of(self.packet_type) {
+            Some(text) => packet_type_of_text(&String::from_utf8_lossy(text.content()))?,
+            None => packet_type(number::parse(self.packet_type))?,
+        };
         let payload = match self.data {
             // socket.io-parser, `encodeAsString`: null is no payload.
             b"" | b"null" => None,
@@ -203,7 +206,7 @@ mod tests {
     fn of_duplicate_keys_the_last_one_counts() {
         let decoded = decode_text(
             r#"{"type":4,"data":1,"data":{"opts":[],"packet":[],"opts":{"rooms":"r","rooms":null},
-            "packet":{"type":5,"data":0,"id":1,"id":null,"data":["e"],"\u0074ype":2}},"type":3,
+            "packet":{"type":4,"data":0,"id":1,"id":null,"data":["e"],"\u0074ype":2}},"type":3,
             "uid":1,"uid":"u"}"#,
         );
         assert_eq!(text(&decoded), Some(r#"2["e"]"#.into()));
@@ -255,27 +258,47 @@ mod tests {
         for message in ["{", "{}x", r#"{"type":3}"#, r#"{"type":3,"data":[]}"#, "{\"a\":\"\t\"}"] {
             assert_eq!(decode_text(message), Err(DecodeError::InvalidEnvelope), "{message}");
         }
-        for packet in ["[]", "null", "{}", r#"{"type":"2"}"#, r#"{"type":5}"#, "2"] {
+        for packet in ["[]", "null", "{}", r#"{"type":"x"}"#, r#"{"type":4}"#, "2"] {
             assert_eq!(decode_packet(packet), Err(DecodeError::InvalidPacketType), "{packet}");
         }
         for data in ["{}", "[]", "[null]", r#"["connect"]"#, "\"e\"", "0"] {
             let packet = format!(r#"{{"type":2,"data":{data}}}"#);
             assert_eq!(decode_packet(&packet), Err(DecodeError::InvalidPayload), "{packet}");
         }
-        for options in ["[]", "null", "1", r#"{"rooms":"r"}"#, r#"{"except":{}}"#] {
+        for options in ["null", r#"{"rooms":1}"#, r#"{"except":{}}"#] {
             assert_eq!(decode_options(options), Err(DecodeError::InvalidOptions), "{options}");
         }
         assert_eq!(decode_data(r#"{"packet":{"type":2}}"#), Err(DecodeError::InvalidOptions));
     }
 
     #[test]
-    fn rooms_are_strings_or_numbers() {
+    fn rooms_are_named_by_plain_values() {
         let list = r#"[ "a","\u0061\"\n" , 1,-1.5e1,null,true,["b",{}],{"c":["d"]},"é" ]"#;
         let expected = ["a".into(), "a\"\n".into(), Room::Number(1.0), Room::Number(-15.0)];
-        let others = vec![Room::Other; 4];
+        let others = [Room::Null, Room::Boolean(true), Room::Other, Room::Other];
         assert_eq!(rooms(list), Ok(Some([&expected[..], &others, &["é".into()]].concat())));
         assert_eq!(rooms("[]"), Ok(Some(vec![])));
         assert_eq!(rooms("null"), Ok(Some(vec![])));
+        assert_eq!(rooms(r#""""#), Ok(Some(vec![])));
+        assert_eq!(rooms(r#""r\u0072é""#), Ok(Some(vec!["r".into(), "é".into()])));
+        assert_eq!(rooms(r#""r\ud800""#), Ok(None));
+    }
+
+    #[test]
+    fn options_that_have_no_properties_reach_everybody() {
+        for options in ["[]", r#""""#, "1", "false", r#"{"rooms":"","flags":""}"#] {
+            let decoded = decode_options(options).ok().flatten();
+            let rooms = decoded.map(|broadcast| broadcast.options.rooms);
+            assert_eq!(rooms, Some(vec![]), "{options}");
+        }
+    }
+
+    #[test]
+    fn a_type_may_be_text_or_tell_of_attachments() {
+        for packet_type in ["\"2\"", "5", "\"5\""] {
+            let decoded = decode_packet(&format!(r#"{{"type":{packet_type},"data":["e"]}}"#));
+            assert_eq!(text(&decoded), Some(r#"2["e"]"#.into()), "{packet_type}");
+        }
     }
 
     #[test]

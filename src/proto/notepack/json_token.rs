@@ -7,7 +7,7 @@ use bytes::Bytes;
 use bytestring::ByteString;
 
 use super::EncodeError;
-use crate::proto::socket_io::{Placeholder, Placeholders, StringLiteral};
+use crate::proto::socket_io::{Placeholder, StringLiteral};
 
 /// A part of a JSON text. Commas, colons and white space are left out.
 #[derive(Clone, Copy)]
@@ -116,14 +116,13 @@ impl<'a> Tokens<'a> {
         self.take(1, token)
     }
 
-    /// Takes a placeholder, with all that stands in it, or the start of an object.
+    /// Takes a placeholder, or the start of an object.
     fn object(&mut self) -> Token<'a> {
         let start = self.position;
         let Some(placeholder) = self.placeholders.next_if(|next| next.range.start == start) else {
             return self.open(Token::OpenObject);
         };
         self.position = placeholder.range.end;
-        while self.placeholders.next_if(|inner| inner.range.start < self.position).is_some() {}
         Token::Attachment(placeholder.num)
     }
 
@@ -176,22 +175,47 @@ pub(super) fn decode_text(message: &Bytes, literal: StringLiteral<'_>) -> Option
     }
 }
 
-/// The placeholders of a JSON text in the order in which they begin. Each attachment may
-/// have one: what looks like a placeholder in a thousand places, in what an application
-/// passes on, would make a message of a thousand times its size.
+/// How socket.io-parser writes a placeholder, up to its number.
+const PLACEHOLDER: &[u8] = br#"{"_placeholder":true,"num":"#;
+
+/// The placeholders of a JSON text, one for each attachment, in the order in which they stand.
+///
+/// Beside attachments, an application may send an object that looks like a placeholder, and clients
+/// put the attachment into its place, too. So one of several with the same number is taken; the
+/// others remain objects, and a message does not become longer than its packet. socket.io-parser
+/// numbers attachments in the order of their placeholders: where one is taken in that order, a
+/// receiver makes the same text for its clients, whichever it is.
 fn find_placeholders(json: &[u8], attachments: usize) -> Result<Vec<Placeholder>, EncodeError> {
-    let mut placeholders = Vec::new();
-    let mut is_taken = vec![false; attachments];
-    for found in Placeholders::new(json, attachments) {
-        let placeholder = found.map_err(|_| EncodeError::IllegalAttachments)?;
-        match is_taken.get_mut(placeholder.num) {
-            Some(taken @ false) => *taken = true,
-            _ => return Err(EncodeError::IllegalAttachments),
+    let mut in_order = Vec::new();
+    let mut firsts = vec![None; attachments];
+    for found in placeholders(json) {
+        if let Some(first @ None) = firsts.get_mut(found.num) {
+            *first = Some(found.clone());
         }
-        placeholders.push(placeholder);
+        if found.num == in_order.len() && found.num < attachments {
+            in_order.push(found);
+        }
     }
+    if in_order.len() == attachments {
+        return Ok(in_order);
+    }
+    let firsts: Option<Vec<_>> = firsts.into_iter().collect();
+    let mut placeholders = firsts.ok_or(EncodeError::IllegalAttachments)?;
     placeholders.sort_unstable_by_key(|placeholder| placeholder.range.start);
     Ok(placeholders)
+}
+
+/// All that looks like a placeholder as socket.io-parser writes it. Within a string, quotes are
+/// escaped, so that none of it does.
+fn placeholders(json: &[u8]) -> impl Iterator<Item = Placeholder> {
+    memchr::memmem::find_iter(json, PLACEHOLDER).filter_map(move |start| {
+        let digits_at = start + PLACEHOLDER.len();
+        let rest = json.get(digits_at..)?;
+        let len = rest.iter().position(|byte| !byte.is_ascii_digit())?;
+        let num = str::from_utf8(rest.get(..len)?).ok()?.parse().ok()?;
+        let end = digits_at + len + 1;
+        (rest.get(len) == Some(&b'}')).then_some(Placeholder { range: start..end, num })
+    })
 }
 
 /// How many values, keys included, stand in each array and object, in the order in
@@ -246,19 +270,52 @@ mod tests {
     }
 
     #[test]
-    fn a_placeholder_is_one_token_with_all_that_it_holds() {
-        let json = concat!(
-            r#"[{"_placeholder":true,"num":1,"x":[{"_placeholder":true,"num":2}]},"#,
-            r#"{"_placeholder":true,"num":0}]"#
-        );
-        let expected = ["[", "#1", "#0", "]"].map(str::to_owned).to_vec();
-        assert_eq!(texts(json, 3), Ok(expected));
+    fn a_placeholder_is_one_token() {
+        let json = r#"[{"_placeholder":true,"num":0},{"a":{"_placeholder":true,"num":1}}]"#;
+        let expected = ["[", "#0", "{", "a", "#1", "]", "]"].map(str::to_owned).to_vec();
+        assert_eq!(texts(json, 2), Ok(expected));
     }
 
     #[test]
-    fn an_attachment_has_one_placeholder() {
-        let json = r#"[{"_placeholder":true,"num":0},{"_placeholder":true,"num":0}]"#;
-        assert_eq!(texts(json, 2), Err(EncodeError::IllegalAttachments));
+    fn an_attachment_has_one_placeholder_and_the_others_are_objects() {
+        let object = |num| ["{", "_placeholder", "true", "num", num, "]"];
+        let place = |num| format!(r#"{{"_placeholder":true,"num":{num}}}"#);
+        for (json, attachments, expected) in [
+            (
+                format!("[{},{}]", place("0"), place("0")),
+                1,
+                [&["[", "#0"], &object("0")[..], &["]"]],
+            ),
+            (
+                format!("[{},{}]", place("7"), place("0")),
+                1,
+                [&["["], &object("7")[..], &["#0", "]"]],
+            ),
+            (
+                format!("[{},{}]", place("1"), place("0")),
+                1,
+                [&["["], &object("1")[..], &["#0", "]"]],
+            ),
+            (
+                format!("[{},{},{}]", place("0"), place("10"), place("1")),
+                2,
+                [&["[", "#0"], &object("10")[..], &["#1", "]"]],
+            ),
+        ] {
+            let expected = expected.concat().into_iter().map(str::to_owned).collect();
+            assert_eq!(texts(&json, attachments), Ok(expected), "{json}");
+        }
+        let json = r#"[{"_placeholder":true,"num":0,"x":{"_placeholder":true,"num":0}}]"#;
+        let expected = ["[", "{", "_placeholder", "true", "num", "0", "x", "#0", "]", "]"];
+        assert_eq!(texts(json, 1), Ok(expected.map(str::to_owned).to_vec()));
+        let json = r#"["{\"_placeholder\":true,\"num\":0}"]"#;
+        assert_eq!(texts(json, 1), Err(EncodeError::IllegalAttachments));
+    }
+
+    #[test]
+    fn attachments_may_be_numbered_in_another_order() {
+        let json = r#"[{"_placeholder":true,"num":1},{"_placeholder":true,"num":0}]"#;
+        assert_eq!(texts(json, 2), Ok(["[", "#1", "#0", "]"].map(str::to_owned).to_vec()));
     }
 
     #[test]

@@ -27,7 +27,7 @@
 //! | arrays in arrays in arrays, wherever they stand | [`MAX_DEPTH`], and no recursion below it |
 //! | a map of many keys, the same or not | an index of the keys beyond twelve, by a keyed hash |
 //! | a long message of tiny values | time and memory are linear: sixteen bytes for a value, 32 for a property of a map that is being written, 40 for a room |
-//! | what looks like a placeholder, in a thousand places beside one attachment | [`EncodeError::IllegalAttachments`] |
+//! | what looks like a placeholder, in a thousand places beside one attachment | it has one of them; the others remain objects |
 //! | a message cut anywhere, or with something behind it | [`DecodeError::Truncated`], [`DecodeError::TrailingBytes`]; of JSON, [`DecodeError::InvalidEnvelope`] |
 //!
 //! How long a message may be at all is the caller's business.
@@ -49,26 +49,30 @@
 //! - A lone surrogate in a string of up to 32 UTF-16 code units takes the unit behind
 //!   it along (`surrogates.rs`); in a longer one it is written as U+FFFD. JSON keeps it.
 //! - A `requestId` of null is one, an `id` of null is none.
+//! - `rooms` and `except` are what `new Set()` takes: text and binary data are lists of their
+//!   characters and bytes. Options that are no map, but no plain value either, have no properties; of
+//!   a [`ClusterBroadcast`] they may be a plain value, too, but for null.
+//! - Rooms are strings, numbers, booleans and null, which an official node also writes for undefined.
 //!
 //! # Deviations in decoding
 //!
-//! Official publishers send none of these, except for rooms of other types, where an
-//! application names such, and payloads of `JSON.rawJSON`.
+//! Official publishers send none of these, except for payloads of `JSON.rawJSON`. The first two are
+//! what emitters of Socket.IO 2 and in other languages send.
 //!
 //! | input | official | here |
 //! | --- | --- | --- |
+//! | a packet of type 5 or 6, with its binary data in place | a text that every client refuses | as with 2 and 3 |
+//! | a packet whose type is a text, such as `"2"`, with binary data | sent as JSON | sent as attachments, as with 2 |
 //! | a map key that is an array, a map, a date, an ArrayBuffer or an extension | `String()` of it, which may throw | [`DecodeError::UnsupportedKey`] |
 //! | `__proto__` of MessagePack with a map that has `nsp`, `rooms` and the like | inherited | ignored |
 //! | `__proto__` of MessagePack with a date or binary data | throws, or sends the object as an attachment | ignored |
 //! | nested beyond what Node's stack holds | throws, if it is the payload | taken up to [`MAX_DEPTH`] |
-//! | a packet of another type than EVENT and ACK | a text that says so | [`DecodeError::InvalidPacketType`] |
+//! | a packet of another type, such as CONNECT | a text that says so | [`DecodeError::InvalidPacketType`] |
 //! | `data` that every client refuses: no array, a reserved event name | sent, and the clients close | [`DecodeError::InvalidPayload`] |
 //! | `nsp` of a [`Broadcast`]'s packet that is no name of a namespace | ignored | [`DecodeError::InvalidNamespace`] |
 //! | `id` of a [`Broadcast`]'s packet that is no integer of 0 to 2⁵³ − 1 | printed | [`DecodeError::InvalidAckId`] |
 //! | binary data in a packet outside of `data` | a binary packet of 0 attachments, which clients refuse | left out |
-//! | options that are no map, but not null either | reach everybody | [`DecodeError::InvalidOptions`] |
-//! | `rooms` or `except` that are a string | a set of its characters | [`DecodeError::InvalidOptions`] |
-//! | a room that is neither a string nor a number | looked up | [`Room::Other`], in which nobody is |
+//! | a room that is undefined | looked up | [`Room::Other`], in which nobody is |
 //!
 //! A payload of JSON is sent as it is written, where an official node parses it and prints it
 //! again. What `JSON.stringify` has written comes out the same; of what others write, clients
@@ -102,9 +106,9 @@
 //! | a function or a symbol in an array | throws | nil |
 //! | a typed array of elements wider than a byte | their lowest bytes | all bytes, as local clients get them |
 //! | a DataView | no bytes | all bytes |
-//! | an object that looks like a placeholder, beside attachments | a map | the attachment, as clients take it; if there is none, or another placeholder has it, [`EncodeError::IllegalAttachments`] |
+//! | an object that looks like a placeholder, beside attachments | a map | a map, or the attachment of that number while another place of it is a map; a number that no attachment has is refused by [`Decoder`](crate::proto::socket_io::Decoder), as by every client |
 //! | a lone surrogate in a key of more than 32 units | bytes of uninitialised memory | U+FFFD |
-//! | a room that is neither a string nor a number | its value | nil |
+//! | a room that JSON does not hold: undefined, NaN | its value, undefined as nil | nil |
 //! | properties of a packet beside `type`, `data`, `id` and a [`Broadcast`]'s `nsp` | written | left out; no receiver reads them |
 //! | a [`ClusterBroadcast`] whose binary data is hidden by a `toJSON()`, or is in the options | MessagePack | JSON, so that integers and lone surrogates come as they are |
 //!

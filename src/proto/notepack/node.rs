@@ -42,6 +42,14 @@ impl Node {
         }
     }
 
+    /// Whether the value is an object in JavaScript.
+    pub(super) const fn is_object(self) -> bool {
+        !matches!(
+            self,
+            Self::Null | Self::Undefined | Self::Boolean(_) | Self::Number(_) | Self::String(_)
+        )
+    }
+
     /// Whether the value may be the key of a map.
     pub(super) const fn is_key(self) -> bool {
         matches!(

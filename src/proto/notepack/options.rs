@@ -1,8 +1,10 @@
 //! Whom a broadcast reaches, and how.
 
+use std::collections::HashSet;
 use std::iter;
 
 use bytes::Bytes;
+use bytestring::ByteString;
 
 use super::json_token::{Token, Tokens, decode_text};
 use super::node::Node;
@@ -21,12 +23,13 @@ pub struct Options {
 }
 
 impl Options {
-    /// The options at an index of a message.
+    /// The options at an index of a message. What is no map has no properties, and reaches
+    /// everybody: emitters in PHP write an empty array for no options.
     ///
     /// @socket.io/redis-adapter, `onmessage`; socket.io-adapter, `decodeOptions`:
-    /// `new Set(opts.rooms)`, so that rooms may be missing.
+    /// `new Set(opts.rooms)`, so that rooms may be missing, or text.
     pub(super) fn decode(tree: &Tree<'_>, index: usize) -> Result<Self, DecodeError> {
-        if !matches!(tree.node(index), Node::Map(_)) {
+        if matches!(tree.node(index), Node::Null | Node::Undefined) {
             return Err(DecodeError::InvalidOptions);
         }
         let flags = tree.property(index, "flags");
@@ -51,7 +54,7 @@ impl Options {
                 flags = value;
             }
         });
-        if !is_object {
+        if !is_object && matches!(json, b"" | b"null") {
             return Err(DecodeError::InvalidOptions);
         }
         let (rooms, except) = (rooms_of_json(message, rooms)?, rooms_of_json(message, except)?);
@@ -65,6 +68,9 @@ fn rooms_of_json(message: &Bytes, json: &[u8]) -> Result<Option<Vec<Room>>, Deco
     match tokens.next() {
         Some(Token::OpenArray) => {}
         Some(Token::Null) => return Ok(Some(Vec::new())),
+        Some(Token::String(text)) => {
+            return Ok(decode_text(message, text).map(|text| characters(&text)));
+        }
         _ => return Err(DecodeError::InvalidOptions),
     }
     let next = || match tokens.next()? {
@@ -79,10 +85,22 @@ fn room_of_json(message: &Bytes, token: Token<'_>, tokens: &mut Tokens<'_>) -> O
     match token {
         Token::String(name) => return decode_text(message, name).map(Room::Text),
         Token::Number(digits) => return Some(Room::Number(number::parse(digits))),
+        Token::Boolean(boolean) => return Some(Room::Boolean(boolean)),
+        Token::Null => return Some(Room::Null),
         Token::OpenArray | Token::OpenObject => tokens.close(),
         _ => {}
     }
     Some(Room::Other)
+}
+
+/// `new Set(text)`: the rooms named by its characters, which share its memory.
+fn characters(text: &ByteString) -> Vec<Room> {
+    let mut seen = HashSet::new();
+    let first = |&(_, character): &(usize, char)| seen.insert(character);
+    let slice = |(start, character): (usize, char)| {
+        text.slice_ref(text.get(start..start + character.len_utf8()).unwrap_or_default())
+    };
+    text.char_indices().filter(first).map(slice).map(Room::Text).collect()
 }
 
 fn decode_rooms(tree: &Tree<'_>, index: Option<usize>) -> Result<Vec<Room>, DecodeError> {
@@ -95,6 +113,12 @@ fn decode_rooms(tree: &Tree<'_>, index: Option<usize>) -> Result<Vec<Room>, Deco
         Node::Extension(extension_type, _) => {
             Ok(vec![Room::Number(extension_type.into()), Room::Other])
         }
+        Node::String(span) => Ok(characters(&tree.byte_string(span))),
+        Node::Buffer(span) => {
+            let mut seen = HashSet::new();
+            let bytes = tree.binary(span).into_iter().filter(|&byte| seen.insert(byte));
+            Ok(bytes.map(|byte| Room::Number(byte.into())).collect())
+        }
         Node::Array(_) => Ok(tree.children(index).map(|room| decode_room(tree, room)).collect()),
         _ => Err(DecodeError::InvalidOptions),
     }
@@ -104,6 +128,8 @@ fn decode_room(tree: &Tree<'_>, index: usize) -> Room {
     match tree.node(index) {
         Node::String(span) => Room::Text(tree.byte_string(span)),
         Node::Number(number) => Room::Number(number),
+        Node::Boolean(boolean) => Room::Boolean(boolean),
+        Node::Null => Room::Null,
         _ => Room::Other,
     }
 }
@@ -120,10 +146,12 @@ mod tests {
     }
 
     #[test]
-    fn rooms_are_strings_or_numbers() {
-        let message = b"\x82\xa5rooms\x93\xa1a\x01\xc0\xa6except\x91\xcb\x3f\xf8\0\0\0\0\0\0";
+    fn rooms_are_named_by_plain_values() {
+        let message =
+            b"\x82\xa5rooms\x96\xa1a\x01\xc0\xc3\xc2\x90\xa6except\x91\xcb\x3f\xf8\0\0\0\0\0\0";
+        let (yes, no) = (Room::Boolean(true), Room::Boolean(false));
         let options = Options {
-            rooms: vec!["a".into(), Room::Number(1.0), Room::Other],
+            rooms: vec!["a".into(), Room::Number(1.0), Room::Null, yes, no, Room::Other],
             except: vec![Room::Number(1.5)],
             flags: Flags::default(),
         };
@@ -144,8 +172,30 @@ mod tests {
     }
 
     #[test]
+    fn what_has_no_properties_reaches_everybody() {
+        for message in [b"\x90" as &[u8], b"\x91\x01", b"\xa0", b"\xc3", b"\xd4\x05x"] {
+            assert_eq!(decode(message), Ok(Options::default()), "{message:x?}");
+        }
+        // socket.io-python-emitter.
+        let message = b"\x82\xa5rooms\xa0\xa5flags\xa0";
+        assert_eq!(decode(message), Ok(Options::default()));
+    }
+
+    #[test]
+    fn text_and_bytes_are_lists_of_what_they_consist_of() -> Result<(), DecodeError> {
+        assert_eq!(decode(b"\x81\xa5rooms\xa1r")?.rooms, ["r".into()]);
+        let rooms = decode(b"\x81\xa5rooms\xa8r\xc3\xa9r\xf0\x9f\x98\x80")?.rooms;
+        assert_eq!(rooms, ["r".into(), "é".into(), "😀".into()]);
+        let rooms = decode(b"\x81\xa5rooms\xc4\x03\x01\xff\x01")?.rooms;
+        assert_eq!(rooms, [Room::Number(1.0), Room::Number(255.0)]);
+        Ok(())
+    }
+
+    #[test]
     fn what_is_no_list_of_rooms_is_refused() {
-        for message in [b"\x81\xa5rooms\xa1a" as &[u8], b"\x81\xa6except\x80", b"\xc0", b"\x90"] {
+        for message in
+            [b"\x81\xa5rooms\x05" as &[u8], b"\x81\xa6except\x80", b"\x81\xa5rooms\xc2", b"\xc0"]
+        {
             assert_eq!(decode(message), Err(DecodeError::InvalidOptions), "{message:x?}");
         }
     }

@@ -19,10 +19,12 @@ pub(super) fn decode_packet(tree: &Tree<'_>, index: usize) -> Result<Packet, Dec
 
 /// The packet at an index of a message without its namespace and its ack id.
 pub(super) fn decode_content(tree: &Tree<'_>, index: usize) -> Result<Packet, DecodeError> {
-    let Node::Number(number) = tree.property_node(index, "type") else {
-        return Err(DecodeError::InvalidPacketType);
+    let packet_type = match tree.property_node(index, "type") {
+        Node::Number(number) => packet_type(number)?,
+        Node::String(span) => packet_type_of_text(&tree.text(span))?,
+        _ => return Err(DecodeError::InvalidPacketType),
     };
-    let mut packet = Packet::new(packet_type(number)?);
+    let mut packet = Packet::new(packet_type);
     if let Some(data) = tree.property(index, "data") {
         decode_data(tree, data, &mut packet)?;
     }
@@ -30,12 +32,23 @@ pub(super) fn decode_content(tree: &Tree<'_>, index: usize) -> Result<Packet, De
 }
 
 /// Socket.IO v5, "Packet types". What carries no event is never broadcast, and what has
-/// attachments is known by them.
+/// attachments is known by them: emitters of Socket.IO 2 give it the type that it has for clients,
+/// with its binary data in place.
 pub(super) fn packet_type(number: f64) -> Result<PacketType, DecodeError> {
-    [PacketType::Event, PacketType::Ack]
+    use PacketType::{Ack, BinaryAck, BinaryEvent, Event};
+    [Event, Ack, BinaryEvent, BinaryAck]
         .into_iter()
         .find(|&packet_type| number == f64::from(packet_type as u8))
+        .map(|packet_type| packet_type.on_wire(false))
         .ok_or(DecodeError::InvalidPacketType)
+}
+
+/// The type that a text says, as some emitters do: JavaScript prints it in front of the packet.
+pub(super) fn packet_type_of_text(text: &str) -> Result<PacketType, DecodeError> {
+    match text.as_bytes() {
+        [digit @ b'0'..=b'9'] => packet_type((digit - b'0').into()),
+        _ => Err(DecodeError::InvalidPacketType),
+    }
 }
 
 /// @socket.io/redis-adapter, `onmessage`: without `nsp`, the packet is for `/`.
@@ -130,6 +143,22 @@ mod tests {
     }
 
     #[test]
+    fn a_type_may_be_text_or_tell_of_attachments() -> Result<(), DecodeError> {
+        let with_binary = r#"51-["e",{"_placeholder":true,"num":0}]"#;
+        assert_eq!(decode(b"\x82\xa4type\xa12\xa4data\x91\xa1e")?.encode(), r#"2["e"]"#);
+        assert_eq!(decode(b"\x82\xa4type\x05\xa4data\x91\xa1e")?.encode(), r#"2["e"]"#);
+        for message in [
+            &b"\x82\xa4type\x05\xa4data\x92\xa1e\xc4\x01A"[..],
+            b"\x82\xa4type\xa15\xa4data\x92\xa1e\xc4\x01A",
+            b"\x82\xa4type\xa12\xa4data\x92\xa1e\xc4\x01A",
+        ] {
+            assert_eq!(decode(message)?.encode(), with_binary, "{message:x?}");
+        }
+        assert_eq!(decode(b"\x81\xa4type\x06"), Ok(Packet::new(PacketType::Ack)));
+        Ok(())
+    }
+
+    #[test]
     fn a_packet_without_data_has_no_payload() {
         let bare = Ok(Packet::new(PacketType::Event));
         assert_eq!(decode(b"\x81\xa4type\x02"), bare);
@@ -141,8 +170,10 @@ mod tests {
         for (message, error) in [
             (&b"\xc0"[..], DecodeError::InvalidPacketType),
             (b"\x80", DecodeError::InvalidPacketType),
-            (b"\x81\xa4type\x05", DecodeError::InvalidPacketType),
-            (b"\x81\xa4type\xa12", DecodeError::InvalidPacketType),
+            (b"\x81\xa4type\x04", DecodeError::InvalidPacketType),
+            (b"\x81\xa4type\xa14", DecodeError::InvalidPacketType),
+            (b"\x81\xa4type\xa3\x32.0", DecodeError::InvalidPacketType),
+            (b"\x81\xa4type\xc3", DecodeError::InvalidPacketType),
             (b"\x82\xa4type\x02\xa3nsp\xc0", DecodeError::InvalidNamespace),
             (b"\x82\xa4type\x02\xa3nsp\xa1a", DecodeError::InvalidNamespace),
             (b"\x82\xa4type\x02\xa2id\xff", DecodeError::InvalidAckId),

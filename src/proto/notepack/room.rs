@@ -10,7 +10,11 @@ pub enum Room {
     Text(ByteString),
     /// A room named by a number.
     Number(f64),
-    /// Neither. No socket is in it; `io.to(undefined)` reaches nobody.
+    /// A room named by a boolean.
+    Boolean(bool),
+    /// The room `null`. An official node writes this for `undefined`, too.
+    Null,
+    /// An array, a map or the like: JavaScript compares these by identity, so no socket is in it.
     Other,
 }
 
