@@ -79,5 +79,17 @@ for (const { name, command, reason, words } of RUNTIMES) {
         warnings: [],
       });
     });
+
+    if (name !== "Deno") return;
+    test("falls back where it may not load addons, and says what to allow", async () => {
+      const [deno] = command;
+      const allowed = [deno, "run", "--no-prompt", "--allow-net", "--allow-read", "--allow-env"];
+      const { transcript } = await converse(allowed, "stock");
+      const { error, warnings, ...said } = await converse(allowed, "turbo");
+      const connections = { native: 0, opened: 0, fallback: { addon: 4 }, ended: {} };
+      assert.deepEqual(said, { transcript, native: false, connections });
+      assert.match(error, /Requires ffi access .* run again with the --allow-ffi flag$/);
+      assert.deepEqual(warnings, [["TURBO_NOT_NATIVE", `nothing is accelerated, for ${error}`]]);
+    });
   });
 }
