@@ -362,6 +362,8 @@ export type FallbackReason =
   | "notTcp"
   /** The socket has been closed, or lives in another process. */
   | "noDescriptor"
+  /** The runtime does not give the descriptors of its sockets, as Deno does not. */
+  | "hiddenDescriptor"
   /** The response to the upgrade could not be written at once. */
   | "pendingWrite"
   /** `perMessageDeflate` is enabled, and the client supports it. */

@@ -14,6 +14,7 @@ const REASONS = {
   tls: "TLS is terminated in Node.js; a reverse proxy in front of it can do that instead",
   notTcp: "the server does not listen on TCP",
   noDescriptor: "the socket has no descriptor",
+  hiddenDescriptor: "the runtime does not give the descriptors of its sockets",
   pendingWrite: "the response to the upgrade is not written yet",
   compressed: "perMessageDeflate is enabled and the client supports it",
   skipUTF8Validation: "skipUTF8Validation is set",
@@ -49,7 +50,7 @@ function fallbackReason(websocket, socket, options) {
 function socketReason(socket) {
   if (!(socket instanceof net.Socket) || socket.localFamily === undefined) return "notTcp";
   const handle = socket._handle;
-  if (!(handle?.fd >= 0)) return "noDescriptor";
+  if (!(handle?.fd >= 0)) return handle && !("fd" in handle) ? "hiddenDescriptor" : "noDescriptor";
   return socket.writableLength > 0 || handle.writeQueueSize > 0 ? "pendingWrite" : null;
 }
 

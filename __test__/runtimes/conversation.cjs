@@ -9,6 +9,7 @@ const { once } = require("node:events");
 const { createServer } = require("node:http");
 const { Server } = require("socket.io");
 const { io: connect } = require("socket.io-client");
+const ws = require("ws");
 
 /** Text around the length from which the native parser takes part, in one byte and in two. */
 const TEXTS = [10, 1_023, 1_024, 100_000].flatMap((length) => [
@@ -101,10 +102,38 @@ async function converse(io, url) {
   }
 }
 
+/** A WebSocket server without Socket.IO: text, binary data, a ping, and the closing handshake. */
+async function exchange(WebSocketServer) {
+  const server = new WebSocketServer({ port: 0, host: "127.0.0.1" });
+  await heard(server, "listening");
+  const accepted = heard(server, "connection");
+  const client = new ws.WebSocket(`ws://127.0.0.1:${server.address().port}`);
+  const [[socket]] = await Promise.all([accepted, heard(client, "open")]);
+  for (const message of [TEXTS.at(-1), BYTES]) {
+    const there = heard(socket, "message");
+    client.send(message);
+    const [data, isBinary] = await there;
+    const back = heard(client, "message");
+    socket.send(data, { binary: isBinary });
+    const [answer] = await back;
+    say(isBinary, Buffer.isBuffer(data), answer.equals(Buffer.from(message)));
+  }
+  const pinged = heard(socket, "ping");
+  client.ping("ping");
+  say(String(await pinged));
+  const ends = [heard(client, "close"), heard(socket, "close")];
+  socket.close(4_000, "bye");
+  for (const [code, reason] of await Promise.all(ends)) say(code, String(reason));
+  server.close();
+}
+
 async function main([engine]) {
   const warnings = [];
   process.on("warning", ({ code, message }) => warnings.push([code, message]));
-  const { turbo } = engine === "turbo" ? require("../..") : { turbo: (options) => options };
+  const isStock = engine === "stock";
+  const { turbo, WebSocketServer } = isStock
+    ? { ...ws, turbo: (options) => options }
+    : require("../..");
   const server = createServer();
   const io = new Server(server, turbo({}));
   const closed = once(server, "close");
@@ -112,6 +141,7 @@ async function main([engine]) {
   await once(server.listen(0, "127.0.0.1"), "listening");
   await converse(io, `http://127.0.0.1:${server.address().port}`);
   await closed;
+  await exchange(WebSocketServer);
   const { native = null, nativeError } = turbo;
   const connections = turbo.stats?.().connections ?? null;
   const error = nativeError?.message ?? null;

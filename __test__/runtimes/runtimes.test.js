@@ -11,11 +11,11 @@ const { existsSync } = require("node:fs");
 const path = require("node:path");
 const { describe, test } = require("node:test");
 const { promisify } = require("node:util");
-const { hasEngine } = require("../../lib/native.js");
+const { hasCluster, hasEngine } = require("../../lib/native.js");
+const { RedisServer, skipWithoutRedis } = require("../support/redis-server.js");
 
-const conversation = path.join(__dirname, "conversation.cjs");
 const OTHER_WS = "the runtime has a ws of its own in the place of the package";
-const NO_DESCRIPTOR = "the socket has no descriptor";
+const HIDDEN = "the runtime does not give the descriptors of its sockets";
 
 /** How each runs a program, and why connections are left to ws there. */
 const RUNTIMES = [
@@ -23,18 +23,21 @@ const RUNTIMES = [
   {
     name: "Deno",
     command: ["deno/deno", "run", "-A"],
-    reason: "noDescriptor",
-    words: NO_DESCRIPTOR,
+    reason: "hiddenDescriptor",
+    words: HIDDEN,
   },
 ];
 
-/** What a server says to its clients, and what it says of itself. */
-async function converse([executable, ...args], engine, env = {}) {
+/** Runs a program of this folder. @returns {Promise<object>} what it has printed */
+async function start([executable, ...args], program, argument, env = {}) {
   const options = { env: { ...process.env, NO_COLOR: "1", ...env }, timeout: 60_000 };
   const file = path.join(__dirname, "node_modules", executable);
-  const { stdout } = await promisify(execFile)(file, [...args, conversation, engine], options);
-  return JSON.parse(stdout);
+  const all = [...args, path.join(__dirname, program), argument];
+  return JSON.parse((await promisify(execFile)(file, all, options)).stdout);
 }
+
+/** What a server says to its clients, and what it says of itself. */
+const converse = (command, engine, env) => start(command, "conversation.cjs", engine, env);
 
 for (const { name, command, reason, words } of RUNTIMES) {
   const isMissing = !existsSync(path.join(__dirname, "node_modules", command[0]));
@@ -48,9 +51,21 @@ for (const { name, command, reason, words } of RUNTIMES) {
         transcript,
         native: hasEngine,
         error: null,
-        // One of the three clients is refused, and one polls.
-        connections: { native: 0, opened: 0, fallback: { [reason]: 3 }, ended: {} },
+        // One that is refused, two of the three others, of which one polls, and one without Socket.IO.
+        connections: { native: 0, opened: 0, fallback: { [reason]: 4 }, ended: {} },
         warnings: [["TURBO_FALLBACK", `a WebSocket connection is left to ws: ${words}`]],
+      });
+    });
+
+    const skip = hasCluster ? skipWithoutRedis : "the addon does not reach Redis";
+    test("is a node of a cluster over Redis", { skip }, async (t) => {
+      const redis = new RedisServer();
+      t.after(() => redis.end());
+      await redis.start();
+      const heard = [2_000, [0, 255]];
+      assert.deepEqual(await start(command, "cluster.cjs", redis.url), {
+        said: [heard, heard],
+        states: ["ready", "ready"],
       });
     });
 
@@ -60,9 +75,21 @@ for (const { name, command, reason, words } of RUNTIMES) {
         transcript,
         native: false,
         error: "the native addon is not loaded: it is switched off by TURBO_NATIVE=0",
-        connections: { native: 0, opened: 0, fallback: { addon: 3 }, ended: {} },
+        connections: { native: 0, opened: 0, fallback: { addon: 4 }, ended: {} },
         warnings: [],
       });
+    });
+
+    if (name !== "Deno") return;
+    test("falls back where it may not load addons, and says what to allow", async () => {
+      const [deno] = command;
+      const allowed = [deno, "run", "--no-prompt", "--allow-net", "--allow-read", "--allow-env"];
+      const { transcript } = await converse(allowed, "stock");
+      const { error, warnings, ...said } = await converse(allowed, "turbo");
+      const connections = { native: 0, opened: 0, fallback: { addon: 4 }, ended: {} };
+      assert.deepEqual(said, { transcript, native: false, connections });
+      assert.match(error, /Requires ffi access .* run again with the --allow-ffi flag$/);
+      assert.deepEqual(warnings, [["TURBO_NOT_NATIVE", `nothing is accelerated, for ${error}`]]);
     });
   });
 }
