@@ -49,11 +49,15 @@ const HAS_VALUE = [true, true, false, true, true, true, true, false, false, fals
  */
 class Engine {
   constructor() {
-    this.native = new binding.Engine(() => this.deliver());
+    this.native = new binding.Engine();
+    /** Whether the workers may call; else there are none. */
+    this.isStarted = false;
     this.endReasons = binding.endReasons();
     /** Connections by their id. */
     this.connections = [];
     this.size = 0;
+    /** Servers that have had connections and are not closed. */
+    this.servers = 0;
     /** The number of the turn. */
     this.turn = 0;
     /** The turn in which something was sent last, since the last flush. */
@@ -82,7 +86,36 @@ class Engine {
     this.isCalled = false;
     /** The list that `native.prepare()` was called with since the last flush. */
     this.prepared = null;
-    process.once("exit", () => this.shutDown());
+    this.shutDown = this.shutDown.bind(this);
+  }
+
+  /** Lets workers begin. */
+  start() {
+    this.isStarted = true;
+    this.native.start(() => this.deliver());
+    process.once("exit", this.shutDown);
+  }
+
+  /**
+   * Ends the workers when there is nobody for them, so that nothing of this engine is left: test
+   * runners load the package again for each file.
+   */
+  rest() {
+    if (!this.isStarted || this.size > 0 || this.servers > 0) return;
+    this.isStarted = false;
+    this.native.rest();
+    process.removeListener("exit", this.shutDown);
+  }
+
+  /** A server has its first connection. Until it is closed the workers stay. */
+  addServer() {
+    this.servers++;
+  }
+
+  /** A server that has been added is closed. */
+  removeServer() {
+    this.servers--;
+    this.scheduleFlush();
   }
 
   /**
@@ -97,11 +130,12 @@ class Engine {
    * @throws {Error} when descriptors or threads have run out
    */
   open(connection, descriptor, input, options, ioThreads) {
+    if (!this.isStarted) this.start();
+    this.scheduleFlush();
     const id = this.native.open(descriptor, input, this.native.configure(options), ioThreads);
     this.connections[id] = connection;
     this.size++;
     if (this.size === 1) this.native.keepAlive(true);
-    this.scheduleFlush();
     return id;
   }
 
@@ -168,6 +202,7 @@ class Engine {
     this.native.flush();
     for (const part of this.after) part.flush();
     this.after.clear();
+    this.rest();
   }
 
   /**
@@ -325,7 +360,10 @@ class Engine {
     // Only now may the number be another connection's.
     this.native.release(id);
     this.size--;
-    if (this.size === 0) this.native.keepAlive(false);
+    if (this.size === 0) {
+      this.native.keepAlive(false);
+      this.scheduleFlush();
+    }
     connection.handleEnd(reason, errno === 0 ? "" : getSystemErrorName(-errno));
   }
 

@@ -28,6 +28,9 @@ const CALLED_TWICE =
  *     which is faster
  */
 class WebSocketServer extends ws.WebSocketServer {
+  /** That of the workers, from the first connection until this server is closed. */
+  #engine = null;
+
   /**
    * @param {object} options
    * @param {() => void} [callback] as in ws
@@ -43,8 +46,22 @@ class WebSocketServer extends ws.WebSocketServer {
     if (isDetached(socket)) throw new Error(CALLED_TWICE);
     super.handleUpgrade(request, socket, head, (websocket, ...rest) => {
       if (!(websocket instanceof WebSocket)) reportFallback("customClass");
+      else if (websocket._connection !== null) this.#hold(websocket._connection.engine);
       callback(websocket, ...rest);
     });
+  }
+
+  close(callback) {
+    super.close(callback);
+    this.#engine?.removeServer();
+    this.#engine = null;
+  }
+
+  /** Keeps the workers until this server is closed. */
+  #hold(engine) {
+    if (this.#engine !== null) return;
+    this.#engine = engine;
+    engine.addServer();
   }
 }
 

@@ -10,9 +10,11 @@ use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::time::Duration;
 
-use application::{Application, frame};
+use application::{Application, Peer, frame};
 use bytes::Bytes;
-use socket_io_turbo::net::{ConnectionOptions, EndReason, Event, Failure, MAX_HELD_BYTES};
+use socket_io_turbo::net::{
+    ConnectionId, ConnectionOptions, EndReason, Event, Failure, MAX_HELD_BYTES,
+};
 use socket_io_turbo::proto::websocket::{
     self, CloseCode, DecodeError, Limits, Opcode, encode_close, encode_frame,
 };
@@ -449,4 +451,80 @@ fn a_command_in_the_same_batch_as_a_frame_is_not_missed() {
     application.engine.flush();
     assert_eq!(peer.next_text(), "last");
     assert!(peer.next_event().is_none());
+}
+
+/// The ids of this process's I/O threads.
+#[cfg(target_os = "linux")]
+fn io_threads() -> Vec<std::ffi::OsString> {
+    let is_ours = |entry: &std::fs::DirEntry| {
+        std::fs::read_to_string(entry.path().join("comm"))
+            .is_ok_and(|name| name == "socket.io-turbo\n")
+    };
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+    tasks.flatten().filter(is_ours).map(|entry| entry.file_name()).collect()
+}
+
+/// An echo of the application's.
+fn assert_serves(application: &mut Application, id: ConnectionId, peer: &mut Peer) {
+    application.send_text(id, "hello");
+    application.engine.flush();
+    assert_eq!(peer.next_text(), "hello");
+}
+
+#[test]
+fn engines_of_one_thread_end_one_by_one() {
+    let mut applications = [(); 3].map(|()| Application::new());
+    let mut ends = applications.each_mut().map(|each| each.connect(ConnectionOptions::default()));
+    for ((id, peer), application) in ends.iter_mut().zip(&mut applications) {
+        assert_serves(application, *id, peer);
+    }
+    applications[1].engine.shut_down();
+    assert!(ends[1].1.next_event().is_none());
+    for index in [0, 2] {
+        let (id, peer) = &mut ends[index];
+        assert_serves(&mut applications[index], *id, peer);
+    }
+}
+
+#[test]
+fn an_engine_without_connections_rests_and_goes_on() {
+    let mut application = Application::new();
+    for round in 1..=3 {
+        let (id, mut peer) = application.connect(ConnectionOptions::default());
+        application.engine.rest();
+        assert_serves(&mut application, id, &mut peer);
+        application.engine.terminate(id);
+        application.engine.flush();
+        application.events_until(id, is_end);
+        application.engine.rest();
+        let stats = application.engine.stats().collect::<Vec<_>>();
+        let [stats] = stats.as_slice() else { panic!("{stats:?}") };
+        assert_eq!((stats.opened, stats.connections, stats.frames_out), (round, 0, round));
+        application.notify_again();
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn engines_of_one_thread_share_a_thread_which_ends_with_the_last() {
+    // In a process of its own no other test's threads are there.
+    let name = "engines_of_one_thread_share_a_thread_which_ends_with_the_last";
+    if std::env::var_os("TURBO_ALONE").is_none() {
+        let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+        let status = command.args(["--exact", name]).env("TURBO_ALONE", "1").status().unwrap();
+        assert!(status.success());
+        return;
+    }
+    let mut applications = [(); 3].map(|()| Application::new());
+    let ends = applications.each_mut().map(|each| each.connect(ConnectionOptions::default()));
+    assert_eq!(io_threads().len(), 1);
+    let [first, second, third] = applications;
+    drop((first, third));
+    assert_eq!(io_threads().len(), 1);
+    drop(second);
+    // The kernel takes a thread off its list a little after it has been joined.
+    while !io_threads().is_empty() {
+        std::thread::yield_now();
+    }
+    drop(ends);
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use napi::bindgen_prelude::{Function, Uint32ArraySlice, Unknown};
-use napi::{Env, Error, Result, Status};
+use napi::{CleanupEnvHook, Env, Error, Result, Status};
 use napi_derive::napi;
 
 use super::events::EventWriter;
@@ -66,7 +66,10 @@ pub fn end_reasons() -> Vec<&'static str> {
 #[napi]
 pub struct Engine {
     pub(super) engine: Rc<RefCell<net::Engine>>,
-    wake: Wake,
+    /// While the workers may call.
+    wake: Option<Wake>,
+    /// Shuts down with the environment; there as long as `wake`.
+    cleanup: Option<CleanupEnvHook<Rc<RefCell<net::Engine>>>>,
     options: Vec<(Arc<ConnectionOptions>, bool)>,
     /// By connection: whether its text comes as strings.
     is_text_as_string: Vec<bool>,
@@ -79,24 +82,43 @@ pub struct Engine {
 
 #[napi]
 impl Engine {
-    /// `wake` is called when `take()` has events to give, once until it is called.
+    /// `start()` has to be called before `open()`.
     #[napi(constructor, catch_unwind)]
-    pub fn new(env: Env, wake: Function<'_, (), ()>) -> Result<Self> {
-        let wake = Wake::new(&wake)?;
-        let of_workers = wake.clone();
-        let engine = Rc::new(RefCell::new(net::Engine::new(move || of_workers.call())));
-        // Runs before the function above is finalized: hooks run in reverse order.
-        env.add_env_cleanup_hook(Rc::clone(&engine), |engine| engine.borrow_mut().shut_down())?;
-        Ok(Self {
-            engine,
-            wake,
+    pub fn new() -> Self {
+        Self {
+            engine: Rc::new(RefCell::new(net::Engine::new(|| ()))),
+            wake: None,
+            cleanup: None,
             options: Vec::new(),
             is_text_as_string: Vec::new(),
             prepared: Bytes::new(),
             has_v3: false,
             #[cfg(feature = "cluster")]
             registry: crate::cluster::Registry::default(),
-        })
+        }
+    }
+
+    /// Lets workers begin. `wake` is called when `take()` has events to give, once until it is
+    /// called.
+    #[napi(catch_unwind)]
+    pub fn start(&mut self, env: Env, wake: Function<'_, (), ()>) -> Result<()> {
+        let wake = Wake::new(&wake)?;
+        let of_workers = wake.clone();
+        self.engine.borrow_mut().notify_by(move || of_workers.call());
+        let engine = Rc::clone(&self.engine);
+        // Runs before the function above is finalized: hooks run in reverse order.
+        self.cleanup = Some(env.add_env_cleanup_hook(engine, |e| e.borrow_mut().shut_down())?);
+        self.wake = Some(wake);
+        Ok(())
+    }
+
+    /// Ends the workers, if there are no connections, and forgets the function that `start()` was
+    /// given.
+    #[napi(catch_unwind)]
+    pub fn rest(&mut self, env: Env) -> Result<()> {
+        self.engine.borrow_mut().rest();
+        self.wake = None;
+        self.cleanup.take().map_or(Ok(()), |hook| env.remove_env_cleanup_hook(hook))
     }
 
     /// The number of these options, for `open()`. Equal options have one number.
@@ -249,7 +271,7 @@ impl Engine {
     /// Whether open connections keep the process alive.
     #[napi(catch_unwind)]
     pub fn keep_alive(&self, env: Env, is_alive: bool) -> Result<()> {
-        self.wake.keep_alive(env, is_alive)
+        self.wake.as_ref().map_or(Ok(()), |wake| wake.keep_alive(env, is_alive))
     }
 
     /// What each worker has done.

@@ -168,13 +168,18 @@ impl ConnectionTask {
         }
     }
 
-    /// Gives the socket what it takes at once; the worker is about to end.
+    /// Gives the socket what it takes at once, and ends the task: the worker ends.
     pub(super) fn write_last(&self) {
-        let _ = self.write_now(&mut self.state.borrow_mut());
+        let state = &mut *self.state.borrow_mut();
+        let _ = self.write_now(state);
+        state.wake();
     }
 
     /// Reads, writes and waits; ready when the connection is over.
     pub(super) fn poll(&self, context: &mut Context<'_>) -> Poll<()> {
+        if self.worker.is_shut_down() {
+            return Poll::Ready(());
+        }
         let state = &mut *self.state.borrow_mut();
         state.waker.get_or_insert_with(|| context.waker().clone());
         match state.connection.poll_end() {

@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 use std::io;
 use std::mem;
 use std::net::TcpStream;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, channel, sync_channel};
-use std::thread::{self, JoinHandle};
+use std::sync::mpsc::{Receiver, channel};
 
 use bytes::{Bytes, BytesMut};
 use slab::Slab;
@@ -15,6 +15,7 @@ use tokio::sync::mpsc::unbounded_channel;
 
 use super::command::{Broadcast, Command, ConnectionCommand, Opening, Volatile};
 use super::mailbox::Mailbox;
+use super::threads::IoThread;
 use super::worker::{self, EventBatch, EventSink, Notify, Shared};
 use super::{Broadcaster, ConnectionId, ConnectionOptions, Event, WorkerStats};
 use crate::adapter::{Recipients, RoomId};
@@ -26,6 +27,8 @@ use crate::fanout::{FrameKind, PreparedPacket};
 /// connection that has ended does nothing.
 pub struct Engine {
     workers: Vec<WorkerHandle>,
+    /// Of the workers by their numbers, those that have ended included.
+    shared: Vec<Arc<Shared>>,
     /// The worker of each connection.
     routes: Slab<usize>,
     /// Numbers of rooms that are in use.
@@ -42,7 +45,8 @@ struct WorkerHandle {
     queued: Vec<Command>,
     mailbox: Arc<Mailbox>,
     events: Receiver<EventBatch>,
-    thread: JoinHandle<()>,
+    /// Held, so that it goes on.
+    _thread: Rc<IoThread>,
     /// Connections whose end has not been taken.
     connections: usize,
 }
@@ -55,6 +59,7 @@ impl Engine {
     pub fn new(notify: impl Fn() + Send + Sync + 'static) -> Self {
         Self {
             workers: Vec::new(),
+            shared: Vec::new(),
             routes: Slab::new(),
             rooms: Slab::new(),
             received: VecDeque::new(),
@@ -229,23 +234,42 @@ impl Engine {
 
     /// What each worker has done.
     pub fn stats(&self) -> impl Iterator<Item = WorkerStats> {
-        self.workers.iter().map(|worker| worker.shared.counters.read())
+        self.shared.iter().map(|shared| shared.counters.read())
+    }
+
+    /// Ends the workers and drops `notify`, if there are no connections. [`open`](Self::open) starts
+    /// workers again, whose counters go on, after [`notify_by`](Self::notify_by).
+    pub fn rest(&mut self) {
+        if self.routes.is_empty() {
+            self.end_workers();
+            self.notify = Arc::new(|| ());
+        }
+    }
+
+    /// Replaces `notify`, while there are no workers.
+    pub fn notify_by(&mut self, notify: impl Fn() + Send + Sync + 'static) {
+        self.notify = Arc::new(notify);
     }
 
     /// Writes what the sockets take at once, closes all connections and ends the workers.
     /// No event comes any more, and commands do nothing.
     pub fn shut_down(&mut self) {
+        self.end_workers();
+        self.shared.clear();
+        self.routes.clear();
+        self.received.clear();
+    }
+
+    fn end_workers(&mut self) {
         for worker in &mut self.workers {
             worker.queued.push(Command::Shutdown);
             worker.post();
         }
         self.broadcaster.clear();
         for worker in self.workers.drain(..) {
-            // It never waits for this thread; if it panicked, it is over as well.
-            let _ = worker.thread.join();
+            // Until all its tasks are over. Its thread ends with the last worker there.
+            while worker.events.recv().is_ok() {}
         }
-        self.routes.clear();
-        self.received.clear();
     }
 
     fn command(&mut self, id: ConnectionId, command: ConnectionCommand) {
@@ -261,7 +285,7 @@ impl Engine {
 
     fn next_worker(&mut self, io_threads: usize) -> io::Result<usize> {
         while self.workers.len() < io_threads {
-            let worker = self.start_worker()?;
+            let worker = self.start_worker(self.workers.len())?;
             self.broadcaster.add(Arc::clone(&worker.mailbox));
             self.workers.push(worker);
         }
@@ -270,21 +294,27 @@ impl Engine {
         Ok(least_busy.map_or(0, |(index, _)| index))
     }
 
-    fn start_worker(&self) -> io::Result<WorkerHandle> {
-        let shared = Arc::<Shared>::default();
+    fn start_worker(&mut self, number: usize) -> io::Result<WorkerHandle> {
+        let thread = IoThread::shared(number)?;
+        if self.shared.len() <= number {
+            self.shared.resize_with(number + 1, Arc::default);
+        }
+        let shared = self.shared.get(number).map(Arc::clone).unwrap_or_default();
         let (commands, receiver) = unbounded_channel();
         let (batches, events) = channel();
         let is_notified = Arc::clone(&self.is_notified);
         let sink = EventSink { batches, is_notified, notify: Arc::clone(&self.notify) };
         let of_thread = Arc::clone(&shared);
-        let (ready, started) = sync_channel(1);
-        let thread = thread::Builder::new()
-            .name("socket.io-turbo".into())
-            .spawn(move || worker::run(of_thread, sink, receiver, &ready))?;
-        // The thread says whether it has its runtime, or has died without a word.
-        started.recv().unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))?;
+        thread.spawn(move || worker::spawn(of_thread, sink, receiver));
         let mailbox = Arc::new(Mailbox::new(commands, Arc::clone(&shared)));
-        Ok(WorkerHandle { shared, queued: Vec::new(), mailbox, events, thread, connections: 0 })
+        Ok(WorkerHandle {
+            shared,
+            queued: Vec::new(),
+            mailbox,
+            events,
+            _thread: thread,
+            connections: 0,
+        })
     }
 
     /// Receives what the workers hold, unless something received has not been taken: so

@@ -26,6 +26,11 @@ pub(super) struct Lag {
 }
 
 impl Lag {
+    /// No batch is sent, and `done` have been done before.
+    pub(super) const fn after(done: u64) -> Self {
+        Self { sent: VecDeque::new(), bytes: 0, done }
+    }
+
     /// A batch with frames of so many `bytes` is sent at `now`.
     pub(super) fn handle_sent(&mut self, now: Instant, bytes: usize) {
         self.sent.push_back((now, bytes));

@@ -24,7 +24,8 @@ pub(super) struct Mailbox {
 
 impl Mailbox {
     pub(super) fn new(commands: UnboundedSender<Vec<Command>>, shared: Arc<Shared>) -> Self {
-        Self { commands, shared, lag: Mutex::default() }
+        let lag = Mutex::new(Lag::after(shared.batches_done.value()));
+        Self { commands, shared, lag }
     }
 
     /// Sends a batch, unless the worker is over.

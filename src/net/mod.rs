@@ -1,7 +1,8 @@
 //! I/O workers: threads that own connections, read and write them.
 //!
 //! An [`Engine`] belongs to one application thread and owns its workers. Each worker is
-//! a thread with a current-thread tokio runtime; a connection is a task on it, and no
+//! a task on a thread with a current-thread tokio runtime, which it shares with workers of other
+//! engines of the same application thread; a connection is another task there, and no
 //! other thread ever touches its state. Between the threads there are two queues per
 //! worker, and nothing else:
 //!
@@ -29,6 +30,7 @@ mod mailbox;
 mod pace;
 mod precedence;
 mod stats;
+mod threads;
 mod worker;
 
 pub use broadcaster::{Broadcaster, Outgoing, WorkerSet};

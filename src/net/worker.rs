@@ -1,26 +1,23 @@
-//! A thread that owns connections.
+//! A worker: what owns connections, on a thread that it may share with workers of other engines.
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
-use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::{Sender, SyncSender};
+use std::sync::mpsc::Sender;
 use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Instant;
 
 use bytes::BytesMut;
 use tokio::net::TcpStream;
-use tokio::runtime::{Builder, LocalRuntime};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::command::{Broadcast, Command, ConnectionCommand, Opening};
 use super::connection::Turn;
 use super::connection_task::ConnectionTask;
 use super::pace::{Pace, WORKER};
-use super::precedence::yield_to_wakers;
 use super::stats::{Counter, Counters};
 use super::{ConnectionId, EndReason, Event};
 use crate::adapter::{RoomId, Rooms};
@@ -38,7 +35,7 @@ pub(super) type EventBatch = Vec<(ConnectionId, Event)>;
 /// Called from a worker when there are events and the application does not know.
 pub(super) type Notify = Arc<dyn Fn() + Send + Sync>;
 
-/// What a worker's thread and the application share.
+/// What a worker and the application share.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     pub(super) counters: Counters,
@@ -78,25 +75,25 @@ pub(super) struct Worker {
     is_shut_down: Cell<bool>,
 }
 
-fn runtime() -> io::Result<LocalRuntime> {
-    Builder::new_current_thread().enable_io().enable_time().build_local(Default::default())
-}
-
-/// The life of a worker's thread. `ready` hears whether it begins; if not, for want of
-/// descriptors.
-pub(super) fn run(
+/// Spawns the tasks of a worker, on the thread that calls. When the last of them is over, `sink` is
+/// dropped.
+pub(super) fn spawn(
     shared: Arc<Shared>,
     sink: EventSink,
     commands: UnboundedReceiver<Vec<Command>>,
-    ready: &SyncSender<io::Result<()>>,
 ) {
-    yield_to_wakers();
-    match runtime() {
-        Ok(runtime) => {
-            let _ = ready.send(Ok(()));
-            runtime.block_on(Rc::new(Worker::new(shared, sink)).serve(commands));
-        }
-        Err(error) => drop(ready.send(Err(error))),
+    let worker = Rc::new(Worker::new(shared, sink));
+    let gatherer = Rc::clone(&worker);
+    tokio::task::spawn_local(poll_fn(move |context| gatherer.poll_gathered(context)));
+    tokio::task::spawn_local(worker.serve(commands));
+}
+
+/// Ends the tasks of a worker when it serves no more, also where it has panicked.
+struct Service(Rc<Worker>);
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.0.shut_down();
     }
 }
 
@@ -119,8 +116,7 @@ impl Worker {
     }
 
     async fn serve(self: Rc<Self>, mut commands: UnboundedReceiver<Vec<Command>>) {
-        let gatherer = Rc::clone(&self);
-        tokio::task::spawn_local(poll_fn(move |context| gatherer.poll_gathered(context)));
+        let _service = Service(Rc::clone(&self));
         while let Some(batch) = commands.recv().await {
             self.shared.counters.wakes.add(1);
             self.handle_batch(batch);
@@ -165,7 +161,7 @@ impl Worker {
             Command::RemoveRoom(room) => self.rooms.borrow_mut().remove(room),
             Command::BeginTurn => self.begin_turn(),
             Command::Taken => self.stalled.take().into_iter().for_each(Waker::wake),
-            Command::Shutdown => self.shut_down(),
+            Command::Shutdown => self.is_shut_down.set(true),
         }
     }
 
@@ -223,11 +219,19 @@ impl Worker {
         }
     }
 
+    /// Has all tasks of this worker end.
     fn shut_down(&self) {
         self.is_shut_down.set(true);
         for task in self.connections.take().into_iter().flatten() {
             task.write_last();
         }
+        self.dirty.take();
+        self.gatherer.take().into_iter().for_each(Waker::wake);
+    }
+
+    /// Whether all tasks of this worker are to end.
+    pub(super) const fn is_shut_down(&self) -> bool {
+        self.is_shut_down.get()
     }
 
     /// The connection is over; its descriptor closes when its task is dropped.
@@ -254,6 +258,9 @@ impl Worker {
     }
 
     fn poll_gathered(&self, context: &mut Context<'_>) -> Poll<()> {
+        if self.is_shut_down() {
+            return Poll::Ready(());
+        }
         self.gatherer.borrow_mut().get_or_insert_with(|| context.waker().clone());
         let batch = self.gathered.take();
         if !batch.is_empty() {

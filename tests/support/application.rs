@@ -33,6 +33,13 @@ impl Application {
         Self { engine, notifications, listener, events: Vec::new(), backlogs: Vec::new() }
     }
 
+    /// Has the engine notify again, after it has rested.
+    pub fn notify_again(&mut self) {
+        let (notify, notifications) = channel();
+        self.notifications = notifications;
+        self.engine.notify_by(move || notify.send(()).unwrap_or_default());
+    }
+
     /// A connection and its peer.
     pub fn connect(&mut self, options: ConnectionOptions) -> (ConnectionId, Peer) {
         self.connect_with_input(options, b"", 1)
