@@ -3,9 +3,11 @@
 /** What createRedisAdapter() accepts, and what it says of the rest. No Redis is needed. */
 
 const assert = require("node:assert/strict");
+const { once } = require("node:events");
+const { createServer } = require("node:http");
 const { describe, test } = require("node:test");
 const { Server } = require("socket.io");
-const { createRedisAdapter } = require("..");
+const { createRedisAdapter, turbo } = require("..");
 const { hasCluster } = require("../lib/native.js");
 const { redisAdapterOptions } = require("../lib/redis-options.js");
 
@@ -29,9 +31,10 @@ describe("createRedisAdapter() refuses", () => {
     [
       "options",
       undefined,
-      /^options must be an object with the url of Redis, or with clients, got/,
+      /^options must be an object such as { url: "redis:\/\/localhost:6379" }, or with clients, got u/,
     ],
     ["options", [], /an array$/],
+    ["options", "redis://user:secret@host", /, got "redis:\/\/…@host"$/],
     ["url", {}, /^url must be a URL of Redis, or a list of some, got undefined$/],
     ["url", { url: "" }, /got ""$/],
     ["url", { url: [] }, /got an array$/],
@@ -39,9 +42,20 @@ describe("createRedisAdapter() refuses", () => {
     [
       "url",
       { url: ["redis://a", "redis://b"] },
-      /must be one, but with cluster: true or with sent/,
+      /^url must be one URL, or a list with cluster: true or with sentinel, got an array$/,
     ],
-    ["urls", { urls: ["redis://a"] }, /^urls must be left out; there are url, pubClient/],
+    [
+      "urls",
+      { urls: ["redis://a"] },
+      /^urls is not an option of createRedisAdapter\(\); write url/,
+    ],
+    [
+      "host",
+      { host: "a" },
+      /; write url: "redis:\/\/user:password@host:port\/database"\. There are/,
+    ],
+    ["channelPrefix", { channelPrefix: "a" }, /; write key\. There are url, pubClient, subClient/],
+    ["toString", { toString: 1 }, /^toString is not an option of createRedisAdapter\(\)\. There/],
     ["cluster", { url: URL_OF_NOTHING, cluster: 1 }, /^cluster must be true or false, got 1$/],
     ["sentinel", { url: URL_OF_NOTHING, sentinel: {} }, /the name of the master/],
     ["sentinel", { url: URL_OF_NOTHING, sentinel: { name: "m", user: "u" } }, /an object/],
@@ -89,7 +103,14 @@ describe("createRedisAdapter() refuses", () => {
       const error = errorOf({ url });
       assert.equal(error.option, "url");
       assert.doesNotMatch(error.message, /secret/);
+      const form = "redis://[[user]:password@]host[:port][/database], with rediss:// for TLS (";
+      assert.ok(error.message.startsWith(`url must be ${form}`), error.message);
+      assert.doesNotMatch(error.message, /InvalidClientConfig/);
     }
+    const error = errorOf({ url: ["redis://a", "redis://u:secret@b:99999"], cluster: true });
+    assert.match(error.message, /, got "redis:\/\/…@b:99999"$/);
+    const others = errorOf({ url: ["redis://u:secret@a", "redis://b"], cluster: true });
+    assert.match(others.message, /^url must be a list of URLs that fit together \(.*password/);
   });
 
   test("certificates that are none", { skip: !hasCluster }, () => {
@@ -107,6 +128,25 @@ describe("createRedisAdapter() refuses", () => {
         /left out with this adapter: Redis keeps no messages/.test(error.message),
     );
   });
+});
+
+describe("a server that cannot be reached is named", { skip: !hasCluster && "no addon" }, () => {
+  const [first, second] = ["redis://user:secret@127.0.0.1:1", "redis://user:secret@127.0.0.1:2"];
+  for (const [options, name] of [
+    [{ url: first }, "127.0.0.1:1"],
+    [{ url: [first, second], cluster: true }, "Redis Cluster 127.0.0.1:1, 127.0.0.1:2"],
+    [{ url: [first, second], sentinel: { name: "m" } }, "Sentinel 127.0.0.1:1, 127.0.0.1:2"],
+  ]) {
+    test(name, async (t) => {
+      const adapter = createRedisAdapter(options);
+      const io = new Server(createServer(), turbo({ adapter }));
+      t.after(() => io.close());
+      const [{ code, message }] = await once(adapter, "error");
+      assert.equal(code, "TURBO_ERR_REDIS");
+      assert.ok(message.startsWith(`Redis: ${name}: `), message);
+      assert.match(message, /refused/);
+    });
+  }
 });
 
 describe("createRedisAdapter() accepts", () => {

@@ -6,9 +6,15 @@ class InvalidOptionError extends TypeError {
    * @param {string} option its name
    * @param {string} accepted the accepted values, in words
    * @param {unknown} value what was given
+   * @param {string} [message] the whole text, where that is not how to say it
    */
-  constructor(option, accepted, value) {
-    super(`${option} must be ${accepted}, got ${describe(value)}`);
+  constructor(
+    option,
+    accepted,
+    value,
+    message = `${option} must be ${accepted}, got ${describe(value)}`,
+  ) {
+    super(message);
     this.code = "TURBO_ERR_INVALID_OPTION";
     this.option = option;
   }

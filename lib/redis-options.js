@@ -76,6 +76,23 @@ const SUBSCRIPTION_MODES = {
 /** What is said of Redis where it is not said by clients. */
 const SERVER_OPTIONS = ["url", "cluster", "sentinel", "tls", "maxPublishQueue"];
 
+/** What other packages call what is an option here. */
+const OTHER_NAMES = {
+  ...Object.fromEntries(
+    ["host", "port", "hosts", "urls", "uri", "db", "database", "username", "password"].map(
+      (name) => [name, 'url: "redis://user:password@host:port/database"'],
+    ),
+  ),
+  nodes: "url with a list of URLs, and cluster: true",
+  rootNodes: "url with a list of URLs, and cluster: true",
+  sentinels: "url with a list of URLs, and sentinel: { name }",
+  client: "pubClient and subClient",
+  channelPrefix: "key",
+  prefix: "key",
+  keyPrefix: "key",
+  requestTimeout: "requestsTimeout",
+};
+
 /** What the sharded protocol has not. */
 const CLASSIC_OPTIONS = ["requestsTimeout", "publishOnSpecificResponseChannel", "parser"];
 
@@ -98,17 +115,11 @@ function isRecord(value, needed, optional) {
  */
 function redisAdapterOptions(given) {
   if (typeof given !== "object" || given === null || Array.isArray(given)) {
-    throw new InvalidOptionError(
-      "options",
-      "an object with the url of Redis, or with clients",
-      given,
-    );
+    const accepted = 'an object such as { url: "redis://localhost:6379" }, or with clients';
+    throw new InvalidOptionError("options", accepted, withoutPasswords(given));
   }
   const unknown = Object.keys(given).find((name) => !Object.hasOwn(OPTIONS, name));
-  if (unknown !== undefined) {
-    const names = Object.keys(OPTIONS).join(", ");
-    throw new InvalidOptionError(unknown, `left out; there are ${names}`, given[unknown]);
-  }
+  if (unknown !== undefined) refuseUnknown(unknown, given[unknown]);
   const options = Object.fromEntries(
     Object.keys(OPTIONS).map((name) => [name, optionOf(OPTIONS, given, name)]),
   );
@@ -125,6 +136,17 @@ function redisAdapterOptions(given) {
   const { cluster, sentinel, tls } = options;
   const server = { urls: [options.url].flat(), cluster, sentinel, tls };
   return { clients, adapter, server, link: linkOptions(options) };
+}
+
+/**
+ * @param {string} name of an option that there is not
+ * @throws {InvalidOptionError}
+ */
+function refuseUnknown(name, value) {
+  const names = Object.keys(OPTIONS).join(", ");
+  const hint = Object.hasOwn(OTHER_NAMES, name) ? `; write ${OTHER_NAMES[name]}` : "";
+  const message = `${name} is not an option of createRedisAdapter()${hint}. There are ${names}`;
+  throw new InvalidOptionError(name, `one of ${names}`, value, message);
 }
 
 /** @returns {{ pubClient: object, subClient: object } | null} */
@@ -171,7 +193,8 @@ function linkOptions({ url, cluster, sentinel, tls = {}, maxPublishQueue }) {
     throw new InvalidOptionError("sentinel", "left out with cluster: true", sentinel);
   }
   if (urls.length > 1 && !cluster && sentinel === undefined) {
-    throw new InvalidOptionError("url", "one, but with cluster: true or with sentinel", url);
+    const accepted = "one URL, or a list with cluster: true or with sentinel";
+    throw new InvalidOptionError("url", accepted, url);
   }
   const options = {
     topology: sentinel !== undefined ? SENTINEL : cluster ? CLUSTER : SINGLE,
@@ -188,12 +211,18 @@ function linkOptions({ url, cluster, sentinel, tls = {}, maxPublishQueue }) {
   return options;
 }
 
+const URL_FORM = "redis://[[user]:password@]host[:port][/database], with rediss:// for TLS";
+
 /** @throws {InvalidOptionError} if a URL is none, or a certificate */
 function checkServer(options, url, tls) {
-  const problem = problemOf({ ...options, ca: undefined, cert: undefined, key: undefined });
+  const withoutTls = { ...options, ca: undefined, cert: undefined, key: undefined };
+  const problem = problemOf(withoutTls);
   if (problem !== null) {
-    const accepted = `redis://[[user]:password@]host[:port] (${problem})`;
-    throw new InvalidOptionError("url", accepted, withoutPasswords(url));
+    const isBad = (each) => problemOf({ ...withoutTls, topology: SINGLE, urls: [each] }) !== null;
+    const bad = options.urls.find(isBad);
+    const accepted = bad === undefined ? "a list of URLs that fit together" : URL_FORM;
+    const value = withoutPasswords(bad ?? url);
+    throw new InvalidOptionError("url", `${accepted} (${problem})`, value);
   }
   const tlsProblem = problemOf(options);
   if (tlsProblem !== null) {
@@ -211,8 +240,8 @@ function problemOf(options) {
   }
 }
 
-function withoutPasswords(url) {
-  return Array.isArray(url) ? url : url.replace(/\/\/.*@/, "//…@");
+function withoutPasswords(value) {
+  return typeof value === "string" ? value.replace(/\/\/.*@/, "//…@") : value;
 }
 
 module.exports = { redisAdapterOptions };

@@ -12,6 +12,7 @@ const { setImmediate: nextTurn } = require("node:timers/promises");
 const { Server } = require("socket.io");
 const { Encoder } = require("socket.io-parser");
 const { Cast, keyOf } = require("./adapter-cast.js");
+const PACES = require("./adapter-paces.js");
 const { Stage } = require("./adapter-stage.js");
 const { ClusterOrder } = require("./cluster-order.js");
 const { ALL_HAS_COME, StormLog } = require("./cluster-storm.js");
@@ -37,6 +38,9 @@ const SERVERS = {
 };
 
 const encoder = new Encoder();
+
+/** More than may wait in front of the network without being waited for. */
+const LONG_TEXT = "long ".repeat(20_000);
 
 /** A Socket.IO server that a program is played on. */
 class Node {
@@ -206,6 +210,25 @@ class Play {
     await this.#clients.get(client).send(text, copies);
   }
 
+  /** Two at once. What one does in its handlers comes before what the other does in its own. */
+  async together({ turns }) {
+    const [first, second] = turns.map(({ client }) => client);
+    if (first === second || !turns.every(({ client }) => this.#isOnWebSocket(client))) return;
+    const written = turns.map((turn) => this[turn.what](turn));
+    // The packets of both arrive before JavaScript hears of the first.
+    const end = performance.now() + 2;
+    while (performance.now() < end);
+    await Promise.all(written);
+  }
+
+  async pace({ id, client, namespace, way, count }) {
+    if (!this.#isConnected(client, namespace) || !this.#isOnWebSocket(client)) return;
+    this.#beginOf(client);
+    const socket = this.#cast.sockets.get(keyOf(client, namespace));
+    const send = (number) => socket.emit(`pace${id}`, number, LONG_TEXT);
+    await PACES[way](socket.conn, send, count);
+  }
+
   async detach({ client, namespace }) {
     if (!this.#isConnected(client, namespace)) return;
     this.#beginOf(client);
@@ -345,6 +368,10 @@ class Play {
 
   #isOpen(name) {
     return this.#cast.conns.get(name)?.readyState === "open";
+  }
+
+  #isOnWebSocket(name) {
+    return this.#isOpen(name) && this.#cast.conns.get(name).transport.name === "websocket";
   }
 
   #isConnected(name, namespace) {

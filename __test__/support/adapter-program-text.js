@@ -145,12 +145,16 @@ function turn(step, index) {
     const title = `// turn ${index + 1}, storm; restless: ${step.restless.join(", ")}`;
     return [title, ...indented(step.scripts.flatMap(script))];
   }
+  if (what === "together") {
+    return [`// turn ${index + 1}, at once`, ...indented(step.turns.flatMap(turn))];
+  }
   const { id, client, namespace, args, wantsAck } = step;
   const who = client === undefined ? "" : `: ${client}`;
   const where = namespace === undefined ? "" : ` ${namespace}`;
   const said = args === undefined ? "" : ` say${id}(${codeOf(args)}${wantsAck ? ", ack" : ""})`;
   const head = `// turn ${index + 1}, ${what}${who}${where}${nodeText(node)}`;
-  const line = `${head}${said}${details(step)}`;
+  const paced = what === "pace" ? ` ${step.count} times pace${id} by ${step.way}` : "";
+  const line = `${head}${said}${paced}${details(step)}`;
   return [line, ...indented([...handlers(step.greeting), ...handlers(step)])];
 }
 

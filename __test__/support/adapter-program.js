@@ -25,6 +25,7 @@
  */
 
 const { EDITS } = require("./adapter-edits.js");
+const PACES = Object.keys(require("./adapter-paces.js"));
 const { NAMESPACES, ROOM_EVENTS } = require("./adapter-stage.js");
 const { randomFrom } = require("./random.js");
 
@@ -115,6 +116,8 @@ class Author {
       [3, () => this.comeOrGo()],
       [3, () => ({ what: "attach", ...this.whom(), greeting: this.greeting() })],
       [4, () => this.say()],
+      [4, () => this.together()],
+      [2, () => this.pace()],
       [4, () => this.change()],
       [1, () => ({ what: "timeouts" })],
       [2, () => ({ what: "late" })],
@@ -129,7 +132,7 @@ class Author {
     const { pick, chance } = this.random;
     const client = pick(this.names);
     if (!this.present.has(client)) return this.connect(client);
-    if (chance(0.35)) return { what: "detach", ...this.whom() };
+    if (chance(0.35)) return this.detach();
     this.present.delete(client);
     return { what: pick(["close", "close", "vanish", "vanish", "hangUp"]), client };
   }
@@ -173,6 +176,24 @@ class Author {
       wantsAck: chance(0.5),
       ops: this.opsWithin(0.9),
     };
+  }
+
+  /** Two clients write at once, so that the server has the packets of both in one turn. */
+  together() {
+    // Attachments would follow in a turn of their own.
+    const say = () => ({ ...this.say(), args: [this.random.pick(TEXTS)] });
+    const turns = [0, 1].map(() => (this.random.chance(0.7) ? say() : this.detach()));
+    return { what: "together", turns };
+  }
+
+  detach() {
+    return { what: "detach", ...this.whom() };
+  }
+
+  /** The server sends long packets to a client, no faster than it reads. */
+  pace() {
+    const { pick, below } = this.random;
+    return { what: "pace", id: this.id(), ...this.whom(), way: pick(PACES), count: 2 + below(4) };
   }
 
   /** A step of the change from polling to WebSocket. */

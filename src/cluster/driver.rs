@@ -292,8 +292,8 @@ async fn connect(
     };
     match timeout(CONNECT_TIMEOUT, work).await {
         Ok(Ok(connection)) => Ok((connection, watch)),
-        Ok(Err::<_, RedisError>(error)) => Err(error.to_string()),
-        Err(_) => Err("Redis does not answer".into()),
+        Ok(Err::<_, RedisError>(error)) => Err(format!("{server}: {error}")),
+        Err(_) => Err(format!("{server} does not answer")),
     }
 }
 

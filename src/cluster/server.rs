@@ -41,7 +41,8 @@ impl std::error::Error for InvalidServer {}
 
 impl From<RedisError> for InvalidServer {
     fn from(error: RedisError) -> Self {
-        Self(error.to_string())
+        let (text, kind) = (error.to_string(), format!(" - {:?}", error.kind()));
+        Self(text.strip_suffix(&kind).unwrap_or(&text).into())
     }
 }
 
@@ -177,6 +178,19 @@ impl Server {
                 client.get_async_connection().await.map(Connection::Cluster)
             }
         }
+    }
+}
+
+/// Where it is, for messages: without users and passwords.
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (before, infos) = match &self.0 {
+            Kind::Single(client) => return client.get_connection_info().addr().fmt(f),
+            Kind::Sentinel(Sentinels { infos, .. }) => ("Sentinel ", infos),
+            Kind::Cluster(Seeds { infos, .. }) => ("Redis Cluster ", infos),
+        };
+        let addresses: Vec<_> = infos.iter().map(|info| info.addr().to_string()).collect();
+        write!(f, "{before}{}", addresses.join(", "))
     }
 }
 
