@@ -207,11 +207,17 @@ class WebSocket extends ws.WebSocket {
    */
   handleEnd(reason, systemError) {
     if (this._connection.handle.handleEnd()) return;
-    const isOrderly = reason === "closed" || reason === "peerEnded";
-    handleEnd(this._socket, isOrderly, systemError ? readError(systemError) : undefined);
+    const isOurs = reason === "closed";
+    if (isOurs || reason === "peerEnded") handleEnd(this._socket, isOurs);
+    else this._socket.destroy(systemError ? readError(systemError) : undefined);
   }
 
-  /** Called by the handle of the socket, after the socket's own `close` event. */
+  /** Whether the peer cannot have anything more to say. */
+  get hasReadAll() {
+    return this._closeFrameReceived || this._errorEmitted || this._socket.readableEnded;
+  }
+
+  /** Called by the handle of the socket, beside the socket's own `close` event. */
   emitClose() {
     if (this._connection === null) {
       super.emitClose();
