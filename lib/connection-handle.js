@@ -222,11 +222,18 @@ function end(handle, callback = ignore, isReset) {
   else nextTick(nextTick, finish, handle);
 }
 
+/**
+ * Reports the end to the listeners of the socket and of the WebSocket. As with ws, whose listener
+ * is the socket's first: the WebSocket's come first unless something may still have to be read.
+ */
 function finish(handle) {
+  const { websocket } = handle.connection;
+  const isFirst = websocket.hasReadAll;
   try {
+    if (isFirst) websocket.emitClose();
     handle.onclose();
   } finally {
-    handle.connection.websocket.emitClose();
+    if (!isFirst) websocket.emitClose();
   }
 }
 

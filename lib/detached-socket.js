@@ -157,7 +157,7 @@ function handleRead(socket, bytes) {
   if (!socket.destroyed) read(socket, bytes);
 }
 
-/** The peer sends nothing more: the socket ends its side, too, as with ws. */
+/** The peer sends nothing more: the socket ends its own side, too, as with ws. */
 function handlePeerEnd(socket) {
   if (socket.destroyed) return;
   read(socket, null);
@@ -165,21 +165,22 @@ function handlePeerEnd(socket) {
 }
 
 /**
- * The connection is over, and the socket with it.
+ * Both sides have ended the connection.
  *
  * @param {import("node:net").Socket} socket
- * @param {boolean} isOrderly whether both sides have ended it
- * @param {Error | undefined} error of the system
+ * @param {boolean} isFirst whether it was this side that ended first
  */
-function handleEnd(socket, isOrderly, error) {
+function handleEnd(socket, isFirst) {
   if (socket.destroyed) return;
-  if (!isOrderly) {
-    socket.destroy(error);
-    return;
-  }
-  handlePeerEnd(socket);
+  if (isFirst && !socket.writableFinished) socket.once("finish", readEnd);
+  else read(socket, null);
+  socket.end();
   // Where nobody reads to the end, the socket does not close by itself.
   if (!socket.readableFlowing) socket.destroySoon();
+}
+
+function readEnd() {
+  if (!this.destroyed) read(this, null);
 }
 
 module.exports = { detach, handleEnd, handlePeerEnd, handleRead, isDetached, readInput };

@@ -6,6 +6,7 @@ const ws = require("ws");
 const { Connection } = require("./connection.js");
 const { detach, handleEnd, handlePeerEnd, handleRead, readInput } = require("./detached-socket.js");
 const { environmentEngine } = require("./engine.js");
+const { receiverView } = require("./receiver-view.js");
 const { fallbackReason, reportFallback } = require("./takeover.js");
 
 const { CLOSED, CLOSING, OPEN } = ws.WebSocket;
@@ -14,6 +15,9 @@ const { CLOSED, CLOSING, OPEN } = ws.WebSocket;
 const NO_STATUS = 1005;
 
 const EMPTY = Buffer.alloc(0);
+
+/** On a WebSocket: the receiver of ws, or what stands for it. */
+const kReceiver = Symbol("receiver");
 
 /**
  * A server's WebSocket: that of ws, whose connection lives on an I/O worker where that is
@@ -34,6 +38,18 @@ class WebSocket extends ws.WebSocket {
     super(address, protocols, options);
     this._settings = options.turbo;
     this._connection = null;
+  }
+
+  /** As in ws; for a connection on a worker, what can be done with it there. */
+  get _receiver() {
+    if (this._connection && this[kReceiver] === null) {
+      this[kReceiver] = receiverView(this._connection, this._settings.connection.maxPayload);
+    }
+    return this[kReceiver];
+  }
+
+  set _receiver(receiver) {
+    this[kReceiver] = receiver;
   }
 
   get isOpen() {
@@ -203,11 +219,17 @@ class WebSocket extends ws.WebSocket {
    */
   handleEnd(reason, systemError) {
     if (this._connection.handle.handleEnd()) return;
-    const isOrderly = reason === "closed" || reason === "peerEnded";
-    handleEnd(this._socket, isOrderly, systemError ? readError(systemError) : undefined);
+    const isOurs = reason === "closed";
+    if (isOurs || reason === "peerEnded") handleEnd(this._socket, isOurs);
+    else this._socket.destroy(systemError ? readError(systemError) : undefined);
   }
 
-  /** Called by the handle of the socket, after the socket's own `close` event. */
+  /** Whether the peer cannot have anything more to say. */
+  get hasReadAll() {
+    return this._closeFrameReceived || this._errorEmitted || this._socket.readableEnded;
+  }
+
+  /** Called by the handle of the socket, beside the socket's own `close` event. */
   emitClose() {
     if (this._connection === null) {
       super.emitClose();

@@ -1,0 +1,80 @@
+"use strict";
+
+/**
+ * Small programs that use the members of a class, each run with the official packages and with
+ * ours: what they return has to be the same. `__test__/idioms/census.test.js` reads which members
+ * they use.
+ */
+
+const assert = require("node:assert/strict");
+const { describe, test } = require("node:test");
+const { connectionCounts, engines } = require("../engines.js");
+const { HANG_GUARD } = require("../observed.js");
+const { connectPair } = require("../websocket-pair.js");
+
+/**
+ * @typedef {object} Program
+ * @property {string} title
+ * @property {string[]} members of the class
+ * @property {(stage: object) => Promise<unknown>} run returns what is compared
+ * @property {object} [serverOptions] of ws
+ */
+
+/**
+ * A connection between a client of ws and the engine that is judged.
+ *
+ * @returns {Promise<{ t: object, engine: object, client: object, socket: object, tcp: object,
+ *   server: object, isOurs: boolean }>} `socket` is the server's WebSocket, `tcp` its `net.Socket`
+ */
+async function websocketStage(t, engine, { serverOptions } = {}) {
+  const { fallback } = connectionCounts();
+  const pair = await connectPair(t, engine, serverOptions);
+  const isOurs = engine.name === "turbo";
+  if (isOurs) assert.deepEqual(connectionCounts().fallback, fallback, "the connection is native");
+  return { t, engine, isOurs, ...pair, tcp: pair.socket._socket };
+}
+
+/**
+ * Defines a test for each program.
+ *
+ * @param {string} title
+ * @param {Program[]} programs
+ * @param {(t: object, engine: object, program: Program) => Promise<object>} [stageOf]
+ */
+function testPrograms(title, programs, stageOf = websocketStage) {
+  describe(title, () => {
+    for (const program of programs) {
+      test(program.title, { timeout: 3 * HANG_GUARD }, async (t) => {
+        const results = [];
+        for (const engine of engines) {
+          results.push(await program.run(await stageOf(t, engine, program)));
+        }
+        assert.deepEqual(results.at(-1), results[0]);
+      });
+    }
+  });
+}
+
+/**
+ * Notes events as they are emitted.
+ *
+ * @param {Record<string, import("node:events").EventEmitter>} emitters by the name for the notes
+ * @param {string[]} events
+ * @returns {string[]} such as `"tcp error ECONNRESET"`, which grows
+ */
+function noteEvents(emitters, events) {
+  const notes = [];
+  for (const [name, emitter] of Object.entries(emitters)) {
+    for (const event of events) {
+      emitter.on(event, (...values) => notes.push([name, event, ...values.map(noted)].join(" ")));
+    }
+  }
+  return notes;
+}
+
+function noted(value) {
+  if (value instanceof Error) return value.code ?? value.message;
+  return String(value);
+}
+
+module.exports = { noteEvents, testPrograms, websocketStage };
