@@ -161,8 +161,8 @@ async function errorOf({ told }) {
   return told.find(isError);
 }
 
-/** A pattern has to stand among the rules as it is: one for each namespace. */
-const PATTERNS = "&socket.io#/#* &socket.io#/name#* &socket.io#/n*#* &socket.io#/#even#*";
+/** A pattern has to stand among the rules as it is: one for each namespace, of which one has a "*". */
+const PATTERNS = "&socket.io#/#* &socket.io#/name#* &socket.io#/n\\*#* &socket.io#/#even#*";
 
 /** What a user needs, for the default key. */
 const RULES = [

@@ -116,7 +116,8 @@ class Author {
       [3, () => this.comeOrGo()],
       [3, () => ({ what: "attach", ...this.whom(), greeting: this.greeting() })],
       [4, () => this.say()],
-      [4, () => this.together()],
+      // Clients with deflate are on ws, and others on a worker, whose order is not kept.
+      [4, () => (this.server === "deflate" ? this.say() : this.together())],
       [2, () => this.pace()],
       [4, () => this.change()],
       [1, () => ({ what: "timeouts" })],
