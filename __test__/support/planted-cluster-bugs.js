@@ -52,10 +52,10 @@ const IgnoresListenersOfTheEngine = changed((_adapter, directory) => {
 });
 
 const OvertakesWhatIsNotHandled = changed((_adapter, _directory, carrier) => {
-  override(carrier, "handleMessage", (handleMessage) => (event) => {
-    carrier.engine.native.handled(event.namespace);
+  override(carrier, "hand", (hand) => (namespace, channel, message) => {
+    carrier.engine.native.handled(namespace);
     carrier.engine.flush();
-    setImmediate(handleMessage, event);
+    setImmediate(hand, namespace, channel, message);
   });
 });
 
@@ -78,10 +78,10 @@ const HearsItself = changed((adapter, directory, carrier) => {
 });
 
 const DeliversInTheNextTurn = changed((_adapter, _directory, carrier) => {
-  override(carrier, "handleMessage", (handleMessage) => (event) => {
-    const isRequest = event.channel.includes("-request#");
-    if (isRequest) setImmediate(handleMessage, event);
-    else handleMessage(event);
+  override(carrier, "hand", (hand) => (namespace, channel, message) => {
+    const isRequest = channel.includes("-request#");
+    if (isRequest) setImmediate(hand, namespace, channel, message);
+    else hand(namespace, channel, message);
   });
 });
 
