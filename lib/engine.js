@@ -16,6 +16,13 @@ const HAS_MORE = 1;
 const FIRST_EVENT = 2;
 const NUMBERS_PER_EVENT = 3;
 
+/**
+ * More packets or bytes than a program broadcasts in one turn, unless it sends for as long as
+ * a transport is writable.
+ */
+const MOST_BROADCASTS = 1_000;
+const MOST_BROADCAST_BYTES = 1024 * 1024;
+
 /** No turn: nothing has been sent since the last flush. */
 const NO_TURN = -1;
 
@@ -68,8 +75,9 @@ class Engine {
     this.isFlushScheduled = false;
     /** Whether commands of earlier turns wait until the rest of a batch is delivered. */
     this.isFlushHeld = false;
-    /** How many packets have been broadcast in this turn. */
+    /** How many packets have been broadcast in this turn, and of how many bytes. */
     this.broadcasts = 0;
+    this.broadcastBytes = 0;
     /** Parts to be told of the end of this turn. */
     this.ending = [];
     /** What is to be flushed before, and after. */
@@ -200,6 +208,7 @@ class Engine {
   endTurn() {
     this.turn++;
     this.broadcasts = 0;
+    this.broadcastBytes = 0;
     if (this.ending.length === 0) return;
     const { ending } = this;
     this.ending = [];
@@ -238,9 +247,15 @@ class Engine {
   broadcast(packet, recipients, isVolatile) {
     this.beginTurn();
     this.broadcasts++;
+    for (const data of packet) this.broadcastBytes += data.length;
     const attachments = packet.length > 1 ? packet.slice(1) : undefined;
     this.native.broadcast(packet[0], attachments, recipients, isVolatile);
     this.scheduleFlush();
+  }
+
+  /** Whether so much has been broadcast in this turn that transports must show it. */
+  get hasBroadcastMuch() {
+    return this.broadcasts > MOST_BROADCASTS || this.broadcastBytes > MOST_BROADCAST_BYTES;
   }
 
   /**

@@ -45,6 +45,8 @@ class FanOut {
     /** In how many mirrored rooms each id is. @type {Map<string, number>} */
     this.memberships = new Map();
     this.native = null;
+    /** The turn in which transports were made unwritable last. */
+    this.shownIn = -1;
     /** Tells other nodes' broadcasts of all this, in a cluster. */
     this.directory = null;
     /** The maps that are watched, with their observers; `null` if one of them cannot be. */
@@ -385,8 +387,21 @@ class FanOut {
     if (recipients.isEmpty) return true;
     this.addRooms(except, EXCEPT_ROOMS, EXCEPT_MEMBERS);
     const payloads = packet.map((data) => (typeof data === "string" ? data : toBuffer(data)));
-    environmentEngine().broadcast(payloads, recipients.numbers, isVolatile);
+    const engine = environmentEngine();
+    engine.broadcast(payloads, recipients.numbers, isVolatile);
+    if (engine.hasBroadcastMuch) this.showBroadcasts(engine.turn);
     return true;
+  }
+
+  /**
+   * Makes the transports of direct members unwritable for this turn, as they would be in front of
+   * engine.io. Done only where a program might broadcast for as long as one is writable, since it
+   * takes a loop over all of them.
+   */
+  showBroadcasts(turn) {
+    if (this.shownIn === turn) return;
+    this.shownIn = turn;
+    for (const { link } of this.direct.values()) link.handleBroadcasts();
   }
 
   /** Whether the fan-out can tell who is in these rooms. */

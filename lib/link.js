@@ -229,6 +229,11 @@ class Link {
     conn.server.emit("drain", conn);
   }
 
+  /** Much has been broadcast in this turn. */
+  handleBroadcasts() {
+    if (this.conn.transport.writable) this.handleInFlight();
+  }
+
   /** With engine.io, packets that were broadcast in this turn would be in flight or parked. */
   handleObserver() {
     if (this.connection === null) return;

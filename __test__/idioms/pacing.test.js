@@ -143,6 +143,28 @@ for (const engine of engines) {
       }
     }
 
+    test("broadcasts while the transport is writable", GUARD, async (t) => {
+      const server = await startServer(t, engine);
+      const { client, socket } = await enter(server, CLIENTS[0][1]);
+      let received = 0;
+      const isComplete = new Promise((resolve) => {
+        client.on("chunk", () => {
+          received++;
+          if (received === CHUNKS) resolve();
+        });
+      });
+      const { transport } = socket.conn;
+      for (let sent = 0; sent < CHUNKS; await nextTurn()) {
+        let together = 0;
+        for (; transport.writable && sent < CHUNKS; sent++) {
+          server.io.emit("chunk", PAYLOADS.text);
+          together++;
+        }
+        assert.ok(together < 4, `${together} MiB in one turn`);
+      }
+      await isComplete;
+    });
+
     test("50,000 rows, one at each drain", GUARD, async (t) => {
       const server = await startServer(t, engine);
       const { client, socket } = await enter(server, CLIENTS[0][1]);
