@@ -15,7 +15,7 @@ const MIB = 1024 * 1024;
 const CHUNKS = 24;
 
 /** The most that may wait for a client: a few chunks, not all of them. */
-const MOST_WAITING = 6 * MIB;
+const MOST_WAITING = 8 * MIB;
 
 const CLIENTS = [
   ["a WebSocket", { transports: ["websocket"] }],
