@@ -236,8 +236,19 @@ describe("NAPI_RS_NATIVE_LIBRARY_PATH", { skip: process.env.TURBO_NATIVE === "0"
     const main = installed(t);
     fallsBack(
       main,
-      /: the optional dependency .*\. \/.*named\.node, which NAPI_RS_NATIVE_LIBRARY_PATH names, does not replace it: the file of .* is damaged/,
+      /: the optional dependency .*named\.node, which NAPI_RS_NATIVE_LIBRARY_PATH names, does not replace it: .*named\.node/,
       named(main, "not an addon"),
+    );
+  });
+
+  test("is no help either where it names an addon of another version", (t) => {
+    const main = installed(t);
+    const manifest = { ...require("../package.json"), version: "99.0.0" };
+    fs.writeFileSync(path.join(main, "package.json"), JSON.stringify(manifest));
+    fallsBack(
+      main,
+      /does not replace it: the addon for .* is of version /,
+      named(main, builtAddon()),
     );
   });
 });

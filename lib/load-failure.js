@@ -93,9 +93,11 @@ function missingFileError(platform, file) {
  */
 function namedFileError(packageError, file, fileError) {
   const reasonOf = ({ message }) => message.slice(message.indexOf(": ") + 2);
+  const { cause } = fileError;
+  const fileReason = cause === undefined ? reasonOf(fileError) : inOneLine(cause.message);
   return new NativeLoadError(
     `${reasonOf(packageError)}. ${file}, which NAPI_RS_NATIVE_LIBRARY_PATH names, ` +
-      `does not replace it: ${reasonOf(fileError)}`,
+      `does not replace it: ${fileReason}`,
     { cause: fileError },
   );
 }
