@@ -6,18 +6,20 @@
 #[allow(dead_code, reason = "shared with other tests")]
 mod application;
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
+use std::sync::Arc;
 use std::time::Duration;
 
 use application::{Application, Peer, frame};
 use bytes::Bytes;
 use socket_io_turbo::net::{
-    ConnectionId, ConnectionOptions, EndReason, Event, Failure, MAX_HELD_BYTES,
+    ConnectionId, ConnectionOptions, EndReason, Event, Failure, MAX_HELD_BYTES, SocketOption,
 };
 use socket_io_turbo::proto::websocket::{
     self, CloseCode, DecodeError, Limits, Opcode, encode_close, encode_frame,
 };
+use socket2::SockRef;
 
 /// More than the kernel's buffers of a connection hold.
 const MUCH: usize = 32 * 1024 * 1024;
@@ -527,4 +529,123 @@ fn engines_of_one_thread_share_a_thread_which_ends_with_the_last() {
         std::thread::yield_now();
     }
     drop(ends);
+}
+
+#[test]
+fn the_traffic_of_a_connection_is_counted() {
+    let mut application = Application::new();
+    let (stream, mut peer) = application.accept();
+    let options = Arc::new(ConnectionOptions::default());
+    let id = application.engine.open(stream, b"", options, 1, (100, 1000)).unwrap();
+    application.engine.flush();
+    peer.send(Opcode::Text, b"four");
+    assert_eq!(text(&application.next_event(id)), "four");
+    let before = application.engine.traffic(id).unwrap();
+    assert_eq!((before.bytes_read, before.bytes_written), (100 + 2 + 4 + 4, 1000));
+    application.send_text(id, "answer");
+    // At once, before the worker knows.
+    assert_eq!(application.engine.traffic(id).unwrap().bytes_written, 1000 + 2 + 6);
+    peer.send(Opcode::Ping, b"");
+    assert!(matches!(application.next_event(id), Event::Ping(_)));
+    assert!(matches!(peer.next_event(), Some(websocket::Event::Pong(_))));
+    application.engine.flush();
+    assert_eq!(peer.next_text(), "answer");
+    assert_eq!(application.engine.traffic(id).unwrap().bytes_written, 1000 + 2 + 6 + 2);
+    application.engine.terminate(id);
+    application.engine.flush();
+    application.events_until(id, is_end);
+    assert_eq!(application.engine.traffic(id), None);
+}
+
+#[test]
+fn a_reset_by_the_application_reaches_the_peer() {
+    let mut application = Application::new();
+    let (id, mut peer) = application.connect(ConnectionOptions::default());
+    application.engine.reset(id);
+    application.engine.flush();
+    assert_eq!(end_reason(&application.events_until(id, is_end)), EndReason::Terminated);
+    let error = peer.stream.read(&mut [0]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+}
+
+#[test]
+fn what_is_read_is_reported_as_it_is_while_tapped() {
+    let mut application = Application::new();
+    let (id, mut peer) = application.connect(ConnectionOptions::default());
+    application.engine.tap(id, true);
+    application.send_text(id, "tapped");
+    application.engine.flush();
+    assert_eq!(peer.next_text(), "tapped");
+    assert!(matches!(application.next_event(id), Event::Sent(1)));
+    peer.send(Opcode::Text, b"raw");
+    let bytes = frame(Opcode::Text, b"raw");
+    assert!(matches!(application.next_event(id), Event::Raw(raw) if raw == bytes));
+    assert_eq!(text(&application.next_event(id)), "raw");
+    application.engine.tap(id, false);
+    application.send_text(id, "no longer");
+    application.engine.flush();
+    assert_eq!(peer.next_text(), "no longer");
+    assert!(matches!(application.next_event(id), Event::Sent(1)));
+    peer.send(Opcode::Text, b"alone");
+    assert_eq!(text(&application.next_event(id)), "alone");
+}
+
+#[test]
+fn what_the_application_puts_in_is_read() {
+    let mut application = Application::new();
+    let (id, mut peer) = application.connect(ConnectionOptions::default());
+    let whole = frame(Opcode::Text, b"in two halves");
+    application.engine.input(id, &whole[..5]);
+    application.engine.input(id, &whole[5..]);
+    application.engine.flush();
+    assert_eq!(text(&application.next_event(id)), "in two halves");
+    peer.send(Opcode::Text, b"from the peer");
+    assert_eq!(text(&application.next_event(id)), "from the peer");
+}
+
+#[test]
+fn the_limit_of_messages_can_be_changed() {
+    let mut application = Application::new();
+    let (id, mut peer) = application.connect(ConnectionOptions::default());
+    application.engine.limit_payload(id, 4);
+    application.send_text(id, "limited");
+    application.engine.flush();
+    assert_eq!(peer.next_text(), "limited");
+    assert!(matches!(application.next_event(id), Event::Sent(1)));
+    peer.send(Opcode::Text, b"four");
+    peer.send(Opcode::Text, b"fives");
+    assert_eq!(text(&application.next_event(id)), "four");
+    let expected = Failure::Protocol(DecodeError::MessageTooLong);
+    assert!(matches!(application.next_event(id), Event::Failed(failure) if failure == expected));
+}
+
+#[test]
+fn options_of_the_socket_are_set() {
+    let mut application = Application::new();
+    let (stream, _peer) = application.accept();
+    let same = stream.try_clone().unwrap();
+    let socket = SockRef::from(&same);
+    let id = application.open(stream, ConnectionOptions::default(), b"", 1);
+    let (delay, interval, count) = (Some(61), Some(7), Some(3));
+    application.engine.configure(id, SocketOption::NoDelay(true));
+    application
+        .engine
+        .configure(id, SocketOption::KeepAlive { is_enabled: true, delay, interval, count });
+    application.engine.configure(id, SocketOption::TypeOfService(0x10));
+    application.engine.flush();
+    // `wakes` counts a batch before it is done.
+    while socket.tos_v4().unwrap() != 0x10 {
+        std::thread::yield_now();
+    }
+    assert!(socket.tcp_nodelay().unwrap() && socket.keepalive().unwrap());
+    assert_eq!(socket.tcp_keepalive_time().unwrap(), Duration::from_secs(61));
+    let (delay, interval, count) = (None, None, None);
+    application.engine.configure(id, SocketOption::NoDelay(false));
+    application
+        .engine
+        .configure(id, SocketOption::KeepAlive { is_enabled: false, delay, interval, count });
+    application.engine.flush();
+    while socket.tcp_nodelay().unwrap() || socket.keepalive().unwrap() {
+        std::thread::yield_now();
+    }
 }

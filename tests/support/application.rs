@@ -51,13 +51,29 @@ impl Application {
         input: &[u8],
         io_threads: usize,
     ) -> (ConnectionId, Peer) {
+        let (stream, peer) = self.accept();
+        (self.open(stream, options, input, io_threads), peer)
+    }
+
+    /// A connection that is not the engine's yet, and its peer.
+    pub fn accept(&self) -> (TcpStream, Peer) {
         let peer = TcpStream::connect(self.listener.local_addr().unwrap()).unwrap();
         let (stream, _) = self.listener.accept().unwrap();
         stream.set_nonblocking(true).unwrap();
         peer.set_read_timeout(Some(PATIENCE)).unwrap();
+        (stream, Peer::new(peer))
+    }
+
+    pub fn open(
+        &mut self,
+        stream: TcpStream,
+        options: ConnectionOptions,
+        input: &[u8],
+        io_threads: usize,
+    ) -> ConnectionId {
         let id = self.engine.open(stream, input, Arc::new(options), io_threads, (0, 0)).unwrap();
         self.engine.flush();
-        (id, Peer::new(peer))
+        id
     }
 
     /// The next event of a connection.
