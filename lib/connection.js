@@ -162,6 +162,11 @@ class Connection {
     }
   }
 
+  /** As of ws's Sender: who puts a method in front of `send()` finds the `net.Socket` here. */
+  get _socket() {
+    return this.websocket._socket;
+  }
+
   /** Whether packets can be sent now: it is open, and no Blob before them is being read. */
   canSend() {
     return this.endError === null && this.queued === null && this.websocket.isOpen;

@@ -76,7 +76,7 @@ function final(callback) {
 
 /** Somebody destroys the socket, such as engine.io when it refuses a client late. */
 function destroy(error, callback) {
-  this[kConnection].websocket.terminate();
+  this[kConnection].websocket.cutOff();
   net.Socket.prototype._destroy.call(this, error, callback);
 }
 

@@ -14,6 +14,7 @@ const { BROADCAST, NAMED, PATTERN, REQUEST } = require("./redis-messages.js");
 const { redisAdapterOptions } = require("./redis-options.js");
 const { ANSWERS, decodeMessage, isRequest, isResponse } = require("./redis-requests.js");
 const { makeShardedAdapter } = require("./sharded-redis-adapter.js");
+const { broadcastMethods } = require("./untouched.js");
 
 /** A message that cannot be decoded. */
 class MalformedMessage extends Error {}
@@ -104,7 +105,8 @@ class RedisAdapter extends withFanOut(official.RedisAdapter, { isInMemory: false
 
   /** As the official one: published first, then sent to the clients of this process. */
   broadcast(packet, opts) {
-    if (!this.#node.isStandard && !this.#node.isClosed) {
+    const isFast = this.#node.isStandard && broadcastMethods.areUntouched;
+    if (!isFast && !this.#node.isClosed) {
       super.broadcast(packet, opts);
       return;
     }
