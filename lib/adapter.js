@@ -1,17 +1,21 @@
 "use strict";
 
 const official = require("socket.io-adapter");
-const { isBroadcastCallback, writtenBy } = require("./broadcast-callback.js");
+const { CALLERS, isBroadcastCallback, writtenBy } = require("./broadcast-callback.js");
 const { InvalidOptionError } = require("./errors.js");
 const { FanOut } = require("./fan-out.js");
 const { isBinary, isPayload } = require("./link.js");
 const { hasEngine } = require("./native.js");
+const { broadcastMethods, sendMethod } = require("./untouched.js");
 
 /** On an adapter: its fan-out, for the parts of it that are elsewhere. */
 const kFanOut = Symbol("fanOut");
 
 /** On an adapter: encodes a packet, which is sent by another call. */
 const kPrepare = Symbol("prepare");
+
+/** Methods of the official adapter that a broadcast of ours skips, or calls to read their source. */
+const CALLED = ["_encode", "apply", "computeExceptSids", ...Object.keys(CALLERS)];
 
 /**
  * An adapter of socket.io-adapter 2.5 whose broadcasts go to the workers: one command for all
@@ -26,6 +30,7 @@ const kPrepare = Symbol("prepare");
  */
 function withFanOut(Base, { isInMemory }) {
   const AdapterPrototype = ownerOf(Base.prototype, "apply");
+  broadcastMethods.watch(AdapterPrototype, CALLED);
   return class extends Base {
     #fanOut = new FanOut(this);
 
@@ -103,10 +108,14 @@ function withFanOut(Base, { isInMemory }) {
   };
 }
 
-/** Whether workers can send this: what parsers give, text or not and attachments. */
+/**
+ * Whether workers can send this: what parsers give, text or not and attachments. The official code
+ * sends attachments by the method of the WebSocket, and text without it.
+ */
 function isSendable(encoded) {
   if (!Array.isArray(encoded) || !isPayload(encoded[0])) return false;
-  return encoded.length === 1 || encoded.slice(1).every(isBinary);
+  if (encoded.length === 1) return true;
+  return encoded.slice(1).every(isBinary) && sendMethod.areUntouched;
 }
 
 const IN_MEMORY = { isInMemory: true };

@@ -86,4 +86,4 @@ function writtenBy(callback) {
   return written;
 }
 
-module.exports = { isBroadcastCallback, writtenBy };
+module.exports = { CALLERS, isBroadcastCallback, writtenBy };

@@ -6,6 +6,7 @@ const { isServerObserved } = require("./link.js");
 const { Member, canBeMember, memberOf } = require("./member.js");
 const { MirroredRoom, NO_ROOM } = require("./mirrored-room.js");
 const { EXCEPT_MEMBERS, EXCEPT_ROOMS, MEMBERS, ROOMS, Recipients } = require("./recipients.js");
+const { broadcastMethods } = require("./untouched.js");
 const { isFullyReported, isWatchableMap, isWatchableSet } = require("./watched.js");
 const { observerOf, unwatchMap, unwatchProperty, watchMap, watchProperty } =
   require("./watched.js");
@@ -142,8 +143,9 @@ class FanOut {
     return this.direct.size === 0;
   }
 
-  /** Whether somebody listens to the packets of all sockets of a server. */
+  /** Whether somebody listens to the packets of all sockets of a server, or sees them otherwise. */
   get isObserved() {
+    if (!broadcastMethods.areUntouched) return true;
     for (const server of this.servers) {
       if (isServerObserved(server)) return true;
     }

@@ -1,5 +1,6 @@
 "use strict";
 
+const { packetMethods, watchConnection, watchTransport } = require("./untouched.js");
 const { WebSocket } = require("./websocket.js");
 
 /** On an Engine.IO socket: its link. */
@@ -50,6 +51,7 @@ class Link {
     /** @type {Array<{ handleChange: () => void }>} one for each namespace */
     this.members = [];
     conn[kLink] = this;
+    watchConnection(conn);
     this.observe();
     this.refresh();
     // Each listener costs memory for each connection.
@@ -89,6 +91,7 @@ class Link {
     this.isAwaiting = false;
     this.connection = isInstrumented(conn) ? null : connectionOf(conn);
     if (this.connection === null) return;
+    watchTransport(conn.transport);
     this.connection.link = this;
     if (this.isVersion3) this.connection.engine.native.useVersion3(this.connection.id);
     conn.sendPacket = sendPacket;
@@ -125,7 +128,8 @@ class Link {
       !this.isParked &&
       connection?.canSend() &&
       conn.readyState === "open" &&
-      !isServerObserved(conn.server)
+      !isServerObserved(conn.server) &&
+      packetMethods.areUntouched
     );
   }
 

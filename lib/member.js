@@ -1,6 +1,7 @@
 "use strict";
 
 const { linkOf } = require("./link.js");
+const { watchSocket } = require("./untouched.js");
 const { WebSocketServer } = require("./websocket-server.js");
 
 /** On a Socket.IO socket: its latest member. */
@@ -22,6 +23,7 @@ class Member {
     this.connection = null;
     this.hasLeft = false;
     this.link.add(this);
+    watchSocket(socket);
     socket[kMember] = this;
     socket.onAnyOutgoing = onAnyOutgoing;
     socket.prependAnyOutgoing = prependAnyOutgoing;

@@ -10,10 +10,11 @@
  * Socket.IO v5, "Packet encoding".
  */
 
-const { Emitter } = require("@socket.io/component-emitter");
+const official = require("socket.io-parser");
 const { BINARY, LONG_TEXT, deconstruct, inspect, isBinary, reconstruct } = require("./binary.js");
 const { stringify } = require("./long-text.js");
 const { PacketType, isPacketValid, isPayloadValid, protocol } = require("./packet.js");
+const { decodeMethod, encodeMethod } = require("./untouched.js");
 
 const { EVENT, ACK, BINARY_EVENT, BINARY_ACK } = PacketType;
 
@@ -27,15 +28,11 @@ const BRACKET = 0x5b;
 const BRACE = 0x7b;
 const QUOTE = 0x22;
 
-/** Encodes packets. Stateless; one instance serves a whole server. */
-class Encoder {
-  /**
-   * @param {((this: any, key: string, value: any) => any)} [replacer] for `JSON.stringify`
-   */
-  constructor(replacer) {
-    this.replacer = replacer;
-  }
-
+/**
+ * Encodes packets. Stateless; one instance serves a whole server. Where somebody has put a method in
+ * front of socket.io-parser's, that encodes.
+ */
+class Encoder extends official.Encoder {
   /**
    * @param {{ type: number, nsp?: string, id?: number, data?: unknown, attachments?: number }} packet
    *   left as it is
@@ -45,6 +42,7 @@ class Encoder {
    * @throws {RangeError} where `data` is cyclic, or too deep for the stack
    */
   encode(packet) {
+    if (!encodeMethod.areUntouched) return super.encode(packet);
     const type = packet.type; // an error for null as socket.io-parser's
     if (type !== EVENT && type !== ACK) {
       // `+=` asks an object for `valueOf` first, as socket.io-parser does; a template would not.
@@ -84,24 +82,21 @@ class Encoder {
 }
 
 /**
- * Decodes packets, one connection each. Emits `decoded` with the packet,
+ * Decodes packets, one connection each, or has socket.io-parser do it, as the encoder. Emits `decoded` with the packet,
  * synchronously within {@link Decoder#add}.
  */
-class Decoder extends Emitter {
+class Decoder extends official.Decoder {
   /**
    * @param {((this: any, key: string, value: any) => any) |
    *   { reviver?: Function, maxAttachments?: number }} [options] a reviver for
    *   `JSON.parse`; the number of attachments that a packet may have (10)
    */
   constructor(options) {
-    super();
-    this.opts = {
-      reviver: undefined,
-      maxAttachments: 10,
-      ...(typeof options === "function" ? { reviver: options } : options),
-    };
+    super(options);
     /** The packet whose attachments are awaited, with those that have come. */
     this.reconstructor = null;
+    /** Whether that is socket.io-parser's. */
+    this.isOfficial = false;
   }
 
   /**
@@ -109,6 +104,12 @@ class Decoder extends Emitter {
    * @throws {Error} where the peer broke the protocol; the connection is to be closed
    */
   add(data) {
+    // A packet is decoded to its end by the one that has begun.
+    if (!this.reconstructor) this.isOfficial = !decodeMethod.areUntouched;
+    if (this.isOfficial) {
+      super.add(data);
+      return;
+    }
     if (typeof data === "string") {
       if (this.reconstructor) throw new Error("got plaintext data when reconstructing a packet");
       this.#addText(data);
@@ -125,6 +126,7 @@ class Decoder extends Emitter {
 
   /** Forgets a packet whose attachments have not all come. */
   destroy() {
+    if (this.isOfficial) super.destroy();
     this.reconstructor = null;
   }
 

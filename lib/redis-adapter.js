@@ -20,6 +20,7 @@ const {
   isResponse,
 } = require("./redis-requests.js");
 const { makeShardedAdapter } = require("./sharded-redis-adapter.js");
+const { broadcastMethods } = require("./untouched.js");
 
 /** The type of a request, as @socket.io/redis-adapter 8 numbers them. */
 const BROADCAST_WITH_ACK = 7;
@@ -113,7 +114,8 @@ class RedisAdapter extends withFanOut(official.RedisAdapter, { isInMemory: false
 
   /** As the official one: published first, then sent to the clients of this process. */
   broadcast(packet, opts) {
-    if (!this.#node.isStandard && !this.#node.isClosed) {
+    const isFast = this.#node.isStandard && broadcastMethods.areUntouched;
+    if (!isFast && !this.#node.isClosed) {
       super.broadcast(packet, opts);
       return;
     }

@@ -1,7 +1,6 @@
 "use strict";
 
 const { environmentEngine } = require("./engine.js");
-const { isServerObserved } = require("./link.js");
 const { NO_ROOM } = require("./mirrored-room.js");
 
 /** Where the direct members of a room are: as `AddressKind` in src/binding/cluster.rs. */
@@ -105,7 +104,7 @@ class RoomDirectory {
   }
 
   observe() {
-    this.setObserved([...this.servers].some(isServerObserved));
+    this.setObserved(this.servers.size > 0 && this.fanOut.isObserved);
   }
 
   setObserved(isObserved) {
@@ -146,6 +145,7 @@ class RoomDirectory {
     if (this.isAllTouched) this.flushAll(native);
     for (const name of this.touched) this.flushRoom(native, name);
     this.touched.clear();
+    this.observe();
     this.setUnreadable(this.fanOut.watched === null || this.unreadable.size > 0);
   }
 

@@ -6,8 +6,10 @@ const ws = require("ws");
 const { Connection } = require("./connection.js");
 const { detach, handleEnd, handlePeerEnd, handleRead, readInput } = require("./detached-socket.js");
 const { environmentEngine } = require("./engine.js");
+const { inboundOf } = require("./inbound.js");
 const { receiverView } = require("./receiver-view.js");
 const { fallbackReason, reportFallback } = require("./takeover.js");
+const { receiverMethods, sendMethod, stateMethods } = require("./untouched.js");
 
 const { CLOSED, CLOSING, OPEN } = ws.WebSocket;
 
@@ -38,6 +40,8 @@ class WebSocket extends ws.WebSocket {
     super(address, protocols, options);
     this._settings = options.turbo;
     this._connection = null;
+    /** What hands messages on instead, where somebody has changed how ws's receiver does so. */
+    this._inbound = null;
   }
 
   /** As in ws; for a connection on a worker, what can be done with it there. */
@@ -101,11 +105,13 @@ class WebSocket extends ws.WebSocket {
     this._sender = connection;
     this._connection = connection;
     detach(socket, connection);
+    if (!receiverMethods.areUntouched) this._inbound = inboundOf(this);
   }
 
   send(data, options, callback) {
-    // ws answers for connections of its own, and for those that are not open.
-    if (this._connection === null || this._readyState !== OPEN) {
+    // ws answers for connections of its own, and for those that are not open; where somebody has
+    // put a method in front of this, it hands ours what it is to send.
+    if (this._connection === null || this._readyState !== OPEN || !sendMethod.areUntouched) {
       super.send(data, options, callback);
     } else if (typeof options === "function") {
       this._connection.send(typeof data === "number" ? String(data) : data, undefined, options);
@@ -117,8 +123,11 @@ class WebSocket extends ws.WebSocket {
   close(code, reason) {
     if (this._connection === null) {
       super.close(code, reason);
-    } else if (this._readyState === OPEN) {
-      const payload = closePayload(code, reason);
+      return;
+    }
+    const payload = this._readyState === OPEN ? closePayload(code, reason) : null;
+    this.announce(() => super.close(code, reason));
+    if (payload !== null) {
       this._readyState = CLOSING;
       this._connection.close(payload);
       // The peer's answer is not held back.
@@ -130,10 +139,12 @@ class WebSocket extends ws.WebSocket {
   terminate() {
     if (this._connection === null) {
       super.terminate();
-    } else if (this._readyState !== CLOSED) {
-      this._readyState = CLOSING;
-      this._socket.destroy();
+      return;
     }
+    this.announce(() => super.terminate());
+    if (this._readyState === CLOSED) return;
+    this._readyState = CLOSING;
+    this._socket.destroy();
   }
 
   pause() {
@@ -145,19 +156,38 @@ class WebSocket extends ws.WebSocket {
   }
 
   setPaused(isPaused) {
+    const change = isPaused ? () => super.pause() : () => super.resume();
     if (this._connection === null) {
-      if (isPaused) super.pause();
-      else super.resume();
-    } else if (this._readyState !== CLOSED) {
+      change();
+      return;
+    }
+    this.announce(change);
+    if (this._readyState !== CLOSED) {
       this._paused = isPaused;
       if (isPaused) this._socket.pause();
       else this._socket.resume();
     }
   }
 
+  /**
+   * Calls a method of ws whose work is done here, for who has put another in front of it. Itself it
+   * does nothing: not where the connection is over.
+   */
+  announce(call) {
+    if (stateMethods.areUntouched) return;
+    const { _readyState } = this;
+    this._readyState = CLOSED;
+    try {
+      call();
+    } finally {
+      this._readyState = _readyState;
+    }
+  }
+
   /** A message has come: text as a string or Buffer, as the server is set; binary as a Buffer. */
   handleMessage(message, isBinary) {
-    this.emit("message", isBinary ? this.binaryMessage(message) : message, isBinary);
+    const source = this._inbound ?? this;
+    source.emit("message", isBinary ? this.binaryMessage(message) : message, isBinary);
   }
 
   binaryMessage(message) {

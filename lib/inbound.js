@@ -1,0 +1,34 @@
+"use strict";
+
+const { createRequire } = require("node:module");
+const path = require("node:path");
+const ws = require("ws");
+
+/** On a receiver of ws: its WebSocket. `undefined` where it cannot be found, as in a bundle. */
+const kWebSocket = webSocketSymbol();
+
+/** The package does not export the file. */
+function webSocketSymbol() {
+  try {
+    const load = createRequire(__filename);
+    return load(path.join(path.dirname(load.resolve("ws")), "lib/constants.js")).kWebSocket;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Returns what hands the messages of a native connection on as a receiver of ws does: with its
+ * methods, for those who have changed them to see the messages, and without its work.
+ *
+ * @param {import("./websocket.js").WebSocket} websocket
+ * @returns {import("node:events").EventEmitter} whose `message` events become the WebSocket's
+ */
+function inboundOf(websocket) {
+  const receiver = Object.create(ws.Receiver.prototype);
+  if (kWebSocket !== undefined) receiver[kWebSocket] = websocket;
+  receiver.on("message", (message, isBinary) => websocket.emit("message", message, isBinary));
+  return receiver;
+}
+
+module.exports = { inboundOf };
