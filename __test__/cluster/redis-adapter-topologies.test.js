@@ -162,7 +162,7 @@ async function errorOf({ told }) {
 }
 
 /** A pattern has to stand among the rules as it is: one for each namespace. */
-const PATTERNS = "&socket.io#/#* &socket.io#/name#* &socket.io#/n*#* &socket.io#/#even#*";
+const PATTERNS = "&socket.io#/#* &socket.io#/name#* &socket.io#/n\\*#* &socket.io#/#even#*";
 
 /** What a user needs, for the default key. */
 const RULES = [
