@@ -6,9 +6,16 @@ const { isServerObserved } = require("./link.js");
 const { Member, canBeMember, memberOf } = require("./member.js");
 const { MirroredRoom, NO_ROOM } = require("./mirrored-room.js");
 const { EXCEPT_MEMBERS, EXCEPT_ROOMS, MEMBERS, ROOMS, Recipients } = require("./recipients.js");
-const { isFullyReported, isWatchableMap, isWatchableSet } = require("./watched.js");
-const { observerOf, unwatchMap, unwatchProperty, watchMap, watchProperty } =
-  require("./watched.js");
+const {
+  isFullyReported,
+  isWatchableMap,
+  isWatchableSet,
+  observerOf,
+  unwatchMap,
+  unwatchProperty,
+  watchMap,
+  watchProperty,
+} = require("./watched.js");
 
 /** Of the broadcast that is being sent. */
 const recipients = new Recipients();
