@@ -133,8 +133,7 @@ export default turbo;
  * class to extend: doing so throws a `TypeError` at the first namespace.
  *
  * @param base a factory or a class of adapters that extend socket.io-adapter's 2.5, such as those of
- *   `@socket.io/redis-adapter`, and override none of `addAll`, `del`, `_del`, `delAll`, `_encode`,
- *   `apply` and `computeExceptSids`
+ *   `@socket.io/redis-adapter`, and override none of `_encode`, `apply` and `computeExceptSids`
  * @returns a factory; without the addon, of the official adapters, or `base`'s
  * @throws {InvalidOptionError} where `base` is no function; and from what is returned, where it
  *   makes no such adapter

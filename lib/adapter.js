@@ -157,10 +157,10 @@ function extendPrototype(prototype) {
 }
 
 /**
- * What keeps the rooms and finds the recipients. The fan-out does the same in another way, so that
- * who overrides one of them would not be heard.
+ * What encodes and finds the recipients. The fan-out does the same in another way, so that who
+ * overrides one of them would not be heard. How rooms are kept is free, as the maps are followed.
  */
-const MIRRORED = ["addAll", "del", "_del", "delAll", "_encode", "apply", "computeExceptSids"];
+const MIRRORED = ["_encode", "apply", "computeExceptSids"];
 
 const ACCEPTED_BASES = `one that extends socket.io-adapter's 2.5 and overrides none of ${MIRRORED.join(", ")}, nor one of ours`;
 
@@ -186,7 +186,7 @@ function ownerOf(object, name) {
  * @param {((nsp: import("socket.io").Namespace) => official.Adapter)
  *   | (new (nsp: import("socket.io").Namespace) => official.Adapter)} [base] a factory or class
  *   of an adapter that extends socket.io-adapter's 2.5, such as those for Redis, and leaves to it
- *   how rooms are kept and recipients found: all stays as it is, but for how a broadcast reaches
+ *   how packets are encoded and recipients found: all stays as it is, but for how a broadcast reaches
  *   the sockets of this process. By default the in-memory adapter, session-aware where
  *   `connectionStateRecovery` is on
  * @returns {(nsp: import("socket.io").Namespace) => official.Adapter} also with `new`

@@ -7,14 +7,22 @@ const { Member, canBeMember, memberOf } = require("./member.js");
 const { MirroredRoom, NO_ROOM } = require("./mirrored-room.js");
 const { EXCEPT_MEMBERS, EXCEPT_ROOMS, MEMBERS, ROOMS, Recipients } = require("./recipients.js");
 const { broadcastMethods } = require("./untouched.js");
-const { isFullyReported, isWatchableMap, isWatchableSet } = require("./watched.js");
-const { observerOf, unwatchMap, unwatchProperty, watchMap, watchProperty } =
-  require("./watched.js");
+const {
+  isFullyReported,
+  isWatchableMap,
+  isWatchableSet,
+  observerOf,
+  unwatchMap,
+  unwatchProperty,
+  watchMap,
+  watchProperty,
+} = require("./watched.js");
 
 /** Of the broadcast that is being sent. */
 const recipients = new Recipients();
 
 const NOBODY = new Set();
+const NO_SETS = [];
 
 /**
  * Mirrors the rooms of an adapter to the workers, so that a broadcast is one command to each.
@@ -43,56 +51,36 @@ class FanOut {
     this.servers = new Set();
     /** @type {Set<MirroredRoom>} */
     this.mirrored = new Set();
-    /** In how many mirrored rooms each id is. @type {Map<string, number>} */
+    /**
+     * In how many mirrored rooms each id is, but for direct members, who have that themselves.
+     *
+     * @type {Map<string, number>}
+     */
     this.memberships = new Map();
     this.native = null;
     /** The turn in which transports were made unwritable last. */
     this.shownIn = -1;
     /** Tells other nodes' broadcasts of all this, in a cluster. */
     this.directory = null;
-    /** The maps that are watched, with their observers; `null` if one of them cannot be. */
+    /** The maps that are watched; `null` if one of them cannot be. */
     this.watched = null;
+    this.observers = observersOf(this);
     this.handleReplaced = this.handleReplaced.bind(this);
     this.start();
   }
 
   // --- What is mirrored
 
-  /** The maps that there are now, with what is done when they change. */
-  get maps() {
-    const { rooms, sids, nsp } = this.adapter;
-    return [
-      [
-        rooms,
-        {
-          handleSet: (name, set, previous) => this.handleRoom(name, set, previous),
-          handleDelete: (name, previous) => this.handleRoom(name, undefined, previous),
-        },
-      ],
-      [
-        sids,
-        {
-          handleSet: (id, _set, _previous, isNew) => isNew && this.commandAll("join", id),
-          handleDelete: (id) => this.commandAll("leave", id),
-        },
-      ],
-      [
-        nsp.sockets,
-        {
-          handleSet: (id, socket, _previous, isNew) => this.handleSocket(id, socket, isNew),
-          handleDelete: (id) => this.exit(id),
-        },
-      ],
-    ];
-  }
-
   /** Begins to mirror, if the maps can be watched. */
   start() {
-    const { maps } = this;
-    if (!maps.every(([map]) => isWatchableMap(map))) return;
-    for (const [map, observer] of maps) watchMap(map, observer);
-    this.watched = maps;
-    for (const [id, socket] of this.adapter.nsp.sockets) this.enter(id, socket);
+    const { rooms, sids, nsp } = this.adapter;
+    const { sockets } = nsp;
+    if (![rooms, sids, sockets].every(isWatchableMap)) return;
+    watchMap(rooms, this.observers.rooms);
+    watchMap(sids, this.observers.sids);
+    watchMap(sockets, this.observers.sockets);
+    this.watched = { rooms, sids, sockets };
+    for (const [id, socket] of sockets) this.enter(id, socket);
     if (this.directory !== null) this.mirrorAll();
   }
 
@@ -100,7 +88,10 @@ class FanOut {
   stop() {
     this.forgetRooms();
     for (const id of [...this.direct.keys(), ...this.served.keys()]) this.exit(id);
-    for (const [map, observer] of this.watched ?? []) unwatchMap(map, observer);
+    if (this.watched === null) return;
+    unwatchMap(this.watched.rooms, this.observers.rooms);
+    unwatchMap(this.watched.sids, this.observers.sids);
+    unwatchMap(this.watched.sockets, this.observers.sockets);
     this.watched = null;
   }
 
@@ -108,10 +99,15 @@ class FanOut {
   get isCurrent() {
     if (this.watched === null) return false;
     const { adapter } = this;
-    const [[rooms], [sids], [sockets]] = this.watched;
-    const areTheir =
-      rooms === adapter.rooms && sids === adapter.sids && sockets === adapter.nsp.sockets;
-    return areTheir && isFullyReported(rooms) && isFullyReported(sids) && isFullyReported(sockets);
+    const { rooms, sids, sockets } = this.watched;
+    return (
+      rooms === adapter.rooms &&
+      sids === adapter.sids &&
+      sockets === adapter.nsp.sockets &&
+      isFullyReported(rooms) &&
+      isFullyReported(sids) &&
+      isFullyReported(sockets)
+    );
   }
 
   /** To be called before the mirror is used, as what cannot be reported can be seen now. */
@@ -205,19 +201,22 @@ class FanOut {
     if (this.isEmpty) this.all = this.native.createRoom();
     member.connection = connection;
     this.removeServed(id);
+    member.memberships = this.memberships.get(id) ?? 0;
+    this.memberships.delete(id);
     this.direct.set(id, member);
     this.servers.add(member.link.conn.server);
     this.directory?.handleServer(member.link.conn.server);
     if (this.adapter.sids.has(id)) this.commandAll("join", id);
-    for (const room of this.roomsOf(id)) this.commandMember("join", room, id);
+    for (const room of this.roomsOf(id)) this.commandRoom("join", room, member);
   }
 
   serve(member) {
     const { id } = member;
-    for (const room of this.roomsOf(id)) this.commandMember("leave", room, id);
+    for (const room of this.roomsOf(id)) this.commandRoom("leave", room, member);
     this.commandAll("leave", id);
     member.connection = null;
     this.direct.delete(id);
+    if (member.memberships > 0) this.memberships.set(id, member.memberships);
     this.addServed(id, member.socket);
     if (this.isEmpty) this.clear();
   }
@@ -242,7 +241,7 @@ class FanOut {
 
   /** A mirrored Set has lost a name; with the last one there is nothing to be mirrored for. */
   handleUnnamed(room, name) {
-    room.names = room.names.filter((other) => other !== name);
+    room.removeName(name);
     if (room.names.length === 0) this.forget(room);
   }
 
@@ -250,8 +249,7 @@ class FanOut {
   mirrorNamed(name, set) {
     this.directory.touch(name);
     if (!this.isReadable(set)) return;
-    const room = this.mirror(set);
-    if (!room.names.includes(name)) room.names = [...room.names, name];
+    this.mirror(set).addName(name);
   }
 
   mirrorAll() {
@@ -279,7 +277,7 @@ class FanOut {
   forget(room) {
     room.stop();
     this.mirrored.delete(room);
-    for (const id of room.set) this.countMembership(id, -1);
+    for (const id of room.set) this.countMembership(id, this.direct.get(id), -1);
     this.removeNumber(room);
   }
 
@@ -292,25 +290,32 @@ class FanOut {
     }
     this.mirrored.clear();
     this.memberships.clear();
+    for (const member of this.direct.values()) member.memberships = 0;
   }
 
   /** An id is in the Set now. */
   handleJoin(room, id) {
-    this.countMembership(id, 1);
-    if (this.served.has(id)) room.servedCount++;
-    this.commandMember("join", room, id);
+    const member = this.direct.get(id);
+    this.countMembership(id, member, 1);
+    if (member !== undefined) this.commandRoom("join", room, member);
+    else if (this.served.has(id)) room.servedCount++;
     this.directory?.touchNamesOf(room);
   }
 
   /** An id is in the Set no longer. */
   handleLeave(room, id) {
-    this.countMembership(id, -1);
-    if (this.served.has(id)) room.servedCount--;
-    this.commandMember("leave", room, id);
+    const member = this.direct.get(id);
+    this.countMembership(id, member, -1);
+    if (member !== undefined) this.commandRoom("leave", room, member);
+    else if (this.served.has(id)) room.servedCount--;
     this.directory?.touchNamesOf(room);
   }
 
-  countMembership(id, change) {
+  countMembership(id, member, change) {
+    if (member !== undefined) {
+      member.memberships += change;
+      return;
+    }
     const count = (this.memberships.get(id) ?? 0) + change;
     if (count === 0) this.memberships.delete(id);
     else this.memberships.set(id, count);
@@ -323,7 +328,7 @@ class FanOut {
    * @returns {Iterable<MirroredRoom>}
    */
   roomsOf(id) {
-    const count = this.memberships.get(id) ?? 0;
+    const count = this.direct.get(id)?.memberships ?? this.memberships.get(id) ?? 0;
     if (count === 0) return NOBODY;
     const names = this.adapter.sids.get(id);
     const found = new Set();
@@ -338,7 +343,10 @@ class FanOut {
   numberIfShared(room) {
     if (room.number !== NO_ROOM || room.size < 2 || this.isEmpty) return room.number;
     room.number = this.native.createRoom();
-    for (const id of room.set) this.commandMember("join", room, id);
+    for (const id of room.set) {
+      const member = this.direct.get(id);
+      if (member !== undefined) this.commandRoom("join", room, member);
+    }
     return room.number;
   }
 
@@ -349,11 +357,9 @@ class FanOut {
 
   // --- Commands
 
-  /** The direct member of this id, if there is one, joins or leaves a room. */
-  commandMember(name, room, id) {
-    if (room.number === NO_ROOM) return;
-    const member = this.direct.get(id);
-    if (member !== undefined) this.command(name, room.number, member.connection);
+  /** A direct member joins or leaves a room, which the workers may not have. */
+  commandRoom(name, { number }, { connection }) {
+    if (number !== NO_ROOM) this.command(name, number, connection);
   }
 
   commandAll(name, id) {
@@ -382,12 +388,14 @@ class FanOut {
   broadcast(packet, options, isVolatile) {
     this.synchronize();
     const { rooms, except } = setsOf(options);
-    if (!this.canRead(rooms) || !this.canRead(except) || this.isEmpty) return false;
+    const included = this.read(rooms);
+    const excluded = this.read(except);
+    if (included === null || excluded === null || this.isEmpty) return false;
     recipients.clear();
     if (rooms.size === 0) recipients.add(ROOMS, this.all);
-    else this.addRooms(rooms, ROOMS, MEMBERS);
+    else this.addSets(included, ROOMS, MEMBERS);
     if (recipients.isEmpty) return true;
-    this.addRooms(except, EXCEPT_ROOMS, EXCEPT_MEMBERS);
+    this.addSets(excluded, EXCEPT_ROOMS, EXCEPT_MEMBERS);
     const payloads = packet.map((data) => (typeof data === "string" ? data : toBuffer(data)));
     const engine = environmentEngine();
     engine.broadcast(payloads, recipients.numbers, isVolatile);
@@ -406,25 +414,22 @@ class FanOut {
     for (const { link } of this.direct.values()) link.handleBroadcasts();
   }
 
-  /** Whether the fan-out can tell who is in these rooms. */
-  canRead(names) {
-    if (this.isEmpty) return false;
+  /** @returns {Array<Set<string>> | null} who is in these rooms; `null` if that cannot be read */
+  read(names) {
+    if (names.size === 0) return NO_SETS;
     const { rooms } = this.adapter;
+    const sets = [];
     for (const name of names) {
       const set = rooms.get(name);
-      if (set === undefined ? rooms.has(name) : !this.isReadable(set)) return false;
-      if (this.mirroredOf(set)?.isFullyReported === false) this.handleReplaced();
+      if (set !== undefined) sets.push(set);
+      if (set === undefined ? rooms.has(name) : !this.isReadable(set)) return null;
     }
-    return true;
+    if (!sets.every((set) => this.mirroredOf(set)?.isFullyReported ?? true)) this.handleReplaced();
+    return sets;
   }
 
   /** Adds rooms of several members to one list, and the members of the others to the other. */
-  addRooms(names, roomList, memberList) {
-    const sets = [];
-    for (const name of names) {
-      const set = this.adapter.rooms.get(name);
-      if (set !== undefined) sets.push(set);
-    }
+  addSets(sets, roomList, memberList) {
     for (const set of sets) {
       const number = this.sharedNumber(set);
       if (number !== NO_ROOM) recipients.add(roomList, number);
@@ -480,6 +485,24 @@ class FanOut {
     }
     return false;
   }
+}
+
+/** What is done when one of the maps has changed. */
+function observersOf(fanOut) {
+  return {
+    rooms: {
+      handleSet: (name, set, previous) => fanOut.handleRoom(name, set, previous),
+      handleDelete: (name, previous) => fanOut.handleRoom(name, undefined, previous),
+    },
+    sids: {
+      handleSet: (id, _rooms, _previous, isNew) => isNew && fanOut.commandAll("join", id),
+      handleDelete: (id) => fanOut.commandAll("leave", id),
+    },
+    sockets: {
+      handleSet: (id, socket, _previous, isNew) => fanOut.handleSocket(id, socket, isNew),
+      handleDelete: (id) => fanOut.exit(id),
+    },
+  };
 }
 
 /** As the official adapter reads them, who takes what has no size for nothing. */

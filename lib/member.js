@@ -21,6 +21,8 @@ class Member {
     this.link = linkOf(socket.conn);
     /** Where broadcasts go directly; `null` if JavaScript serves it. */
     this.connection = null;
+    /** While it is direct: in how many mirrored rooms it is. */
+    this.memberships = 0;
     this.hasLeft = false;
     this.link.add(this);
     watchSocket(socket);

@@ -271,6 +271,8 @@ class ClusterAuthor extends Author {
       [7, () => ({ do: "join", ...this.whom(), rooms: this.someRooms() })],
       [3, () => ({ do: "leave", ...this.whom(), room: this.room() })],
       [0.3, () => ({ do: "leaveAll", ...this.whom() })],
+      // Nodes that subscribe to single rooms do so by the adapter's events.
+      [this.protocol.includes("dynamic") ? 0 : 2, () => this.edit()],
       [5, () => this.many()],
       [0.7, () => ({ do: "disconnect", ...this.whom(), close: this.random.chance(0.4) })],
       [2.5, () => this.listen()],
