@@ -34,6 +34,9 @@ const VOLATILE_CONTINUED = 3;
 
 const EMPTY = Buffer.alloc(0);
 
+/** Bytes read and written, milliseconds without any, no descriptor. */
+const NO_TRAFFIC = [0, 0, 0, -1];
+
 /**
  * A connection that a worker owns. Takes the place of ws's Sender and has its methods;
  * the events of the connection go on to its WebSocket.
@@ -222,9 +225,9 @@ class Connection {
     this.engine.setReferenced(isReferenced);
   }
 
-  /** @returns {number[]} as `traffic()` in binding.d.ts */
+  /** @returns {number[]} as `traffic()` in binding.d.ts; without workers, at exit, of no traffic */
   traffic() {
-    return this.engine.native.traffic(this.id);
+    return this.engine.native.traffic(this.id) ?? NO_TRAFFIC;
   }
 
   post(data, opcode, isFin, callback) {
