@@ -58,7 +58,7 @@ class ConnectionHandle {
 
   /** The worker's descriptor; -1 when the connection is over. */
   get fd() {
-    return this.connection.endError === null ? this.traffic[DESCRIPTOR] : -1;
+    return this.lastTraffic === undefined ? this.traffic[DESCRIPTOR] : -1;
   }
 
   get bytesRead() {

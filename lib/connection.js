@@ -34,6 +34,9 @@ const VOLATILE_CONTINUED = 3;
 
 const EMPTY = Buffer.alloc(0);
 
+/** Bytes read and written, milliseconds without any, no descriptor. */
+const NO_TRAFFIC = [0, 0, 0, -1];
+
 /**
  * A connection that a worker owns. Takes the place of ws's Sender and has its methods;
  * the events of the connection go on to its WebSocket.
@@ -268,9 +271,9 @@ class Connection {
     this.engine.setReferenced(isReferenced);
   }
 
-  /** @returns {number[]} as `traffic()` in binding.d.ts */
+  /** @returns {number[]} as `traffic()` in binding.d.ts; without workers, at exit, of no traffic */
   traffic() {
-    return this.engine.native.traffic(this.id);
+    return this.engine.native.traffic(this.id) ?? NO_TRAFFIC;
   }
 
   post(data, opcode, isFin, callback) {
@@ -341,13 +344,13 @@ class Connection {
   handlePosted(length, isReported, callback) {
     this.unreported += length;
     if (isReported) this.awaitReport(callback);
-    else if (callback) nextTick(callback);
+    else if (callback) nextTick(callback, null);
     this.engine.scheduleFlush();
   }
 
   awaitReport(callback) {
     const isWaiting = callback && this.isBehind;
-    if (callback && !isWaiting) nextTick(callback);
+    if (callback && !isWaiting) nextTick(callback, null);
     this.awaited ??= [];
     // It runs in the context of its sender, as in Node.js.
     this.awaited.push(this.unreported, isWaiting ? AsyncResource.bind(callback) : undefined);
@@ -402,7 +405,7 @@ class Connection {
     const sent = isAll ? this.awaited : this.awaited.splice(0, 2 * count);
     if (isAll) this.awaited = null;
     try {
-      this.settle(sent, undefined);
+      this.settle(sent, null);
     } finally {
       this.link?.handleSent(count);
     }

@@ -10,6 +10,9 @@ const kDetached = Symbol.for("socket.io-turbo.detached");
 /** On a socket with a timeout: the bytes that had come and gone at the last `timeout` event. */
 const kTimedOutAt = Symbol("timedOutAt");
 
+/** On a socket whose data somebody has asked for. */
+const kTapped = Symbol("tapped");
+
 /** Events for which a listener has to get what is read. */
 const READING = ["data", "readable"];
 
@@ -23,7 +26,7 @@ const read = (socket, chunk) => net.Socket.prototype.push.call(socket, chunk);
  */
 class DetachedSocket extends net.Socket {
   on(event, listener) {
-    if (READING.includes(event)) this._handle?.tap();
+    if (READING.includes(event)) tap(this);
     return super.on(event, listener);
   }
 
@@ -32,7 +35,7 @@ class DetachedSocket extends net.Socket {
   }
 
   prependListener(event, listener) {
-    if (READING.includes(event)) this._handle?.tap();
+    if (READING.includes(event)) tap(this);
     return super.prependListener(event, listener);
   }
 
@@ -104,6 +107,19 @@ DetachedSocket.prototype._writev = null;
 DetachedSocket.prototype[kDetached] = true;
 // Its name, where one is shown or compared.
 DetachedSocket.prototype.constructor = net.Socket;
+
+/**
+ * Has the worker report what it reads, from now on. Where listeners come and go, a listener of
+ * our own keeps the stream flowing, as that of ws does.
+ */
+function tap(socket) {
+  if (socket[kTapped] || !socket._handle) return;
+  socket[kTapped] = true;
+  socket._handle.tap();
+  net.Socket.prototype.on.call(socket, "data", ignore);
+}
+
+function ignore() {}
 
 function restartTimer(socket, milliseconds) {
   const { timeout } = socket;

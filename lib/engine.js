@@ -396,6 +396,8 @@ class Engine {
 
   /** The environment ends: what has been sent goes out, and all connections close. */
   shutDown() {
+    // Their sockets are asked for their counters in `exit` listeners, too.
+    for (const connection of this.connections) connection?.handleRelease();
     this.native.shutDown();
   }
 }

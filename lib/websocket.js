@@ -207,7 +207,7 @@ class WebSocket extends ws.WebSocket {
   handleClose(code, reason) {
     this._closeFrameReceived = true;
     this._closeCode = code;
-    this._closeMessage = reason;
+    if (reason.length > 0) this._closeMessage = reason;
     if (code === NO_STATUS) this.close();
     else this.close(code, reason);
   }

@@ -8,7 +8,7 @@
 
 const assert = require("node:assert/strict");
 const { describe, test } = require("node:test");
-const { connectionCounts, engines } = require("../engines.js");
+const { connectionCounts, engines, hasNative } = require("../engines.js");
 const { HANG_GUARD } = require("../observed.js");
 const { connectPair } = require("../websocket-pair.js");
 
@@ -23,15 +23,19 @@ const { connectPair } = require("../websocket-pair.js");
 /**
  * A connection between a client of ws and the engine that is judged.
  *
- * @returns {Promise<{ t: object, engine: object, client: object, socket: object, tcp: object,
- *   server: object, isOurs: boolean }>} `socket` is the server's WebSocket, `tcp` its `net.Socket`
+ * @returns {Promise<{ client: object, socket: object, tcp: object, server: object }>} `socket` is
+ *   the server's WebSocket, `tcp` its `net.Socket`
  */
 async function websocketStage(t, engine, { serverOptions } = {}) {
   const { fallback } = connectionCounts();
   const pair = await connectPair(t, engine, serverOptions);
-  const isOurs = engine.name === "turbo";
-  if (isOurs) assert.deepEqual(connectionCounts().fallback, fallback, "the connection is native");
-  return { t, engine, isOurs, ...pair, tcp: pair.socket._socket };
+  assertNative(fallback);
+  return { ...pair, tcp: pair.socket._socket };
+}
+
+/** Where connections are native at all: asserts that none was left to ws since `fallback`. */
+function assertNative(fallback) {
+  if (hasNative) assert.deepEqual(connectionCounts().fallback, fallback);
 }
 
 /**
@@ -77,4 +81,4 @@ function noted(value) {
   return String(value);
 }
 
-module.exports = { noteEvents, testPrograms, websocketStage };
+module.exports = { assertNative, noteEvents, testPrograms, websocketStage };

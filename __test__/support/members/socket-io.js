@@ -2,12 +2,11 @@
 
 /** Programs that use engine.io's classes and the adapter of a Socket.IO server. */
 
-const assert = require("node:assert/strict");
 const { once } = require("node:events");
 const { io: connectClient } = require("socket.io-client");
 const { connectionCounts } = require("../engines.js");
 const { startServer } = require("../socket-io-server.js");
-const { noteEvents } = require("./programs.js");
+const { assertNative, noteEvents } = require("./programs.js");
 
 /**
  * A Socket.IO server and its clients `a`, `b` and so on, which speak WebSocket from the start.
@@ -28,7 +27,7 @@ async function socketIoStage(t, engine, { serverOptions, names = ["a"] } = {}) {
     [sockets[name]] = await connected;
     if (!clients[name].connected) await once(clients[name], "connect");
   }
-  assert.deepEqual(connectionCounts().fallback, fallback, "the connections are native");
+  assertNative(fallback);
   const { conn } = sockets.a;
   return { io, origin, clients, sockets, client: clients.a, socket: sockets.a, conn };
 }
