@@ -36,6 +36,7 @@ const PROGRAMS_PER_BUG = 600;
 const SIGHTS = {
   "a binary event": /^5\d-/m,
   "an event on a second namespace": /^2\/p,/m,
+  "an event on a namespace that comes and goes": /^2\/dyn,/m,
   "the number 1 as a room": /join-room in \/\S* \["?1"?,/m,
   "acks of all recipients": /^ack of e\d+ null \["/m,
   "acks that time out": /^ack of e\d+ "<operation has timed out>" \[/m,

@@ -24,6 +24,7 @@ const NEVER = 2 ** 30;
 
 const COMMON = {
   serveClient: false,
+  cleanupEmptyChildNamespaces: true,
   allowEIO3: true,
   pingInterval: NEVER,
   upgradeTimeout: NEVER,

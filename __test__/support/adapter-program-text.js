@@ -14,7 +14,7 @@ function code(value) {
 }
 
 const codeOf = (values) => values.map(code).join(", ");
-const socketName = (client, namespace) => (namespace === "/" ? client : `${client}_p`);
+const socketName = (client, namespace) => client + namespace.slice(1).replace(/^./, "_$&");
 const namespaceCode = (namespace) => (namespace === "/" ? "io" : `io.of("${namespace}")`);
 const connName = (client) => `${client}.conn`;
 

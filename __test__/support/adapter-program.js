@@ -26,7 +26,7 @@
 
 const { EDITS } = require("./adapter-edits.js");
 const PACES = Object.keys(require("./adapter-paces.js"));
-const { NAMESPACES, ROOM_EVENTS } = require("./adapter-stage.js");
+const { DYNAMIC_NAMESPACE, NAMESPACES, ROOM_EVENTS } = require("./adapter-stage.js");
 const { randomFrom } = require("./random.js");
 
 const NAMES = ["a", "b", "c", "d", "e", "f"];
@@ -66,6 +66,8 @@ class Author {
   random;
   names;
   server;
+  /** Whether the server is in no cluster. */
+  isAlone = true;
   lastId = 0;
   depth = 0;
   /** Clients that have been let connect, and how. */
@@ -325,7 +327,9 @@ class Author {
   }
 
   namespace() {
-    return NAMESPACES[this.random.chance(0.3) ? 1 : 0];
+    const { chance } = this.random;
+    if (this.isAlone && chance(0.15)) return DYNAMIC_NAMESPACE;
+    return NAMESPACES[chance(0.3) ? 1 : 0];
   }
 
   whom() {

@@ -17,6 +17,9 @@ const TIMEOUT = 3_600_123;
 /** The namespaces that programs use. */
 const NAMESPACES = ["/", "/p"];
 
+/** Another, which is there while it has clients; not in clusters. */
+const DYNAMIC_NAMESPACE = "/dyn";
+
 const FLUSHES = ["flush", "drain", "engine flush", "engine drain"];
 const ROOM_EVENTS = ["create-room", "join-room", "leave-room", "delete-room"];
 
@@ -79,11 +82,17 @@ class Stage {
     io.engine.on("connection", (conn) => this.#handleConn(conn));
     for (const name of NAMESPACES) {
       const namespace = io.of(name);
-      namespace.use((socket, next) => this.#handleSocket(socket, next));
-      namespace.on("connection", (socket) => this.#handleConnection(socket));
+      this.#serve(namespace);
       namespace.on("ask", (id, answer) => this.#handleQuestion(namespace, id, answer));
       if (program.hearsRooms) this.#hearRooms(namespace);
     }
+    if (order === null) this.#serve(io.of(/^\/dyn$/));
+    if (program.hearsRooms) io.on("new_namespace", (namespace) => this.#hearRooms(namespace));
+  }
+
+  #serve(namespace) {
+    namespace.use((socket, next) => this.#handleSocket(socket, next));
+    namespace.on("connection", (socket) => this.#handleConnection(socket));
   }
 
   /** What is to happen when a client comes to a namespace. */
@@ -535,4 +544,4 @@ class Stage {
   }
 }
 
-module.exports = { NAMESPACES, ROOM_EVENTS, Stage };
+module.exports = { DYNAMIC_NAMESPACE, NAMESPACES, ROOM_EVENTS, Stage };

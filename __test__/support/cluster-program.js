@@ -68,6 +68,7 @@ const PROTOCOLS = [
 const LISTENED_IN_STORMS = ["onAnyOutgoing", "packetCreate", "flush", "engine flush"];
 
 class ClusterAuthor extends Author {
+  isAlone = false;
   /** Where each client is, or was last. @type {Map<string, number>} */
   places = new Map();
   /** The node that acts. */
