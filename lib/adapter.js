@@ -109,7 +109,7 @@ function withFanOut(Base, { isInMemory }) {
 }
 
 /**
- * Whether workers can send this: what parsers give, text or not and attachments. The official code
+ * Returns whether workers can send this: what parsers give, text or not and attachments. The official code
  * sends attachments by the method of the WebSocket, and text without it.
  */
 function isSendable(encoded) {

@@ -26,7 +26,7 @@ class ClusterNode {
     /** Whether packets are JSON with attachments, so that they can be made without JavaScript. */
     this.isStandard = isJsonEncoder(adapter.encoder);
     this.isClosed = false;
-    /** What `close()` has returned. */
+    /** The promise that `close()` has returned. */
     this.left = null;
     this.lastServerCount = UNKNOWN_COUNT;
     this.directory = new RoomDirectory(adapter[kFanOut]);

@@ -4,7 +4,7 @@ const { constants } = require("node:os");
 const { nextTick } = require("node:process");
 const { NotPossibleError } = require("./errors.js");
 
-/** What `shutdown()` returns if it is done, so that no completion follows. */
+/** Returned by `shutdown()` if it is done, so that no completion follows. */
 const DONE_AT_ONCE = 1;
 
 /** Where in `native.traffic()` things are. */
@@ -74,7 +74,7 @@ class ConnectionHandle {
     return this.connection.websocket.bufferedAmount;
   }
 
-  /** Whether more waits than may. */
+  /** Returns whether more bytes wait than `highWaterMark`. */
   get isBlocked() {
     return this.connection.backlog > 0;
   }

@@ -112,7 +112,7 @@ class Connection {
     else this.context.runInAsyncScope(handle);
   }
 
-  /** Whether events can be handled as they come. */
+  /** Returns whether events can be handled as they come. */
   get isReady() {
     return this.context !== null && this.kept === null;
   }
@@ -260,13 +260,13 @@ class Connection {
     }
   }
 
-  /** What was held back has been delivered. */
+  /** Called when the events that were held back have been delivered. */
   handleResumed() {
     this.held = null;
     this.command("pause", false);
   }
 
-  /** Whether the process stays alive for this connection. */
+  /** Sets whether the process stays alive for this connection. */
   setReferenced(isReferenced) {
     this.engine.setReferenced(isReferenced);
   }
@@ -331,7 +331,7 @@ class Connection {
     return this.backlog > 0 || 2 * waiting > this.highWaterMark;
   }
 
-  /** Whether more waits for the network than where a callback comes at the end of the turn. */
+  /** Returns whether so much waits for the network that callbacks wait, too. */
   get isBehind() {
     return this.backlog > 0 || this._bufferedBytes + this.unreported > this.highWaterMark;
   }
@@ -394,7 +394,7 @@ class Connection {
     });
   }
 
-  /** What the peer has sent, frames and all; see `DetachedSocket`. */
+  /** Passes on bytes of the peer, frames and all; see `DetachedSocket`. */
   handleRaw(bytes) {
     if (!this.held?.hold("handleRaw", bytes)) this.websocket.handleRaw(bytes);
   }

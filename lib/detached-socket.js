@@ -63,7 +63,7 @@ class DetachedSocket extends net.Socket {
     return this.push(chunk, encoding);
   }
 
-  /** What waits includes what the WebSocket sends. */
+  /** Bytes that wait for the network, those of the WebSocket included. */
   get writableLength() {
     return Math.max(super.writableLength, this._handle?.writeQueueSize ?? 0);
   }

@@ -253,7 +253,7 @@ class Engine {
     this.scheduleFlush();
   }
 
-  /** Whether so much has been broadcast in this turn that transports must show it. */
+  /** Returns whether so much has been broadcast in this turn that transports must show it. */
   get hasBroadcastMuch() {
     return this.broadcasts > MOST_BROADCASTS || this.broadcastBytes > MOST_BROADCAST_BYTES;
   }
@@ -275,7 +275,7 @@ class Engine {
     return this.native.sendPrepared(id, isReported);
   }
 
-  /** Whether events of the batch have not been delivered. */
+  /** Returns whether events of the batch have not been delivered. */
   get isDelivering() {
     return this.delivered < this.numbers[COUNT];
   }
@@ -318,7 +318,7 @@ class Engine {
     return FIRST_EVENT + this.delivered * NUMBERS_PER_EVENT;
   }
 
-  /** Whether there is another event, and of this connection. */
+  /** Returns whether there is another event, and of this connection. */
   isNext(id) {
     return this.isDelivering && this.numbers[this.position] === id;
   }

@@ -57,7 +57,7 @@ class RedisError extends Error {
   }
 }
 
-/** What cannot be done with a connection of an I/O thread. `code` is `TURBO_ERR_NOT_POSSIBLE`. */
+/** Thrown where something cannot be done with a connection of an I/O thread. `code` is `TURBO_ERR_NOT_POSSIBLE`. */
 class NotPossibleError extends Error {
   /** @param {string} reason why, and what to do instead */
   constructor(reason) {

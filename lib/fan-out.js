@@ -95,7 +95,7 @@ class FanOut {
     this.watched = null;
   }
 
-  /** Whether the maps that are watched are those that there are, and nothing was missed. */
+  /** Returns whether the maps that are watched are those that there are, and nothing was missed. */
   get isCurrent() {
     if (this.watched === null) return false;
     const { adapter } = this;
@@ -139,7 +139,7 @@ class FanOut {
     return this.direct.size === 0;
   }
 
-  /** Whether somebody listens to the packets of all sockets of a server, or sees them otherwise. */
+  /** Returns whether somebody listens to the packets of all sockets of a server, or sees them otherwise. */
   get isObserved() {
     if (!broadcastMethods.areUntouched) return true;
     for (const server of this.servers) {
@@ -256,7 +256,7 @@ class FanOut {
     for (const [name, set] of this.adapter.rooms) this.mirrorNamed(name, set);
   }
 
-  /** Whether it is, or can be, mirrored; else the official code has to find the recipients. */
+  /** Returns whether it is, or can be, mirrored; else the official code has to find the recipients. */
   isReadable(set) {
     return observerOf(set) === undefined ? isWatchableSet(set) : this.mirroredOf(set) !== undefined;
   }
@@ -487,7 +487,7 @@ class FanOut {
   }
 }
 
-/** What is done when one of the maps has changed. */
+/** Returns the observers of the maps of a fan-out. */
 function observersOf(fanOut) {
   return {
     rooms: {

@@ -76,7 +76,7 @@ class Link {
     return isOpen && !this.isObserved && !this.isParked ? this.connection : null;
   }
 
-  /** Whether engine.io has packets that go before those that may follow. */
+  /** Returns whether engine.io has packets that go before those that may follow. */
   get isParked() {
     return this.isPassing || this.conn.writeBuffer.length > this.shown;
   }
@@ -120,7 +120,7 @@ class Link {
     }
   }
 
-  /** Whether packets can go to the worker without engine.io. */
+  /** Returns whether packets can go to the worker without engine.io. */
   canSend() {
     const { conn, connection } = this;
     return (
@@ -320,7 +320,7 @@ function isServerObserved(server) {
   return server.listenerCount("flush") > 0 || server.listenerCount("drain") > 0;
 }
 
-/** Whether a packet can be sent without engine.io: a message as it is, or a heartbeat. */
+/** Returns whether a packet can be sent without engine.io: a message as it is, or a heartbeat. */
 function isSendable(type, data) {
   if (type === "message") return isPayload(data);
   return HEARTBEATS[type] !== undefined && (data === undefined || typeof data === "string");

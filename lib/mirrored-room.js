@@ -34,7 +34,7 @@ class MirroredRoom {
     watchSet(set, this);
   }
 
-  /** Whether all changes of the Set have been reported, as far as its size tells. */
+  /** Returns whether all changes of the Set have been reported, as far as its size tells. */
   get isFullyReported() {
     return this.size === this.set.size;
   }

@@ -223,7 +223,7 @@ function literal(text) {
   return text.replace(/[*?[\]\\]/g, "\\$&");
 }
 
-/** Whether a channel can have the name of a room. */
+/** Returns whether a channel can have the name of a room. */
 function isNameable(room) {
   return room === null || ["string", "number", "boolean"].includes(typeof room);
 }

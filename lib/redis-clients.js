@@ -39,7 +39,7 @@ class RedisClients extends Carrier {
     /** Who gets what comes, by how and to what it is subscribed. */
     this.subscriptions = new Map();
     this.isNodeRedis = typeof subClient.pSubscribe === "function";
-    /** What ioredis puts in front of the channels of `SSUBSCRIBE` and `SPUBLISH`, as of keys. */
+    /** The prefix that ioredis puts in front of the channels of `SSUBSCRIBE` and `SPUBLISH`, as of keys. */
     this.shardPrefix = String(subClient.options?.keyPrefix ?? "");
     /** What ends the listening to a client of another kind. */
     this.unlisten = this.isNodeRedis ? [] : EVENTS.map((event) => this.listen(...event));

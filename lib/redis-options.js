@@ -76,7 +76,7 @@ const SUBSCRIPTION_MODES = {
 /** What is said of Redis where it is not said by clients. */
 const SERVER_OPTIONS = ["url", "cluster", "sentinel", "tls", "maxPublishQueue"];
 
-/** What other packages call what is an option here. */
+/** Names that other packages have for options of ours. */
 const OTHER_NAMES = {
   ...Object.fromEntries(
     ["host", "port", "hosts", "urls", "uri", "db", "database", "username", "password"].map(

@@ -35,7 +35,7 @@ const PACKET_TYPES = new Map([
   ["6", 3],
 ]);
 
-/** What answers requests, with what can be encoded: text for the asking node. */
+/** Answers requests with the values that can be encoded, as text for the asking node. */
 const ANSWERS = new Map([
   [ALL_ROOMS, answerAllRooms],
   [REMOTE_FETCH, answerFetch],
@@ -118,12 +118,12 @@ function isObject(value) {
   return typeof value === "object" && value !== null;
 }
 
-/** What has properties, or none: emitters send `""` and `[]` for no options. */
+/** Returns whether these are options: emitters send `""` and `[]` for none. */
 function isOptions(opts) {
   return opts !== undefined && opts !== null && isList(opts.rooms) && isList(opts.except);
 }
 
-/** What `new Set()` takes. */
+/** Returns whether `new Set()` takes a value. */
 function isList(value) {
   return value === undefined || value === null || typeof value[Symbol.iterator] === "function";
 }

@@ -72,7 +72,7 @@ function partition(name, value, encode) {
   return { good, bad: bad.length > 0 ? bad : [name] };
 }
 
-/** Whether a value can be encoded. */
+/** Returns whether a value can be encoded. */
 function isEncodable(value, encode) {
   try {
     encode(value);

@@ -185,7 +185,7 @@ class RoomDirectory {
   }
 }
 
-/** Whether other nodes can name a room. */
+/** Returns whether other nodes can name a room. */
 function isNameable(room) {
   if (typeof room === "string") return room.isWellFormed();
   if (typeof room === "number") return !Number.isNaN(room);

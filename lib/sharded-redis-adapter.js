@@ -19,7 +19,7 @@ class CarrierClient {
     for (const channel of this.channels) this.sSubscribe(channel);
   }
 
-  /** What comes on the channels is decoded without JavaScript, if it can be. */
+  /** Messages on the channels are decoded without JavaScript, if they can be. */
   get messageKind() {
     return this.node.isStandard ? SHARDED : REQUEST;
   }

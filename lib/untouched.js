@@ -18,7 +18,7 @@ const STATE_METHODS = ["close", "terminate", "pause", "resume"];
 class Methods {
   #prototypes = [];
   #names = [];
-  /** What the methods were when they were compared last. */
+  /** The methods when they were compared last. */
   #seen = [];
   /** The package's own, as far as they have been met. */
   #originals = [];
@@ -42,7 +42,7 @@ class Methods {
     return this;
   }
 
-  /** Whether all are the package's own. */
+  /** Returns whether all are the package's own. */
   get areUntouched() {
     const prototypes = this.#prototypes;
     for (let index = 0; index < prototypes.length; index++) {
@@ -62,7 +62,7 @@ class Methods {
   }
 }
 
-/** Whether a method that is met for the first time is the class's own. */
+/** Returns whether a method that is met for the first time is the class's own. */
 function isOriginal(prototype, name, method) {
   const owner = ownerOf(prototype, name);
   // Methods of classes begin with their names, functions that are put in front do not.

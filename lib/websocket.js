@@ -40,7 +40,7 @@ class WebSocket extends ws.WebSocket {
     super(address, protocols, options);
     this._settings = options.turbo;
     this._connection = null;
-    /** What hands messages on instead, where somebody has changed how ws's receiver does so. */
+    /** Hands messages on instead, where somebody has changed how ws's receiver does so. */
     this._inbound = null;
   }
 
@@ -254,7 +254,7 @@ class WebSocket extends ws.WebSocket {
     else this._socket.destroy(systemError ? readError(systemError) : undefined);
   }
 
-  /** Whether the peer cannot have anything more to say. */
+  /** Returns whether the peer cannot have anything more to say. */
   get hasReadAll() {
     return this._closeFrameReceived || this._errorEmitted || this._socket.readableEnded;
   }

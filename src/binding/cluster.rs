@@ -181,7 +181,7 @@ impl Engine {
         self.registry.set_observed(namespace as usize, is_observed);
     }
 
-    /// Whether only JavaScript can tell which rooms there are, or who is in one of them, from the
+    /// Sets whether only JavaScript can tell which rooms there are, or who is in one of them, from the
     /// next `flush()` on; then it gets all messages.
     #[napi(catch_unwind)]
     pub fn set_unreadable(&mut self, namespace: u32, is_unreadable: bool) {

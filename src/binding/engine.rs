@@ -268,7 +268,7 @@ impl Engine {
         self.engine.borrow_mut().configure(id, SocketOption::TypeOfService(value));
     }
 
-    /// What has gone over a connection that has not been released: bytes read, bytes written,
+    /// Returns the traffic of a connection that has not been released: bytes read, bytes written,
     /// milliseconds since the last of them, the worker's descriptor.
     #[napi(catch_unwind)]
     pub fn traffic(&self, id: u32) -> Option<Vec<f64>> {

@@ -180,7 +180,7 @@ impl Connection {
         self.report_backlog(&mut emit);
     }
 
-    /// Whether more than `max_backpressure` waits, so that the peer must catch up within
+    /// Returns whether more than `max_backpressure` waits, so that the peer must catch up within
     /// `backpressure_timeout`.
     pub(super) fn is_over_max_backpressure(&self) -> bool {
         self.queue.len_bytes_before_last() > self.options.max_backpressure

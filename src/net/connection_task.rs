@@ -364,7 +364,7 @@ impl State {
         self.wake();
     }
 
-    /// Whether the task must be polled to begin, or end, the time in which the peer must catch up.
+    /// Returns whether the task must be polled to begin, or end, the time in which the peer must catch up.
     fn needs_backpressure_deadline(&self) -> bool {
         self.connection.is_over_max_backpressure() != self.backpressure_deadline.is_some()
     }

@@ -222,7 +222,7 @@ impl Engine {
         self.command(id, ConnectionCommand::Configure(option));
     }
 
-    /// What has gone over a connection that has not been released.
+    /// Returns the traffic of a connection that has not been released.
     #[must_use]
     pub fn traffic(&self, id: ConnectionId) -> Option<TrafficView> {
         self.routes.get(id as usize).map(|route| route.traffic.view())

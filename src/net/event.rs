@@ -33,7 +33,7 @@ pub enum Event {
         /// In words; may be empty.
         reason: ByteString,
     },
-    /// What was read, frames and all, before the events that it holds; only while the
+    /// Bytes that were read, frames and all, before the events that it holds; only while the
     /// connection is tapped, [`Engine::tap`](super::Engine::tap).
     Raw(Bytes),
     /// Something that the application should hear of before the end.

@@ -1,4 +1,4 @@
-//! What has gone over one connection, readable by the application while its worker serves it.
+//! The traffic of one connection, readable by the application while its worker serves it.
 
 use std::os::fd::RawFd;
 use std::sync::OnceLock;

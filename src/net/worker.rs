@@ -35,7 +35,7 @@ pub(super) type EventBatch = Vec<(ConnectionId, Event)>;
 /// Called from a worker when there are events and the application does not know.
 pub(super) type Notify = Arc<dyn Fn() + Send + Sync>;
 
-/// What a worker and the application share.
+/// State that a worker and the application share.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     pub(super) counters: Counters,
@@ -230,7 +230,7 @@ impl Worker {
         self.gatherer.take().into_iter().for_each(Waker::wake);
     }
 
-    /// Whether all tasks of this worker are to end.
+    /// Returns whether all tasks of this worker are to end.
     pub(super) const fn is_shut_down(&self) -> bool {
         self.is_shut_down.get()
     }

@@ -42,7 +42,7 @@ impl Node {
         }
     }
 
-    /// Whether the value is an object in JavaScript.
+    /// Returns whether the value is an object in JavaScript.
     pub(super) const fn is_object(self) -> bool {
         !matches!(
             self,
