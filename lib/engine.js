@@ -201,18 +201,23 @@ class Engine {
   flush() {
     this.isFlushScheduled = false;
     this.isFlushHeld = this.isDelivering;
-    this.endTurn();
-    if (!this.isFlushHeld) this.post();
-  }
-
-  endTurn() {
     this.turn++;
     this.broadcasts = 0;
     this.broadcastBytes = 0;
-    if (this.ending.length === 0) return;
+    if (!this.isFlushHeld) this.post();
+    if (this.ending.length > 0) this.endTurn();
+  }
+
+  /** A listener that throws does not keep the end of the turn from other parts. */
+  endTurn() {
     const { ending } = this;
     this.ending = [];
-    for (const part of ending) part.handleTurnEnd();
+    let ended = 0;
+    try {
+      while (ended < ending.length) ending[ended++].handleTurnEnd();
+    } finally {
+      for (const part of ending.slice(ended)) this.scheduleTurnEnd(part);
+    }
   }
 
   post() {

@@ -1,5 +1,6 @@
 "use strict";
 
+const { nextTick } = require("node:process");
 const { packetMethods, watchConnection, watchTransport } = require("./untouched.js");
 const { WebSocket } = require("./websocket.js");
 
@@ -169,7 +170,24 @@ class Link {
     else connection.engine.scheduleTurnEnd(this);
   }
 
+  /** Where listeners follow, in a tick of their own, as behind a write of Node.js. */
   handleTurnEnd() {
+    if (this.hasListeners) nextTick(endFlight, this);
+    else this.endFlight();
+  }
+
+  /** Returns whether somebody listens to what happens when the packets in flight are written. */
+  get hasListeners() {
+    const { transport, server } = this.conn;
+    return (
+      this.isObserved ||
+      isServerObserved(server) ||
+      transport.listenerCount("drain") > 1 ||
+      transport.listenerCount("ready") > 1
+    );
+  }
+
+  endFlight() {
     if (this.connection === null) return;
     this.isAwaiting = true;
     this.due = 0;
@@ -247,6 +265,10 @@ class Link {
     this.isDrainDue = !writable || broadcasts > 1;
     if (writable) this.handleInFlight();
   }
+}
+
+function endFlight(link) {
+  link.endFlight();
 }
 
 /** In the place of the method of Engine.IO's socket, with the same parameters. */

@@ -8,6 +8,7 @@ const { describe, test } = require("node:test");
 const { setImmediate: nextTurn } = require("node:timers/promises");
 const { io: connect } = require("socket.io-client");
 const { connectionCounts, engines, hasNative } = require("../support/engines.js");
+const { startFixture } = require("../support/fixture-process.js");
 const { startServer } = require("../support/socket-io-server.js");
 
 const GUARD = { timeout: 60_000 };
@@ -183,6 +184,15 @@ for (const engine of engines) {
       });
       socket.emit("row", ++sent);
       await isComplete;
+    });
+
+    test("a drain listener that throws keeps nothing from other clients", GUARD, async (t) => {
+      const fixture = startFixture(t, "throwing-listener.js", [engine.name]);
+      const all = [0, 1, 2, "last"];
+      assert.deepEqual(await fixture.next(), {
+        received: [all, all, all],
+        errors: ["of a drain listener"],
+      });
     });
 
     test("no drain before a client has read a long message", GUARD, async (t) => {
