@@ -414,8 +414,11 @@ class Connection {
   /** So many bytes wait now; none, if few had to be told of. */
   handleBacklog(bytes) {
     this.backlog = bytes;
-    this.link?.handleBacklog(bytes);
-    if (bytes === 0) this._socket.emit("drain");
+    try {
+      this.link?.handleBacklog(bytes);
+    } finally {
+      if (bytes === 0) this._socket.emit("drain");
+    }
   }
 
   /** To be called before the id of the connection may be another's. */
@@ -431,17 +434,21 @@ class Connection {
    * @param {string} systemError such as "ECONNRESET"; empty if there was none
    */
   handleEnd(reason, systemError) {
-    if (this.held !== null && !this.isTerminated) this.held.flush();
-    this.held = null;
-    const { awaited } = this;
-    this.awaited = null;
-    this.isTerminated = true;
+    // First, as what listeners send must not go to the next connection of this id.
     this.endError = new ConnectionEndedError(reason, systemError);
     this.websocket.handleClosing();
+    const { awaited, held } = this;
+    this.awaited = null;
     try {
-      if (awaited !== null) this.settle(awaited, this.endError);
+      if (!this.isTerminated) held?.flush();
     } finally {
-      this.websocket.handleEnd(reason, systemError);
+      this.held = null;
+      this.isTerminated = true;
+      try {
+        if (awaited !== null) this.settle(awaited, this.endError);
+      } finally {
+        this.websocket.handleEnd(reason, systemError);
+      }
     }
   }
 

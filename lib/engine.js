@@ -75,8 +75,8 @@ class Engine {
     this.isFlushScheduled = false;
     /** Whether commands of earlier turns wait until the rest of a batch is delivered. */
     this.isFlushHeld = false;
-    /** How many packets have been broadcast in this turn, and of how many bytes. */
-    this.broadcasts = 0;
+    /** The broadcasts of this turn, and how many bytes they have. */
+    this.broadcasts = [];
     this.broadcastBytes = 0;
     /** Parts to be told of the end of this turn. */
     this.ending = [];
@@ -202,7 +202,7 @@ class Engine {
     this.isFlushScheduled = false;
     this.isFlushHeld = this.isDelivering;
     this.turn++;
-    this.broadcasts = 0;
+    if (this.broadcasts.length > 0) this.broadcasts = [];
     this.broadcastBytes = 0;
     if (!this.isFlushHeld) this.post();
     if (this.ending.length > 0) this.endTurn();
@@ -248,19 +248,20 @@ class Engine {
    * @param {Array<string | Uint8Array>} packet what the parser's encoder makes of it
    * @param {Uint32Array} recipients as `Recipients::decode` in src/adapter takes them
    * @param {boolean} isVolatile whether those are left out for whom something waits
+   * @param {{ fanOut: object, reaches: (id: string) => boolean }} broadcast kept for this turn
    */
-  broadcast(packet, recipients, isVolatile) {
+  broadcast(packet, recipients, isVolatile, broadcast) {
     this.beginTurn();
-    this.broadcasts++;
+    this.broadcasts.push(broadcast);
     for (const data of packet) this.broadcastBytes += data.length;
     const attachments = packet.length > 1 ? packet.slice(1) : undefined;
     this.native.broadcast(packet[0], attachments, recipients, isVolatile);
     this.scheduleFlush();
   }
 
-  /** Returns whether so much has been broadcast in this turn that transports must show it. */
+  /** Returns whether so much has been broadcast in this turn that connections must show it. */
   get hasBroadcastMuch() {
-    return this.broadcasts > MOST_BROADCASTS || this.broadcastBytes > MOST_BROADCAST_BYTES;
+    return this.broadcasts.length > MOST_BROADCASTS || this.broadcastBytes > MOST_BROADCAST_BYTES;
   }
 
   /**

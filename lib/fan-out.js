@@ -24,6 +24,25 @@ const recipients = new Recipients();
 const NOBODY = new Set();
 const NO_SETS = [];
 
+/** The recipients of a broadcast, as long as its turn lasts. */
+class Broadcast {
+  /**
+   * @param {FanOut} fanOut
+   * @param {Array<Set<string>> | null} included `null` for all sockets
+   * @param {Array<Set<string>>} excluded
+   */
+  constructor(fanOut, included, excluded) {
+    this.fanOut = fanOut;
+    this.included = included;
+    this.excluded = excluded;
+  }
+
+  reaches(id) {
+    const isIn = (set) => set.has(id);
+    return (this.included === null || this.included.some(isIn)) && !this.excluded.some(isIn);
+  }
+}
+
 /**
  * Mirrors the rooms of an adapter to the workers, so that a broadcast is one command to each.
  *
@@ -58,8 +77,6 @@ class FanOut {
      */
     this.memberships = new Map();
     this.native = null;
-    /** The turn in which transports were made unwritable last. */
-    this.shownIn = -1;
     /** Tells other nodes' broadcasts of all this, in a cluster. */
     this.directory = null;
     /** The maps that are watched; `null` if one of them cannot be. */
@@ -398,20 +415,20 @@ class FanOut {
     this.addSets(excluded, EXCEPT_ROOMS, EXCEPT_MEMBERS);
     const payloads = packet.map((data) => (typeof data === "string" ? data : toBuffer(data)));
     const engine = environmentEngine();
-    engine.broadcast(payloads, recipients.numbers, isVolatile);
-    if (engine.hasBroadcastMuch) this.showBroadcasts(engine.turn);
+    const broadcast = new Broadcast(this, rooms.size === 0 ? null : included, excluded);
+    engine.broadcast(payloads, recipients.numbers, isVolatile, broadcast);
+    if (engine.hasBroadcastMuch) this.show(payloads, broadcast);
     return true;
   }
 
   /**
-   * Makes the transports of direct members unwritable for this turn, as they would be in front of
-   * engine.io. Done only where a program might broadcast for as long as one is writable, since it
-   * takes a loop over all of them.
+   * Makes a broadcast look to its direct recipients as if engine.io had sent it. Done only where a
+   * program might broadcast for as long as one can be written to, since it takes a loop over all.
    */
-  showBroadcasts(turn) {
-    if (this.shownIn === turn) return;
-    this.shownIn = turn;
-    for (const { link } of this.direct.values()) link.handleBroadcasts();
+  show(payloads, broadcast) {
+    for (const [id, { link }] of this.direct) {
+      if (broadcast.reaches(id)) link.showBroadcast(payloads);
+    }
   }
 
   /** @returns {Array<Set<string>> | null} who is in these rooms; `null` if that cannot be read */

@@ -49,10 +49,14 @@ class HeldEvents {
     try {
       while (!this.isPaused && this.events.length > 0) this.deliverNext();
     } finally {
-      // A listener has thrown; the rest follows.
-      if (!this.isPaused && this.events.length > 0) setImmediate(this.deliver);
+      if (!this.isPaused) this.handleDelivered();
     }
-    if (!this.isPaused) this.connection.handleResumed();
+  }
+
+  /** Some events are left if a listener has thrown. */
+  handleDelivered() {
+    if (this.events.length > 0) setImmediate(this.deliver);
+    else this.connection.handleResumed();
   }
 
   /** Delivers all at once: the connection is over. */

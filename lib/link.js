@@ -10,6 +10,9 @@ const kLink = Symbol("link");
 /** Events that report each packet: a listener must get all of them. */
 const PACKET_EVENTS = ["packetCreate", "flush", "drain"];
 
+/** Packets in a `writeBuffer` that the worker has. Applications may take some of them out. */
+const shown = new WeakSet();
+
 /** Engine.IO v4, "Packet types": the heartbeats, as text. */
 const HEARTBEATS = { ping: "2", pong: "3" };
 
@@ -38,8 +41,10 @@ class Link {
     this.isObserved = false;
     /** Whether engine.io is sending. */
     this.isPassing = false;
-    /** How many packets are shown; they are the first of `writeBuffer`. */
-    this.shown = 0;
+    /** Whether packets are in flight until the end of the turn. */
+    this.isInFlight = false;
+    /** Whether that is handled in a tick of its own. */
+    this.hasTick = false;
     /** Whether the worker's reports decide when the transport is writable. */
     this.isAwaiting = false;
     /** How many reports of written frames are still to come before. */
@@ -49,7 +54,7 @@ class Link {
     this.isVersion3 = conn.protocol === 3;
     /** The options of the volatile packet in flight: its attachments come with the same. */
     this.volatileOptions = null;
-    /** @type {Array<{ handleChange: () => void }>} one for each namespace */
+    /** @type {Array<import("./member.js").Member>} one for each namespace */
     this.members = [];
     conn[kLink] = this;
     watchConnection(conn);
@@ -79,7 +84,9 @@ class Link {
 
   /** Returns whether engine.io has packets that go before those that may follow. */
   get isParked() {
-    return this.isPassing || this.conn.writeBuffer.length > this.shown;
+    if (this.isPassing) return true;
+    const { writeBuffer } = this.conn;
+    return writeBuffer.length > 0 && !shown.has(writeBuffer[writeBuffer.length - 1]);
   }
 
   /** The transport is another. */
@@ -87,9 +94,9 @@ class Link {
     const { conn } = this;
     if (this.connection !== null) this.connection.link = null;
     // The worker of the connection before has them.
-    conn.writeBuffer.splice(0, this.shown);
-    this.shown = 0;
+    this.takeShown();
     this.isAwaiting = false;
+    this.isInFlight = false;
     this.connection = isInstrumented(conn) ? null : connectionOf(conn);
     if (this.connection === null) return;
     watchTransport(conn.transport);
@@ -136,18 +143,28 @@ class Link {
 
   /** Sends a packet as engine.io's `sendPacket()` would, to one who looks on. */
   send(type, data, options) {
-    const { transport, writeBuffer } = this.conn;
-    if (transport.writable) {
-      // With the same options, it is another packet.
-      this.volatileOptions = null;
-    } else {
-      options.compress = options.compress !== false;
-      writeBuffer.push(data === undefined ? { type, options } : { type, options, data });
-      this.shown++;
-    }
+    const { transport } = this.conn;
+    // With the same options, it is another packet.
+    if (transport.writable) this.volatileOptions = null;
+    else this.show(type, data, options);
     if (type === "message") this.sendMessage(data, options);
     else this.connection.sendText(HEARTBEATS[type] + (data ?? ""));
     if (transport.writable) this.handleInFlight();
+  }
+
+  /** Puts a packet into `writeBuffer` that the worker has. */
+  show(type, data, options) {
+    options.compress = options.compress !== false;
+    const packet = data === undefined ? { type, options } : { type, options, data };
+    shown.add(packet);
+    this.conn.writeBuffer.push(packet);
+  }
+
+  /** @returns {object[]} the packets that are shown, which are the first of `writeBuffer` */
+  takeShown() {
+    const { writeBuffer } = this.conn;
+    const parked = writeBuffer.findIndex((packet) => !shown.has(packet));
+    return writeBuffer.splice(0, parked === -1 ? writeBuffer.length : parked);
   }
 
   sendMessage(data, options) {
@@ -166,14 +183,22 @@ class Link {
     const { conn, connection } = this;
     conn.transport.writable = false;
     this.isAwaiting = connection.isBehind;
+    this.isInFlight = !this.isAwaiting;
     if (this.isAwaiting) this.due = connection.awaitedFrames;
+    else if (this.hasListeners) this.scheduleTick();
     else connection.engine.scheduleTurnEnd(this);
   }
 
-  /** Where listeners follow, in a tick of their own, as behind a write of Node.js. */
+  /** Where listeners follow: in a tick and in the context of the sender, as behind its write. */
+  scheduleTick() {
+    if (this.hasTick) return;
+    this.hasTick = true;
+    nextTick(handleTick, this);
+  }
+
   handleTurnEnd() {
-    if (this.hasListeners) nextTick(endFlight, this);
-    else this.endFlight();
+    if (this.hasListeners) this.scheduleTick();
+    else if (!this.hasTick) this.endFlight();
   }
 
   /** Returns whether somebody listens to what happens when the packets in flight are written. */
@@ -188,7 +213,8 @@ class Link {
   }
 
   endFlight() {
-    if (this.connection === null) return;
+    if (!this.isInFlight) return;
+    this.isInFlight = false;
     this.isAwaiting = true;
     this.due = 0;
     this.handleReports();
@@ -236,8 +262,7 @@ class Link {
   flushShown() {
     const { conn } = this;
     if (conn.readyState === "closed" || !conn.transport.writable) return;
-    const packets = conn.writeBuffer.splice(0, this.shown);
-    this.shown = 0;
+    const packets = this.takeShown();
     conn.emit("flush", packets);
     conn.server.emit("flush", conn, packets);
     this.handleInFlight();
@@ -251,23 +276,36 @@ class Link {
     conn.server.emit("drain", conn);
   }
 
-  /** Much has been broadcast in this turn. */
-  handleBroadcasts() {
-    if (this.conn.transport.writable) this.handleInFlight();
+  /**
+   * Makes a broadcast look as if engine.io had sent it.
+   *
+   * @param {Array<string | Uint8Array>} payloads of its packets
+   */
+  showBroadcast(payloads) {
+    for (const data of payloads) {
+      if (this.conn.transport.writable) this.handleInFlight();
+      else this.show("message", data, {});
+    }
   }
 
   /** With engine.io, packets that were broadcast in this turn would be in flight or parked. */
   handleObserver() {
     if (this.connection === null) return;
-    const { broadcasts } = this.connection.engine;
-    if (broadcasts === 0) return;
+    const broadcasts = this.members.reduce(
+      (sum, { broadcastsInTurn }) => sum + broadcastsInTurn,
+      0,
+    );
     const { writable } = this.conn.transport;
-    this.isDrainDue = !writable || broadcasts > 1;
-    if (writable) this.handleInFlight();
+    if (broadcasts > 0) {
+      this.isDrainDue = !writable || broadcasts > 1;
+      if (writable) this.handleInFlight();
+    }
+    if (this.isInFlight) this.scheduleTick();
   }
 }
 
-function endFlight(link) {
+function handleTick(link) {
+  link.hasTick = false;
   link.endFlight();
 }
 
@@ -286,7 +324,7 @@ function sendPacket(type, data, options, callback) {
 /** In the place of the method of Engine.IO's socket. */
 function flush() {
   const link = this[kLink];
-  if (link.shown > 0) link.flushShown();
+  if (shown.has(this.writeBuffer[0])) link.flushShown();
   else link.pass(() => Object.getPrototypeOf(link.conn).flush.call(this));
 }
 

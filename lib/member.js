@@ -4,6 +4,9 @@ const { linkOf } = require("./link.js");
 const { watchSocket } = require("./untouched.js");
 const { WebSocketServer } = require("./websocket-server.js");
 
+/** In the place of an engine. */
+const NONE = { broadcasts: [] };
+
 /** On a Socket.IO socket: its latest member. */
 const kMember = Symbol("member");
 
@@ -47,6 +50,12 @@ class Member {
   /** Where broadcasts may go directly now. */
   get direct() {
     return this.socket.listenersAnyOutgoing().length > 0 || this.isSecond ? null : this.link.direct;
+  }
+
+  /** How many packets have been broadcast to it in this turn, by its namespace. */
+  get broadcastsInTurn() {
+    const { broadcasts } = this.connection?.engine ?? NONE;
+    return broadcasts.filter((each) => each.fanOut === this.fanOut && each.reaches(this.id)).length;
   }
 
   /** A client can have two sockets in one namespace, and then hears everything twice. */

@@ -166,6 +166,55 @@ for (const engine of engines) {
       await isComplete;
     });
 
+    test("broadcasts while the buffer is small", GUARD, async (t) => {
+      const server = await startServer(t, engine);
+      const { client, socket } = await enter(server, CLIENTS[0][1]);
+      let sent = 0;
+      while (socket.conn.writeBuffer.length < 3) server.io.emit("news", sent++);
+      const last = new Promise((resolve) => {
+        client.on("news", (number) => number === sent - 1 && resolve());
+      });
+      await last;
+      assert.equal(socket.conn.writeBuffer.length, 0);
+    });
+
+    test("volatile packets to clients that a long broadcast does not reach", GUARD, async (t) => {
+      const server = await startServer(t, engine);
+      const [member, other] = [
+        await enter(server, CLIENTS[0][1]),
+        await enter(server, CLIENTS[0][1]),
+      ];
+      member.socket.join("room");
+      const heard = once(other.client, "position");
+      server.io.to("room").emit("file", PAYLOADS.text.repeat(2));
+      other.socket.volatile.emit("position");
+      await heard;
+    });
+
+    for (const [how, drop] of Object.entries({
+      "writeBuffer.length = 0": (conn) => {
+        conn.writeBuffer.length = 0;
+      },
+      "writeBuffer = []": (conn) => {
+        conn.writeBuffer = [];
+      },
+      "writeBuffer.shift()": (conn) => conn.writeBuffer.shift(),
+    })) {
+      test(`packets that follow ${how} arrive, and call back`, GUARD, async (t) => {
+        const server = await startServer(t, engine);
+        const { client, socket } = await enter(server, CLIENTS[0][1]);
+        for (let number = 0; number < 5; number++) socket.emit("dropped", number);
+        drop(socket.conn);
+        const heard = Promise.all([once(client, "later"), once(client, "last")]);
+        await new Promise((resolve) => {
+          socket.conn.send('2["later"]', {}, resolve);
+          socket.emit("last");
+        });
+        await heard;
+        assert.equal(socket.conn.writeBuffer.length, 0);
+      });
+    }
+
     test("50,000 rows, one at each drain", GUARD, async (t) => {
       const server = await startServer(t, engine);
       const { client, socket } = await enter(server, CLIENTS[0][1]);

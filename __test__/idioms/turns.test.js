@@ -8,6 +8,7 @@ const { once } = require("node:events");
 const { describe, test } = require("node:test");
 const { connectionCounts, engines, hasNative } = require("../support/engines.js");
 const { enterByHand } = require("../support/hand-client.js");
+const { startFixture } = require("../support/fixture-process.js");
 const { startServer } = require("../support/socket-io-server.js");
 
 const GUARD = { timeout: 20_000 };
@@ -142,6 +143,29 @@ for (const engine of engines) {
       },
     );
 
+    test("drain listeners run in the context of who has sent", GUARD, async (t) => {
+      const server = await startServer(t, engine);
+      const users = new AsyncLocalStorage();
+      const names = ["alice", "bob"];
+      const entrances = [await enterByHand(server), await enterByHand(server)];
+      const seen = await new Promise((resolve) => {
+        const contexts = [];
+        setImmediate(() => {
+          for (const [index, { socket }] of entrances.entries()) {
+            users.run(names[index], () => {
+              socket.emit("first");
+              socket.emit("second");
+              socket.conn.once("drain", () => {
+                contexts.push(users.getStore());
+                if (contexts.length === names.length) resolve(contexts);
+              });
+            });
+          }
+        });
+      });
+      assert.deepEqual(seen, names);
+    });
+
     test(
       "ticks and promises of one connection's event run before the next connection's",
       GUARD,
@@ -180,6 +204,17 @@ for (const engine of engines) {
       },
     );
   });
+}
+
+for (const engine of engines) {
+  test(
+    `what is sent to a client that has ended reaches no other, ${engine.name}`,
+    GUARD,
+    async (t) => {
+      const fixture = startFixture(t, "ended-while-paused.js", [engine.name]);
+      assert.deepEqual(await fixture.next(), { clients: 1, heard: ['42["news"]'] });
+    },
+  );
 }
 
 /** What a user sees of a name that a middleware has left in AsyncLocalStorage. */
