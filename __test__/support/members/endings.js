@@ -114,10 +114,18 @@ const WEBSOCKET_ENDINGS = [
     socket.close(1001);
   }),
   endingBy("terminate()", ["terminate"], ({ socket }) => socket.terminate()),
-  endingBy("close(), then terminate()", ["close", "terminate"], ({ socket }) => {
-    socket.close();
-    socket.terminate();
-  }),
+  {
+    title: "close(), then terminate()",
+    members: ["close", "terminate"],
+    async run(stage) {
+      const { remote, ...seen } = await ending(stage, () => {
+        stage.socket.close();
+        stage.socket.terminate();
+      });
+      // Whether the client's answer comes before the descriptor is closed, and is reset, is a race.
+      return { ...seen, remote: remote.filter((note) => note.startsWith("ws ")) };
+    },
+  },
 ];
 
 module.exports = { NET_SOCKET_ENDINGS, WEBSOCKET_ENDINGS, ending };
