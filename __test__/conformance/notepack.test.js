@@ -108,7 +108,7 @@ function printedAgain(text) {
   return at < 0 ? text : text.slice(0, at) + JSON.stringify(JSON.parse(text.slice(at)));
 }
 
-/** What a broadcast comes to, so that it can be compared. */
+/** Returns the effect of a broadcast, so that it can be compared. */
 function comparable({ text, rooms, except, ...rest }, isForeign = false) {
   const asSets = { rooms: [...new Set(rooms)], except: [...new Set(except)] };
   return { ...rest, ...asSets, text: isForeign ? printedAgain(text) : text };

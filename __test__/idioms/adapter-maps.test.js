@@ -1,7 +1,7 @@
 "use strict";
 
 /**
- * What applications do to the adapter's maps: `adapter.rooms`, `adapter.sids`, `nsp.sockets` and the
+ * Edits that applications make to the adapter's maps: `adapter.rooms`, `adapter.sids`, `nsp.sockets` and the
  * Sets in them. Socket.IO has no copy of them, so that what is in the maps is what a broadcast reaches.
  */
 
@@ -98,7 +98,7 @@ function mapsOf(io) {
   return { rooms: adapter.rooms, sids: adapter.sids, sockets };
 }
 
-/** What each has heard of what has been sent up to now. */
+/** Returns the packets that each has received of those sent up to now. */
 async function heard({ audience, clients, ...sockets }) {
   const present = NAMES.filter((name) => clients[name].connected && sockets[name].connected);
   for (const name of present) sockets[name].emit("end");

@@ -38,7 +38,7 @@ async function answers(httpServer) {
   return found;
 }
 
-/** Whether a client can connect to it by WebSocket, on a worker where it has our engine. */
+/** Returns whether a client can connect to it by WebSocket, on a worker where it has our engine. */
 async function assertServes(httpServer, { name }) {
   const client = connect(`http://127.0.0.1:${httpServer.address().port}`, {
     transports: ["websocket"],

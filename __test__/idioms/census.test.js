@@ -75,7 +75,7 @@ function nameOf(key) {
   return isPublic ? `@@${key.description.split(".").at(-1)}` : undefined;
 }
 
-/** What the document lists: in the section of the class, the members in the first cells. */
+/** Returns the members that the document lists: in the section of the class, the members in the first cells. */
 function documented(name) {
   const [, section = ""] = readFileSync(DOCUMENT, "utf8").split(`\n### \`${name}\`\n`);
   const rows = section.split(/\n#{2,3} /)[0].matchAll(/^\| (`.*?`) \|/gm);

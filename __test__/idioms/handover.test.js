@@ -139,7 +139,7 @@ for (const engine of engines) {
       server.once("clientError", () => {
         isRefused = true;
       });
-      // What an I/O thread has read before it knows of the listener goes to the WebSocket alone.
+      // Bytes that an I/O thread has read before it knows of the listener go to the WebSocket alone.
       while (!isRefused) {
         client.emit("echo", "no request", () => {});
         await nextTurn();

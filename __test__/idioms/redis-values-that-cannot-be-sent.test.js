@@ -22,7 +22,7 @@ const throwing = {
   },
 };
 
-/** What no encoder takes, and what is thrown where it is emitted. */
+/** Values that no encoder takes, and the errors thrown where they are emitted. */
 const UNENCODABLE = {
   "a BigInt": [5n, /BigInt/],
   "what is cyclic": [cyclic, /circular|call stack/],

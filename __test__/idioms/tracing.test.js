@@ -14,7 +14,7 @@ const { startServer } = require("../support/socket-io-server.js");
 
 const MOMENTS = ["first", "loaded", "connected"];
 
-/** What a tracer of a server sees of one client, and whether the connection was native. */
+/** Returns what a tracer of a server sees of one client, and whether the connection was native. */
 async function trace(t, settings, { isLeft = false } = {}) {
   const fixture = startFixture(t, "traced-server.js", [JSON.stringify(settings)]);
   let port;
@@ -76,7 +76,7 @@ function compare(tracer, moments, traceOf, skip = false) {
 
 const reported = ({ reports }) => reports.find(({ trace }) => trace).trace;
 
-/** What dd-trace says of requests and messages, and of which the one was a part of the other. */
+/** Returns what dd-trace says of requests and messages, and of which the one was a part of the other. */
 function datadogSpans({ reports }) {
   const spans = reports.flatMap(({ traces }) => traces ?? []).flat();
   const byId = new Map(spans.map((span) => [span.span_id, span]));

@@ -26,6 +26,17 @@ function together(...writes) {
   letArrive();
 }
 
+/** Sends a packet of each of several clients in one turn. */
+function sendTogether(entrances, packet) {
+  together(
+    ...entrances.map(
+      ({ client }) =>
+        () =>
+          client.webSocket.send(packet),
+    ),
+  );
+}
+
 function assertNative(engine, count) {
   if (engine.name === "turbo" && hasNative) assert.equal(connectionCounts().native, count);
 }
@@ -109,13 +120,7 @@ for (const engine of engines) {
       alice.client.disconnect();
       await left;
       const heard = others.map(({ socket }) => once(socket, "event"));
-      together(
-        ...others.map(
-          ({ client }) =>
-            () =>
-              client.webSocket.send('42["event"]'),
-        ),
-      );
+      sendTogether(others, '42["event"]');
       await Promise.all(heard);
       const newcomer = await enterByHand(server);
       const echoed = once(newcomer.socket, "event");
@@ -185,13 +190,7 @@ for (const engine of engines) {
         for (let round = 0; round < ROUNDS; round++) {
           order.length = 0;
           const heard = entrances.map(({ socket }) => once(socket, "event"));
-          together(
-            ...entrances.map(
-              ({ client }) =>
-                () =>
-                  client.webSocket.send('42["event"]'),
-            ),
-          );
+          sendTogether(entrances, '42["event"]');
           await Promise.all(heard);
           await Promise.all(entrances.map(({ client }) => echoed(client)));
           const steps = ["event", "tick", "promise", "tick of a promise"];
@@ -217,7 +216,7 @@ for (const engine of engines) {
   );
 }
 
-/** What a user sees of a name that a middleware has left in AsyncLocalStorage. */
+/** Returns what a user sees of a name that a middleware has left in AsyncLocalStorage. */
 async function seenAfterEnterWith(t, engine) {
   const server = await startServer(t, engine);
   const users = new AsyncLocalStorage();
