@@ -11,8 +11,8 @@ const path = require("node:path");
 const { before, describe, test } = require("node:test");
 const { WebSocket } = require("ws");
 const commonJs = require("..");
-const { binding, hasEngine } = require("../lib/native.js");
-const { REASONS } = require("../lib/takeover.js");
+const { binding, hasEngine } = require("../lib/addon/index.js");
+const { REASONS } = require("../lib/engine/fallback.js");
 
 const root = path.join(__dirname, "..");
 

@@ -136,7 +136,7 @@ test("the guides have every option", () => {
 });
 
 test("the guides have every counter and every reason", () => {
-  const { REASONS } = require("../lib/takeover.js");
+  const { REASONS } = require("../lib/engine/fallback.js");
   assertRows("docs/compatibility.md", Object.keys(REASONS));
   const interfaces = ["Counters", "RedisStats", "WorkerStats"];
   assertRows("docs/monitoring.md", interfaces.flatMap(membersOf));

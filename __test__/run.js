@@ -23,10 +23,11 @@ const isCI = process.env.CI === "true";
  */
 const ONCE = [
   "bench",
-  "cluster",
+  "redis",
+  "model/cluster.test.js",
   "packaging",
   "runtimes",
-  "conformance/notepack.test.js",
+  "conformance/cluster-codec.test.js",
   "conformance/rust-codec.test.js",
   "declarations.test.js",
   "documentation.test.js",

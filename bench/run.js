@@ -14,11 +14,11 @@
 
 const { writeFileSync } = require("node:fs");
 const { parseArgs } = require("node:util");
-const { summaryTable } = require("./comparison.js");
-const { contender, contenders } = require("./contenders.js");
-const { machine } = require("./machine.js");
-const { Progress } = require("./progress.js");
-const { Settings, expectedSeconds, runSuite } = require("./suite.js");
+const { summaryTable } = require("./suite/comparison.js");
+const { contender, contenders } = require("./processes/contenders.js");
+const { machine } = require("./suite/machine.js");
+const { Progress } = require("./suite/progress.js");
+const { Settings, expectedSeconds, runSuite } = require("./suite/index.js");
 
 /** In the order in which they run. */
 const scenarios = {

@@ -2,7 +2,7 @@
 
 /** Where a program puts the options that `turbo()` returns. */
 
-const { guardUpgrades } = require("./upgrade-guard.js");
+const { guardUpgrades } = require("./engine/upgrade-guard.js");
 const { warnOnce } = require("./warnings.js");
 
 const NOT_IN_USE =
@@ -47,7 +47,7 @@ class Placement {
   }
 
   /**
-   * @param {typeof import("./websocket-server.js").WebSocketServer} Engine
+   * @param {typeof import("./engine/websocket-server.js").WebSocketServer} Engine
    * @returns {typeof Engine}
    */
   observeEngine(Engine) {

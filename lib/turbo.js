@@ -1,18 +1,18 @@
 "use strict";
 
-const { createAdapter } = require("./adapter.js");
+const { createAdapter } = require("./adapter/index.js");
 const { InvalidOptionError } = require("./errors.js");
-const { ENGINE_OPTIONS, engineOptions } = require("./engine-options.js");
-const { binding, error } = require("./native.js");
+const { ENGINE_OPTIONS, engineOptions } = require("./engine/options.js");
+const { binding, error } = require("./addon/index.js");
 const { warnOfNearMisses } = require("./option-names.js");
 const { optionsObject, refuse } = require("./options.js");
 const { Placement } = require("./placement.js");
 const { stats } = require("./stats.js");
-const { WebSocketServer, createEngine } = require("./websocket-server.js");
+const { WebSocketServer, createEngine } = require("./engine/websocket-server.js");
 const { version } = require("../package.json");
 
 /** Ours where the addon is loaded, else the official one (rule R8). */
-const parser = binding === null ? require("socket.io-parser") : require("./parser.js");
+const parser = binding === null ? require("socket.io-parser") : require("./parser/index.js");
 
 /**
  * The parser with another limit on attachments. Socket.IO constructs its
@@ -128,7 +128,8 @@ turbo.stats = () => stats.read();
 turbo.WebSocketServer = WebSocketServer;
 turbo.createAdapter = createAdapter;
 // Loaded by those who need it.
-turbo.createRedisAdapter = (options) => require("./redis-adapter.js").createRedisAdapter(options);
+turbo.createRedisAdapter = (options) =>
+  require("./redis/redis-adapter.js").createRedisAdapter(options);
 turbo.createEngine = createEngine;
 turbo.native = binding !== null;
 turbo.nativeError = error;

@@ -3,8 +3,8 @@
 //!
 //! - [`proto`]: sans-IO codecs. Bytes in, typed values and bytes out; no sockets,
 //!   no clock, no threads, no Node-API.
-//! - [`adapter`]: rooms, and who receives a broadcast. Numbers only.
-//! - [`fanout`]: packets to frames, and what waits in front of a connection.
+//! - [`fanout`]: rooms, and who receives a broadcast; packets to frames, and what waits in front
+//!   of a connection.
 //! - [`cluster`] (feature `cluster`, on Unix): other nodes, through Redis.
 //! - [`net`] (feature `net`, on Unix): I/O workers that own connections.
 //! - `binding` (feature `binding`, on by default): the Node-API surface that
@@ -13,7 +13,6 @@
 //!
 //! ARCHITECTURE.md at the repository's root shows how the two halves meet.
 
-pub mod adapter;
 #[cfg(all(feature = "cluster", unix))]
 pub mod cluster;
 pub mod fanout;

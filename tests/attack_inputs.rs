@@ -7,10 +7,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use socket_io_turbo::proto::engine_io::{self, PayloadDecoder};
-use socket_io_turbo::proto::notepack::{
+use socket_io_turbo::proto::cluster::{
     self, Broadcast, ClusterBroadcast, MAX_DEPTH, Options, Room,
 };
+use socket_io_turbo::proto::engine_io::{self, PayloadDecoder};
 use socket_io_turbo::proto::socket_io::{DecodeError, Decoder, Packet, PacketType, Payload};
 
 use support::counting_allocator::{Allocations, CountingAllocator, measure};
@@ -56,7 +56,7 @@ fn decode_bounded(text: String) -> (Decoded, Allocations) {
     bounded(|| decode(text))
 }
 
-type Broadcasted = Result<Broadcast, notepack::DecodeError>;
+type Broadcasted = Result<Broadcast, cluster::DecodeError>;
 
 fn decode_broadcast_bounded(message: impl Into<Bytes>) -> (Broadcasted, Allocations) {
     let message = message.into();
@@ -211,10 +211,10 @@ fn a_length_of_4_gib_in_six_bytes_costs_nothing() {
     for first in [0xc6, 0xc9, 0xdb, 0xdd, 0xdf] {
         let value = [first, 0xff, 0xff, 0xff, 0xff, 0x00];
         let (decoded, allocations) = decode_broadcast_bounded(value.to_vec());
-        assert_eq!(decoded, Err(notepack::DecodeError::Truncated), "{first:x}");
+        assert_eq!(decoded, Err(cluster::DecodeError::Truncated), "{first:x}");
         assert!(allocations.bytes < 128, "{allocations:?}");
         let (decoded, allocations) = decode_broadcast_bounded(broadcast_of(&value));
-        assert_eq!(decoded, Err(notepack::DecodeError::Truncated), "{first:x}");
+        assert_eq!(decoded, Err(cluster::DecodeError::Truncated), "{first:x}");
         assert!(allocations.bytes < 1024, "{allocations:?}");
     }
 }
@@ -230,7 +230,7 @@ fn a_message_is_nested_no_deeper_than_the_limit() {
         assert!(decoded.is_ok());
         assert!(allocations.bytes < 256 * length, "{allocations:?} for {length} bytes");
         let (decoded, allocations) = decode_broadcast_bounded(nested(DEPTH));
-        assert_eq!(decoded, Err(notepack::DecodeError::TooDeep));
+        assert_eq!(decoded, Err(cluster::DecodeError::TooDeep));
         assert!(allocations.bytes < 256 * MAX_DEPTH, "{allocations:?}");
     }
 }
@@ -281,7 +281,7 @@ fn a_map_of_very_many_keys_takes_linear_time_and_memory() {
     }
 }
 
-type ClusterBroadcasted = Result<Option<ClusterBroadcast>, notepack::DecodeError>;
+type ClusterBroadcasted = Result<Option<ClusterBroadcast>, cluster::DecodeError>;
 
 fn decode_cluster_broadcast_bounded(message: String) -> (ClusterBroadcasted, Allocations) {
     let message = Bytes::from(message);
@@ -317,12 +317,12 @@ fn json_between_nodes_is_nested_no_deeper_than_the_limit() {
             assert!(allocations.bytes < 4 * message_length, "{allocations:?}");
             for depth in [MAX_DEPTH, 100_000] {
                 let (decoded, _) = decode_cluster_broadcast_bounded(message(&nested(depth)));
-                assert_eq!(decoded, Err(notepack::DecodeError::TooDeep));
+                assert_eq!(decoded, Err(cluster::DecodeError::TooDeep));
             }
         }
         let cut = r#"{"type":3,"data":"#.to_owned() + &open.repeat(100_000);
         let (decoded, _) = decode_cluster_broadcast_bounded(cut);
-        assert_eq!(decoded, Err(notepack::DecodeError::InvalidEnvelope));
+        assert_eq!(decoded, Err(cluster::DecodeError::InvalidEnvelope));
     }
 }
 
@@ -342,6 +342,6 @@ fn json_of_very_many_values_between_nodes_takes_linear_time_and_memory() {
     }
     let length = keys.len();
     let (decoded, allocations) = decode_cluster_broadcast_bounded(keys);
-    assert_eq!(decoded, Err(notepack::DecodeError::InvalidPacketType));
+    assert_eq!(decoded, Err(cluster::DecodeError::InvalidPacketType));
     assert!(allocations.bytes < length, "{allocations:?} for {length} bytes");
 }

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use application::{Application, Peer};
 use bytes::Bytes;
-use socket_io_turbo::adapter::{Recipients, RoomId};
 use socket_io_turbo::fanout::PreparedPacket;
+use socket_io_turbo::fanout::{Recipients, RoomId};
 use socket_io_turbo::net::{ConnectionId, ConnectionOptions, EndReason, Event, Failure, Volatile};
 use socket_io_turbo::proto::websocket::{self, Opcode, encode_frame};
 

@@ -6,7 +6,7 @@ const { mkdtempSync, rmSync } = require("node:fs");
 const { tmpdir } = require("node:os");
 const path = require("node:path");
 const { describe, test } = require("node:test");
-const { changeTable, pathTable } = require("../../bench/path-table.js");
+const { changeTable, pathTable } = require("../../bench/suite/path-table.js");
 
 const root = path.join(__dirname, "../..");
 

@@ -1,6 +1,6 @@
 "use strict";
 
-/** The race in `bench/race`: its parts, its servers and clients, and its page in Chromium. */
+/** The race in `examples/race`: its parts, its servers and clients, and its page in Chromium. */
 
 const assert = require("node:assert/strict");
 const { spawn } = require("node:child_process");
@@ -13,14 +13,14 @@ const { after, before, describe, test } = require("node:test");
 const { setTimeout: sleep } = require("node:timers/promises");
 const { io: connect } = require("socket.io-client");
 const { Encoder } = require("socket.io-parser");
-const { Broadcaster } = require("../../bench/race/broadcaster.js");
-const { createRace } = require("../../bench/race/race.js");
-const { Recent } = require("../../bench/race/recent.js");
-const { LIMITS, readSettings } = require("../../bench/race/settings.js");
+const { Broadcaster } = require("../../examples/race/broadcaster.js");
+const { createRace } = require("../../examples/race/race.js");
+const { Recent } = require("../../examples/race/recent.js");
+const { LIMITS, readSettings } = require("../../examples/race/settings.js");
 const { skipWithoutCargo } = require("../support/cargo.js");
 const { launchChromium, skipWithoutChromium } = require("../support/chromium.js");
 
-const RUN = path.join(__dirname, "../../bench/race/run.js");
+const RUN = path.join(__dirname, "../../examples/race/run.js");
 
 /** A small load, for a machine that runs other tests, too. */
 const SETTINGS = { clients: 100, rate: 5, payload: 128 };

@@ -8,7 +8,7 @@
 const assert = require("node:assert/strict");
 const { describe, test } = require("node:test");
 const official = require("socket.io-parser");
-const ours = require("../../lib/parser.js");
+const ours = require("../../lib/parser/index.js");
 
 /** A decoder and the packets that it has decoded. */
 function decoderOf({ Decoder }, options) {

@@ -13,8 +13,8 @@ const { test } = require("node:test");
 const { inspect, isDeepStrictEqual, types } = require("node:util");
 const vm = require("node:vm");
 const official = require("socket.io-parser");
-const { LONG_TEXT_LENGTH } = require("../../lib/long-text.js");
-const ours = require("../../lib/parser.js");
+const { LONG_TEXT_LENGTH } = require("../../lib/parser/long-text.js");
+const ours = require("../../lib/parser/index.js");
 const FRAGMENTS = require("../support/fragments.js");
 const { SEED, randomFrom } = require("../support/random.js");
 

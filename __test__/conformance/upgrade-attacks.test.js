@@ -12,8 +12,8 @@ const path = require("node:path");
 const { after, before, beforeEach, describe, test } = require("node:test");
 const { io } = require("socket.io-client");
 const { Observed } = require("../support/observed.js");
-const { WebSocketClient, upgradeRequest } = require("../support/websocket-client.js");
-const { binary, close, frame, ping, text } = require("../support/websocket-frames.js");
+const { WebSocketClient, upgradeRequest } = require("../support/websocket/client.js");
+const { binary, close, frame, ping, text } = require("../support/websocket/frames.js");
 
 const PROGRAM = path.join(__dirname, "../support/socket-io-process.js");
 const TIMES = 20;

@@ -15,8 +15,8 @@ const {
   nextTurn,
   shown,
   upgradeRequest,
-} = require("../support/websocket-client.js");
-const { assertEchoed, assertRefused } = require("../support/websocket-exchange.js");
+} = require("../support/websocket/client.js");
+const { assertEchoed, assertRefused } = require("../support/websocket/exchange.js");
 const {
   TEXT,
   binary,
@@ -26,13 +26,13 @@ const {
   piecesOf,
   ping,
   text,
-} = require("../support/websocket-frames.js");
+} = require("../support/websocket/frames.js");
 const {
   RecordingServer,
   describeServers,
   echo,
   recordingServer,
-} = require("../support/websocket-servers.js");
+} = require("../support/websocket/servers.js");
 const { HANG_GUARD } = require("../support/observed.js");
 
 const KIB = 1024;

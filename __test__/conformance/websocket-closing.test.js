@@ -4,8 +4,8 @@
 
 const assert = require("node:assert/strict");
 const { test } = require("node:test");
-const { nextTurn, shown } = require("../support/websocket-client.js");
-const { assertRefused, exchange, protocolError } = require("../support/websocket-exchange.js");
+const { nextTurn, shown } = require("../support/websocket/client.js");
+const { assertRefused, exchange, protocolError } = require("../support/websocket/exchange.js");
 const {
   CLOSE,
   close,
@@ -14,8 +14,8 @@ const {
   piecesOf,
   ping,
   text,
-} = require("../support/websocket-frames.js");
-const { describeServers, recordingServer } = require("../support/websocket-servers.js");
+} = require("../support/websocket/frames.js");
+const { describeServers, recordingServer } = require("../support/websocket/servers.js");
 
 const VALID_CODES = [
   1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999,

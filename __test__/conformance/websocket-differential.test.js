@@ -13,7 +13,7 @@ const assert = require("node:assert/strict");
 const { before, after, describe, test } = require("node:test");
 const { inspect, isDeepStrictEqual } = require("node:util");
 const turbo = require("../../index.js");
-const { hasEngine } = require("../../lib/native.js");
+const { hasEngine } = require("../../lib/addon/index.js");
 const { SEED, randomFrom } = require("../support/random.js");
 const {
   BINARY,
@@ -25,9 +25,9 @@ const {
   close,
   fragments,
   frame,
-} = require("../support/websocket-frames.js");
-const { modelOf } = require("../support/websocket-model.js");
-const { RecordingServer, SERVERS } = require("../support/websocket-servers.js");
+} = require("../support/websocket/frames.js");
+const { modelOf } = require("../support/websocket/model.js");
+const { RecordingServer, SERVERS } = require("../support/websocket/servers.js");
 
 const WIRES = 500;
 /** Wires that are under way at a time. */

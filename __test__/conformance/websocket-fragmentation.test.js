@@ -8,7 +8,7 @@ const {
   assertReceived,
   assertRefused,
   protocolError,
-} = require("../support/websocket-exchange.js");
+} = require("../support/websocket/exchange.js");
 const {
   BINARY,
   CONTINUATION,
@@ -22,8 +22,8 @@ const {
   ping,
   pong,
   text,
-} = require("../support/websocket-frames.js");
-const { describeServers, echo, recordingServer } = require("../support/websocket-servers.js");
+} = require("../support/websocket/frames.js");
+const { describeServers, echo, recordingServer } = require("../support/websocket/servers.js");
 
 const INVALID_OPCODE = protocolError("WS_ERR_INVALID_OPCODE");
 const open = (payload) => text(payload, { fin: false });

@@ -9,7 +9,7 @@ const {
   assertReceived,
   assertRefused,
   protocolError,
-} = require("../support/websocket-exchange.js");
+} = require("../support/websocket/exchange.js");
 const {
   BINARY,
   CLOSE,
@@ -27,8 +27,8 @@ const {
   ping,
   pong,
   text,
-} = require("../support/websocket-frames.js");
-const { describeServers, echo, recordingServer } = require("../support/websocket-servers.js");
+} = require("../support/websocket/frames.js");
+const { describeServers, echo, recordingServer } = require("../support/websocket/servers.js");
 
 /** Lengths around those at which the length field grows, RFC 6455 §5.2. */
 const LENGTHS = [0, 1, 125, 126, 127, 128, 65_535, 65_536];

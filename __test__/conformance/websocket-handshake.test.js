@@ -12,13 +12,13 @@ const {
   WebSocketClient,
   nextTurn,
   upgradeRequest,
-} = require("../support/websocket-client.js");
-const { binary, close, piecesOf, ping, text } = require("../support/websocket-frames.js");
+} = require("../support/websocket/client.js");
+const { binary, close, piecesOf, ping, text } = require("../support/websocket/frames.js");
 const {
   RecordingServer,
   describeServers,
   recordingServer,
-} = require("../support/websocket-servers.js");
+} = require("../support/websocket/servers.js");
 
 /** Runs a test with a server of its own. */
 async function withServer(kind, options, run) {

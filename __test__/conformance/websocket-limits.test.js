@@ -4,8 +4,8 @@
 
 const assert = require("node:assert/strict");
 const { describe, test } = require("node:test");
-const { shown } = require("../support/websocket-client.js");
-const { assertEchoed, assertReceived, assertRefused } = require("../support/websocket-exchange.js");
+const { shown } = require("../support/websocket/client.js");
+const { assertEchoed, assertReceived, assertRefused } = require("../support/websocket/exchange.js");
 const {
   BINARY,
   TEXT,
@@ -16,8 +16,8 @@ const {
   piecesOf,
   ping,
   text,
-} = require("../support/websocket-frames.js");
-const { describeServers, echo, recordingServer } = require("../support/websocket-servers.js");
+} = require("../support/websocket/frames.js");
+const { describeServers, echo, recordingServer } = require("../support/websocket/servers.js");
 
 const KIB = 1024;
 const MIB = 1024 * KIB;

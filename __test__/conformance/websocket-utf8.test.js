@@ -5,7 +5,7 @@
 const assert = require("node:assert/strict");
 const { isUtf8 } = require("node:buffer");
 const { test } = require("node:test");
-const { assertReceived, assertRefused } = require("../support/websocket-exchange.js");
+const { assertReceived, assertRefused } = require("../support/websocket/exchange.js");
 const {
   TEXT,
   binary,
@@ -15,12 +15,12 @@ const {
   piecesOf,
   ping,
   text,
-} = require("../support/websocket-frames.js");
+} = require("../support/websocket/frames.js");
 const {
   RecordingServer,
   describeServers,
   recordingServer,
-} = require("../support/websocket-servers.js");
+} = require("../support/websocket/servers.js");
 
 const INVALID = { error: "WS_ERR_INVALID_UTF8", closeCode: 1007 };
 /** Autobahn's word: "κόσμε". */

@@ -6,7 +6,7 @@ const assert = require("node:assert/strict");
 const { once } = require("node:events");
 const { describe, test } = require("node:test");
 const { setTimeout: delay } = require("node:timers/promises");
-const { kinds, ourKinds, skip, startCluster } = require("../support/redis-idioms.js");
+const { kinds, ourKinds, skip, startCluster } = require("../support/redis/idioms.js");
 
 /** A guard against hanging only, in milliseconds. */
 const TIMEOUT = 60_000;

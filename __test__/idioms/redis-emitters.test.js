@@ -8,8 +8,8 @@
 const assert = require("node:assert/strict");
 const { describe, test } = require("node:test");
 const { encode } = require("notepack.io");
-const { eachGets } = require("../support/redis-nodes.js");
-const { kinds, ourKinds, skip, startCluster } = require("../support/redis-idioms.js");
+const { eachGets } = require("../support/redis/nodes.js");
+const { kinds, ourKinds, skip, startCluster } = require("../support/redis/idioms.js");
 
 /** A guard against hanging only, in milliseconds. */
 const TIMEOUT = 60_000;

@@ -6,8 +6,8 @@ const assert = require("node:assert/strict");
 const { once } = require("node:events");
 const { describe, test } = require("node:test");
 const { turbo } = require("../..");
-const { eachGets } = require("../support/redis-nodes.js");
-const { kinds, ourKinds, skip, startCluster } = require("../support/redis-idioms.js");
+const { eachGets } = require("../support/redis/nodes.js");
+const { kinds, ourKinds, skip, startCluster } = require("../support/redis/idioms.js");
 
 /** A guard against hanging only, in milliseconds. */
 const TIMEOUT = 60_000;

@@ -11,10 +11,10 @@ const { Redis } = require("ioredis");
 const { Server } = require("socket.io");
 const { io: connect } = require("socket.io-client");
 const { createRedisAdapter, turbo } = require("../..");
-const { oursOverIoRedis } = require("../support/redis-adapters.js");
-const { eachGets } = require("../support/redis-nodes.js");
-const { kinds, ourKinds, skip, startCluster } = require("../support/redis-idioms.js");
-const { startRedisServer } = require("../support/redis-server.js");
+const { oursOverIoRedis } = require("../support/redis/adapters.js");
+const { eachGets } = require("../support/redis/nodes.js");
+const { kinds, ourKinds, skip, startCluster } = require("../support/redis/idioms.js");
+const { startRedisServer } = require("../support/redis/server.js");
 
 /** A guard against hanging only, in milliseconds. */
 const TIMEOUT = 60_000;

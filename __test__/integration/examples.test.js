@@ -7,7 +7,7 @@ const { once } = require("node:events");
 const { before, describe, test } = require("node:test");
 const { io: connect } = require("socket.io-client");
 const { native } = require("../../index.js");
-const { hasEngine } = require("../../lib/native.js");
+const { hasEngine } = require("../../lib/addon/index.js");
 const { compileExample, skipWithoutFrameworks, startExample } = require("../support/examples.js");
 
 const GUARD = { timeout: 120_000 };

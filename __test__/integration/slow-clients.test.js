@@ -11,8 +11,8 @@ const { test } = require("node:test");
 const { Server } = require("socket.io");
 const { engineNamed, engines, hasNative } = require("../support/engines.js");
 const { Observed } = require("../support/observed.js");
-const { upgradeRequest } = require("../support/websocket-client.js");
-const { TEXT, decodeHeader, frame } = require("../support/websocket-frames.js");
+const { upgradeRequest } = require("../support/websocket/client.js");
+const { TEXT, decodeHeader, frame } = require("../support/websocket/frames.js");
 
 const KIB = 1024;
 const MIB = 1024 * KIB;

@@ -55,7 +55,7 @@ test("the main package has the sources in JavaScript, their types and nothing el
     [],
   );
   for (const file of own.files.filter((name) => name !== "lib/")) assert.ok(files.includes(file));
-  assert.ok(files.includes("lib/native.js"));
+  assert.ok(files.includes("lib/addon/index.js"));
 });
 
 test("the main package is small", () => {

@@ -4,7 +4,7 @@
 
 const { mkdirSync, writeFileSync } = require("node:fs");
 const path = require("node:path");
-const { currentPlatform } = require("../../lib/platform.js");
+const { currentPlatform } = require("../../lib/addon/platform.js");
 const { platforms } = require("../../packaging/platforms.js");
 const { packMain, packPlatform } = require("../../packaging/tarballs.js");
 

@@ -11,8 +11,8 @@ const { existsSync } = require("node:fs");
 const path = require("node:path");
 const { describe, test } = require("node:test");
 const { promisify } = require("node:util");
-const { hasCluster, hasEngine } = require("../../lib/native.js");
-const { RedisServer, skipWithoutRedis } = require("../support/redis-server.js");
+const { hasCluster, hasEngine } = require("../../lib/addon/index.js");
+const { RedisServer, skipWithoutRedis } = require("../support/redis/server.js");
 
 const OTHER_WS = "the runtime has a ws of its own in the place of the package";
 const HIDDEN = "the runtime does not give the descriptors of its sockets";

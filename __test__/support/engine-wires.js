@@ -18,7 +18,7 @@ const {
   close,
   decodeHeader,
   frame,
-} = require("./websocket-frames.js");
+} = require("./websocket/frames.js");
 
 const EMPTY = Buffer.alloc(0);
 

@@ -5,7 +5,7 @@
 const { setTimeout: delay } = require("node:timers/promises");
 const { WebSocketServer } = require("ws");
 const turbo = require("../..");
-const { hasEngine } = require("../../lib/native.js");
+const { hasEngine } = require("../../lib/addon/index.js");
 
 /**
  * @typedef {object} Engine

@@ -7,7 +7,7 @@
 
 const { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } = require("node:fs");
 const path = require("node:path");
-const { OURS } = require("../contenders.js");
+const { OURS } = require("../processes/contenders.js");
 const { allRows, page } = require("./markdown.js");
 const { parserChart, scenarioChart, summaryChart } = require("./panels.js");
 const { withFigures } = require("./readme.js");

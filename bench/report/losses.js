@@ -2,21 +2,21 @@
 
 /** Where ours is worse than another server, found in the figures and not chosen. */
 
-const { ALONE, OURS, isFloor } = require("../contenders.js");
+const { ALONE, OURS, isFloor } = require("../processes/contenders.js");
 
 /** What is less apart than this is a tie on a noisy machine. */
 const TIE = 1.05;
 
 /**
  * @typedef {object} Loss
- * @property {import("../comparison.js").Row} row
+ * @property {import("../suite/comparison.js").Row} row
  * @property {string} name of the server that is better
  * @property {number} times how much better by the medians; above 1
  * @property {boolean} isClear whether its worst round is better than our best
  */
 
 /**
- * @param {import("../comparison.js").Row[]} rows
+ * @param {import("../suite/comparison.js").Row[]} rows
  * @returns {Loss[]} by how much, the clear ones first
  */
 function losses(rows) {

@@ -2,11 +2,11 @@
 
 /** The report as Markdown: docs/benchmarks/README.md. */
 
-const { figureText, loadTable, ratioText, summaryTable } = require("../comparison.js");
-const { OURS, contenders } = require("../contenders.js");
-const { packetTable } = require("../packet-table.js");
-const { pathTable } = require("../path-table.js");
-const { table } = require("../table.js");
+const { figureText, loadTable, ratioText, summaryTable } = require("../suite/comparison.js");
+const { OURS, contenders } = require("../processes/contenders.js");
+const { packetTable } = require("../suite/packet-table.js");
+const { pathTable } = require("../suite/path-table.js");
+const { table } = require("../suite/table.js");
 const { TIE, losses, reasonsFor, slowerPackets } = require("./losses.js");
 const { byLoad } = require("./rows.js");
 
@@ -33,7 +33,7 @@ This page is made from it by \`npm run bench:report\`; [results.json](results.js
   ].join("\n\n")}\n`;
 }
 
-/** @returns {import("../comparison.js").Row[]} those of all scenarios */
+/** @returns {import("../suite/comparison.js").Row[]} those of all scenarios */
 function allRows({ results }) {
   return Object.values(results).flatMap(({ rows }) => rows);
 }

@@ -2,7 +2,7 @@
 
 /** Which panels the charts of a report have. */
 
-const { OURS } = require("../contenders.js");
+const { OURS } = require("../processes/contenders.js");
 const { chart } = require("./chart.js");
 const { byLoad, groupBy, ourRatio } = require("./rows.js");
 
@@ -13,7 +13,7 @@ const SHARES = ["user", "system"];
 const PACKET_NAMES = { nameWidth: 230 };
 
 /**
- * @param {import("../comparison.js").Row[]} rows of one scenario
+ * @param {import("../suite/comparison.js").Row[]} rows of one scenario
  * @returns {string} an SVG document: a row for each load, a panel for each headline
  */
 function scenarioChart(rows) {
@@ -46,7 +46,7 @@ function series(name, { contenders }, names) {
 }
 
 /**
- * @param {import("../comparison.js").Row[]} rows of all scenarios, with ours compared
+ * @param {import("../suite/comparison.js").Row[]} rows of all scenarios, with ours compared
  * @returns {string} an SVG document: the ratio of ours to the first contender, where less is
  *   better
  */

@@ -2,9 +2,9 @@
 
 /** The figures in the README, between two marks. */
 
-const { figureText, ratioText } = require("../comparison.js");
-const { OURS } = require("../contenders.js");
-const { table } = require("../table.js");
+const { figureText, ratioText } = require("../suite/comparison.js");
+const { OURS } = require("../processes/contenders.js");
+const { table } = require("../suite/table.js");
 const { allRows } = require("./markdown.js");
 const { firstOf, groupBy, ourRatio } = require("./rows.js");
 

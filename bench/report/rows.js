@@ -3,10 +3,10 @@
 /**
  * Questions to the rows of a result; see comparison.js.
  *
- * @typedef {import("../comparison.js").Row} Row
+ * @typedef {import("../suite/comparison.js").Row} Row
  */
 
-const { OURS } = require("../contenders.js");
+const { OURS } = require("../processes/contenders.js");
 
 /**
  * @template Item

@@ -5,9 +5,9 @@
  * of them waits. The floors are there with 1,000, where sending is compared with them.
  */
 
-const { broadcastScenario } = require("../broadcast-round.js");
-const { atMost, compare } = require("../comparison.js");
-const { isFloor } = require("../contenders.js");
+const { broadcastScenario } = require("../suite/broadcast-round.js");
+const { atMost, compare } = require("../suite/comparison.js");
+const { isFloor } = require("../processes/contenders.js");
 
 const ALL_CLIENTS = { rooms: 1, roomsPerClient: 1, roomsPerTurn: 1, burst: 1 };
 
@@ -61,5 +61,5 @@ function growth(samples) {
   return compare(of, [GROWTH], Object.fromEntries(pairs));
 }
 
-/** @type {import("../suite.js").Scenario} */
+/** @type {import("../suite/index.js").Scenario} */
 module.exports = { ...scenario, across: growth };

@@ -2,10 +2,10 @@
 
 /** What it is worth that broadcasts of one turn may leave together. */
 
-const { broadcastScenario } = require("../broadcast-round.js");
-const { atMost } = require("../comparison.js");
+const { broadcastScenario } = require("../suite/broadcast-round.js");
+const { atMost } = require("../suite/comparison.js");
 
-/** @type {import("../suite.js").Scenario} */
+/** @type {import("../suite/index.js").Scenario} */
 module.exports = broadcastScenario("Ten broadcasts to 1,000 clients in one turn", [
   {
     name: "5 turns/s",

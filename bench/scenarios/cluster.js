@@ -5,12 +5,12 @@
  * other, which receives it by way of Redis; all share the machine with the load client.
  */
 
-const { broadcastMetrics, broadcastRound, planOf } = require("../broadcast-round.js");
-const { clusterRound } = require("../cluster-round.js");
-const { atMost } = require("../comparison.js");
-const { ALONE, isNode } = require("../contenders.js");
-const { loadMetrics, usageMetrics } = require("../metrics.js");
-const { missingRedis } = require("../redis-process.js");
+const { broadcastMetrics, broadcastRound, planOf } = require("../suite/broadcast-round.js");
+const { clusterRound } = require("../suite/cluster-round.js");
+const { atMost } = require("../suite/comparison.js");
+const { ALONE, isNode } = require("../processes/contenders.js");
+const { loadMetrics, usageMetrics } = require("../suite/metrics.js");
+const { missingRedis } = require("../processes/redis-process.js");
 
 /** What the scenario `broadcast` begins with. */
 const BROADCAST = {
@@ -99,7 +99,7 @@ function emitMetric({ emit }) {
   };
 }
 
-/** @type {import("../suite.js").Scenario} */
+/** @type {import("../suite/index.js").Scenario} */
 module.exports = {
   title:
     "Two nodes over Redis, one of which broadcasts: @socket.io/redis-adapter with node-redis (ws) and ours",

@@ -5,9 +5,9 @@
  * time at which a message was due, and what an exchange costs.
  */
 
-const { atMost } = require("../comparison.js");
-const { latencyMetrics } = require("../metrics.js");
-const { pacedMetrics, pacedRound } = require("../paced-round.js");
+const { atMost } = require("../suite/comparison.js");
+const { latencyMetrics } = require("../suite/metrics.js");
+const { pacedMetrics, pacedRound } = require("../suite/paced-round.js");
 
 const CLIENTS = { clients: 100, contenders: ["ws", "uws", "eiows", "bun", "turbo"] };
 
@@ -18,7 +18,7 @@ async function round(name, load, timing) {
   return sample;
 }
 
-/** @type {import("../suite.js").Scenario} */
+/** @type {import("../suite/index.js").Scenario} */
 module.exports = {
   title: "100 clients send events that are acknowledged with the same text",
   // Rates at which ws uses about half of its event loop.

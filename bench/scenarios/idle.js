@@ -5,10 +5,10 @@
  * resident set over their number. What the kernel holds is not in it.
  */
 
-const { atMost } = require("../comparison.js");
-const { LoadClient } = require("../load-client.js");
-const { ServerProcess } = require("../server-process.js");
-const { slope } = require("../statistics.js");
+const { atMost } = require("../suite/comparison.js");
+const { LoadClient } = require("../processes/load-client.js");
+const { ServerProcess } = require("../processes/server-process.js");
+const { slope } = require("../suite/statistics.js");
 
 /** Of the clients; the slope has as many points. */
 const STEPS = [1 / 8, 1 / 4, 1 / 2, 1];
@@ -31,7 +31,7 @@ async function round(name, { clients: all }) {
   }
 }
 
-/** @type {import("../suite.js").Scenario} */
+/** @type {import("../suite/index.js").Scenario} */
 module.exports = {
   title: "Clients connect and do nothing: memory of a connection",
   loads: [{ name: "up to 8,000 clients", clients: 8_000, contenders: ["ws", "bun", "turbo"] }],

@@ -2,13 +2,13 @@
 
 /** Clients send small events, evenly, and the server counts them. */
 
-const { atMost } = require("../comparison.js");
-const { pacedMetrics, pacedRound } = require("../paced-round.js");
+const { atMost } = require("../suite/comparison.js");
+const { pacedMetrics, pacedRound } = require("../suite/paced-round.js");
 
 /** ws then uses about half of its event loop. */
 const LOAD = { name: "500 clients, 28,000/s", clients: 500, rate: 28_000 };
 
-/** @type {import("../suite.js").Scenario} */
+/** @type {import("../suite/index.js").Scenario} */
 module.exports = {
   title: "500 clients send small events: what receiving a message costs",
   loads: [

@@ -9,8 +9,8 @@
 
 const official = require("socket.io-parser");
 const { native, nativeError, parser: ours } = require("../..");
-const { packetTable } = require("../packet-table.js");
-const { geometricMean, median } = require("../statistics.js");
+const { packetTable } = require("../suite/packet-table.js");
+const { geometricMean, median } = require("../suite/statistics.js");
 
 /** How long each work runs before it is measured, and then how often and how long. */
 const FULL = { warmUpMilliseconds: 150, rounds: 25, roundNanoseconds: 8e6 };
@@ -177,7 +177,7 @@ function run(isQuick) {
   return { packets: results, geometricMean: mean, rows: [] };
 }
 
-/** @type {import("../suite.js").Scenario} */
+/** @type {import("../suite/index.js").Scenario} */
 module.exports = {
   title: "Packets encoded and decoded, without a server",
   seconds: (isQuick) => (isQuick ? 6 : 26),

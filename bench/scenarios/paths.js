@@ -11,8 +11,8 @@
 const { execFileSync, spawnSync } = require("node:child_process");
 const { existsSync, readFileSync } = require("node:fs");
 const { join } = require("node:path");
-const { cargo, cargoBuild } = require("../cargo.js");
-const { changeTable } = require("../path-table.js");
+const { cargo, cargoBuild } = require("../processes/cargo.js");
+const { changeTable } = require("../suite/path-table.js");
 
 const REPORT = join(__dirname, "../../docs/benchmarks/results.json");
 
@@ -78,7 +78,7 @@ function committed({ rustc, target }) {
   return paths?.rustc === rustc && paths.target === target ? paths : undefined;
 }
 
-/** @type {import("../suite.js").Scenario} */
+/** @type {import("../suite/index.js").Scenario} */
 module.exports = {
   title: "Instructions of the hot paths in Rust, without a server",
   seconds: () => 15,

@@ -10,10 +10,10 @@
  * of what the floor takes to serve the ten clients.
  */
 
-const { broadcastScenario } = require("../broadcast-round.js");
-const { atMost } = require("../comparison.js");
+const { broadcastScenario } = require("../suite/broadcast-round.js");
+const { atMost } = require("../suite/comparison.js");
 
-/** @type {import("../suite.js").Scenario} */
+/** @type {import("../suite/index.js").Scenario} */
 module.exports = broadcastScenario("1,000 rooms of ten; each client is in ten of them", [
   {
     name: "4,000/s, ten a turn",

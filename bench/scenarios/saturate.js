@@ -6,9 +6,9 @@
  * counted that does not arrive.
  */
 
-const { broadcastScenario } = require("../broadcast-round.js");
+const { broadcastScenario } = require("../suite/broadcast-round.js");
 
-/** @type {import("../suite.js").Scenario} */
+/** @type {import("../suite/index.js").Scenario} */
 module.exports = broadcastScenario("Broadcasts to 1,000 clients as fast as it goes", [
   {
     name: "four under way",

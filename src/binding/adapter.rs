@@ -1,12 +1,12 @@
-//! What `lib/fan-out.js` calls: rooms, and packets to those who are in them.
+//! What `lib/adapter/fan-out.js` calls: rooms, and packets to those who are in them.
 
 use napi::bindgen_prelude::Uint32ArraySlice;
 use napi::{Error, Result, Status};
 use napi_derive::napi;
 
-use super::engine::Engine;
 use super::payload::PayloadArgument;
-use crate::adapter::Recipients;
+use super::workers::Engine;
+use crate::fanout::Recipients;
 use crate::net::Volatile;
 use crate::proto::engine_io::ProtocolVersion;
 

@@ -1,4 +1,4 @@
-//! What `lib/redis-link.js` and `lib/room-directory.js` call: links to Redis, and the rooms by
+//! What `lib/redis/own-connection.js` and `lib/redis/room-directory.js` call: links to Redis, and the rooms by
 //! their names.
 
 use std::cell::RefCell;
@@ -11,14 +11,14 @@ use napi::bindgen_prelude::{Buffer, Either, Either4, Function, Null};
 use napi::{Env, Error, Result, Status};
 use napi_derive::napi;
 
-use super::engine::Engine;
 use super::payload::PayloadArgument;
 use super::wake::Wake;
+use super::workers::Engine;
 use crate::cluster::{
     Address, Answer, Body, Channel, Intake, InvalidServer, Kind, Link, LinkOptions, LinkStats,
     Node, Outgoing, Publication, RoomName, Server, State, TlsFiles,
 };
-use crate::proto::notepack::is_well_formed;
+use crate::proto::cluster::is_well_formed;
 
 /// Where the direct members of a room are, see `Address` in `src/cluster/directory.rs`.
 #[napi]

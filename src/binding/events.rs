@@ -19,7 +19,7 @@ const HEADER: usize = 2;
 /// Numbers of an event: connection, kind, and one that depends on the kind.
 const PER_EVENT: usize = 3;
 
-/// Kinds as `lib/engine.js` knows them.
+/// Kinds as `lib/engine/workers.js` knows them.
 #[derive(Clone, Copy)]
 enum Kind {
     /// Value: the message.

@@ -9,8 +9,6 @@ mod adapter;
 #[cfg(all(feature = "cluster", unix))]
 mod cluster;
 #[cfg(all(feature = "net", unix))]
-mod engine;
-#[cfg(all(feature = "net", unix))]
 mod events;
 mod parser;
 #[cfg(all(feature = "net", unix))]
@@ -18,6 +16,8 @@ mod payload;
 mod string;
 #[cfg(all(feature = "net", unix))]
 mod wake;
+#[cfg(all(feature = "net", unix))]
+mod workers;
 
 /// The version that this was built as, which has to be that of the JavaScript around it.
 #[napi_derive::napi(catch_unwind)]

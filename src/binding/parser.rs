@@ -1,4 +1,4 @@
-//! What `lib/parser.js` calls.
+//! What `lib/parser/index.js` calls.
 
 use napi_derive::napi;
 

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 
-use crate::adapter::{MemberId, Recipients, RoomId};
+use crate::fanout::{MemberId, Recipients, RoomId};
 use crate::net::WorkerSet;
-use crate::proto::notepack::{Options, Room};
+use crate::proto::cluster::{Options, Room};
 
 /// A namespace of a node, by its number, which is never another's.
 pub type NamespaceId = usize;
@@ -337,8 +337,8 @@ impl Hash for RoomName {
 #[cfg(test)]
 mod tests {
     use super::{Address, Directory, Recipience, RoomName, WorkerSet};
-    use crate::adapter::Recipients;
-    use crate::proto::notepack::{Options, Room};
+    use crate::fanout::Recipients;
+    use crate::proto::cluster::{Options, Room};
 
     fn text(name: &str) -> RoomName {
         RoomName::Text(name.into())

@@ -23,9 +23,9 @@ use super::outbox::{Outbox, Outgoing, State};
 use super::publication::Publication;
 use super::receiver::Node;
 use super::requests::{Question, Requests, Sending, answer, change_channels, count, publish};
-use super::server::{Change, Connection, Server};
 use super::stats::Counters;
 use super::subscriptions::{Channel, Kind};
+use super::topology::{Change, Connection, Server};
 
 /// Redis is asked so often whether it is there.
 const PING_INTERVAL: Duration = Duration::from_secs(5);

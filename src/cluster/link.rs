@@ -17,9 +17,9 @@ use super::outbox::{Outbox, Outgoing};
 use super::publication::Publication;
 use super::receiver::{Node, Receiver};
 use super::rest::Rest;
-use super::server::{Change, Server};
 use super::stats::Counters;
 use super::subscriptions::{Channel, Kind};
+use super::topology::{Change, Server};
 use super::{Directory, LinkStats};
 use crate::net::Broadcaster;
 

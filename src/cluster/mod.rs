@@ -31,9 +31,9 @@ mod receiver;
 mod registry;
 mod requests;
 mod rest;
-mod server;
 mod stats;
 mod subscriptions;
+mod topology;
 
 pub use directory::{Address, Directory, NamespaceId, RoomName};
 pub use intake::Intake;
@@ -42,6 +42,6 @@ pub use outbox::{Answer, Outgoing, State};
 pub use publication::{Body, Publication};
 pub use receiver::Node;
 pub use registry::Registry;
-pub use server::{InvalidServer, Server, TlsFiles};
 pub use stats::LinkStats;
 pub use subscriptions::{Channel, Kind};
+pub use topology::{InvalidServer, Server, TlsFiles};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::Node;
-use crate::proto::notepack::{Broadcast, ClusterBroadcast};
+use crate::proto::cluster::{Broadcast, ClusterBroadcast};
 use crate::proto::socket_io::Decoder;
 
 /// A message for a channel. It is encoded on the link's thread.

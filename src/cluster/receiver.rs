@@ -12,8 +12,8 @@ use super::subscriptions::Kind;
 use super::{Directory, NamespaceId};
 use crate::fanout::PreparedPacket;
 use crate::net::{Broadcaster, Outgoing};
+use crate::proto::cluster::{Broadcast, ClusterBroadcast, Options};
 use crate::proto::engine_io::PacketType;
-use crate::proto::notepack::{Broadcast, ClusterBroadcast, Options};
 use crate::proto::socket_io::{Namespace, Packet};
 use crate::proto::websocket::{Opcode, encode_parts};
 

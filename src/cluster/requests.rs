@@ -14,9 +14,9 @@ use redis::{Pipeline, RedisError, Value};
 
 use super::outbox::{Answer, Outbox, Outgoing};
 use super::publication::Publication;
-use super::server::{Change, Connection};
 use super::stats::Counters;
 use super::subscriptions::Channel;
+use super::topology::{Change, Connection};
 
 /// Something that Redis is to answer. What it refuses is the error.
 pub(super) type Request = Pin<Box<dyn Future<Output = Result<(), String>>>>;

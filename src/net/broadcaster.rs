@@ -7,8 +7,8 @@ use parking_lot::Mutex;
 
 use super::command::{Broadcast, Command};
 use super::mailbox::Mailbox;
-use crate::adapter::Recipients;
 use crate::fanout::PreparedPacket;
+use crate::fanout::Recipients;
 
 /// Sends packets to the connections of an [`Engine`](super::Engine), from any thread.
 ///

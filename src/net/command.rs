@@ -7,8 +7,8 @@ use bytes::{Bytes, BytesMut};
 
 use super::traffic::Traffic;
 use super::{ConnectionId, ConnectionOptions};
-use crate::adapter::{Recipients, RoomId};
 use crate::fanout::{FrameKind, PreparedPacket};
+use crate::fanout::{Recipients, RoomId};
 
 /// Commands of one worker are carried out in their order.
 #[derive(Debug)]

@@ -23,21 +23,20 @@ mod command;
 mod connection;
 mod connection_options;
 mod connection_task;
-mod engine;
 mod event;
 mod lag;
 mod mailbox;
 mod pace;
-mod precedence;
+mod scheduling;
 mod stats;
 mod threads;
 mod traffic;
 mod worker;
+mod worker_pool;
 
 pub use broadcaster::{Broadcaster, Outgoing, WorkerSet};
 pub use command::{SocketOption, Volatile};
 pub use connection_options::ConnectionOptions;
-pub use engine::Engine;
 pub use event::{ConnectionId, EndReason, Event, Failure};
 pub use lag::{MAX_LAG, MAX_LAG_BYTES};
 #[cfg(feature = "cluster")]
@@ -45,3 +44,4 @@ pub(crate) use pace::{Pace, Tempo};
 pub use stats::WorkerStats;
 pub use traffic::TrafficView;
 pub use worker::MAX_HELD_BYTES;
+pub use worker_pool::Engine;

@@ -9,7 +9,7 @@ use std::thread::{self, JoinHandle};
 use tokio::runtime::{Builder, LocalRuntime};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::precedence::yield_to_wakers;
+use super::scheduling::yield_to_wakers;
 
 /// Spawns the tasks of a worker, on its thread.
 type Job = Box<dyn FnOnce() + Send>;

@@ -20,7 +20,7 @@ use super::connection_task::ConnectionTask;
 use super::pace::{Pace, WORKER};
 use super::stats::{Counter, Counters};
 use super::{ConnectionId, EndReason, Event};
-use crate::adapter::{RoomId, Rooms};
+use crate::fanout::{RoomId, Rooms};
 
 /// A worker does not read while events of more bytes than this wait for the
 /// application.

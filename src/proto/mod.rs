@@ -2,8 +2,8 @@
 
 #![forbid(unsafe_code)]
 
+pub mod cluster;
 pub mod engine_io;
 pub mod json_string;
-pub mod notepack;
 pub mod socket_io;
 pub mod websocket;

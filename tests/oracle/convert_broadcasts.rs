@@ -12,7 +12,7 @@ use std::io::{self, BufWriter, Write};
 
 use bytes::Bytes;
 use serde_json::{Value, json};
-use socket_io_turbo::proto::notepack::{Broadcast, ClusterBroadcast, Options, Room};
+use socket_io_turbo::proto::cluster::{Broadcast, ClusterBroadcast, Options, Room};
 use socket_io_turbo::proto::socket_io::{Decoder, Namespace, Packet};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;

@@ -6,9 +6,9 @@ const { once } = require("node:events");
 const { existsSync, readFileSync } = require("node:fs");
 const net = require("node:net");
 const { PassThrough } = require("node:stream");
-const frames = require("../websocket-frames.js");
+const frames = require("../websocket/frames.js");
 const { Observed } = require("../observed.js");
-const { arrived } = require("../websocket-pair.js");
+const { arrived } = require("../websocket/pair.js");
 
 const KIB = 1024;
 const MIB = 1024 * KIB;

@@ -10,7 +10,7 @@ const assert = require("node:assert/strict");
 const { describe, test } = require("node:test");
 const { connectionCounts, engines, hasNative } = require("../engines.js");
 const { HANG_GUARD } = require("../observed.js");
-const { connectPair } = require("../websocket-pair.js");
+const { connectPair } = require("../websocket/pair.js");
 
 /**
  * @typedef {object} Program

@@ -7,7 +7,7 @@
 //!         broadcasts that went to each room
 //! ```
 //!
-//! `bench/broadcasting.js` sends the same.
+//! `bench/processes/broadcasting.js` sends the same.
 
 use std::time::Duration;
 

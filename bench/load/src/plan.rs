@@ -1,4 +1,4 @@
-//! What a server broadcasts: `bench/broadcasting.js` follows the same plan.
+//! What a server broadcasts: `bench/processes/broadcasting.js` follows the same plan.
 
 use std::time::Duration;
 

@@ -5,7 +5,7 @@
 //!        number  due, µs   text, of any length
 //! ```
 //!
-//! `bench/race/broadcaster.js` sends them.
+//! `examples/race/broadcaster.js` sends them.
 
 use std::collections::VecDeque;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Clients that receive whatever is broadcast, for the race (`bench/race/`): no plan says how
+//! Clients that receive whatever is broadcast, for the race (`examples/race/`): no plan says how
 //! much or how long, and their number changes while they do.
 //!
 //! Standard input holds commands, see [`Command`]; each quarter of a second a line says what

@@ -1,6 +1,6 @@
 //! Who receives a broadcast.
 
-use socket_io_turbo::adapter::{Recipients, RoomId, Rooms};
+use socket_io_turbo::fanout::{Recipients, RoomId, Rooms};
 
 use crate::Measured;
 

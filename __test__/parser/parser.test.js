@@ -1,0 +1,350 @@
+"use strict";
+
+const assert = require("node:assert/strict");
+const { describe, test } = require("node:test");
+const official = require("socket.io-parser");
+const {
+  Decoder,
+  Encoder,
+  PacketType,
+  isPacketValid,
+  protocol,
+} = require("../../lib/parser/index.js");
+
+const encode = (packet) => new Encoder().encode(packet);
+
+/** A decoder and the packets that it has decoded. */
+function decoderOf(options) {
+  const decoder = new Decoder(options);
+  const packets = [];
+  decoder.on("decoded", (packet) => packets.push(packet));
+  return { decoder, packets };
+}
+
+function decode(...messages) {
+  const { decoder, packets } = decoderOf();
+  for (const message of messages) decoder.add(message);
+  return packets;
+}
+
+describe("the vocabulary", () => {
+  test("it is that of protocol 5", () => {
+    assert.equal(protocol, 5);
+    assert.equal(protocol, official.protocol);
+  });
+
+  test("PacketType names numbers and numbers names", () => {
+    assert.equal(PacketType.EVENT, 2);
+    assert.equal(PacketType[2], "EVENT");
+    assert.deepEqual(PacketType, official.PacketType);
+  });
+
+  test("the exports are those of socket.io-parser", () => {
+    const names = Object.keys(require("../../lib/parser/index.js"));
+    assert.deepEqual(names.sort(), Object.keys(official).sort());
+  });
+
+  test("isPacketValid judges as socket.io-parser does", () => {
+    const types = [-1, 0, 1, 2, 3, 4, 5, 6, 7, "2", undefined];
+    const namespaces = ["/", "", undefined, 5];
+    const ids = [undefined, 0, 1, -1, 1.5, "1", null, Number.NaN];
+    const payloads = [undefined, null, "", "text", 5, {}, [], ["e"], [1], [{}], ["connect"]];
+    payloads.push(["newListener", 1], new Date(0), new Map(), Object.create(null));
+    let valid = 0;
+    for (const type of types) {
+      for (const nsp of namespaces) {
+        for (const id of ids) {
+          for (const data of payloads) {
+            const packet = { type, nsp, id, data };
+            assert.equal(isPacketValid(packet), official.isPacketValid(packet), { packet });
+            if (isPacketValid(packet)) valid++;
+          }
+        }
+      }
+    }
+    assert.ok(valid > 0);
+  });
+});
+
+describe("Encoder", () => {
+  test("it writes each type of packet", () => {
+    assert.deepEqual(encode({ type: PacketType.CONNECT, nsp: "/" }), ["0"]);
+    assert.deepEqual(encode({ type: PacketType.CONNECT, nsp: "/a", data: { b: 1 } }), [
+      '0/a,{"b":1}',
+    ]);
+    assert.deepEqual(encode({ type: PacketType.DISCONNECT, nsp: "/a" }), ["1/a,"]);
+    assert.deepEqual(encode({ type: PacketType.EVENT, nsp: "/", data: ["e"] }), ['2["e"]']);
+    assert.deepEqual(encode({ type: PacketType.ACK, nsp: "/a", id: 12, data: [] }), ["3/a,12[]"]);
+    assert.deepEqual(encode({ type: PacketType.CONNECT_ERROR, nsp: "/", data: "no" }), ['4"no"']);
+  });
+
+  test("it sends binary data beside the text, and each piece is the very object", () => {
+    const pieces = [Buffer.of(1), new ArrayBuffer(2), new Blob(["x"])];
+    const [text, ...attachments] = encode({ type: 2, nsp: "/a", id: 3, data: ["e", pieces] });
+    const placeholders = [0, 1, 2].map((num) => `{"_placeholder":true,"num":${num}}`);
+    assert.equal(text, `53-/a,3["e",[${placeholders}]]`);
+    assert.equal(attachments.length, 3);
+    attachments.forEach((attachment, i) => {
+      assert.equal(attachment, pieces[i]);
+    });
+  });
+
+  test("it leaves the packet alone", () => {
+    const bytes = Buffer.of(1);
+    const options = Object.freeze({ compress: true });
+    const inner = Object.freeze({ bytes, list: Object.freeze([bytes, { bytes }]) });
+    const data = Object.freeze(["e", inner, "é".repeat(5000)]);
+    const packet = Object.freeze({ type: 2, nsp: "/", data, options });
+    assert.equal(encode(packet).length, 4);
+    assert.deepEqual(packet, { type: 2, nsp: "/", data, options });
+    assert.deepEqual(inner, { bytes, list: [bytes, { bytes }] });
+  });
+
+  test("it writes long strings as JSON.stringify does", () => {
+    for (const part of ["plain ", '"quoted"\n\\', "žluťoučký 😀", "\ud800", "\u0000\u001f\u2028"]) {
+      const data = ["e", { [part.repeat(400)]: part.repeat(2000) }, part];
+      assert.deepEqual(encode({ type: 2, nsp: "/", data }), [`2${JSON.stringify(data)}`]);
+    }
+  });
+
+  test("it hands its replacer to JSON.stringify", () => {
+    const data = ["e", 1n, "x".repeat(5000)];
+    const replacer = (_key, value) => (typeof value === "bigint" ? String(value) : value);
+    const [text] = new Encoder(replacer).encode({ type: 2, nsp: "/", data });
+    assert.equal(text, `2["e","1","${data[2]}"]`);
+  });
+
+  test("an own __proto__ beside binary data is not sent, as in socket.io-parser", () => {
+    const data = ["e", JSON.parse('{"__proto__":{"a":1},"b":2}'), Buffer.of(1)];
+    const expected = new official.Encoder().encode({ type: 2, nsp: "/", data });
+    assert.deepEqual(encode({ type: 2, nsp: "/", data }), expected);
+  });
+
+  test("an own __proto__ beside a long string is sent, as in socket.io-parser", () => {
+    const data = ["e", JSON.parse('{"__proto__":{"a":1},"b":2}'), "x".repeat(5000)];
+    assert.deepEqual(encode({ type: 2, nsp: "/", data }), [`2${JSON.stringify(data)}`]);
+  });
+
+  test("data that is no JSON is written as undefined, as in socket.io-parser", () => {
+    const packet = { type: 2, nsp: `/${"x".repeat(5000)}`, data() {} };
+    assert.deepEqual(encode(packet), [`2${packet.nsp},undefined`]);
+  });
+
+  test("it throws what JSON.stringify and the data throw", () => {
+    const error = new Error("from a getter");
+    const data = {
+      get value() {
+        throw error;
+      },
+    };
+    assert.throws(() => encode({ type: 2, nsp: "/", data: ["e", data] }), error);
+    assert.throws(() => encode({ type: 2, nsp: "/", data: ["e", 1n] }), {
+      name: "TypeError",
+      message: "Do not know how to serialize a BigInt",
+    });
+    assert.throws(() => encode(null), {
+      name: "TypeError",
+      message: "Cannot read properties of null (reading 'type')",
+    });
+  });
+
+  test("a subclass changes what is encoded", () => {
+    class Stamping extends Encoder {
+      encode(packet) {
+        return super.encode({ ...packet, data: [...packet.data, "stamp"] });
+      }
+    }
+    assert.deepEqual(new Stamping().encode({ type: 2, data: ["e"] }), ['2["e","stamp"]']);
+  });
+});
+
+describe("Decoder", () => {
+  test("it reads each type of packet", () => {
+    assert.deepEqual(decode("0", '0/a,{"b":1}', "1/a,", '2["e"]', "3/a,12[]", '4"no"'), [
+      { type: 0, nsp: "/" },
+      { type: 0, nsp: "/a", data: { b: 1 } },
+      { type: 1, nsp: "/a" },
+      { type: 2, nsp: "/", data: ["e"] },
+      { type: 3, nsp: "/a", id: 12, data: [] },
+      { type: 4, nsp: "/", data: "no" },
+    ]);
+  });
+
+  test("it puts the very attachments where their placeholders stand", () => {
+    const first = Buffer.of(1);
+    const second = new ArrayBuffer(2);
+    const text = '62-/a,7[{"b":{"_placeholder":true,"num":1}},{"_placeholder":true,"num":0}]';
+    const [packet] = decode(text, first, second);
+    assert.deepEqual(packet, { type: 3, nsp: "/a", id: 7, data: [{ b: second }, first] });
+    assert.equal(packet.data[0].b, second);
+    assert.equal(packet.data[1], first);
+  });
+
+  test("it emits within add()", () => {
+    const { decoder, packets } = decoderOf();
+    decoder.add('2["e"]');
+    assert.equal(packets.length, 1);
+    decoder.add('51-["e"]');
+    assert.equal(packets.length, 1);
+    decoder.add(Buffer.of(1));
+    assert.equal(packets.length, 2);
+  });
+
+  test("it emits to no listener, to one and to several, with itself as `this`", () => {
+    const decoder = new Decoder();
+    const heard = [];
+    decoder.add("0");
+    decoder.on("decoded", function ({ type }) {
+      heard.push(["first", type, this === decoder]);
+    });
+    decoder.add("1");
+    decoder.on("decoded", function ({ type }) {
+      heard.push(["second", type, this === decoder]);
+    });
+    decoder.add("0");
+    assert.deepEqual(heard, [
+      ["first", 1, true],
+      ["first", 0, true],
+      ["second", 0, true],
+    ]);
+  });
+
+  test("once() hears one packet, alone or beside another listener", () => {
+    const decoder = new Decoder();
+    const heard = [];
+    decoder.once("decoded", ({ type }) => heard.push(["alone", type]));
+    decoder.add("0");
+    decoder.add("0");
+    decoder.on("decoded", ({ type }) => heard.push(["on", type]));
+    decoder.once("decoded", ({ type }) => heard.push(["beside", type]));
+    decoder.add("1");
+    decoder.add("0");
+    assert.deepEqual(heard, [
+      ["alone", 0],
+      ["on", 1],
+      ["beside", 1],
+      ["on", 0],
+    ]);
+  });
+
+  test("a listener removed by another one still hears the packet at hand", () => {
+    const decoder = new Decoder();
+    const heard = [];
+    const second = () => heard.push("second");
+    decoder.on("decoded", () => {
+      heard.push("first");
+      decoder.removeListener("decoded", second);
+    });
+    decoder.on("decoded", second);
+    decoder.add("0");
+    decoder.add("0");
+    assert.deepEqual(heard, ["first", "second", "first"]);
+  });
+
+  test("a listener that throws leaves the decoder ready for the next packet", () => {
+    const decoder = new Decoder();
+    const error = new Error("from a listener");
+    decoder.once("decoded", () => {
+      throw error;
+    });
+    decoder.add('51-["e"]');
+    assert.throws(() => decoder.add(Buffer.of(1)), error);
+    decoder.add('2["e"]');
+  });
+
+  test("a subclass sees every message and may not replace how packets are emitted", () => {
+    const seen = [];
+    class Watching extends Decoder {
+      add(data) {
+        seen.push(data);
+        super.add(data);
+      }
+      emitReserved() {
+        assert.fail("socket.io-parser does not call it");
+      }
+    }
+    const decoder = new Watching({ maxAttachments: 1 });
+    decoder.add("0");
+    decoder.on("decoded", (packet) => seen.push(packet));
+    decoder.add("1");
+    assert.deepEqual(seen, ["0", "1", { type: 1, nsp: "/" }]);
+    assert.throws(() => decoder.add('52-["e"]'), { message: "too many attachments" });
+  });
+
+  test("it takes a reviver alone or among its options", () => {
+    const reviver = (_key, value) => (value === 1 ? "one" : value);
+    for (const options of [reviver, { reviver }]) {
+      const { decoder, packets } = decoderOf(options);
+      decoder.add('2["e",1,[1]]');
+      assert.deepEqual(packets[0].data, ["e", "one", ["one"]]);
+    }
+  });
+
+  test("it lets ten attachments through, or maxAttachments of them", () => {
+    assert.throws(() => decode('511-["e"]'), { message: "too many attachments" });
+    decode('510-["e"]');
+    decoderOf({ maxAttachments: 11 }).decoder.add('511-["e"]');
+  });
+
+  test("destroy() forgets an unfinished packet", () => {
+    const { decoder, packets } = decoderOf();
+    decoder.add('52-["e"]');
+    decoder.add(Buffer.of(1));
+    decoder.destroy();
+    decoder.add("1");
+    assert.deepEqual(packets, [{ type: 1, nsp: "/" }]);
+  });
+
+  const REFUSALS = [
+    ["a type out of range", ["7"], "unknown packet type 7"],
+    ["a type that is no number", ["x"], "unknown packet type NaN"],
+    ["no number of attachments", ['5["e"]'], "Illegal attachments"],
+    ["no attachments at all", ['50-["e"]'], "Illegal attachments"],
+    ["too many attachments", ['511-["e"]'], "too many attachments"],
+    ["what is not JSON", ['2["e"'], "invalid payload"],
+    ["a payload that the type does not have", ['1["e"]'], "invalid payload"],
+    ["a reserved event", ['2["disconnect"]'], "invalid payload"],
+    [
+      "a placeholder for no attachment",
+      ['51-["e",{"_placeholder":true,"num":1}]', Buffer.of(1)],
+      "illegal attachments",
+    ],
+    [
+      "text between attachments",
+      ['51-["e"]', "2[]"],
+      "got plaintext data when reconstructing a packet",
+    ],
+    [
+      "an attachment to nothing",
+      [Buffer.of(1)],
+      "got binary data when not reconstructing a packet",
+    ],
+    ["what is neither text nor binary", [5], "Unknown type: 5"],
+  ];
+  for (const [what, messages, message] of REFUSALS) {
+    test(`it refuses ${what}`, () => {
+      assert.throws(() => decode(...messages), { name: "Error", message });
+    });
+  }
+});
+
+test("raw JSON beside a long string goes out as it is", {
+  skip: JSON.rawJSON === undefined,
+}, () => {
+  const data = ["e", JSON.rawJSON("12345678901234567890"), "č".repeat(2000)];
+  const packet = { type: 2, nsp: "/", data };
+  assert.deepEqual(new Encoder().encode(packet), new official.Encoder().encode(packet));
+});
+
+test("a toJSON that comes into being late does not let a marker out", () => {
+  let reads = 0;
+  const late = {
+    get toJSON() {
+      reads++;
+      return reads > 3 ? () => 1 : undefined;
+    },
+    text: "č".repeat(2000),
+  };
+  const [text] = new Encoder().encode({ type: 2, nsp: "/", data: ["e", late, "ž".repeat(2000)] });
+  assert.equal(text, `2["e",1,"${"ž".repeat(2000)}"]`);
+});

@@ -1,0 +1,73 @@
+"use strict";
+
+/** What a cluster does, whatever adapters its nodes have. */
+
+const { after, before, describe } = require("node:test");
+const { Nodes } = require("../nodes.js");
+const { skipWithoutRedis, startRedis } = require("../server.js");
+const { acknowledgements } = require("./acknowledgements.js");
+const { broadcasts } = require("./broadcasts.js");
+const { emitter } = require("./emitter.js");
+const { listeners } = require("./listeners.js");
+const { namespaces } = require("./namespaces.js");
+const { order } = require("./order.js");
+const { requests } = require("./requests.js");
+
+const ALL = [acknowledgements, broadcasts, listeners, namespaces, order, requests];
+
+/** A guard against hanging only, in milliseconds. */
+const TIMEOUT = 60_000;
+
+/**
+ * @typedef {object} Protocol
+ * @property {boolean} isSharded
+ * @property {boolean} isOrdered whether nodes listen to a room before somebody is in it
+ */
+
+/** @returns {Protocol} what adapters with these options speak */
+function protocolOf({ sharded: isSharded = false, subscriptionMode }) {
+  const mode = subscriptionMode ?? (isSharded ? "dynamic" : "pattern");
+  return { isSharded, isOrdered: !mode.startsWith("dynamic") };
+}
+
+/**
+ * Tests that a cluster does what the official one does.
+ *
+ * @param {object} plan
+ * @param {string} [plan.title] what is special about it
+ * @param {import("../adapters.js").AdapterKind[]} plan.kinds of the nodes' adapters
+ * @param {number[]} plan.senders the nodes whose doings are judged
+ * @param {Function[]} [plan.behaviours] what is judged; by default, all
+ * @param {object} [plan.adapter] options of all adapters
+ * @param {object} [plan.ours] options of ours alone
+ * @param {object} [plan.server] options of Socket.IO
+ * @param {object} [plan.client] options of the clients
+ */
+function behaves({ title = "", kinds, senders, behaviours = ALL, ...options }) {
+  const names = kinds.map(({ name }) => name).join(", ");
+  const protocol = protocolOf({ ...options.adapter, ...options.ours });
+  describe(`${names} ${title}`, { skip: skipWithoutRedis, timeout: TIMEOUT }, () => {
+    const ends = [];
+    let nodes;
+    before(async () => {
+      const url = await startRedis((end) => ends.unshift(end));
+      const server = { cleanupEmptyChildNamespaces: true, ...options.server };
+      nodes = await Nodes.start(url, kinds, { ...options, server });
+    });
+    after(async () => {
+      await nodes?.close();
+      for (const end of ends) await end();
+    });
+    for (const sender of senders) {
+      describe(`from ${kinds[sender].name}`, () => {
+        for (const behave of behaviours) behave(() => nodes, sender, protocol);
+      });
+    }
+    // It speaks the protocol without shards.
+    if (!protocol.isSharded) {
+      describe("from the emitter", () => emitter(() => nodes, options.adapter));
+    }
+  });
+}
+
+module.exports = { behaves };

@@ -1,0 +1,262 @@
+"use strict";
+
+/**
+ * Redis servers of a test's own on 127.0.0.1, which it can stop, kill and start again. They keep
+ * nothing on disk but what Redis itself wants there, in a folder that is removed with them.
+ */
+
+const { spawn, spawnSync } = require("node:child_process");
+const { once } = require("node:events");
+const { existsSync, mkdtempSync, rmSync, writeFileSync } = require("node:fs");
+const net = require("node:net");
+const { tmpdir } = require("node:os");
+const path = require("node:path");
+const { createInterface } = require("node:readline");
+const { setTimeout: delay } = require("node:timers/promises");
+const { createClient } = require("redis");
+
+/**
+ * Ports below those that systems give to outgoing connections: a client that tries to reach a
+ * server which is down could else get its port, and so connect to itself.
+ */
+const PORTS = { first: 15_000, count: 15_000 };
+
+/** How often a server is started on another port, as somebody else may have been faster. */
+const START_ATTEMPTS = 5;
+
+/**
+ * Why the tests that need Redis are left out, for the `skip` option of a test. Where `CI=true`
+ * nothing is ever left out.
+ *
+ * @type {string | false}
+ */
+const skipWithoutRedis =
+  process.env.CI !== "true" &&
+  spawnSync("redis-server", ["--version"], { stdio: "ignore" }).status !== 0 &&
+  "no redis-server";
+
+/** The processes that run, which end with this one, however its tests end. */
+const running = new Set();
+process.on("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
+
+/** A `redis-server`, or a Sentinel, as a process of its own. */
+class RedisServer {
+  /** Where it is to be reached, after `start()`. @type {number} */
+  port;
+  #directory = mkdtempSync(path.join(tmpdir(), "socket-io-turbo-redis-"));
+  #options;
+  #process;
+  #commands;
+
+  /**
+   * @param {object} [options]
+   * @param {string[]} [options.settings] lines of redis.conf, such as `requirepass secret` or
+   *   `user alice on >secret ~* &* +@all`
+   * @param {{ username?: string, password: string }} [options.user] who the URL and `command()` log
+   *   in as
+   * @param {import("../certificates.js").Certificates} [options.certificates] for TLS, without which
+   *   nobody connects then
+   * @param {boolean} [options.requiresClientCertificate] with TLS; left out, it asks for none
+   * @param {boolean} [options.isSentinel]
+   */
+  constructor(options = {}) {
+    this.#options = options;
+  }
+
+  /** @returns {string} with the user and password that it was started with */
+  get url() {
+    return this.urlFor(this.#options.user, this.port);
+  }
+
+  /**
+   * @param {{ username?: string, password: string }} [user]
+   * @param {number} [port] of a proxy in front of it
+   * @returns {string}
+   */
+  urlFor(user, port = this.port) {
+    const scheme = this.#options.certificates ? "rediss" : "redis";
+    const login = user ? `${user.username ?? ""}:${user.password}@` : "";
+    return `${scheme}://${login}127.0.0.1:${port}`;
+  }
+
+  /** Starts it on a free port. */
+  async start() {
+    for (let attempt = 1; ; attempt++) {
+      this.port = await freePort();
+      this.#configure(await this.#settings());
+      try {
+        await this.#launch();
+        return;
+      } catch (error) {
+        if (attempt === START_ATTEMPTS) throw error;
+      }
+    }
+  }
+
+  /** Kills it without a chance to say good-bye, and waits until it has gone. */
+  async kill() {
+    await this.#closeCommands();
+    if (this.#process === undefined || isOver(this.#process)) return;
+    this.#process.kill("SIGKILL");
+    await once(this.#process, "exit");
+  }
+
+  /** Starts it again on its port, empty as it is. */
+  async restart() {
+    await this.kill();
+    await this.#launch();
+  }
+
+  /** Has it do nothing any more: its connections stay, and the kernel goes on accepting new ones. */
+  stop() {
+    this.#process.kill("SIGSTOP");
+  }
+
+  /** Lets it go on after `stop()`. */
+  continue() {
+    this.#process.kill("SIGCONT");
+  }
+
+  /**
+   * Sends it a command, such as `command("CONFIG", "GET", "port")`.
+   *
+   * @param {...(string | Buffer)} args
+   * @returns {Promise<unknown>} the reply
+   */
+  async command(...args) {
+    this.#commands ??= this.#connect();
+    let client = await this.#commands;
+    if (!client.isReady) {
+      // Sentinels have a replica that they promote end its connections.
+      this.#commands = this.#connect();
+      client = await this.#commands;
+    }
+    return client.sendCommand(args);
+  }
+
+  /**
+   * Waits until a command's reply is as wanted.
+   *
+   * @param {string[]} args
+   * @param {(reply: any) => boolean} isWanted
+   */
+  async until(args, isWanted) {
+    while (!isWanted(await this.command(...args))) await delay(20);
+  }
+
+  async end() {
+    await this.kill();
+    rmSync(this.#directory, { recursive: true });
+  }
+
+  async #connect() {
+    const { certificates } = this.#options;
+    const socket = { ...certificates?.forClient, reconnectStrategy: false };
+    const client = createClient({ url: this.url, socket });
+    client.on("error", () => {});
+    await client.connect();
+    return client;
+  }
+
+  async #closeCommands() {
+    const commands = this.#commands;
+    this.#commands = undefined;
+    if (commands === undefined) return;
+    // Destroyed, as it may be stopped; what was not connected has nothing to destroy.
+    const client = await commands.catch(() => undefined);
+    if (client?.isOpen) client.destroy();
+  }
+
+  /** Lines of redis.conf. */
+  async #settings() {
+    const { certificates, requiresClientCertificate, isSentinel, settings = [] } = this.#options;
+    const lines = ["bind 127.0.0.1", `dir ${this.#directory}`];
+    if (!isSentinel) lines.push('save ""', "appendonly no", "repl-diskless-sync-delay 0");
+    if (certificates === undefined) lines.push(`port ${this.port}`);
+    else {
+      lines.push("port 0", `tls-port ${this.port}`, ...certificates.redisSettings);
+      lines.push(`tls-auth-clients ${requiresClientCertificate ? "yes" : "no"}`);
+    }
+    if (settings.includes("cluster-enabled yes")) lines.push(`cluster-port ${await freePort()}`);
+    return [...lines, ...settings];
+  }
+
+  #configure(lines) {
+    writeFileSync(this.#configuration, lines.map((line) => `${line}\n`).join(""));
+  }
+
+  get #configuration() {
+    return path.join(this.#directory, "redis.conf");
+  }
+
+  async #launch() {
+    // A Sentinel and a node of a cluster write there what they have to know after a restart.
+    if (!existsSync(this.#configuration)) throw new Error("the server has ended");
+    const args = [this.#configuration, ...(this.#options.isSentinel ? ["--sentinel"] : [])];
+    this.#process = spawn("redis-server", args, { stdio: ["ignore", "pipe", "inherit"] });
+    const child = this.#process;
+    running.add(child);
+    child.on("exit", () => running.delete(child));
+    const output = [];
+    for await (const line of createInterface({ input: this.#process.stdout })) {
+      output.push(line);
+      if (/Ready to accept connections|Sentinel ID is/.test(line)) {
+        this.#process.stdout.resume();
+        return;
+      }
+    }
+    throw new Error(`redis-server does not start:\n${output.join("\n")}`);
+  }
+}
+
+function isOver({ exitCode, signalCode }) {
+  return exitCode !== null || signalCode !== null;
+}
+
+async function freePort() {
+  for (;;) {
+    const port = PORTS.first + Math.floor(Math.random() * PORTS.count);
+    if (await isFree(port)) return port;
+  }
+}
+
+async function isFree(port) {
+  const server = net.createServer();
+  try {
+    await once(server.listen(port, "127.0.0.1"), "listening");
+  } catch {
+    return false;
+  }
+  server.close();
+  await once(server, "close");
+  return true;
+}
+
+/**
+ * Starts one, which ends after the tests.
+ *
+ * @param {(end: () => Promise<void>) => void} after
+ * @param {ConstructorParameters<typeof RedisServer>[0]} [options]
+ * @returns {Promise<RedisServer>}
+ */
+async function startRedisServer(after, options) {
+  const server = new RedisServer(options);
+  after(() => server.end());
+  await server.start();
+  return server;
+}
+
+/**
+ * Starts one as it comes.
+ *
+ * @param {(end: () => Promise<void>) => void} after
+ * @returns {Promise<string>} its URL
+ */
+async function startRedis(after) {
+  const { url } = await startRedisServer(after);
+  return url;
+}
+
+module.exports = { RedisServer, skipWithoutRedis, startRedis, startRedisServer };

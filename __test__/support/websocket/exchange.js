@@ -1,0 +1,96 @@
+"use strict";
+
+/** Sends bytes to a WebSocket server, and asserts what its application saw and what came back. */
+
+const assert = require("node:assert/strict");
+const { shown } = require("./client.js");
+const { close } = require("./frames.js");
+
+/** The same events with their payloads as they are recorded. */
+function asRecorded(events) {
+  return events.map(([name, ...rest]) =>
+    rest.length === 1 && name !== "error" ? [name, shown(rest[0])] : [name, ...rest],
+  );
+}
+
+/**
+ * Opens a connection, writes, and waits until the server ends it.
+ *
+ * @param {object} server of `recordingServer()`
+ * @param {Buffer | Buffer[]} bytes those of an array are sent piece by piece
+ * @returns {Promise<{ events: unknown[], wire: unknown[], errors: Error[] }>} what the
+ *   application saw, and what the server sent until its FIN
+ */
+async function exchange(server, bytes) {
+  const { client, application } = await server.connect();
+  await client.write(bytes);
+  const wire = await client.wire();
+  client.finish();
+  const events = await application.closed();
+  client.destroy();
+  return { events, wire, errors: application.errors };
+}
+
+/**
+ * Asserts that the application sees events, and that the connection then closes in good order.
+ *
+ * @param {object} server
+ * @param {Buffer | Buffer[]} bytes
+ * @param {unknown[]} events
+ * @param {unknown[]} [answers] what the server sends on its own: pongs
+ */
+async function assertReceived(server, bytes, events, answers = []) {
+  const { events: seen, wire } = await exchange(server, [...[bytes].flat(), close(1000)]);
+  assert.deepEqual(seen, [...asRecorded(events), ["close", 1000, ""]]);
+  assert.deepEqual(wire, [...asRecorded(answers), ["close", 1000, ""], "FIN"]);
+}
+
+/**
+ * Asserts that messages come back from a server that echoes them.
+ *
+ * @param {object} server
+ * @param {Buffer | Buffer[]} bytes
+ * @param {unknown[]} messages
+ */
+async function assertEchoed(server, bytes, messages) {
+  const { client, application } = await server.connect();
+  await client.write(bytes);
+  await client.hasReceived(messages.length);
+  assert.deepEqual(client.frames, asRecorded(messages));
+  await client.close();
+  assert.deepEqual(await client.wire(), [...asRecorded(messages), ["close", 1000, ""], "FIN"]);
+  assert.deepEqual(await application.closed(), [...asRecorded(messages), ["close", 1000, ""]]);
+  client.destroy();
+}
+
+/**
+ * Asserts that the connection fails: RFC 6455 §7.1.7.
+ *
+ * @param {object} server
+ * @param {Buffer | Buffer[]} bytes
+ * @param {object} expected
+ * @param {string} expected.error the code of the application's error
+ * @param {number} expected.closeCode what the server's close frame says
+ * @param {unknown[]} [expected.events] what the application sees before the error
+ * @param {unknown[]} [expected.answers] what the server sends before its close frame
+ */
+async function assertRefused(server, bytes, { error, closeCode, events = [], answers = [] }) {
+  const { events: seen, wire, errors } = await exchange(server, bytes);
+  assert.deepEqual(seen, [...asRecorded(events), ["error", error], ["close", 1006, ""]]);
+  assert.deepEqual(wire, [...asRecorded(answers), ["close", closeCode, ""], "FIN"]);
+  assert.ok(errors[0] instanceof Error);
+}
+
+/** A refusal for what the frame's header says: RFC 6455 §7.4.1, 1002. */
+function protocolError(error, before = {}) {
+  return { error, closeCode: 1002, ...before };
+}
+
+module.exports = {
+  asRecorded,
+  assertEchoed,
+  assertReceived,
+  assertRefused,
+  exchange,
+  protocolError,
+};

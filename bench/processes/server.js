@@ -1,0 +1,117 @@
+"use strict";
+
+/**
+ * `server.js CONTENDER [REDIS]`, forked: the Socket.IO server of one round, in a process of its
+ * own, so that what it uses is its own. With the URL of a Redis it is a node of a cluster. Answers
+ * each `{ command, plan }` that comes over IPC with one message:
+ *
+ * | command | answer |
+ * | --- | --- |
+ * | `start` | `{}`; a measurement begins |
+ * | `stop` | what was used since `start`: a {@link Usage}, and the events `received` meanwhile |
+ * | `broadcast`, `publish` | when the plan has been followed: a {@link Usage}; see broadcasting.js |
+ * | `received` | `{ received }`: events since the process began |
+ * | `memory` | `{ rss }` in bytes, after the garbage has been collected |
+ *
+ * When it listens it sends `{ port }`, and if something fails `{ error }`. Runs under Node.js
+ * with `--expose-gc`, and under Bun.
+ *
+ * @typedef {import("./usage.js").Usage} Usage
+ */
+
+const { setTimeout: sleep } = require("node:timers/promises");
+const { broadcast, publish } = require("./broadcasting.js");
+const { contender: contenderOf } = require("./contenders.js");
+const { listenOnHttp } = require("./listening.js");
+const { Measurement } = require("./usage.js");
+
+/** How long the allocator may take to give memory back after a collection. */
+const SETTLE_MILLISECONDS = 150;
+
+const [name, redis] = process.argv.slice(2);
+const contender = contenderOf(name);
+let io;
+let received = 0;
+let measurement;
+let receivedBefore;
+
+/** Socket.IO's handlers: counts `message`, acknowledges `echo` with what came. */
+function serve(server) {
+  io = server;
+  io.on("connection", (socket) => {
+    socket.on("message", () => {
+      received++;
+    });
+    socket.on("echo", (data, acknowledge) => {
+      received++;
+      acknowledge(data);
+    });
+  });
+}
+
+/** A measurement begins. */
+function start() {
+  receivedBefore = received;
+  measurement = new Measurement();
+}
+
+/** @returns {Usage & { received: number }} since the measurement began */
+function stop() {
+  const usage = measurement.end();
+  checkNative();
+  return { ...usage, received: received - receivedBefore };
+}
+
+const commands = {
+  start() {
+    start();
+    return {};
+  },
+  stop,
+  broadcast: (plan) => broadcast(io, plan, start, stop),
+  publish: (plan) => publish(io, plan, start, stop),
+  received: () => ({ received }),
+  async memory() {
+    // Twice: what finalizers let go of in between is garbage, too.
+    for (let pass = 0; pass < 2; pass++) {
+      collectGarbage();
+      await sleep(SETTLE_MILLISECONDS);
+    }
+    checkNative();
+    return { rss: process.memoryUsage().rss };
+  },
+};
+
+function collectGarbage() {
+  if (globalThis.Bun === undefined) global.gc();
+  else globalThis.Bun.gc(true);
+}
+
+/** @throws {Error} if a connection is not native, so that ws is not measured in our name */
+function checkNative() {
+  // The emitting node of a cluster may have no clients.
+  if (!contender.isNative || io.engine.clientsCount === 0) return;
+  const { connections } = require("../..").stats();
+  if (connections.native === 0 || Object.keys(connections.fallback).length > 0) {
+    throw new Error(`not all connections are native: ${JSON.stringify(connections)}`);
+  }
+}
+
+async function listen() {
+  if (contender.listen !== undefined) return contender.listen(serve);
+  const options = redis === undefined ? contender.options() : contender.nodeOptions(redis);
+  return listenOnHttp(await options, serve);
+}
+
+/** Sends what `work` comes to, or why it fails. */
+async function answer(work) {
+  try {
+    process.send(await work());
+  } catch (error) {
+    process.send({ error: error.message });
+  }
+}
+
+process.on("message", ({ command, plan }) => answer(() => commands[command](plan)));
+process.on("disconnect", () => process.exit());
+answer(listen);

@@ -1,0 +1,136 @@
+"use strict";
+
+const { contender } = require("../processes/contenders.js");
+const { FloorProcess } = require("../processes/floor-process.js");
+const { LoadClient } = require("../processes/load-client.js");
+const { latencyMetrics, loadMetrics, usageMetrics } = require("./metrics.js");
+const { ServerProcess } = require("../processes/server-process.js");
+
+/**
+ * What is asked of ours, for those metrics for which something is.
+ *
+ * @typedef {object} Asked
+ * @property {Bound[]} [loop] event-loop time per broadcast
+ * @property {Bound[]} [cpu] CPU time per delivered message
+ * @property {Bound[]} [throughput] delivered messages per second
+ * @property {Bound[]} [latency] 99th percentile of the time until a client has it
+ * @property {Bound[]} [untilLast] 99th percentile of the time until the last client has it
+ *
+ * @typedef {import("./comparison.js").Bound} Bound
+ * @typedef {import("../processes/broadcasting.js").Plan} Plan
+ * @typedef {import("./index.js").Load & Partial<Plan> & { asked?: Asked }} BroadcastLoad
+ */
+
+/**
+ * The scenario in which all contenders, and the floors, follow one plan for each load.
+ *
+ * @param {string} title
+ * @param {BroadcastLoad[]} loads
+ * @returns {import("./index.js").Scenario}
+ */
+function broadcastScenario(title, loads) {
+  return {
+    title,
+    takesPart: () => true,
+    loads,
+    round: (name, load, timing) => broadcastRound(name, planOf(load, timing)),
+    metrics: ({ asked = {} }) => broadcastMetrics(asked),
+  };
+}
+
+/**
+ * @param {BroadcastLoad} load
+ * @param {import("./index.js").Timing} timing
+ * @returns {Plan} for at least as many seconds
+ */
+function planOf(load, { warmUp, seconds }) {
+  const { clients, payload, rooms, roomsPerClient, rate, roomsPerTurn, burst, window } = load;
+  const whom = { clients, payload, rooms, roomsPerClient };
+  const measured = window === undefined ? wholeCycles(load, warmUp, seconds) : seconds;
+  return { ...whom, rate, roomsPerTurn, burst, window, warmUp, seconds: measured };
+}
+
+/** At least as many seconds, and so many that all rooms have equally many turns in all. */
+function wholeCycles({ rooms, rate, roomsPerTurn }, warmUp, seconds) {
+  const cycle = rooms / (rate * roomsPerTurn);
+  // A sum such as 0.8 + 2 may be a little above what it stands for.
+  const cycles = Math.ceil((warmUp + seconds) / cycle - 1e-6);
+  return cycles * cycle - warmUp;
+}
+
+/**
+ * Measures one contender, or a floor, while it broadcasts.
+ *
+ * @param {string} name
+ * @param {Plan} plan
+ * @param {{ isTimed?: boolean }} [more] of the plan, for a server
+ * @returns {Promise<object>} what the server used, as usage.js's `Usage`, of which a floor has
+ *   less; the number of `broadcasts` and of messages `delivered` meanwhile; the report of the
+ *   load client as `load`; if the calls of `emit()` are timed, how long they took as `emitting`,
+ *   in microseconds; how many messages were `lost` in all, 0
+ * @throws {Error} if a message is lost, doubled, overtaken or astray
+ */
+async function broadcastRound(name, plan, more) {
+  const server = await start(name, plan);
+  try {
+    const client = await LoadClient.connect("broadcast", server.port, plan);
+    const [usage, load] = await Promise.all([
+      server.broadcast({ ...plan, ...more }),
+      client.report(),
+    ]);
+    await client.stop();
+    const recipients = (plan.clients * plan.roomsPerClient) / plan.rooms;
+    const lost = usage.sent * recipients - load.received;
+    if (lost !== 0) throw new Error(`of the messages of "${name}" ${lost} are missing`);
+    return { ...usage, delivered: usage.broadcasts * recipients, load, lost };
+  } finally {
+    await server.stop();
+  }
+}
+
+function start(name, plan) {
+  const { floor } = contender(name);
+  return floor === undefined ? ServerProcess.start(name) : FloorProcess.start(floor, plan);
+}
+
+/**
+ * @param {Asked} asked
+ * @param {import("./metrics.js").Companions} [companions]
+ * @returns {import("./comparison.js").Metric[]} of what {@link broadcastRound} returns
+ */
+function broadcastMetrics(asked, companions) {
+  const delivered = (sample) => sample.delivered;
+  return [
+    ...usageMetrics(
+      {
+        turn: "broadcast",
+        turns: ({ broadcasts }) => broadcasts,
+        message: "delivered message",
+        messages: delivered,
+      },
+      asked,
+    ),
+    {
+      title: "delivered messages per second",
+      of: (sample) => delivered(sample) / sample.seconds,
+      digits: 0,
+      // At a fixed rate it is the same for all.
+      ...(asked.throughput && { asked: asked.throughput, isHeadline: true, better: "higher" }),
+    },
+    ...latencyMetrics("latency", ({ load }) => load.latency, {
+      ...(asked.latency && { asked: asked.latency, isHeadline: true }),
+    }),
+    ...latencyMetrics("time until the last client has it", ({ load }) => load.untilLast, {
+      asked: asked.untilLast,
+      isHeadline: true,
+    }),
+    ...loadMetrics(loadCpu, delivered, companions),
+  ];
+}
+
+/** CPU time of the load client during the measurement, in microseconds. */
+function loadCpu({ delivered, load }) {
+  return (load.cpu / load.received) * delivered;
+}
+
+module.exports = { broadcastMetrics, broadcastRound, broadcastScenario, planOf };

@@ -1,0 +1,81 @@
+"use strict";
+
+const { setTimeout: sleep } = require("node:timers/promises");
+const { LoadClient } = require("../processes/load-client.js");
+const { loadMetrics, usageMetrics } = require("./metrics.js");
+const { ServerProcess } = require("../processes/server-process.js");
+
+/** The load goes on a little after the measurement, which then holds nothing else. */
+const OVERRUN_SECONDS = 0.25;
+
+/** How long the server may take to receive what the load client has sent. */
+const DRAIN_MILLISECONDS = 5000;
+
+/**
+ * Measures one contender under clients that send at a fixed rate, whatever the server does.
+ *
+ * @param {string} name of the contender
+ * @param {"inbound" | "echo"} scenario
+ * @param {{ clients: number, rate: number, payload: number }} load messages per second, and
+ *   bytes of each; see {@link LoadClient.connect}
+ * @param {import("./index.js").Timing} timing
+ * @returns {Promise<object>} usage.js's `Usage` and the events `received` meanwhile; the report
+ *   of the load client as `load`; how much CPU time that took meanwhile as `loadCpu`; how
+ *   many messages were `lost`, 0
+ * @throws {Error} if a message is lost
+ */
+async function pacedRound(name, scenario, { clients, rate, payload }, { warmUp, seconds }) {
+  const server = await ServerProcess.start(name);
+  try {
+    const duration = seconds + OVERRUN_SECONDS;
+    const client = await LoadClient.connect(scenario, server.port, {
+      clients,
+      rate,
+      payload,
+      warmUp,
+      seconds: duration,
+    });
+    const usage = await measure(server, warmUp, seconds);
+    const load = await client.report();
+    const lost = await countLost(server, load.sent);
+    if (lost > 0) throw new Error(`server "${name}" received ${lost} messages too few`);
+    await client.stop();
+    return { ...usage, load, loadCpu: load.cpu * (usage.seconds / (warmUp + duration)), lost };
+  } finally {
+    await server.stop();
+  }
+}
+
+async function measure(server, warmUp, seconds) {
+  await sleep(warmUp * 1e3);
+  await server.ask("start");
+  await sleep(seconds * 1e3);
+  return server.ask("stop");
+}
+
+/** Waits until the server has received all that was sent, or for long enough. */
+async function countLost(server, sent) {
+  const end = performance.now() + DRAIN_MILLISECONDS;
+  for (;;) {
+    const { received } = await server.ask("received");
+    if (received === sent || performance.now() > end) return sent - received;
+    await sleep(50);
+  }
+}
+
+/**
+ * @param {string} unit what a received event is called
+ * @param {{ loop?: Bound[], cpu?: Bound[] }} [asked]
+ * @returns {import("./comparison.js").Metric[]} of what {@link pacedRound} returns
+ *
+ * @typedef {import("./comparison.js").Bound} Bound
+ */
+function pacedMetrics(unit, asked) {
+  const received = (sample) => sample.received;
+  return [
+    ...usageMetrics({ turn: unit, turns: received, message: unit, messages: received }, asked),
+    ...loadMetrics(({ loadCpu }) => loadCpu, received),
+  ];
+}
+
+module.exports = { pacedMetrics, pacedRound };

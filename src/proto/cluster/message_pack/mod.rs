@@ -1,0 +1,17 @@
+//! MessagePack: messages to trees of values, these to JSON, and JSON to messages.
+
+mod date;
+mod object;
+mod reader;
+mod surrogates;
+mod to_json;
+mod tree;
+mod value;
+mod writer;
+
+pub(crate) use reader::Reader;
+pub(crate) use to_json::serialize;
+pub(crate) use tree::Tree;
+pub use tree::{MAX_DEPTH, is_well_formed};
+pub(crate) use value::{Children, Node};
+pub(crate) use writer::MessageWriter;
