@@ -3,7 +3,7 @@
 /** The engine of this environment and the upgrades that were left to ws. */
 class Stats {
   constructor() {
-    this.engine = null;
+    this.workers = null;
     this.fallbacks = {};
     /** Links to Redis that have not ended. */
     this.links = new Set();
@@ -17,8 +17,8 @@ class Stats {
     this.links.delete(link);
   }
 
-  setEngine(engine) {
-    this.engine = engine;
+  setWorkers(workers) {
+    this.workers = workers;
   }
 
   countFallback(reason) {
@@ -27,8 +27,8 @@ class Stats {
 
   /** @returns {object} see `Stats` in index.d.ts */
   read() {
-    const workers = this.engine === null ? [] : this.engine.native.stats();
-    const names = this.engine === null ? [] : this.engine.endReasons;
+    const workers = this.workers === null ? [] : this.workers.native.stats();
+    const names = this.workers === null ? [] : this.workers.endReasons;
     const sum = (field) => workers.reduce((total, worker) => total + worker[field], 0);
     return {
       connections: {

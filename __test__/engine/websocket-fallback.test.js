@@ -137,7 +137,7 @@ describeServers("what no worker can take over", (kind) => {
     const connected = once(server, "connection");
     // Meanwhile the server cannot accept.
     spawnSync(process.execPath, [
-      path.join(__dirname, "fixtures/vanishing-client.js"),
+      path.join(__dirname, "../fixtures/vanishing-client.js"),
       String(server.address().port),
     ]);
     const [socket] = await connected;

@@ -23,7 +23,7 @@ const path = require("node:path");
 const { officialAdapter, ourAdapter } = require("./cluster-adapters.js");
 const { listenOnBun, listenOnUws } = require("./listening.js");
 
-const peers = path.join(__dirname, "peers/node_modules");
+const peers = path.join(__dirname, "../peers/node_modules");
 const bun = path.join(peers, "@oven/bun-linux-x64/bin/bun");
 
 /** @type {Record<string, Contender>} */

@@ -1,7 +1,7 @@
 "use strict";
 
 const { toBuffer } = require("../engine/connection.js");
-const { environmentEngine } = require("../engine/workers.js");
+const { environmentWorkers } = require("../engine/workers.js");
 const { isServerObserved } = require("./packet-route.js");
 const { Member, canBeMember, memberOf } = require("./member.js");
 const { MirroredRoom, NO_ROOM } = require("./mirrored-room.js");
@@ -214,15 +214,15 @@ class FanOut {
 
   connect(member, connection) {
     const { id } = member;
-    this.native ??= environmentEngine().native;
+    this.native ??= environmentWorkers().native;
     if (this.isEmpty) this.all = this.native.createRoom();
     member.connection = connection;
     this.removeServed(id);
     member.memberships = this.memberships.get(id) ?? 0;
     this.memberships.delete(id);
     this.direct.set(id, member);
-    this.servers.add(member.link.conn.server);
-    this.directory?.handleServer(member.link.conn.server);
+    this.servers.add(member.route.conn.server);
+    this.directory?.handleServer(member.route.conn.server);
     if (this.adapter.sids.has(id)) this.commandAll("join", id);
     for (const room of this.roomsOf(id)) this.commandRoom("join", room, member);
   }
@@ -388,7 +388,7 @@ class FanOut {
   command(name, room, connection) {
     if (connection.endError !== null) return;
     this.native[name](room, connection.id);
-    connection.engine.scheduleFlush();
+    connection.workers.scheduleFlush();
   }
 
   // --- Broadcasts
@@ -414,10 +414,10 @@ class FanOut {
     if (recipients.isEmpty) return true;
     this.addSets(excluded, EXCEPT_ROOMS, EXCEPT_MEMBERS);
     const payloads = packet.map((data) => (typeof data === "string" ? data : toBuffer(data)));
-    const engine = environmentEngine();
+    const workers = environmentWorkers();
     const broadcast = new Broadcast(this, rooms.size === 0 ? null : included, excluded);
-    engine.broadcast(payloads, recipients.numbers, isVolatile, broadcast);
-    if (engine.hasBroadcastMuch) this.show(payloads, broadcast);
+    workers.broadcast(payloads, recipients.numbers, isVolatile, broadcast);
+    if (workers.hasBroadcastMuch) this.show(payloads, broadcast);
     return true;
   }
 
@@ -426,8 +426,8 @@ class FanOut {
    * program might broadcast for as long as one can be written to, since it takes a loop over all.
    */
   show(payloads, broadcast) {
-    for (const [id, { link }] of this.direct) {
-      if (broadcast.reaches(id)) link.showBroadcast(payloads);
+    for (const [id, { route }] of this.direct) {
+      if (broadcast.reaches(id)) route.showBroadcast(payloads);
     }
   }
 

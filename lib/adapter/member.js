@@ -1,6 +1,6 @@
 "use strict";
 
-const { linkOf } = require("./packet-route.js");
+const { packetRouteOf } = require("./packet-route.js");
 const { watchSocket } = require("../untouched.js");
 const { WebSocketServer } = require("../engine/websocket-server.js");
 
@@ -21,13 +21,13 @@ class Member {
     this.fanOut = fanOut;
     this.id = id;
     this.socket = socket;
-    this.link = linkOf(socket.conn);
+    this.route = packetRouteOf(socket.conn);
     /** Where broadcasts go directly; `null` if JavaScript serves it. */
     this.connection = null;
     /** While it is direct: in how many mirrored rooms it is. */
     this.memberships = 0;
     this.hasLeft = false;
-    this.link.add(this);
+    this.route.add(this);
     watchSocket(socket);
     socket[kMember] = this;
     socket.onAnyOutgoing = onAnyOutgoing;
@@ -42,28 +42,30 @@ class Member {
 
   leave() {
     this.hasLeft = true;
-    this.link.remove(this);
+    this.route.remove(this);
     // If there is a second, it may now be direct.
-    this.link.members.find(({ fanOut }) => fanOut === this.fanOut)?.handleChange();
+    this.route.members.find(({ fanOut }) => fanOut === this.fanOut)?.handleChange();
   }
 
   /** Where broadcasts may go directly now. */
   get direct() {
-    return this.socket.listenersAnyOutgoing().length > 0 || this.isSecond ? null : this.link.direct;
+    return this.socket.listenersAnyOutgoing().length > 0 || this.isSecond
+      ? null
+      : this.route.direct;
   }
 
   /** How many packets have been broadcast to it in this turn, by its namespace. */
   get broadcastsInTurn() {
-    const { broadcasts } = this.connection?.engine ?? NONE;
+    const { broadcasts } = this.connection?.workers ?? NONE;
     return broadcasts.filter((each) => each.fanOut === this.fanOut && each.reaches(this.id)).length;
   }
 
   /** A client can have two sockets in one namespace, and then hears everything twice. */
   get isSecond() {
-    const { link, fanOut } = this;
+    const { route, fanOut } = this;
     const isFirst = (other) =>
       other !== this && other.fanOut === fanOut && other.connection !== null;
-    return link.members.length > 1 && link.members.some(isFirst);
+    return route.members.length > 1 && route.members.some(isFirst);
   }
 }
 
@@ -75,9 +77,9 @@ const [onAnyOutgoing, prependAnyOutgoing, offAnyOutgoing] = [
 ].map(
   (name) =>
     function (listener) {
-      const { socket, link } = this[kMember];
+      const { socket, route } = this[kMember];
       Object.getPrototypeOf(socket)[name].call(this, listener);
-      link.notify();
+      route.notify();
       return this;
     },
 );
@@ -89,7 +91,7 @@ function canBeMember(socket) {
 
 /** @returns {Member | undefined} that of a socket, under this id */
 function memberOf(fanOut, id, socket) {
-  const members = socket?.[kMember]?.link.members;
+  const members = socket?.[kMember]?.route.members;
   return members?.find((member) => member.fanOut === fanOut && member.id === id);
 }
 

@@ -4,8 +4,8 @@ const { nextTick } = require("node:process");
 const { packetMethods, watchConnection, watchTransport } = require("../untouched.js");
 const { WebSocket } = require("../engine/websocket.js");
 
-/** On an Engine.IO socket: its link. */
-const kLink = Symbol("link");
+/** On an Engine.IO socket: its route. */
+const kPacketRoute = Symbol("packetRoute");
 
 /** Events that report each packet: a listener must get all of them. */
 const PACKET_EVENTS = ["packetCreate", "flush", "drain"];
@@ -31,7 +31,7 @@ const HEARTBEATS = { ping: "2", pong: "3" };
  * (`fan-out.js`) are told that broadcasts may not go directly; they are also told while
  * `writeBuffer` has packets that the worker does not have (they are *parked*).
  */
-class Link {
+class PacketRoute {
   /** @param {import("engine.io").Socket} conn */
   constructor(conn) {
     this.conn = conn;
@@ -56,7 +56,7 @@ class Link {
     this.volatileOptions = null;
     /** @type {Array<import("./member.js").Member>} one for each namespace */
     this.members = [];
-    conn[kLink] = this;
+    conn[kPacketRoute] = this;
     watchConnection(conn);
     this.observe();
     this.refresh();
@@ -92,7 +92,7 @@ class Link {
   /** The transport is another. */
   refresh() {
     const { conn } = this;
-    if (this.connection !== null) this.connection.link = null;
+    if (this.connection !== null) this.connection.route = null;
     // The worker of the connection before has them.
     this.takeShown();
     this.isAwaiting = false;
@@ -100,8 +100,8 @@ class Link {
     this.connection = isInstrumented(conn) ? null : connectionOf(conn);
     if (this.connection === null) return;
     watchTransport(conn.transport);
-    this.connection.link = this;
-    if (this.isVersion3) this.connection.engine.native.useVersion3(this.connection.id);
+    this.connection.route = this;
+    if (this.isVersion3) this.connection.workers.native.useVersion3(this.connection.id);
     conn.sendPacket = sendPacket;
     conn.flush = flush;
   }
@@ -186,7 +186,7 @@ class Link {
     this.isInFlight = !this.isAwaiting;
     if (this.isAwaiting) this.due = connection.awaitedFrames;
     else if (this.hasListeners) this.scheduleTick();
-    else connection.engine.scheduleTurnEnd(this);
+    else connection.workers.scheduleTurnEnd(this);
   }
 
   /** Where listeners follow: in a tick and in the context of the sender, as behind its write. */
@@ -304,53 +304,53 @@ class Link {
   }
 }
 
-function handleTick(link) {
-  link.hasTick = false;
-  link.endFlight();
+function handleTick(route) {
+  route.hasTick = false;
+  route.endFlight();
 }
 
 /** In the place of the method of Engine.IO's socket, with the same parameters. */
 function sendPacket(type, data, options, callback) {
-  const link = this[kLink];
+  const route = this[kPacketRoute];
   const isPlain = callback === undefined && typeof options !== "function";
-  if (isPlain && isSendable(type, data) && link.canSend()) {
-    link.send(type, data, options ?? {});
+  if (isPlain && isSendable(type, data) && route.canSend()) {
+    route.send(type, data, options ?? {});
     return;
   }
-  const { sendPacket } = Object.getPrototypeOf(link.conn);
-  link.pass(() => sendPacket.call(this, type, data, options, callback));
+  const { sendPacket } = Object.getPrototypeOf(route.conn);
+  route.pass(() => sendPacket.call(this, type, data, options, callback));
 }
 
 /** In the place of the method of Engine.IO's socket. */
 function flush() {
-  const link = this[kLink];
-  if (shown.has(this.writeBuffer[0])) link.flushShown();
-  else link.pass(() => Object.getPrototypeOf(link.conn).flush.call(this));
+  const route = this[kPacketRoute];
+  if (shown.has(this.writeBuffer[0])) route.flushShown();
+  else route.pass(() => Object.getPrototypeOf(route.conn).flush.call(this));
 }
 
 function handleUpgrade() {
-  const link = this[kLink];
-  link.refresh();
-  link.notify();
+  const route = this[kPacketRoute];
+  route.refresh();
+  route.notify();
 }
 
 /** Node.js calls it before the listener is there, so what follows goes by engine.io. */
 function handleNewListener(event) {
-  const link = this[kLink];
-  if (link.isObserved || !PACKET_EVENTS.includes(event)) return;
-  link.isObserved = true;
-  link.handleObserver();
-  link.notify();
+  const route = this[kPacketRoute];
+  if (route.isObserved || !PACKET_EVENTS.includes(event)) return;
+  route.isObserved = true;
+  route.handleObserver();
+  route.notify();
   this.on("removeListener", handleRemovedListener);
 }
 
 function handleRemovedListener(event) {
-  const link = this[kLink];
-  if (!link.isObserved || !PACKET_EVENTS.includes(event)) return;
-  link.observe();
-  if (link.isObserved) return;
+  const route = this[kPacketRoute];
+  if (!route.isObserved || !PACKET_EVENTS.includes(event)) return;
+  route.observe();
+  if (route.isObserved) return;
   this.removeListener("removeListener", handleRemovedListener);
-  link.notify();
+  route.notify();
 }
 
 /** @returns {import("../engine/connection.js").Connection | null} that of a transport on a worker */
@@ -397,10 +397,10 @@ function isBinary(data) {
 
 /**
  * @param {import("engine.io").Socket} conn whose server has our engine
- * @returns {Link} that of the socket; made when first asked for
+ * @returns {PacketRoute} that of the socket; made when first asked for
  */
-function linkOf(conn) {
-  return conn[kLink] ?? new Link(conn);
+function packetRouteOf(conn) {
+  return conn[kPacketRoute] ?? new PacketRoute(conn);
 }
 
-module.exports = { isBinary, isPayload, isServerObserved, linkOf };
+module.exports = { isBinary, isPayload, isServerObserved, packetRouteOf };

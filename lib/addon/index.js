@@ -121,7 +121,7 @@ module.exports = {
   binding,
   error,
   /** Whether connections can be taken over: the addon has no engine on Windows. */
-  hasEngine: binding?.Engine !== undefined,
+  hasEngine: binding?.Workers !== undefined,
   /** Whether it can reach Redis, which it can where it has an engine, unless it was built without. */
   hasCluster: binding?.RedisLink !== undefined,
 };

@@ -45,7 +45,7 @@ class Connection {
   /** @param {import("./websocket.js").WebSocket} websocket */
   constructor(websocket) {
     this.websocket = websocket;
-    this.engine = null;
+    this.workers = null;
     this.id = -1;
     this.isTerminated = false;
     /** How it ended, once it has; then its id may be another connection's. */
@@ -65,8 +65,8 @@ class Connection {
     this._bufferedBytes = 0;
     /** Bytes that wait, if they are many: as the worker has said last. */
     this.backlog = 0;
-    /** The Engine.IO socket's link, if there is one; see `link.js`. */
-    this.link = null;
+    /** The Engine.IO socket's route, if there is one; see `adapter/packet-route.js`. */
+    this.route = null;
     /** The asynchronous context of its events; there once the socket has left Node.js. */
     this.context = null;
     /** Events that have come before that. */
@@ -86,15 +86,15 @@ class Connection {
   }
 
   /**
-   * @param {import("./workers.js").Engine} engine
+   * @param {import("./workers.js").Workers} workers
    * @param {object} handle of a connected TCP socket
    * @param {Buffer} input what has been read of it
    * @param {{ connection: object, ioThreads: number }} settings the server's
    * @throws {Error} when descriptors or threads have run out
    */
-  open(engine, handle, input, settings) {
-    this.id = engine.open(this, handle, input, settings.connection, settings.ioThreads);
-    this.engine = engine;
+  open(workers, handle, input, settings) {
+    this.id = workers.open(this, handle, input, settings.connection, settings.ioThreads);
+    this.workers = workers;
   }
 
   /**
@@ -177,7 +177,7 @@ class Connection {
       this.queued.push(() => this.sendFrame(list, callback));
     } else {
       const isReported = this.needsReport(list[0].length + (list[1]?.length ?? 0));
-      const length = this.engine.sendShared(this.id, list, isReported);
+      const length = this.workers.sendShared(this.id, list, isReported);
       this.handlePosted(length, isReported, callback);
     }
   }
@@ -197,8 +197,8 @@ class Connection {
     const payload = typeof data === "string" ? data : toBuffer(data);
     const isReported = this.needsReport(payload.length + MIN_HEADER);
     const delivery = isReported ? REPORTED : SURE;
-    this.engine.beginTurn();
-    const length = this.engine.native.sendPacket(this.id, payload, isVersion3, delivery);
+    this.workers.beginTurn();
+    const length = this.workers.native.sendPacket(this.id, payload, isVersion3, delivery);
     this.handlePosted(length, isReported, undefined);
   }
 
@@ -216,16 +216,16 @@ class Connection {
   sendVolatilePacket(data, isVersion3, isContinued) {
     const payload = typeof data === "string" ? data : toBuffer(data);
     const delivery = isContinued ? VOLATILE_CONTINUED : VOLATILE;
-    this.engine.beginTurn();
-    this.engine.native.sendPacket(this.id, payload, isVersion3, delivery);
-    this.engine.scheduleFlush();
+    this.workers.beginTurn();
+    this.workers.native.sendPacket(this.id, payload, isVersion3, delivery);
+    this.workers.scheduleFlush();
   }
 
   /** Ends our side after what has been sent, without a close frame. */
   end() {
     if (this.endError !== null) return;
-    this.engine.native.end(this.id);
-    this.engine.scheduleFlush();
+    this.workers.native.end(this.id);
+    this.workers.scheduleFlush();
   }
 
   /** @param {boolean} [isReset] whether the peer sees a reset; what waits is lost then */
@@ -243,8 +243,8 @@ class Connection {
    */
   command(name, ...values) {
     if (this.endError !== null) return -constants.errno.ENOTCONN;
-    this.engine.native[name](this.id, ...values);
-    this.engine.scheduleFlush();
+    this.workers.native[name](this.id, ...values);
+    this.workers.scheduleFlush();
     return 0;
   }
 
@@ -268,12 +268,12 @@ class Connection {
 
   /** Sets whether the process stays alive for this connection. */
   setReferenced(isReferenced) {
-    this.engine.setReferenced(isReferenced);
+    this.workers.setReferenced(isReferenced);
   }
 
   /** @returns {number[]} as `traffic()` in binding.d.ts; without workers, at exit, of no traffic */
   traffic() {
-    return this.engine.native.traffic(this.id) ?? NO_TRAFFIC;
+    return this.workers.native.traffic(this.id) ?? NO_TRAFFIC;
   }
 
   post(data, opcode, isFin, callback) {
@@ -286,9 +286,9 @@ class Connection {
     } else {
       const payload = typeof data === "string" ? data : toBuffer(data);
       const isReported = this.needsReport(payload.length + MIN_HEADER);
-      this.engine.beginTurn();
-      const length = this.engine.native.send(this.id, payload, opcode, isFin, isReported);
-      if (opcode === CLOSE) this.engine.scheduleFlush();
+      this.workers.beginTurn();
+      const length = this.workers.native.send(this.id, payload, opcode, isFin, isReported);
+      if (opcode === CLOSE) this.workers.scheduleFlush();
       else this.handlePosted(length, isReported, callback);
     }
   }
@@ -345,7 +345,7 @@ class Connection {
     this.unreported += length;
     if (isReported) this.awaitReport(callback);
     else if (callback) nextTick(callback, null);
-    this.engine.scheduleFlush();
+    this.workers.scheduleFlush();
   }
 
   awaitReport(callback) {
@@ -407,7 +407,7 @@ class Connection {
     try {
       this.settle(sent, null);
     } finally {
-      this.link?.handleSent(count);
+      this.route?.handleSent(count);
     }
   }
 
@@ -415,7 +415,7 @@ class Connection {
   handleBacklog(bytes) {
     this.backlog = bytes;
     try {
-      this.link?.handleBacklog(bytes);
+      this.route?.handleBacklog(bytes);
     } finally {
       if (bytes === 0) this._socket.emit("drain");
     }

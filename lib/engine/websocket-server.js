@@ -29,7 +29,7 @@ const CALLED_TWICE =
  */
 class WebSocketServer extends ws.WebSocketServer {
   /** That of the workers, from the first connection until this server is closed. */
-  #engine = null;
+  #workers = null;
 
   /**
    * @param {object} options
@@ -46,22 +46,22 @@ class WebSocketServer extends ws.WebSocketServer {
     if (isDetached(socket)) throw new Error(CALLED_TWICE);
     super.handleUpgrade(request, socket, head, (websocket, ...rest) => {
       if (!(websocket instanceof WebSocket)) reportFallback("customClass");
-      else if (websocket._connection !== null) this.#hold(websocket._connection.engine);
+      else if (websocket._connection !== null) this.#hold(websocket._connection.workers);
       callback(websocket, ...rest);
     });
   }
 
   close(callback) {
     super.close(callback);
-    this.#engine?.removeServer();
-    this.#engine = null;
+    this.#workers?.removeServer();
+    this.#workers = null;
   }
 
   /** Keeps the workers until this server is closed. */
-  #hold(engine) {
-    if (this.#engine !== null) return;
-    this.#engine = engine;
-    engine.addServer();
+  #hold(workers) {
+    if (this.#workers !== null) return;
+    this.#workers = workers;
+    workers.addServer();
   }
 }
 

@@ -5,7 +5,7 @@ const { nextTick } = require("node:process");
 const ws = require("ws");
 const { Connection } = require("./connection.js");
 const { detach, handleEnd, handlePeerEnd, handleRead, readInput } = require("./detached-socket.js");
-const { environmentEngine } = require("./workers.js");
+const { environmentWorkers } = require("./workers.js");
 const { inboundOf } = require("./inbound.js");
 const { receiverView } = require("./receiver-view.js");
 const { fallbackReason, reportFallback } = require("./fallback.js");
@@ -100,7 +100,7 @@ class WebSocket extends ws.WebSocket {
     socket.setTimeout(0);
     socket.setNoDelay();
     const connection = new Connection(this);
-    connection.open(environmentEngine(), socket._handle, input, this._settings);
+    connection.open(environmentWorkers(), socket._handle, input, this._settings);
     this._socket = socket;
     this._sender = connection;
     this._connection = connection;

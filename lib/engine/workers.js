@@ -55,9 +55,9 @@ const HAS_VALUE = [true, true, false, true, true, true, true, false, false, fals
  * connection are handled in a turn and in an asynchronous context of their own, as with sockets of
  * Node.js. The commands of these turns are passed on together, after the last.
  */
-class Engine {
+class Workers {
   constructor() {
-    this.native = new binding.Engine();
+    this.native = new binding.Workers();
     /** Whether the workers may call; else there are none. */
     this.isStarted = false;
     this.endReasons = binding.endReasons();
@@ -108,7 +108,7 @@ class Engine {
   }
 
   /**
-   * Ends the workers when there is nobody for them, so that nothing of this engine is left: test
+   * Ends the workers when there is nobody for them, so that nothing of this workers is left: test
    * runners load the package again for each file.
    */
   rest() {
@@ -408,15 +408,15 @@ class Engine {
   }
 }
 
-let engine = null;
+let workers = null;
 
-/** @returns {Engine} the one of this environment; made when first asked for */
-function environmentEngine() {
-  if (engine === null) {
-    engine = new Engine();
-    stats.setEngine(engine);
+/** @returns {Workers} the one of this environment; made when first asked for */
+function environmentWorkers() {
+  if (workers === null) {
+    workers = new Workers();
+    stats.setWorkers(workers);
   }
-  return engine;
+  return workers;
 }
 
-module.exports = { Engine, environmentEngine };
+module.exports = { Workers, environmentWorkers };

@@ -1,7 +1,7 @@
 "use strict";
 
 const { promisify } = require("node:util");
-const { Carrier } = require("./transport.js");
+const { Transport } = require("./transport.js");
 const { RedisError } = require("../errors.js");
 const { binding } = require("../addon/index.js");
 const { NAMED, PATTERN, SHARD, attachmentsOf } = require("./redis-messages.js");
@@ -22,10 +22,10 @@ const EVENTS = [
 ];
 
 /**
- * A carrier that consists of two Redis clients of the application's: JavaScript passes the bytes on,
+ * A transport that consists of two Redis clients of the application's: JavaScript passes the bytes on,
  * and the addon does with them what a link does. See `ClusterNode`.
  */
-class RedisClients extends Carrier {
+class ClientPair extends Transport {
   /**
    * @param {{ pubClient: object, subClient: object }} clients of `redis` or `ioredis`
    * @param {import("node:events").EventEmitter} events where `error` is emitted
@@ -34,7 +34,7 @@ class RedisClients extends Carrier {
     super(events, subClient);
     this.pubClient = pubClient;
     this.subClient = subClient;
-    this.native = new binding.RedisReceiver(this.engine.native);
+    this.native = new binding.RedisClientPair(this.workers.native);
     this.state = "ready";
     /** Who gets what comes, by how and to what it is subscribed. */
     this.subscriptions = new Map();
@@ -126,7 +126,7 @@ class RedisClients extends Carrier {
 
   /** A message has come. Those before it are with the workers, if JavaScript has handled them. */
   receive(namespace, messageKind, channel, message) {
-    this.engine.post();
+    this.workers.post();
     if (this.native.receive(namespace, messageKind, channel, message)) {
       this.hand(namespace, channel, message);
     }
@@ -192,4 +192,4 @@ function keyOf(kind, name) {
   return `${kind}:${name}`;
 }
 
-module.exports = { RedisClients };
+module.exports = { ClientPair };

@@ -12,17 +12,17 @@ const UNKNOWN_COUNT = 2;
  * closed. Sockets may still come and go then, as one of a namespace that Socket.IO has removed while
  * its middleware was under way: the methods do nothing any more.
  *
- * A carrier brings messages to Redis and back: `RedisLink` on a thread of its own, `RedisClients`
+ * A transport brings messages to Redis and back: `RedisLink` on a thread of its own, `ClientPair`
  * with the application's clients. Both have the same methods.
  */
 class ClusterNode {
   /**
    * @param {import("socket.io-adapter").Adapter & { uid: string, channel: string,
    *   handleMessage: (channel: string, message: Buffer) => void }} adapter with our fan-out
-   * @param {import("./own-connection.js").RedisLink | import("./client-pair.js").RedisClients} carrier
+   * @param {import("./own-connection.js").RedisLink | import("./client-pair.js").ClientPair} transport
    */
-  constructor(adapter, carrier) {
-    this.carrier = carrier;
+  constructor(adapter, transport) {
+    this.transport = transport;
     /** Whether packets are JSON with attachments, so that they can be made without JavaScript. */
     this.isStandard = isJsonEncoder(adapter.encoder);
     this.isClosed = false;
@@ -33,10 +33,10 @@ class ClusterNode {
     adapter[kFanOut].setDirectory(this.directory);
     this.namespace = this.directory.namespace;
     const { nsp, uid, channel: prefix } = adapter;
-    carrier.add(this.namespace, adapter, { name: nsp.name, uid, prefix });
+    transport.add(this.namespace, adapter, { name: nsp.name, uid, prefix });
     /** Which all nodes hear. */
     this.commonChannel = adapter.requestChannel ?? adapter.channel;
-    carrier.countListener(this.commonChannel, 1);
+    transport.countListener(this.commonChannel, 1);
   }
 
   /**
@@ -45,12 +45,12 @@ class ClusterNode {
    * @param {string[]} channels
    */
   subscribe(messageKind, kind, channels) {
-    if (!this.isClosed) this.carrier.subscribe(this.namespace, messageKind, kind, channels);
+    if (!this.isClosed) this.transport.subscribe(this.namespace, messageKind, kind, channels);
   }
 
   /** Ends what `subscribe()` began, with the same parameters. */
   unsubscribe(messageKind, kind, channels) {
-    if (!this.isClosed) this.carrier.unsubscribe(this.namespace, messageKind, kind, channels);
+    if (!this.isClosed) this.transport.unsubscribe(this.namespace, messageKind, kind, channels);
   }
 
   /**
@@ -59,7 +59,7 @@ class ClusterNode {
    * @param {boolean} isSharded whether by `SPUBLISH`
    */
   publish(channel, message, isSharded) {
-    if (!this.isClosed) this.carrier.publish(channel, message, isSharded);
+    if (!this.isClosed) this.transport.publish(channel, message, isSharded);
   }
 
   /**
@@ -70,17 +70,17 @@ class ClusterNode {
    */
   publishBroadcast(channel, packet, options, isSharded) {
     if (this.isClosed) return;
-    this.carrier.publishBroadcast(this.namespace, channel, packet, options, isSharded);
+    this.transport.publishBroadcast(this.namespace, channel, packet, options, isSharded);
   }
 
   /** Counts a message that could not be decoded. */
   countMalformed() {
-    this.carrier.countMalformed();
+    this.transport.countMalformed();
   }
 
   /** Emits `error` on the factory, or prints a warning. */
   report(problem) {
-    this.carrier.report(problem);
+    this.transport.report(problem);
   }
 
   /**
@@ -92,7 +92,7 @@ class ClusterNode {
   async serverCount(isSharded, timeout) {
     if (this.isClosed) return 1;
     try {
-      const counting = this.carrier.countNodes(this.commonChannel, isSharded);
+      const counting = this.transport.countNodes(this.commonChannel, isSharded);
       this.lastServerCount = await within(timeout, counting);
     } catch {
       return Math.max(UNKNOWN_COUNT, this.lastServerCount);
@@ -101,7 +101,7 @@ class ClusterNode {
   }
 
   /**
-   * @returns {Promise<void>} when Redis has been left, if this was the carrier's last node; the same
+   * @returns {Promise<void>} when Redis has been left, if this was the transport's last node; the same
    *   when it is called again
    */
   close() {
@@ -111,9 +111,9 @@ class ClusterNode {
 
   leave() {
     this.isClosed = true;
-    this.carrier.countListener(this.commonChannel, -1);
+    this.transport.countListener(this.commonChannel, -1);
     this.directory.close();
-    return this.carrier.remove(this.namespace);
+    return this.transport.remove(this.namespace);
   }
 }
 

@@ -2,7 +2,7 @@
 
 const { AsyncResource } = require("node:async_hooks");
 const { setImmediate } = require("node:timers");
-const { Carrier } = require("./transport.js");
+const { Transport } = require("./transport.js");
 const { RedisError } = require("../errors.js");
 const { binding } = require("../addon/index.js");
 const { attachmentsOf } = require("./redis-messages.js");
@@ -23,7 +23,7 @@ const context = new AsyncResource("socket.io-turbo");
  * A connection to Redis that a thread of its own keeps, for the adapters of one factory. It ends
  * with the last of them.
  */
-class RedisLink extends Carrier {
+class OwnConnection extends Transport {
   /**
    * @param {object} options as `RedisLinkOptions` in binding.d.ts
    * @param {import("node:events").EventEmitter} events where `ready`, `reconnecting`, `error` and
@@ -32,7 +32,7 @@ class RedisLink extends Carrier {
   constructor(options, events) {
     super(events);
     this.deliver = this.deliver.bind(this);
-    this.native = new binding.RedisLink(this.engine.native, options, () =>
+    this.native = new binding.RedisLink(this.workers.native, options, () =>
       context.runInAsyncScope(this.deliver),
     );
     /** `connecting`, `ready`, or `ended`. */
@@ -116,10 +116,10 @@ class RedisLink extends Carrier {
 
   /** What is published leaves behind the changes of the rooms of this turn, on all nodes here. */
   schedule() {
-    this.engine.scheduleAfter(this);
+    this.workers.scheduleAfter(this);
   }
 
-  /** The engine calls this at the end of the turn. */
+  /** The workers call this at the end of the turn. */
   flush() {
     this.native.flush();
   }
@@ -185,4 +185,4 @@ class RedisLink extends Carrier {
   }
 }
 
-module.exports = { RedisLink };
+module.exports = { OwnConnection };

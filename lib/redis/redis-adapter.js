@@ -7,9 +7,9 @@ const { ClusterNode } = require("./cluster-node.js");
 const { InvalidOptionError } = require("../errors.js");
 const messagePack = require("./message-pack.js");
 const { hasCluster } = require("../addon/index.js");
-const { RedisClients } = require("./client-pair.js");
+const { ClientPair } = require("./client-pair.js");
 const { fallbackFactory } = require("./fallback.js");
-const { RedisLink } = require("./own-connection.js");
+const { OwnConnection } = require("./own-connection.js");
 const { BROADCAST, NAMED, PATTERN, REQUEST } = require("./redis-messages.js");
 const { redisAdapterOptions } = require("./options.js");
 const { ANSWERS, broadcastOf, decodeMessage, isRequest, isResponse } = require("./requests.js");
@@ -26,9 +26,9 @@ class MalformedMessage extends Error {}
  * In the place of the official adapter's two Redis clients. What it subscribes to, our adapter
  * looks after.
  */
-class CarrierClient {
-  constructor(carrier) {
-    this.carrier = carrier;
+class TransportClient {
+  constructor(transport) {
+    this.transport = transport;
     /** The adapter's, once that is there. */
     this.node = null;
   }
@@ -47,7 +47,7 @@ class CarrierClient {
 }
 
 /**
- * The adapter of @socket.io/redis-adapter 8, on a carrier. Broadcasts go out as the packet for the
+ * The adapter of @socket.io/redis-adapter 8, on a transport. Broadcasts go out as the packet for the
  * clients of this process, of which the addon makes the message, and those of other nodes go to the
  * workers. Requests and responses are the official code.
  */
@@ -57,10 +57,10 @@ class RedisAdapter extends withFanOut(official.RedisAdapter, { isInMemory: false
   /** What comes on the channels of broadcasts is decoded without JavaScript, if it can be. */
   #broadcastKind;
 
-  constructor(nsp, carrier, { subscriptionMode, ...options }) {
-    const client = new CarrierClient(carrier);
+  constructor(nsp, transport, { subscriptionMode, ...options }) {
+    const client = new TransportClient(transport);
     super(nsp, client, client, options);
-    this.#node = new ClusterNode(this, carrier);
+    this.#node = new ClusterNode(this, transport);
     client.node = this.#node;
     this.#node.isStandard &&= options.parser === undefined;
     this.#isPattern = subscriptionMode === "pattern";
@@ -125,7 +125,7 @@ class RedisAdapter extends withFanOut(official.RedisAdapter, { isInMemory: false
     this.#node.publishBroadcast(channel, encoded, encodeOptions(opts), false);
   }
 
-  /** Called by the carrier with what it does not deliver by itself. */
+  /** Called by the transport with what it does not deliver by itself. */
   handleMessage(channel, message) {
     try {
       if (channel.startsWith(this.channel)) this.#handleBroadcast(channel, message);
@@ -265,14 +265,15 @@ function createRedisAdapter(options) {
 
 /** @returns {(nsp: import("socket.io").Namespace) => official.RedisAdapter} */
 function nativeFactory({ link, clients, adapter }, events) {
-  let carrier = null;
+  let transport = null;
   return (nsp) => {
-    if (carrier === null || carrier.isClosing) {
-      carrier = clients === null ? new RedisLink(link, events) : new RedisClients(clients, events);
+    if (transport === null || transport.isClosing) {
+      transport =
+        clients === null ? new OwnConnection(link, events) : new ClientPair(clients, events);
     }
     return adapter.sharded
-      ? makeShardedAdapter(nsp, carrier, adapter)
-      : new RedisAdapter(nsp, carrier, adapter);
+      ? makeShardedAdapter(nsp, transport, adapter)
+      : new RedisAdapter(nsp, transport, adapter);
   };
 }
 

@@ -1,6 +1,6 @@
 "use strict";
 
-const { environmentEngine } = require("../engine/workers.js");
+const { environmentWorkers } = require("../engine/workers.js");
 const { NO_ROOM } = require("../adapter/mirrored-room.js");
 
 /** Where the direct members of a room are: as `AddressKind` in src/binding/cluster.rs. */
@@ -59,8 +59,8 @@ class RoomDirectory {
   /** @param {import("../adapter/fan-out.js").FanOut} fanOut */
   constructor(fanOut) {
     this.fanOut = fanOut;
-    this.engine = environmentEngine();
-    this.namespace = this.engine.native.addNamespace();
+    this.workers = environmentWorkers();
+    this.namespace = this.workers.native.addNamespace();
     /** Rooms of which something has changed. */
     this.touched = new Set();
     this.isAllTouched = false;
@@ -74,12 +74,12 @@ class RoomDirectory {
   touch(room) {
     if (!isNameable(room)) return;
     this.touched.add(room);
-    this.engine.scheduleBefore(this);
+    this.workers.scheduleBefore(this);
   }
 
   touchAll() {
     this.isAllTouched = true;
-    this.engine.scheduleBefore(this);
+    this.workers.scheduleBefore(this);
   }
 
   /** @param {import("../adapter/mirrored-room.js").MirroredRoom} room of which something has changed */
@@ -110,8 +110,8 @@ class RoomDirectory {
   setObserved(isObserved) {
     if (this.isObserved === isObserved) return;
     this.isObserved = isObserved;
-    this.engine.native.setObserved(this.namespace, isObserved);
-    this.engine.scheduleFlush();
+    this.workers.native.setObserved(this.namespace, isObserved);
+    this.workers.scheduleFlush();
   }
 
   /** The fan-out has begun anew. */
@@ -130,7 +130,7 @@ class RoomDirectory {
   setUnreadable(isUnreadable) {
     if (this.isUnreadable === isUnreadable) return;
     this.isUnreadable = isUnreadable;
-    this.engine.native.setUnreadable(this.namespace, isUnreadable);
+    this.workers.native.setUnreadable(this.namespace, isUnreadable);
   }
 
   forgetServers() {
@@ -139,9 +139,9 @@ class RoomDirectory {
     this.setObserved(false);
   }
 
-  /** The engine calls this before the workers get their commands. */
+  /** The workers call this before the workers get their commands. */
   flush() {
-    const { native } = this.engine;
+    const { native } = this.workers;
     if (this.isAllTouched) this.flushAll(native);
     for (const name of this.touched) this.flushRoom(native, name);
     this.touched.clear();
@@ -180,8 +180,8 @@ class RoomDirectory {
     this.fanOut.setDirectory(null);
     this.touched.clear();
     this.isAllTouched = false;
-    this.engine.native.removeNamespace(this.namespace);
-    this.engine.scheduleFlush();
+    this.workers.native.removeNamespace(this.namespace);
+    this.workers.scheduleFlush();
   }
 }
 

@@ -9,7 +9,7 @@ const { decodeMessage, isClusterMessage } = require("./requests.js");
 const { encodeSockets } = require("./remote-sockets.js");
 
 /** In the place of the official adapter's two Redis clients. */
-class CarrierClient {
+class TransportClient {
   /** The adapter's part in the cluster, once that is there; until then, what it has subscribed to. */
   node = null;
   channels = [];
@@ -46,25 +46,25 @@ const BROADCAST = 3;
 const FETCH_SOCKETS_RESPONSE = 8;
 const SERVER_SIDE_EMIT = 9;
 
-/** The classes of the official adapters on a carrier, by their prototypes. */
+/** The classes of the official adapters on a transport, by their prototypes. */
 const classes = new WeakMap();
 
 /**
  * @param {object} prototype that of the official adapters, whose class is not exported
- * @returns {Function} a class that makes of such an adapter one on a carrier
+ * @returns {Function} a class that makes of such an adapter one on a transport
  */
 function shardedAdapterOf(prototype) {
   /**
-   * The adapter of @socket.io/redis-adapter's sharded protocol, on a carrier. Broadcasts go out as
+   * The adapter of @socket.io/redis-adapter's sharded protocol, on a transport. Broadcasts go out as
    * the packet for the clients of this process, and those of other nodes go to the workers. The rest
    * is the official code.
    */
   return class ShardedRedisAdapter extends withFanOut(existing(prototype), { isInMemory: false }) {
     #node;
 
-    constructor(adapter, carrier, client) {
+    constructor(adapter, transport, client) {
       super(adapter);
-      this.#node = new ClusterNode(this, carrier);
+      this.#node = new ClusterNode(this, transport);
       client.attach(this.#node);
     }
 
@@ -103,7 +103,7 @@ function shardedAdapterOf(prototype) {
       return Promise.resolve().then(() => "");
     }
 
-    /** Called by the carrier with what it does not deliver by itself. */
+    /** Called by the transport with what it does not deliver by itself. */
     handleMessage(channel, message) {
       const decoded = decodeMessage(message, messagePack);
       if (!isClusterMessage(decoded)) this.#node.countMalformed();
@@ -146,12 +146,12 @@ function shardedAdapterOf(prototype) {
 
 /**
  * @param {import("socket.io").Namespace} nsp
- * @param {import("./cluster-node.js").ClusterNode["carrier"]} carrier
+ * @param {import("./cluster-node.js").ClusterNode["transport"]} transport
  * @param {{ key: string, subscriptionMode: "static" | "dynamic" | "dynamic-private" }} options
  * @returns {import("socket.io-adapter").ClusterAdapter}
  */
-function makeShardedAdapter(nsp, carrier, { key: channelPrefix, subscriptionMode }) {
-  const client = new CarrierClient();
+function makeShardedAdapter(nsp, transport, { key: channelPrefix, subscriptionMode }) {
+  const client = new TransportClient();
   const adapter = createShardedAdapter(client, client, { channelPrefix, subscriptionMode })(nsp);
   const prototype = Object.getPrototypeOf(adapter);
   let Sharded = classes.get(prototype);
@@ -160,7 +160,7 @@ function makeShardedAdapter(nsp, carrier, { key: channelPrefix, subscriptionMode
     classes.set(prototype, Sharded);
   }
   Object.setPrototypeOf(adapter, Sharded.prototype);
-  new Sharded(adapter, carrier, client);
+  new Sharded(adapter, transport, client);
   return adapter;
 }
 

@@ -1,6 +1,6 @@
 "use strict";
 
-const { environmentEngine } = require("../engine/workers.js");
+const { environmentWorkers } = require("../engine/workers.js");
 const { RedisError } = require("../errors.js");
 
 /**
@@ -11,8 +11,8 @@ const { RedisError } = require("../errors.js");
  */
 const listeners = new WeakMap();
 
-/** What both carriers are: the nodes of this process, and how they get messages. See `ClusterNode`. */
-class Carrier {
+/** What both transports are: the nodes of this process, and how they get messages. See `ClusterNode`. */
+class Transport {
   /**
    * @param {import("node:events").EventEmitter} events of the factory whose adapters these are
    * @param {object} [connection] what is subscribed; left out, nothing else uses it
@@ -23,8 +23,8 @@ class Carrier {
     listeners.set(connection ?? this, counts);
     /** How many nodes hear each channel by the connection. */
     this.listeners = counts;
-    this.engine = environmentEngine();
-    /** What the addon has of it: a `RedisLink` or a `RedisReceiver` of binding.d.ts. */
+    this.workers = environmentWorkers();
+    /** What the addon has of it: a `RedisLink` or a `RedisClientPair` of binding.d.ts. */
     this.native = null;
     /** Those who get messages, by the numbers of their namespaces. */
     this.nodes = new Map();
@@ -84,8 +84,8 @@ class Carrier {
       this.countMalformed();
     } finally {
       // Broadcasts that follow may go to the workers, behind what this message has sent.
-      this.engine.native.handled(namespace);
-      this.engine.scheduleFlush();
+      this.workers.native.handled(namespace);
+      this.workers.scheduleFlush();
     }
   }
 
@@ -117,4 +117,4 @@ function isStackOverflow(error) {
   return error instanceof RangeError && /call stack/.test(error.message);
 }
 
-module.exports = { Carrier };
+module.exports = { Transport };

@@ -5,7 +5,7 @@ use napi::{Error, Result, Status};
 use napi_derive::napi;
 
 use super::payload::PayloadArgument;
-use super::workers::Engine;
+use super::workers::Workers;
 use crate::fanout::Recipients;
 use crate::net::Volatile;
 use crate::proto::engine_io::ProtocolVersion;
@@ -24,42 +24,42 @@ pub enum Delivery {
 }
 
 #[napi]
-impl Engine {
+impl Workers {
     /// A new room; its number is the result.
     #[napi(catch_unwind)]
     pub fn create_room(&self) -> u32 {
-        self.engine.borrow_mut().create_room()
+        self.pool.borrow_mut().create_room()
     }
 
     /// Ends a room, whose number may then be another's.
     #[napi(catch_unwind)]
     pub fn remove_room(&self, room: u32) {
-        self.engine.borrow_mut().remove_room(room);
+        self.pool.borrow_mut().remove_room(room);
     }
 
     /// Puts a connection into a room. When it ends, it leaves all its rooms by itself.
     #[napi(catch_unwind)]
     pub fn join(&self, room: u32, id: u32) {
-        self.engine.borrow_mut().join(room, id);
+        self.pool.borrow_mut().join(room, id);
     }
 
     /// Takes a connection out of a room.
     #[napi(catch_unwind)]
     pub fn leave(&self, room: u32, id: u32) {
-        self.engine.borrow_mut().leave(room, id);
+        self.pool.borrow_mut().leave(room, id);
     }
 
     /// The peer speaks Engine.IO v3; to be called before it is sent a packet.
     #[napi(catch_unwind)]
     pub fn use_version3(&mut self, id: u32) {
         self.has_v3 = true;
-        self.engine.borrow_mut().use_version_3(id);
+        self.pool.borrow_mut().use_version_3(id);
     }
 
     /// What is sent from now on belongs to another turn, see `Volatile`.
     #[napi(catch_unwind)]
     pub fn begin_turn(&self) {
-        self.engine.borrow_mut().begin_turn();
+        self.pool.borrow_mut().begin_turn();
     }
 
     /// Sends a Socket.IO packet, or one of its attachments, to one connection. Returns the
@@ -75,13 +75,13 @@ impl Engine {
         let version = if is_version3 { ProtocolVersion::V3 } else { ProtocolVersion::V4 };
         let frame = data.encode_packet(version)?;
         let length = frame.len() as u32;
-        let mut engine = self.engine.borrow_mut();
+        let mut pool = self.pool.borrow_mut();
         match delivery {
-            Delivery::Sure => engine.send(id, frame, false),
-            Delivery::Reported => engine.send(id, frame, true),
-            Delivery::Volatile => engine.send_volatile(id, frame, Volatile::First),
+            Delivery::Sure => pool.send(id, frame, false),
+            Delivery::Reported => pool.send(id, frame, true),
+            Delivery::Volatile => pool.send_volatile(id, frame, Volatile::First),
             Delivery::VolatileContinued => {
-                engine.send_volatile(id, frame, Volatile::Continued);
+                pool.send_volatile(id, frame, Volatile::Continued);
             }
         }
         Ok(length)
@@ -101,7 +101,7 @@ impl Engine {
             .ok_or_else(|| Error::new(Status::InvalidArg, "the recipients are cut off"))?;
         let attachments = attachments.unwrap_or_default();
         let packet = data.prepare_packet(&attachments, self.has_v3)?;
-        self.engine.borrow_mut().broadcast(packet, recipients, is_volatile);
+        self.pool.borrow_mut().broadcast(packet, recipients, is_volatile);
         Ok(())
     }
 }

@@ -13,14 +13,14 @@ use napi_derive::napi;
 
 use super::payload::PayloadArgument;
 use super::wake::Wake;
-use super::workers::Engine;
+use super::workers::Workers;
 use crate::cluster::{
-    Address, Answer, Body, Channel, Intake, InvalidServer, Kind, Link, LinkOptions, LinkStats,
-    Node, Outgoing, Publication, RoomName, Server, State, TlsFiles,
+    Address, Answer, Body, Channel, ClientPair, InvalidServer, Kind, Link, LinkOptions, LinkStats,
+    LocalNamespace, Outgoing, Publication, RoomName, Server, State, TlsFiles,
 };
 use crate::proto::cluster::is_well_formed;
 
-/// Where the direct members of a room are, see `Address` in `src/cluster/directory.rs`.
+/// Where the direct members of a room are, see `Address` in `src/cluster/room_directory.rs`.
 #[napi]
 pub enum AddressKind {
     Nobody = 0,
@@ -134,23 +134,23 @@ fn invalid(error: InvalidServer) -> Error {
 }
 
 #[napi]
-impl Engine {
+impl Workers {
     /// A new namespace of the directory; its number is the result.
     #[napi(catch_unwind)]
     pub fn add_namespace(&mut self) -> u32 {
-        self.registry.add_namespace() as u32
+        self.directory_writer.add_namespace() as u32
     }
 
     /// Ends a namespace.
     #[napi(catch_unwind)]
     pub fn remove_namespace(&mut self, namespace: u32) {
-        self.registry.remove_namespace(namespace as usize);
+        self.directory_writer.remove_namespace(namespace as usize);
     }
 
     /// Where all direct members are, from the next `flush()` on, and whether there are others.
     #[napi(catch_unwind)]
     pub fn set_all(&mut self, namespace: u32, kind: AddressKind, number: u32, has_served: bool) {
-        self.registry.set_all(namespace as usize, address(kind, number), has_served);
+        self.directory_writer.set_all(namespace as usize, address(kind, number), has_served);
     }
 
     /// Where the direct members of a room are, from the next `flush()` on, and whether there are
@@ -165,33 +165,33 @@ impl Engine {
         has_served: bool,
     ) {
         let (name, address) = (room_name(name), address(kind, number));
-        let engine = self.engine.borrow();
-        self.registry.set_room(&engine, namespace as usize, name, address, has_served);
+        let pool = self.pool.borrow();
+        self.directory_writer.set_room(&pool, namespace as usize, name, address, has_served);
     }
 
     /// A room has no members, from the next `flush()` on.
     #[napi(catch_unwind)]
     pub fn forget_room(&mut self, namespace: u32, name: RoomArgument) {
-        self.registry.remove_room(namespace as usize, room_name(name));
+        self.directory_writer.remove_room(namespace as usize, room_name(name));
     }
 
     /// Whether JavaScript is to send everything, from the next `flush()` on.
     #[napi(catch_unwind)]
     pub fn set_observed(&mut self, namespace: u32, is_observed: bool) {
-        self.registry.set_observed(namespace as usize, is_observed);
+        self.directory_writer.set_observed(namespace as usize, is_observed);
     }
 
     /// Sets whether only JavaScript can tell which rooms there are, or who is in one of them, from the
     /// next `flush()` on; then it gets all messages.
     #[napi(catch_unwind)]
     pub fn set_unreadable(&mut self, namespace: u32, is_unreadable: bool) {
-        self.registry.set_unreadable(namespace as usize, is_unreadable);
+        self.directory_writer.set_unreadable(namespace as usize, is_unreadable);
     }
 
     /// JavaScript has done with a message: what it has made of it goes with the next `flush()`.
     #[napi(catch_unwind)]
     pub fn handled(&mut self, namespace: u32) {
-        self.registry.handled(namespace as usize);
+        self.directory_writer.handled(namespace as usize);
     }
 }
 
@@ -200,7 +200,7 @@ impl Engine {
 pub struct RedisLink {
     link: Rc<RefCell<Link>>,
     wake: Wake,
-    nodes: Nodes,
+    nodes: LocalNamespaces,
 }
 
 #[napi]
@@ -211,7 +211,7 @@ impl RedisLink {
     #[napi(constructor, catch_unwind)]
     pub fn new(
         env: Env,
-        engine: &Engine,
+        workers: &Workers,
         options: RedisLinkOptions,
         wake: Function<'_, (), ()>,
     ) -> Result<Self> {
@@ -219,15 +219,15 @@ impl RedisLink {
         let of_link = wake.clone();
         let max_publish_queue = options.max_publish_queue as usize;
         let server = server(options).map_err(invalid)?;
-        let directory = Arc::clone(engine.registry.directory());
-        let broadcaster = engine.engine.borrow().broadcaster().clone();
+        let directory = Arc::clone(workers.directory_writer.directory());
+        let broadcaster = workers.pool.borrow().broadcaster().clone();
         let options = LinkOptions { server, max_publish_queue };
         let link = Link::start(options, directory, broadcaster, move || of_link.call());
         let link = link.map_err(|error| Error::from_reason(error.to_string()))?;
         let link = Rc::new(RefCell::new(link));
         // Runs before the function above is finalized: hooks run in reverse order.
         env.add_env_cleanup_hook(Rc::clone(&link), |link| link.borrow_mut().shut_down())?;
-        Ok(Self { link, wake, nodes: Nodes::default() })
+        Ok(Self { link, wake, nodes: LocalNamespaces::default() })
     }
 
     /// Says how a namespace is called, how this node calls itself there, and what stands in
@@ -347,18 +347,18 @@ impl RedisLink {
 
 /// Does with messages that JavaScript receives what a link does with its own.
 #[napi]
-pub struct RedisReceiver {
-    intake: Intake,
-    nodes: Nodes,
+pub struct RedisClientPair {
+    pair: ClientPair,
+    nodes: LocalNamespaces,
 }
 
 #[napi]
-impl RedisReceiver {
+impl RedisClientPair {
     #[napi(constructor, catch_unwind)]
-    pub fn new(engine: &Engine) -> Self {
-        let directory = Arc::clone(engine.registry.directory());
-        let broadcaster = engine.engine.borrow().broadcaster().clone();
-        Self { intake: Intake::new(directory, broadcaster), nodes: Nodes::default() }
+    pub fn new(workers: &Workers) -> Self {
+        let directory = Arc::clone(workers.directory_writer.directory());
+        let broadcaster = workers.pool.borrow().broadcaster().clone();
+        Self { pair: ClientPair::new(directory, broadcaster), nodes: LocalNamespaces::default() }
     }
 
     /// See `RedisLink`.
@@ -373,7 +373,7 @@ impl RedisReceiver {
         self.nodes.remove(namespace);
     }
 
-    /// A message has come, after a `flush()` of the engine. Whether JavaScript has to handle it.
+    /// A message has come, after a `flush()` of the workers. Whether JavaScript has to handle it.
     #[napi(catch_unwind)]
     pub fn receive(
         &mut self,
@@ -384,7 +384,7 @@ impl RedisReceiver {
     ) -> Result<bool> {
         let (node, kind) = (self.nodes.get(namespace)?, kind(message_kind));
         let message = Bytes::copy_from_slice(message.bytes()?);
-        Ok(self.intake.receive(&node, kind, channel.into(), message))
+        Ok(self.pair.receive(&node, kind, channel.into(), message))
     }
 
     /// The message that a link would publish; `null` if there is none.
@@ -399,30 +399,30 @@ impl RedisReceiver {
     ) -> Result<Option<Buffer>> {
         let node = self.nodes.get(namespace)?;
         let body = broadcast(node, text, attachments, options, is_sharded)?;
-        Ok(self.intake.encode(body).map(|message| Vec::from(message).into()))
+        Ok(self.pair.encode(body).map(|message| Vec::from(message).into()))
     }
 
     /// See `RedisLink`.
     #[napi(catch_unwind)]
     pub fn count_malformed(&self) {
-        self.intake.count_malformed();
+        self.pair.count_malformed();
     }
 
     /// See `RedisLink`.
     #[napi(catch_unwind)]
     pub fn stats(&self) -> RedisLinkStats {
-        link_stats(self.intake.stats())
+        link_stats(self.pair.stats())
     }
 }
 
 /// The nodes of a process by the numbers of their namespaces.
 #[derive(Default)]
-struct Nodes(HashMap<u32, Arc<Node>>);
+struct LocalNamespaces(HashMap<u32, Arc<LocalNamespace>>);
 
-impl Nodes {
+impl LocalNamespaces {
     fn add(&mut self, namespace: u32, name: String, uid: String, prefix: String) {
         let (name, uid, prefix) = (name.into(), uid.into(), prefix.into());
-        let node = Node { namespace: namespace as usize, name, uid, prefix };
+        let node = LocalNamespace { namespace: namespace as usize, name, uid, prefix };
         self.0.insert(namespace, Arc::new(node));
     }
 
@@ -430,14 +430,14 @@ impl Nodes {
         self.0.remove(&namespace);
     }
 
-    fn get(&self, namespace: u32) -> Result<Arc<Node>> {
+    fn get(&self, namespace: u32) -> Result<Arc<LocalNamespace>> {
         let node = self.0.get(&namespace).cloned();
         node.ok_or_else(|| Error::new(Status::InvalidArg, "no such namespace"))
     }
 }
 
 fn broadcast(
-    node: Arc<Node>,
+    node: Arc<LocalNamespace>,
     text: String,
     attachments: Option<Vec<PayloadArgument>>,
     options: String,

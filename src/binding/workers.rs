@@ -21,7 +21,7 @@ use crate::proto::websocket::{Limits, Opcode};
 /// What the connections of one server have in common. Sizes in bytes, timeouts in
 /// milliseconds; `Infinity` is allowed for sizes and counts.
 #[napi(object)]
-pub struct EngineConnectionOptions {
+pub struct NativeConnectionOptions {
     pub max_payload: f64,
     pub max_fragments: f64,
     pub has_automatic_pongs: bool,
@@ -36,7 +36,7 @@ pub struct EngineConnectionOptions {
 
 /// What one worker has done; see `WorkerStats` in `src/net/stats.rs`.
 #[napi(object)]
-pub struct EngineWorkerStats {
+pub struct NativeWorkerStats {
     pub connections: f64,
     pub opened: f64,
     pub messages_in: f64,
@@ -64,12 +64,12 @@ pub fn end_reasons() -> Vec<&'static str> {
 /// I/O workers and the connections that they own. Belongs to one environment and is shut
 /// down with it at the latest.
 #[napi]
-pub struct Engine {
-    pub(super) engine: Rc<RefCell<net::Engine>>,
+pub struct Workers {
+    pub(super) pool: Rc<RefCell<net::WorkerPool>>,
     /// While the workers may call.
     wake: Option<Wake>,
     /// Shuts down with the environment; there as long as `wake`.
-    cleanup: Option<CleanupEnvHook<Rc<RefCell<net::Engine>>>>,
+    cleanup: Option<CleanupEnvHook<Rc<RefCell<net::WorkerPool>>>>,
     options: Vec<(Arc<ConnectionOptions>, bool)>,
     /// By connection: whether its text comes as strings.
     is_text_as_string: Vec<bool>,
@@ -77,16 +77,16 @@ pub struct Engine {
     /// Whether a peer has ever spoken Engine.IO v3.
     pub(super) has_v3: bool,
     #[cfg(feature = "cluster")]
-    pub(super) registry: crate::cluster::Registry,
+    pub(super) directory_writer: crate::cluster::DirectoryWriter,
 }
 
 #[napi]
-impl Engine {
+impl Workers {
     /// `start()` has to be called before `open()`.
     #[napi(constructor, catch_unwind)]
     pub fn new() -> Self {
         Self {
-            engine: Rc::new(RefCell::new(net::Engine::new(|| ()))),
+            pool: Rc::new(RefCell::new(net::WorkerPool::new(|| ()))),
             wake: None,
             cleanup: None,
             options: Vec::new(),
@@ -94,7 +94,7 @@ impl Engine {
             prepared: Bytes::new(),
             has_v3: false,
             #[cfg(feature = "cluster")]
-            registry: crate::cluster::Registry::default(),
+            directory_writer: crate::cluster::DirectoryWriter::default(),
         }
     }
 
@@ -104,10 +104,10 @@ impl Engine {
     pub fn start(&mut self, env: Env, wake: Function<'_, (), ()>) -> Result<()> {
         let wake = Wake::new(&wake)?;
         let of_workers = wake.clone();
-        self.engine.borrow_mut().notify_by(move || of_workers.call());
-        let engine = Rc::clone(&self.engine);
+        self.pool.borrow_mut().notify_by(move || of_workers.call());
+        let pool = Rc::clone(&self.pool);
         // Runs before the function above is finalized: hooks run in reverse order.
-        self.cleanup = Some(env.add_env_cleanup_hook(engine, |e| e.borrow_mut().shut_down())?);
+        self.cleanup = Some(env.add_env_cleanup_hook(pool, |pool| pool.borrow_mut().shut_down())?);
         self.wake = Some(wake);
         Ok(())
     }
@@ -116,14 +116,14 @@ impl Engine {
     /// given.
     #[napi(catch_unwind)]
     pub fn rest(&mut self, env: Env) -> Result<()> {
-        self.engine.borrow_mut().rest();
+        self.pool.borrow_mut().rest();
         self.wake = None;
         self.cleanup.take().map_or(Ok(()), |hook| env.remove_env_cleanup_hook(hook))
     }
 
     /// The number of these options, for `open()`. Equal options have one number.
     #[napi(catch_unwind)]
-    pub fn configure(&mut self, options: EngineConnectionOptions) -> u32 {
+    pub fn configure(&mut self, options: NativeConnectionOptions) -> u32 {
         let configured = (connection_options(&options), options.is_text_as_string);
         let known = self.options.iter().position(|(options, is_text_as_string)| {
             (&**options, *is_text_as_string) == (&configured.0, configured.1)
@@ -156,8 +156,8 @@ impl Engine {
             .ok_or_else(|| Error::new(Status::InvalidArg, "no such options"))?;
         let stream = duplicate(descriptor)?;
         let before = (bytes_read as u64, bytes_written as u64);
-        let mut engine = self.engine.borrow_mut();
-        let id = engine
+        let mut pool = self.pool.borrow_mut();
+        let id = pool
             .open(stream, input.bytes()?, options, io_threads as usize, before)
             .map_err(|error| Error::from_reason(error.to_string()))?;
         if self.is_text_as_string.len() <= id as usize {
@@ -183,11 +183,11 @@ impl Engine {
         let opcode = opcode(opcode_bits)?;
         let frame = payload.encode_frame(opcode, is_fin)?;
         let length = frame.len() as u32;
-        let mut engine = self.engine.borrow_mut();
+        let mut pool = self.pool.borrow_mut();
         if opcode == Opcode::Close {
-            engine.close(id, frame);
+            pool.close(id, frame);
         } else {
-            engine.send(id, frame, is_reported);
+            pool.send(id, frame, is_reported);
         }
         Ok(length)
     }
@@ -202,56 +202,56 @@ impl Engine {
     /// Sends the prepared frame, which all connections share. Returns its length in bytes.
     #[napi(catch_unwind)]
     pub fn send_prepared(&self, id: u32, is_reported: bool) -> u32 {
-        self.engine.borrow_mut().send(id, self.prepared.clone(), is_reported);
+        self.pool.borrow_mut().send(id, self.prepared.clone(), is_reported);
         self.prepared.len() as u32
     }
 
     /// Ends the connection at once; of what waits, the socket gets what it takes.
     #[napi(catch_unwind)]
     pub fn terminate(&self, id: u32) {
-        self.engine.borrow_mut().terminate(id);
+        self.pool.borrow_mut().terminate(id);
     }
 
     /// Ends our side after what has been sent, without a close frame.
     #[napi(catch_unwind)]
     pub fn end(&self, id: u32) {
-        self.engine.borrow_mut().end(id);
+        self.pool.borrow_mut().end(id);
     }
 
     /// Stops reading, or goes on.
     #[napi(catch_unwind)]
     pub fn pause(&self, id: u32, is_paused: bool) {
-        self.engine.borrow_mut().pause(id, is_paused);
+        self.pool.borrow_mut().pause(id, is_paused);
     }
 
     /// Ends the connection by a reset.
     #[napi(catch_unwind)]
     pub fn reset(&self, id: u32) {
-        self.engine.borrow_mut().reset(id);
+        self.pool.borrow_mut().reset(id);
     }
 
     /// Has what is read be reported as it is, too, or no longer.
     #[napi(catch_unwind)]
     pub fn tap(&self, id: u32, is_tapped: bool) {
-        self.engine.borrow_mut().tap(id, is_tapped);
+        self.pool.borrow_mut().tap(id, is_tapped);
     }
 
     /// Lets the connection read bytes as if the peer had sent them.
     #[napi(catch_unwind)]
     pub fn input(&self, id: u32, bytes: PayloadArgument) -> Result<()> {
-        self.engine.borrow_mut().input(id, bytes.bytes()?);
+        self.pool.borrow_mut().input(id, bytes.bytes()?);
         Ok(())
     }
 
     /// Changes the most bytes that the peer may send in one message; `Infinity` for no limit.
     #[napi(catch_unwind)]
     pub fn limit_payload(&self, id: u32, max_payload: f64) {
-        self.engine.borrow_mut().limit_payload(id, max_payload as usize);
+        self.pool.borrow_mut().limit_payload(id, max_payload as usize);
     }
 
     #[napi(catch_unwind)]
     pub fn set_no_delay(&self, id: u32, is_enabled: bool) {
-        self.engine.borrow_mut().configure(id, SocketOption::NoDelay(is_enabled));
+        self.pool.borrow_mut().configure(id, SocketOption::NoDelay(is_enabled));
     }
 
     /// As `setKeepAlive()` of Node's handles: times in seconds, those that are 0 stay as they are.
@@ -260,19 +260,19 @@ impl Engine {
         let given = |value: u32| (value > 0).then_some(value);
         let (delay, interval, count) = (given(delay), given(interval), given(count));
         let option = SocketOption::KeepAlive { is_enabled, delay, interval, count };
-        self.engine.borrow_mut().configure(id, option);
+        self.pool.borrow_mut().configure(id, option);
     }
 
     #[napi(catch_unwind)]
     pub fn set_type_of_service(&self, id: u32, value: u32) {
-        self.engine.borrow_mut().configure(id, SocketOption::TypeOfService(value));
+        self.pool.borrow_mut().configure(id, SocketOption::TypeOfService(value));
     }
 
     /// Returns the traffic of a connection that has not been released: bytes read, bytes written,
     /// milliseconds since the last of them, the worker's descriptor.
     #[napi(catch_unwind)]
     pub fn traffic(&self, id: u32) -> Option<Vec<f64>> {
-        self.engine.borrow().traffic(id).map(|traffic| {
+        self.pool.borrow().traffic(id).map(|traffic| {
             let TrafficView { descriptor, bytes_read, bytes_written, idle } = traffic;
             vec![bytes_read as f64, bytes_written as f64, idle as f64, descriptor.into()]
         })
@@ -282,10 +282,10 @@ impl Engine {
     #[napi(catch_unwind)]
     pub fn flush(&mut self) {
         self.prepared = Bytes::new();
-        let mut engine = self.engine.borrow_mut();
+        let mut pool = self.pool.borrow_mut();
         #[cfg(feature = "cluster")]
-        self.registry.post(&mut engine);
-        engine.flush();
+        self.directory_writer.post(&mut pool);
+        pool.flush();
     }
 
     /// Fills `numbers` with events, as many as there is room for: see `events.rs` for what
@@ -307,7 +307,7 @@ impl Engine {
         let mut events = EventWriter::new(env, unsafe { numbers.as_mut() });
         let mut failed = None;
         let room = events.room();
-        let has_more = self.engine.borrow_mut().take(room, |id, event| {
+        let has_more = self.pool.borrow_mut().take(room, |id, event| {
             let is_text_as_string = self.is_text_as_string.get(id as usize).copied();
             let pushed = events.push(id, event, is_text_as_string.unwrap_or_default());
             failed = failed.take().or(pushed.err());
@@ -322,8 +322,8 @@ impl Engine {
     #[napi(catch_unwind)]
     pub fn release(&mut self, id: u32) {
         #[cfg(feature = "cluster")]
-        self.registry.release(id);
-        self.engine.borrow_mut().release(id);
+        self.directory_writer.release(id);
+        self.pool.borrow_mut().release(id);
     }
 
     /// Whether open connections keep the process alive.
@@ -334,14 +334,14 @@ impl Engine {
 
     /// What each worker has done.
     #[napi(catch_unwind)]
-    pub fn stats(&self) -> Vec<EngineWorkerStats> {
-        self.engine.borrow().stats().map(worker_stats).collect()
+    pub fn stats(&self) -> Vec<NativeWorkerStats> {
+        self.pool.borrow().stats().map(worker_stats).collect()
     }
 
     /// Writes what sockets take at once, closes all connections, ends the workers.
     #[napi(catch_unwind)]
     pub fn shut_down(&self) {
-        self.engine.borrow_mut().shut_down();
+        self.pool.borrow_mut().shut_down();
     }
 }
 
@@ -356,7 +356,7 @@ fn duplicate(descriptor: RawFd) -> Result<TcpStream> {
 }
 
 /// Casts saturate: `Infinity` becomes the greatest number.
-fn connection_options(options: &EngineConnectionOptions) -> ConnectionOptions {
+fn connection_options(options: &NativeConnectionOptions) -> ConnectionOptions {
     ConnectionOptions {
         limits: Limits {
             max_payload: options.max_payload as usize,
@@ -371,8 +371,8 @@ fn connection_options(options: &EngineConnectionOptions) -> ConnectionOptions {
     }
 }
 
-fn worker_stats(stats: WorkerStats) -> EngineWorkerStats {
-    EngineWorkerStats {
+fn worker_stats(stats: WorkerStats) -> NativeWorkerStats {
+    NativeWorkerStats {
         connections: stats.connections as f64,
         opened: stats.opened as f64,
         messages_in: stats.messages_in as f64,

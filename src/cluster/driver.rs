@@ -21,7 +21,7 @@ use super::inbox::{Inbox, Watch};
 use super::link::Command;
 use super::outbox::{Outbox, Outgoing, State};
 use super::publication::Publication;
-use super::receiver::Node;
+use super::receiver::LocalNamespace;
 use super::requests::{Question, Requests, Sending, answer, change_channels, count, publish};
 use super::stats::Counters;
 use super::subscriptions::{Channel, Kind};
@@ -162,7 +162,7 @@ impl Driver {
     fn note(
         &self,
         change: Change,
-        node: &Arc<Node>,
+        node: &Arc<LocalNamespace>,
         kind: Kind,
         channels: Vec<Channel>,
     ) -> Vec<Channel> {

@@ -15,12 +15,12 @@ use super::driver;
 use super::inbox::Inbox;
 use super::outbox::{Outbox, Outgoing};
 use super::publication::Publication;
-use super::receiver::{Node, Receiver};
+use super::receiver::{LocalNamespace, Receiver};
 use super::rest::Rest;
 use super::stats::Counters;
 use super::subscriptions::{Channel, Kind};
 use super::topology::{Change, Server};
-use super::{Directory, LinkStats};
+use super::{LinkStats, RoomDirectory};
 use crate::net::Broadcaster;
 
 /// How a link is to be.
@@ -46,7 +46,7 @@ pub struct Link {
 
 /// What a link's thread is told.
 pub(super) enum Command {
-    Change { change: Change, node: Arc<Node>, kind: Kind, channels: Vec<Channel> },
+    Change { change: Change, node: Arc<LocalNamespace>, kind: Kind, channels: Vec<Channel> },
     Publish(Publication),
     Count { question: u32, channel: Bytes, is_sharded: bool },
     Close,
@@ -61,7 +61,7 @@ impl Link {
     /// Those of the operating system, if the thread cannot be started.
     pub fn start(
         options: LinkOptions,
-        directory: Arc<Mutex<Directory>>,
+        directory: Arc<Mutex<RoomDirectory>>,
         broadcaster: Broadcaster,
         notify: impl Fn() + Send + Sync + 'static,
     ) -> io::Result<Self> {
@@ -84,16 +84,22 @@ impl Link {
     }
 
     /// Has messages of these channels come for a node.
-    pub fn subscribe(&mut self, node: &Arc<Node>, kind: Kind, channels: Vec<Channel>) {
+    pub fn subscribe(&mut self, node: &Arc<LocalNamespace>, kind: Kind, channels: Vec<Channel>) {
         self.change(Change::Subscribe, node, kind, channels);
     }
 
     /// Ends what [`subscribe`](Self::subscribe) began.
-    pub fn unsubscribe(&mut self, node: &Arc<Node>, kind: Kind, channels: Vec<Channel>) {
+    pub fn unsubscribe(&mut self, node: &Arc<LocalNamespace>, kind: Kind, channels: Vec<Channel>) {
         self.change(Change::Unsubscribe, node, kind, channels);
     }
 
-    fn change(&mut self, change: Change, node: &Arc<Node>, kind: Kind, channels: Vec<Channel>) {
+    fn change(
+        &mut self,
+        change: Change,
+        node: &Arc<LocalNamespace>,
+        kind: Kind,
+        channels: Vec<Channel>,
+    ) {
         self.queued.push(Command::Change { change, node: Arc::clone(node), kind, channels });
     }
 

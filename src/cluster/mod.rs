@@ -1,4 +1,4 @@
-//! Nodes of a cluster, which reach each other through Redis: what @socket.io/redis-adapter
+//! LocalNamespaces of a cluster, which reach each other through Redis: what @socket.io/redis-adapter
 //! does, with the broadcasts on threads of their own.
 //!
 //! ```text
@@ -8,7 +8,7 @@
 //! ```
 //!
 //! A broadcast of another node is decoded on the link's thread, its rooms are looked up in the
-//! [`Directory`], and it goes to the workers. The application is given a message only if it has
+//! [`RoomDirectory`], and it goes to the workers. The application is given a message only if it has
 //! to do something: requests and responses, and broadcasts with a recipient that it serves
 //! itself.
 //!
@@ -20,28 +20,28 @@
 //! namespace that it has not handled, all that follow in that namespace go to it, too: so
 //! nothing overtakes.
 
-mod directory;
+mod client_pair;
+mod directory_writer;
 mod driver;
 mod inbox;
-mod intake;
 mod link;
 mod outbox;
 mod publication;
 mod receiver;
-mod registry;
 mod requests;
 mod rest;
+mod room_directory;
 mod stats;
 mod subscriptions;
 mod topology;
 
-pub use directory::{Address, Directory, NamespaceId, RoomName};
-pub use intake::Intake;
+pub use client_pair::ClientPair;
+pub use directory_writer::DirectoryWriter;
 pub use link::{Link, LinkOptions};
 pub use outbox::{Answer, Outgoing, State};
 pub use publication::{Body, Publication};
-pub use receiver::Node;
-pub use registry::Registry;
+pub use receiver::LocalNamespace;
+pub use room_directory::{Address, NamespaceId, RoomDirectory, RoomName};
 pub use stats::LinkStats;
 pub use subscriptions::{Channel, Kind};
 pub use topology::{InvalidServer, Server, TlsFiles};

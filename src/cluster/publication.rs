@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::Node;
+use super::LocalNamespace;
 use crate::proto::cluster::{Broadcast, ClusterBroadcast};
 use crate::proto::socket_io::Decoder;
 
@@ -27,7 +27,7 @@ pub enum Body {
     /// A broadcast.
     Broadcast {
         /// The node.
-        node: Arc<Node>,
+        node: Arc<LocalNamespace>,
         /// Whether it is of the sharded protocol.
         is_sharded: bool,
         /// The text of the packet, as for a client.
@@ -70,7 +70,7 @@ impl Body {
                 for attachment in attachments {
                     packet = decoder.handle_binary(attachment).ok()?;
                 }
-                let (packet, Node { uid, name, .. }) = (packet?, &*node);
+                let (packet, LocalNamespace { uid, name, .. }) = (packet?, &*node);
                 if is_sharded {
                     ClusterBroadcast::encode_parts(uid, name, &packet, &options).ok()
                 } else {
@@ -87,7 +87,7 @@ mod tests {
 
     use bytes::Bytes;
 
-    use super::{Body, Broadcast, ClusterBroadcast, Node};
+    use super::{Body, Broadcast, ClusterBroadcast, LocalNamespace};
 
     const OPTIONS: Bytes = Bytes::from_static(br#"{"rooms":["r"],"except":[],"flags":{}}"#);
     const BINARY: &str = r#"51-["e",{"_placeholder":true,"num":0}]"#;
@@ -98,7 +98,7 @@ mod tests {
         is_sharded: bool,
     ) -> Option<Bytes> {
         let (name, uid, prefix) = ("/".into(), "abcdef".into(), "p#".into());
-        let node = Arc::new(Node { namespace: 0, name, uid, prefix });
+        let node = Arc::new(LocalNamespace { namespace: 0, name, uid, prefix });
         let attachments = attachments.iter().map(|&data| Bytes::from_static(data)).collect();
         let text = text.into();
         Body::Broadcast { node, is_sharded, text, attachments, options: OPTIONS }.encode()

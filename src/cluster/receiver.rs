@@ -5,11 +5,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-use super::directory::Recipience;
 use super::outbox::{Outbox, Outgoing as ToApplication};
+use super::room_directory::Recipience;
 use super::stats::{Counter, Counters};
 use super::subscriptions::Kind;
-use super::{Directory, NamespaceId};
+use super::{NamespaceId, RoomDirectory};
 use crate::fanout::PreparedPacket;
 use crate::net::{Broadcaster, Outgoing};
 use crate::proto::cluster::{Broadcast, ClusterBroadcast, Options};
@@ -22,7 +22,7 @@ const MAX_PENDING_BYTES: usize = 4 * 1024 * 1024;
 
 /// A namespace on this node.
 #[derive(Debug)]
-pub struct Node {
+pub struct LocalNamespace {
     /// Its number in the directory.
     pub namespace: NamespaceId,
     /// Its name.
@@ -35,7 +35,7 @@ pub struct Node {
 
 /// Takes messages, and posts what has come together in one piece.
 pub(super) struct Receiver {
-    directory: Arc<Mutex<Directory>>,
+    directory: Arc<Mutex<RoomDirectory>>,
     broadcaster: Broadcaster,
     outbox: Arc<Outbox>,
     counters: Arc<Counters>,
@@ -47,7 +47,7 @@ pub(super) struct Receiver {
 
 /// A message, decoded if it is a broadcast.
 struct Pending {
-    node: Arc<Node>,
+    node: Arc<LocalNamespace>,
     channel: Bytes,
     message: Bytes,
     broadcast: Option<Box<Decoded>>,
@@ -70,13 +70,13 @@ struct Decoded {
     packet: Packet,
     prepared: PreparedPacket,
     /// Whether for peers that speak Engine.IO v3, too.
-    has_version_3: bool,
+    has_v3: bool,
     options: Options,
 }
 
 impl Receiver {
     pub(super) fn new(
-        directory: Arc<Mutex<Directory>>,
+        directory: Arc<Mutex<RoomDirectory>>,
         broadcaster: Broadcaster,
         outbox: Arc<Outbox>,
         counters: Arc<Counters>,
@@ -88,7 +88,7 @@ impl Receiver {
     /// A message has come for a node. Whether somebody may want it is the result.
     pub(super) fn handle(
         &mut self,
-        node: &Arc<Node>,
+        node: &Arc<LocalNamespace>,
         kind: Kind,
         channel: Bytes,
         message: Bytes,
@@ -113,7 +113,7 @@ impl Receiver {
     }
 
     /// @socket.io/redis-adapter, `onmessage`.
-    fn decode(&self, node: &Node, channel: &[u8], message: &Bytes) -> Found {
+    fn decode(&self, node: &LocalNamespace, channel: &[u8], message: &Bytes) -> Found {
         let Some(room) = room_of(channel, &node.prefix) else {
             return ignored(&self.counters.filtered);
         };
@@ -133,7 +133,7 @@ impl Receiver {
     }
 
     /// Whether there is a room, or there may be when the application has handled what came before.
-    fn may_have_room(&self, node: &Node, room: &str) -> bool {
+    fn may_have_room(&self, node: &LocalNamespace, room: &str) -> bool {
         let directory = self.directory.lock();
         self.pending_requests > 0
             || directory.is_behind(node.namespace)
@@ -141,7 +141,7 @@ impl Receiver {
     }
 
     /// socket.io-adapter, `ClusterAdapter.onMessage`.
-    fn decode_sharded(&self, node: &Node, message: &Bytes) -> Found {
+    fn decode_sharded(&self, node: &LocalNamespace, message: &Bytes) -> Found {
         match ClusterBroadcast::decode(message) {
             Ok(Some(ClusterBroadcast { uid, .. })) if uid.as_deref() == Some(&*node.uid) => {
                 ignored(&self.counters.own)
@@ -163,9 +163,9 @@ impl Receiver {
     }
 
     fn prepare(&self, packet: Packet, options: Options) -> Found {
-        let has_version_3 = self.broadcaster.has_version_3();
-        let prepared = prepare(&packet, has_version_3);
-        Found::Broadcast(Box::new(Decoded { packet, prepared, has_version_3, options }))
+        let has_v3 = self.broadcaster.has_v3();
+        let prepared = prepare(&packet, has_v3);
+        Found::Broadcast(Box::new(Decoded { packet, prepared, has_v3, options }))
     }
 
     /// Posts what has come. Waits for who is too far behind.
@@ -183,7 +183,7 @@ impl Receiver {
             };
             match (found, pending.broadcast) {
                 (Recipience::Direct(recipients, workers), Some(decoded)) => {
-                    let packet = if decoded.has_version_3 == self.broadcaster.has_version_3() {
+                    let packet = if decoded.has_v3 == self.broadcaster.has_v3() {
                         decoded.prepared
                     } else {
                         // The first such peer has come meanwhile.
@@ -225,11 +225,11 @@ fn room_of<'a>(channel: &'a [u8], prefix: &str) -> Option<&'a str> {
 }
 
 /// The frames of a packet.
-fn prepare(packet: &Packet, has_version_3: bool) -> PreparedPacket {
+fn prepare(packet: &Packet, has_v3: bool) -> PreparedPacket {
     let parts = [&[PacketType::Message.digit()], &*packet.encode()];
     let frame = encode_parts(true, Opcode::Text, &parts, None);
     let attachments: Vec<&[u8]> = packet.attachments.iter().map(Bytes::as_ref).collect();
-    PreparedPacket::new(frame, &attachments, has_version_3)
+    PreparedPacket::new(frame, &attachments, has_v3)
 }
 
 #[cfg(test)]
@@ -239,7 +239,7 @@ mod tests {
     use bytes::Bytes;
     use parking_lot::Mutex;
 
-    use super::super::directory::{Address, RoomName};
+    use super::super::room_directory::{Address, RoomName};
     use super::super::stats::LinkStats;
     use super::*;
 
@@ -248,12 +248,12 @@ mod tests {
     /// A node whose room `r` is the workers' seventh, and whose room `p` is the application's.
     struct Scene {
         receiver: Receiver,
-        node: Arc<Node>,
+        node: Arc<LocalNamespace>,
     }
 
     impl Scene {
         fn new() -> Self {
-            let mut directory = Directory::default();
+            let mut directory = RoomDirectory::default();
             let namespace = directory.add_namespace();
             directory.set_all(namespace, Address::Room(1), true);
             let text = |name: &str| RoomName::Text(name.into());
@@ -263,7 +263,7 @@ mod tests {
             let (outbox, counters) = (Arc::new(outbox), Arc::<Counters>::default());
             let receiver = Receiver::new(directory, Broadcaster::default(), outbox, counters);
             let (name, uid, prefix) = ("/".into(), "own".into(), "k#/#".into());
-            Self { receiver, node: Arc::new(Node { namespace, name, uid, prefix }) }
+            Self { receiver, node: Arc::new(LocalNamespace { namespace, name, uid, prefix }) }
         }
 
         fn receive(&mut self, kind: Kind, channel: &'static str, message: Bytes) {

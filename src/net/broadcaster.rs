@@ -10,15 +10,15 @@ use super::mailbox::Mailbox;
 use crate::fanout::PreparedPacket;
 use crate::fanout::Recipients;
 
-/// Sends packets to the connections of an [`Engine`](super::Engine), from any thread.
+/// Sends packets to the connections of an [`WorkerPool`](super::WorkerPool), from any thread.
 ///
-/// Numbers of rooms and connections are the engine's. Who uses them has to see to it that
-/// they mean the same to the workers: that the engine has posted what made them mean it, and
+/// Numbers of rooms and connections are the pool's. Who uses them has to see to it that
+/// they mean the same to the workers: that the pool has posted what made them mean it, and
 /// not yet what ends it.
 #[derive(Clone, Debug, Default)]
 pub struct Broadcaster {
     mailboxes: Arc<Mutex<Vec<Arc<Mailbox>>>>,
-    has_version_3: Arc<AtomicBool>,
+    has_v3: Arc<AtomicBool>,
 }
 
 /// A packet, whom it reaches, and on which workers.
@@ -86,8 +86,8 @@ impl Broadcaster {
 
     /// Whether a peer has ever spoken Engine.IO v3.
     #[must_use]
-    pub fn has_version_3(&self) -> bool {
-        self.has_version_3.load(Ordering::Acquire)
+    pub fn has_v3(&self) -> bool {
+        self.has_v3.load(Ordering::Acquire)
     }
 
     pub(super) fn add(&self, mailbox: Arc<Mailbox>) {
@@ -99,7 +99,7 @@ impl Broadcaster {
     }
 
     pub(super) fn set_version_3(&self) {
-        self.has_version_3.store(true, Ordering::Release);
+        self.has_v3.store(true, Ordering::Release);
     }
 }
 

@@ -5,7 +5,7 @@ use bytestring::ByteString;
 
 use crate::proto::websocket::{CloseCode, DecodeError};
 
-/// What [`Engine`](super::Engine) calls a connection. Used again after [`Event::Ended`]
+/// What [`WorkerPool`](super::WorkerPool) calls a connection. Used again after [`Event::Ended`]
 /// has been taken.
 pub type ConnectionId = u32;
 
@@ -34,12 +34,12 @@ pub enum Event {
         reason: ByteString,
     },
     /// Bytes that were read, frames and all, before the events that it holds; only while the
-    /// connection is tapped, [`Engine::tap`](super::Engine::tap).
+    /// connection is tapped, [`WorkerPool::tap`](super::WorkerPool::tap).
     Raw(Bytes),
     /// Something that the application should hear of before the end.
     Failed(Failure),
     /// The peer has ended its side, and the application has not. It ends its own with
-    /// [`Engine::end`](super::Engine::end), after what it still sends.
+    /// [`WorkerPool::end`](super::WorkerPool::end), after what it still sends.
     PeerEnded,
     /// The last event of a connection: its descriptor is closed.
     Ended(EndReason),

@@ -1,8 +1,8 @@
 //! I/O workers: threads that own connections, read and write them.
 //!
-//! An [`Engine`] belongs to one application thread and owns its workers. Each worker is
+//! An [`WorkerPool`] belongs to one application thread and owns its workers. Each worker is
 //! a task on a thread with a current-thread tokio runtime, which it shares with workers of other
-//! engines of the same application thread; a connection is another task there, and no
+//! pools of the same application thread; a connection is another task there, and no
 //! other thread ever touches its state. Between the threads there are two queues per
 //! worker, and nothing else:
 //!
@@ -44,4 +44,4 @@ pub(crate) use pace::{Pace, Tempo};
 pub use stats::WorkerStats;
 pub use traffic::TrafficView;
 pub use worker::MAX_HELD_BYTES;
-pub use worker_pool::Engine;
+pub use worker_pool::WorkerPool;

@@ -19,15 +19,15 @@ thread_local! {
     static THREADS: RefCell<Vec<Weak<IoThread>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A thread with a current-thread runtime. It ends when the last engine drops it.
+/// A thread with a current-thread runtime. It ends when the last pool drops it.
 pub(super) struct IoThread {
     jobs: Option<UnboundedSender<Job>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl IoThread {
-    /// Returns the thread of this number, started where no engine holds it. Test runners load the
-    /// package, and with it an engine, again for each file.
+    /// Returns the thread of this number, started where no pool holds it. Test runners load the
+    /// package, and with it a pool, again for each file.
     ///
     /// # Errors
     ///

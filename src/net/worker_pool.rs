@@ -27,7 +27,7 @@ use crate::fanout::{Recipients, RoomId};
 ///
 /// Used by one thread. Commands wait here until [`flush`](Self::flush). A command to a
 /// connection that has ended does nothing.
-pub struct Engine {
+pub struct WorkerPool {
     workers: Vec<WorkerHandle>,
     /// Of the workers by their numbers, those that have ended included.
     shared: Vec<Arc<Shared>>,
@@ -58,8 +58,8 @@ struct WorkerHandle {
     connections: usize,
 }
 
-impl Engine {
-    /// An engine without workers; they start with the first connections. `notify` is
+impl WorkerPool {
+    /// A pool without workers; they start with the first connections. `notify` is
     /// called from a worker's thread when [`take`](Self::take) has something to give, and
     /// not again until it has been called.
     #[must_use]
@@ -79,7 +79,7 @@ impl Engine {
     /// Gives a connected, non-blocking stream, after the opening handshake, to the least
     /// busy of `io_threads` workers. `input` is what has been read of it already, and `before`
     /// how many bytes have been read from and written to the socket in all until now. The
-    /// connection belongs to the engine when this returns; its events begin after the next
+    /// connection belongs to the pool when this returns; its events begin after the next
     /// [`flush`](Self::flush).
     ///
     /// # Errors
@@ -400,7 +400,7 @@ impl WorkerHandle {
     }
 }
 
-impl Drop for Engine {
+impl Drop for WorkerPool {
     fn drop(&mut self) {
         self.shut_down();
     }

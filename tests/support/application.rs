@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use socket_io_turbo::net::{ConnectionId, ConnectionOptions, Engine, Event};
+use socket_io_turbo::net::{ConnectionId, ConnectionOptions, Event, WorkerPool};
 use socket_io_turbo::proto::websocket::{self, Decoder, Limits, Opcode, Role, encode_frame};
 
 /// A test that waits longer has failed.
@@ -17,7 +17,7 @@ const MASK: Option<[u8; 4]> = Some([1, 2, 3, 4]);
 
 /// An engine and what it has told.
 pub struct Application {
-    pub engine: Engine,
+    pub engine: WorkerPool,
     notifications: Receiver<()>,
     listener: TcpListener,
     /// All but backlogs, which may come at any time where much is sent.
@@ -28,7 +28,7 @@ pub struct Application {
 impl Application {
     pub fn new() -> Self {
         let (notify, notifications) = channel();
-        let engine = Engine::new(move || notify.send(()).unwrap_or_default());
+        let engine = WorkerPool::new(move || notify.send(()).unwrap_or_default());
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         Self { engine, notifications, listener, events: Vec::new(), backlogs: Vec::new() }
     }

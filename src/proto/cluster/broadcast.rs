@@ -4,7 +4,7 @@ use bytes::Bytes;
 use bytestring::ByteString;
 use serde::de::IgnoredAny;
 
-use super::message_pack::{Children, MessageWriter, Node, Reader, Tree};
+use super::message_pack::{Children, MessageWriter, Reader, Tree, Value};
 use super::options::Options;
 use super::packet::{decode_packet, write_packet};
 use super::{DecodeError, EncodeError};
@@ -28,11 +28,11 @@ impl Broadcast {
     #[must_use]
     pub fn peek_uid(message: &[u8]) -> Option<&[u8]> {
         let mut reader = Reader::new(message).ok()?;
-        let Node::Array(Children { count: 1.., .. }) = Node::read(&mut reader).ok()? else {
+        let Value::Array(Children { count: 1.., .. }) = Value::read(&mut reader).ok()? else {
             return None;
         };
-        match Node::read(&mut reader).ok()? {
-            Node::String(span) => message.get(span.range()),
+        match Value::read(&mut reader).ok()? {
+            Value::String(span) => message.get(span.range()),
             _ => None,
         }
     }
@@ -44,7 +44,7 @@ impl Broadcast {
     /// See [`DecodeError`].
     pub fn decode(message: &Bytes) -> Result<Self, DecodeError> {
         let tree = Tree::decode(message)?;
-        if !matches!(tree.node(Tree::ROOT), Node::Array(_)) {
+        if !matches!(tree.node(Tree::ROOT), Value::Array(_)) {
             return Err(DecodeError::InvalidEnvelope);
         }
         let mut elements = tree.children(Tree::ROOT);

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use bytestring::ByteString;
 use serde::de::IgnoredAny;
 
-use super::message_pack::{MessageWriter, Node, Tree};
+use super::message_pack::{MessageWriter, Tree, Value};
 use super::options::Options;
 use super::packet::{decode_content, write_packet};
 use super::{DecodeError, EncodeError, json_message};
@@ -128,21 +128,21 @@ fn encode_message_pack(
 
 fn decode_message_pack(message: &Bytes) -> Result<Option<ClusterBroadcast>, DecodeError> {
     let tree = Tree::decode(message)?;
-    if !matches!(tree.node(Tree::ROOT), Node::Map(_)) {
+    if !matches!(tree.node(Tree::ROOT), Value::Map(_)) {
         return Err(DecodeError::InvalidEnvelope);
     }
-    if tree.property_node(Tree::ROOT, "type") != Node::Number(ClusterBroadcast::TYPE.into()) {
+    if tree.property_node(Tree::ROOT, "type") != Value::Number(ClusterBroadcast::TYPE.into()) {
         return Ok(None);
     }
     let data = tree.property(Tree::ROOT, "data").ok_or(DecodeError::InvalidEnvelope)?;
-    if !matches!(tree.node(data), Node::Map(_)) {
+    if !matches!(tree.node(data), Value::Map(_)) {
         return Err(DecodeError::InvalidEnvelope);
     }
-    if tree.property_node(data, "requestId") != Node::Undefined {
+    if tree.property_node(data, "requestId") != Value::Undefined {
         return Ok(None);
     }
     let packet = tree.property(data, "packet").ok_or(DecodeError::InvalidPacketType)?;
-    if !matches!(tree.property_node(packet, "id"), Node::Undefined | Node::Null) {
+    if !matches!(tree.property_node(packet, "id"), Value::Undefined | Value::Null) {
         return Ok(None);
     }
     let options = tree.property(data, "opts").ok_or(DecodeError::InvalidOptions)?;

@@ -1,7 +1,7 @@
 //! The flags of a broadcast.
 
 use super::json::{Tokens, number};
-use super::message_pack::{Node, Tree};
+use super::message_pack::{Tree, Value};
 
 /// Those flags of a broadcast that whoever receives it looks at. socket.io-adapter reads
 /// `volatile` as a condition; engine.io compresses unless `compress` is false itself.
@@ -16,7 +16,7 @@ impl Flags {
     pub(super) fn decode(tree: &Tree<'_>, index: usize) -> Self {
         Self {
             is_volatile: tree.property_node(index, "volatile").is_truthy(),
-            is_compressed: tree.property_node(index, "compress") != Node::Boolean(false),
+            is_compressed: tree.property_node(index, "compress") != Value::Boolean(false),
         }
     }
 

@@ -40,7 +40,7 @@ pub(super) fn decode(message: &Bytes) -> Result<Option<ClusterBroadcast>, Decode
     }))
 }
 
-/// A message as Node's `buffer.toString()` has it: what is no UTF-8 becomes U+FFFD.
+/// A message as Value's `buffer.toString()` has it: what is no UTF-8 becomes U+FFFD.
 fn to_utf8(message: &Bytes) -> Bytes {
     if simdutf8::basic::from_utf8(message).is_ok() {
         return message.clone();

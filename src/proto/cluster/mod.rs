@@ -66,7 +66,7 @@
 //! | a map key that is an array, a map, a date, an ArrayBuffer or an extension | `String()` of it, which may throw | [`DecodeError::UnsupportedKey`] |
 //! | `__proto__` of MessagePack with a map that has `nsp`, `rooms` and the like | inherited | ignored |
 //! | `__proto__` of MessagePack with a date or binary data | throws, or sends the object as an attachment | ignored |
-//! | nested beyond what Node's stack holds | throws, if it is the payload | taken up to [`MAX_DEPTH`] |
+//! | nested beyond what Value's stack holds | throws, if it is the payload | taken up to [`MAX_DEPTH`] |
 //! | a packet of another type, such as CONNECT | a text that says so | [`DecodeError::InvalidPacketType`] |
 //! | `data` that every client refuses: no array, a reserved event name | sent, and the clients close | [`DecodeError::InvalidPayload`] |
 //! | `nsp` of a [`Broadcast`]'s packet that is no name of a namespace | ignored | [`DecodeError::InvalidNamespace`] |

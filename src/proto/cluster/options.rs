@@ -7,7 +7,7 @@ use bytes::Bytes;
 use bytestring::ByteString;
 
 use super::json::{Token, Tokens, decode_text, number};
-use super::message_pack::{Node, Tree};
+use super::message_pack::{Tree, Value};
 use super::{DecodeError, Flags, Room};
 
 /// The options of a broadcast.
@@ -28,7 +28,7 @@ impl Options {
     /// @socket.io/redis-adapter, `onmessage`; socket.io-adapter, `decodeOptions`:
     /// `new Set(opts.rooms)`, so that rooms may be missing, or text.
     pub(super) fn decode(tree: &Tree<'_>, index: usize) -> Result<Self, DecodeError> {
-        if matches!(tree.node(index), Node::Null | Node::Undefined) {
+        if matches!(tree.node(index), Value::Null | Value::Undefined) {
             return Err(DecodeError::InvalidOptions);
         }
         let flags = tree.property(index, "flags");
@@ -107,28 +107,28 @@ fn decode_rooms(tree: &Tree<'_>, index: Option<usize>) -> Result<Vec<Room>, Deco
         return Ok(Vec::new());
     };
     match tree.node(index) {
-        Node::Null | Node::Undefined => Ok(Vec::new()),
+        Value::Null | Value::Undefined => Ok(Vec::new()),
         // An array of two to JavaScript.
-        Node::Extension(extension_type, _) => {
+        Value::Extension(extension_type, _) => {
             Ok(vec![Room::Number(extension_type.into()), Room::Other])
         }
-        Node::String(span) => Ok(characters(&tree.byte_string(span))),
-        Node::Buffer(span) => {
+        Value::String(span) => Ok(characters(&tree.byte_string(span))),
+        Value::Buffer(span) => {
             let mut seen = HashSet::new();
             let bytes = tree.binary(span).into_iter().filter(|&byte| seen.insert(byte));
             Ok(bytes.map(|byte| Room::Number(byte.into())).collect())
         }
-        Node::Array(_) => Ok(tree.children(index).map(|room| decode_room(tree, room)).collect()),
+        Value::Array(_) => Ok(tree.children(index).map(|room| decode_room(tree, room)).collect()),
         _ => Err(DecodeError::InvalidOptions),
     }
 }
 
 fn decode_room(tree: &Tree<'_>, index: usize) -> Room {
     match tree.node(index) {
-        Node::String(span) => Room::Text(tree.byte_string(span)),
-        Node::Number(number) => Room::Number(number),
-        Node::Boolean(boolean) => Room::Boolean(boolean),
-        Node::Null => Room::Null,
+        Value::String(span) => Room::Text(tree.byte_string(span)),
+        Value::Number(number) => Room::Number(number),
+        Value::Boolean(boolean) => Room::Boolean(boolean),
+        Value::Null => Room::Null,
         _ => Room::Other,
     }
 }

@@ -1,7 +1,7 @@
 //! The packet of a broadcast.
 
 use super::json::number::safe_integer;
-use super::message_pack::{MessageWriter, Node, Tree, serialize};
+use super::message_pack::{MessageWriter, Tree, Value, serialize};
 use super::{DecodeError, EncodeError};
 use crate::proto::socket_io::{Namespace, Packet, PacketType, Payload};
 
@@ -17,8 +17,8 @@ pub(super) fn decode_packet(tree: &Tree<'_>, index: usize) -> Result<Packet, Dec
 /// The packet at an index of a message without its namespace and its ack id.
 pub(super) fn decode_content(tree: &Tree<'_>, index: usize) -> Result<Packet, DecodeError> {
     let packet_type = match tree.property_node(index, "type") {
-        Node::Number(number) => packet_type(number)?,
-        Node::String(span) => packet_type_of_text(&tree.text(span))?,
+        Value::Number(number) => packet_type(number)?,
+        Value::String(span) => packet_type_of_text(&tree.text(span))?,
         _ => return Err(DecodeError::InvalidPacketType),
     };
     let mut packet = Packet::new(packet_type);
@@ -49,20 +49,20 @@ pub(super) fn packet_type_of_text(text: &str) -> Result<PacketType, DecodeError>
 }
 
 /// @socket.io/redis-adapter, `onmessage`: without `nsp`, the packet is for `/`.
-fn decode_namespace(tree: &Tree<'_>, node: Node) -> Result<Namespace, DecodeError> {
+fn decode_namespace(tree: &Tree<'_>, node: Value) -> Result<Namespace, DecodeError> {
     match node {
-        Node::Undefined => Ok(Namespace::main()),
-        Node::String(span) => {
+        Value::Undefined => Ok(Namespace::main()),
+        Value::String(span) => {
             Namespace::new(tree.byte_string(span)).ok_or(DecodeError::InvalidNamespace)
         }
         _ => Err(DecodeError::InvalidNamespace),
     }
 }
 
-fn decode_ack_id(node: Node) -> Result<Option<u64>, DecodeError> {
+fn decode_ack_id(node: Value) -> Result<Option<u64>, DecodeError> {
     match node {
-        Node::Null | Node::Undefined => Ok(None),
-        Node::Number(number) => safe_integer(number)
+        Value::Null | Value::Undefined => Ok(None),
+        Value::Number(number) => safe_integer(number)
             .and_then(|id| u64::try_from(id).ok())
             .ok_or(DecodeError::InvalidAckId)
             .map(Some),
@@ -72,7 +72,7 @@ fn decode_ack_id(node: Node) -> Result<Option<u64>, DecodeError> {
 
 fn decode_data(tree: &Tree<'_>, index: usize, packet: &mut Packet) -> Result<(), DecodeError> {
     // socket.io-parser, `encodeAsString`: null is no payload.
-    if matches!(tree.node(index), Node::Null | Node::Undefined) {
+    if matches!(tree.node(index), Value::Null | Value::Undefined) {
         return Ok(());
     }
     let serialized = serialize(tree, index);

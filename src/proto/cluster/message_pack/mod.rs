@@ -13,5 +13,5 @@ pub(crate) use reader::Reader;
 pub(crate) use to_json::serialize;
 pub(crate) use tree::Tree;
 pub use tree::{MAX_DEPTH, is_well_formed};
-pub(crate) use value::{Children, Node};
+pub(crate) use value::{Children, Value};
 pub(crate) use writer::MessageWriter;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use super::tree::Tree;
-use super::value::Node;
+use super::value::Value;
 use crate::proto::cluster::json::number;
 
 /// Up to so many entries a duplicate key is looked for one by one; larger maps get an
@@ -71,8 +71,8 @@ pub(crate) fn append_properties<'a>(
 struct Known<'a>(Option<HashMap<Cow<'a, str>, usize>>);
 
 impl<'a> Known<'a> {
-    fn new(map: Node) -> Self {
-        let Node::Map(children) = map else {
+    fn new(map: Value) -> Self {
+        let Value::Map(children) = map else {
             return Self(None);
         };
         let count = children.count as usize;
@@ -94,14 +94,14 @@ impl<'a> Known<'a> {
     }
 }
 
-/// ECMA-262, `ToPropertyKey`, of those values that [`Node::is_key`] lets through.
+/// ECMA-262, `ToPropertyKey`, of those values that [`Value::is_key`] lets through.
 fn property_key<'a>(tree: &Tree<'a>, key: usize) -> Cow<'a, str> {
     match tree.node(key) {
-        Node::String(span) | Node::Buffer(span) => tree.text(span),
-        Node::Number(number) => number::to_text(number).into(),
-        Node::Boolean(true) => "true".into(),
-        Node::Boolean(false) => "false".into(),
-        Node::Null => "null".into(),
+        Value::String(span) | Value::Buffer(span) => tree.text(span),
+        Value::Number(number) => number::to_text(number).into(),
+        Value::Boolean(true) => "true".into(),
+        Value::Boolean(false) => "false".into(),
+        Value::Null => "null".into(),
         _ => "undefined".into(),
     }
 }
@@ -123,7 +123,7 @@ mod tests {
 
     use super::{Tree, append_properties, array_index};
     use crate::proto::cluster::DecodeError;
-    use crate::proto::cluster::message_pack::Node;
+    use crate::proto::cluster::message_pack::Value;
 
     /// The keys of a map of numbers, each with its value.
     fn properties(message: &[u8]) -> Result<Vec<(String, f64)>, DecodeError> {
@@ -132,7 +132,7 @@ mod tests {
         let mut properties = Vec::new();
         append_properties(&tree, Tree::ROOT, &mut properties);
         let value = |index| match tree.node(index) {
-            Node::Number(number) => number,
+            Value::Number(number) => number,
             _ => f64::NAN,
         };
         Ok(properties.iter().map(|it| (it.key.to_string(), value(it.value))).collect())

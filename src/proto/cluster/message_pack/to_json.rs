@@ -9,7 +9,7 @@ use super::date;
 use super::object::{Property, append_properties};
 use super::reader::Span;
 use super::tree::Tree;
-use super::value::Node;
+use super::value::Value;
 use crate::proto::cluster::json::number;
 
 /// Room for a value: most are short.
@@ -88,7 +88,7 @@ impl JsonWriter<'_, '_> {
 
     /// Undefined properties are left out.
     fn write_property(&mut self, key: &str, value: usize) {
-        if self.tree.node(value) == Node::Undefined {
+        if self.tree.node(value) == Value::Undefined {
             return;
         }
         self.separate();
@@ -107,25 +107,25 @@ impl JsonWriter<'_, '_> {
     /// Writes a value, of arrays and objects the beginning.
     fn write_value(&mut self, index: usize) {
         match self.tree.node(index) {
-            Node::Null | Node::Undefined => self.text.extend_from_slice(b"null"),
-            Node::Boolean(true) => self.text.extend_from_slice(b"true"),
-            Node::Boolean(false) => self.text.extend_from_slice(b"false"),
-            Node::Number(number) => number::write_json(number, &mut self.text),
-            Node::String(span) => self.write_text(&self.tree.text(span)),
-            Node::Date(time) => date::write_json(time, &mut self.text),
-            Node::Buffer(span) | Node::ArrayBuffer(span) => self.write_attachment(span),
-            Node::Extension(extension_type, span) => {
+            Value::Null | Value::Undefined => self.text.extend_from_slice(b"null"),
+            Value::Boolean(true) => self.text.extend_from_slice(b"true"),
+            Value::Boolean(false) => self.text.extend_from_slice(b"false"),
+            Value::Number(number) => number::write_json(number, &mut self.text),
+            Value::String(span) => self.write_text(&self.tree.text(span)),
+            Value::Date(time) => date::write_json(time, &mut self.text),
+            Value::Buffer(span) | Value::ArrayBuffer(span) => self.write_attachment(span),
+            Value::Extension(extension_type, span) => {
                 self.text.push(b'[');
                 number::write_json(extension_type.into(), &mut self.text);
                 self.text.push(b',');
                 self.write_attachment(span);
                 self.text.push(b']');
             }
-            Node::Array(children) => {
+            Value::Array(children) => {
                 self.text.push(b'[');
                 self.open.push(Open::Array { next: index + 1, end: children.end as usize });
             }
-            Node::Map(_) => {
+            Value::Map(_) => {
                 self.text.push(b'{');
                 let first = self.properties.len();
                 append_properties(self.tree, index, &mut self.properties);

@@ -6,11 +6,11 @@ use bytes::Bytes;
 use bytestring::ByteString;
 
 use super::reader::{Reader, Span};
-use super::value::Node;
+use super::value::Value;
 use crate::proto::cluster::DecodeError;
 
 /// How deep arrays and maps may stand in each other. notepack.io and socket.io-parser
-/// recurse: measured on Node 20 to 26, they overflow its stack between 2,200 and 8,400,
+/// recurse: measured on Value 20 to 26, they overflow its stack between 2,200 and 8,400,
 /// so nothing that they deliver is refused.
 pub const MAX_DEPTH: usize = 10_000;
 
@@ -22,7 +22,7 @@ pub const MAX_DEPTH: usize = 10_000;
 #[derive(Debug)]
 pub(crate) struct Tree<'a> {
     message: &'a Bytes,
-    nodes: Vec<Node>,
+    nodes: Vec<Value>,
 }
 
 /// Whether a message is one value, as long as it says, so that notepack.io's decoder can be
@@ -49,7 +49,7 @@ struct Open {
 
 impl Open {
     /// Takes the next value, which is a key or the value of one in turn.
-    const fn take(&mut self, node: Node) -> Result<(), DecodeError> {
+    const fn take(&mut self, node: Value) -> Result<(), DecodeError> {
         if self.is_map && self.missing.is_multiple_of(2) && !node.is_key() {
             return Err(DecodeError::UnsupportedKey);
         }
@@ -68,7 +68,7 @@ impl<'a> Tree<'a> {
         let mut tree = Self { message, nodes: Vec::with_capacity(room_for_nodes(message.len())) };
         let mut open: Vec<Open> = Vec::new();
         loop {
-            let node = Node::read(&mut reader)?;
+            let node = Value::read(&mut reader)?;
             if let Some(parent) = open.last_mut() {
                 parent.take(node)?;
             }
@@ -87,12 +87,12 @@ impl<'a> Tree<'a> {
     }
 
     /// Appends a node. Returns what it opens.
-    fn push(&mut self, node: Node) -> Option<Open> {
+    fn push(&mut self, node: Value) -> Option<Open> {
         let index = self.nodes.len();
         self.nodes.push(node);
         let (missing, is_map) = match node {
-            Node::Array(children) => (children.count.into(), false),
-            Node::Map(children) => (2 * u64::from(children.count), true),
+            Value::Array(children) => (children.count.into(), false),
+            Value::Map(children) => (2 * u64::from(children.count), true),
             _ => return None,
         };
         Some(Open { index, missing, is_map })
@@ -101,20 +101,20 @@ impl<'a> Tree<'a> {
     /// Notes that the array or map at `index` ends with the last node.
     fn close(&mut self, index: usize) {
         let count = self.nodes.len() as u32; // no more than bytes, which 32 bits count
-        if let Some(Node::Array(children) | Node::Map(children)) = self.nodes.get_mut(index) {
+        if let Some(Value::Array(children) | Value::Map(children)) = self.nodes.get_mut(index) {
             children.end = count;
         }
     }
 
     /// The value at an index; undefined where there is none.
-    pub(crate) fn node(&self, index: usize) -> Node {
-        self.nodes.get(index).copied().unwrap_or(Node::Undefined)
+    pub(crate) fn node(&self, index: usize) -> Value {
+        self.nodes.get(index).copied().unwrap_or(Value::Undefined)
     }
 
     /// Index of the value behind the one at `index`, and behind all that stands in that.
     pub(crate) fn after(&self, index: usize) -> usize {
         match self.node(index) {
-            Node::Array(children) | Node::Map(children) => children.end as usize,
+            Value::Array(children) | Value::Map(children) => children.end as usize,
             _ => index + 1,
         }
     }
@@ -133,7 +133,7 @@ impl<'a> Tree<'a> {
     /// Index of the property `name`, which is ASCII, of a map. Of duplicate keys the
     /// last one counts.
     pub(crate) fn property(&self, map: usize, name: &str) -> Option<usize> {
-        if !matches!(self.node(map), Node::Map(_)) {
+        if !matches!(self.node(map), Value::Map(_)) {
             return None;
         }
         let mut children = self.children(map);
@@ -142,15 +142,15 @@ impl<'a> Tree<'a> {
     }
 
     /// The property `name` of a map; undefined where it is missing.
-    pub(crate) fn property_node(&self, map: usize, name: &str) -> Node {
-        self.property(map, name).map_or(Node::Undefined, |index| self.node(index))
+    pub(crate) fn property_node(&self, map: usize, name: &str) -> Value {
+        self.property(map, name).map_or(Value::Undefined, |index| self.node(index))
     }
 
     /// Whether a key is the ASCII string `text`. Other bytes cannot be decoded to it.
     fn is_text(&self, key: usize, text: &str) -> bool {
         matches!(
             self.node(key),
-            Node::String(span) | Node::Buffer(span) if self.bytes(span) == text.as_bytes()
+            Value::String(span) | Value::Buffer(span) if self.bytes(span) == text.as_bytes()
         )
     }
 
@@ -158,7 +158,7 @@ impl<'a> Tree<'a> {
         self.message.get(span.range()).unwrap_or_default()
     }
 
-    /// A string. What is no UTF-8 in it becomes U+FFFD, as in Node's
+    /// A string. What is no UTF-8 in it becomes U+FFFD, as in Value's
     /// `buffer.toString("utf8")`: one for each maximal part of a character.
     pub(crate) fn text(&self, span: Span) -> Cow<'a, str> {
         let bytes = self.bytes(span);
@@ -176,7 +176,7 @@ impl<'a> Tree<'a> {
     /// The string at an index; `None` if another value stands there.
     pub(crate) fn string(&self, index: usize) -> Option<ByteString> {
         match self.node(index) {
-            Node::String(span) => Some(self.byte_string(span)),
+            Value::String(span) => Some(self.byte_string(span)),
             _ => None,
         }
     }
@@ -191,7 +191,7 @@ impl<'a> Tree<'a> {
 mod tests {
     use bytes::Bytes;
 
-    use super::{DecodeError, MAX_DEPTH, Node, Tree, is_well_formed};
+    use super::{DecodeError, MAX_DEPTH, Tree, Value, is_well_formed};
 
     fn refusal(message: &'static [u8]) -> Option<DecodeError> {
         Tree::decode(&Bytes::from_static(message)).err()
@@ -212,7 +212,7 @@ mod tests {
         let children: Vec<_> = tree.children(Tree::ROOT).map(|index| tree.node(index)).collect();
         assert!(matches!(
             children[..],
-            [Node::Array(_), Node::Array(_), Node::Map(_), Node::Number(4.0)]
+            [Value::Array(_), Value::Array(_), Value::Map(_), Value::Number(4.0)]
         ));
         assert_eq!(tree.children(2).count(), 0);
         Ok(())
@@ -222,8 +222,8 @@ mod tests {
     fn a_property_is_found_by_its_name() -> Result<(), DecodeError> {
         let message = Bytes::from_static(b"\x84\xa1b\x01\xa1a\x02\xa1a\x03\xa1c\x91\x04");
         let tree = Tree::decode(&message)?;
-        assert_eq!(tree.property_node(Tree::ROOT, "a"), Node::Number(3.0));
-        assert_eq!(tree.property_node(Tree::ROOT, "d"), Node::Undefined);
+        assert_eq!(tree.property_node(Tree::ROOT, "a"), Value::Number(3.0));
+        assert_eq!(tree.property_node(Tree::ROOT, "d"), Value::Undefined);
         assert_eq!(tree.property(1, "a"), None);
         Ok(())
     }
@@ -258,7 +258,7 @@ mod tests {
     fn a_broken_character_is_replaced_by_its_maximal_parts() -> Result<(), DecodeError> {
         let message = Bytes::from_static(b"\xa7\xe2\x82a\xed\xa0\x80\xff");
         let tree = Tree::decode(&message)?;
-        let Node::String(span) = tree.node(Tree::ROOT) else { unreachable!() };
+        let Value::String(span) = tree.node(Tree::ROOT) else { unreachable!() };
         assert_eq!(tree.text(span), "\u{fffd}a\u{fffd}\u{fffd}\u{fffd}\u{fffd}");
         assert_eq!(tree.byte_string(span), tree.text(span));
         Ok(())

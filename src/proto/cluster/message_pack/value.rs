@@ -5,7 +5,7 @@ use crate::proto::cluster::DecodeError;
 
 /// A value as notepack.io's decoder yields it; sixteen bytes, whatever it is.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Node {
+pub(crate) enum Value {
     Null,
     Undefined,
     Boolean(bool),
@@ -31,7 +31,7 @@ pub(crate) struct Children {
     pub end: u32,
 }
 
-impl Node {
+impl Value {
     /// Whether JavaScript takes the value for true in a condition.
     pub(crate) fn is_truthy(self) -> bool {
         match self {
@@ -109,14 +109,14 @@ fn long_span(reader: &mut Reader<'_>, width: u8) -> Result<Span, DecodeError> {
     reader.span(len)
 }
 
-fn array(reader: &Reader<'_>, count: u32) -> Result<Node, DecodeError> {
+fn array(reader: &Reader<'_>, count: u32) -> Result<Value, DecodeError> {
     check_room(reader, count.into())?;
-    Ok(Node::Array(Children { count, end: 0 }))
+    Ok(Value::Array(Children { count, end: 0 }))
 }
 
-fn map(reader: &Reader<'_>, count: u32) -> Result<Node, DecodeError> {
+fn map(reader: &Reader<'_>, count: u32) -> Result<Value, DecodeError> {
     check_room(reader, 2 * u64::from(count))?;
-    Ok(Node::Map(Children { count, end: 0 }))
+    Ok(Value::Map(Children { count, end: 0 }))
 }
 
 /// Each value has at least one byte.
@@ -140,63 +140,63 @@ fn number(reader: &mut Reader<'_>, first: u8) -> Result<f64, DecodeError> {
 }
 
 /// An extension that gives its length.
-fn extension(reader: &mut Reader<'_>, width: u8) -> Result<Node, DecodeError> {
+fn extension(reader: &mut Reader<'_>, width: u8) -> Result<Value, DecodeError> {
     let len = length(reader, width)?;
     match reader.byte()?.cast_signed() {
-        0 => Ok(Node::ArrayBuffer(reader.span(len)?)),
+        0 => Ok(Value::ArrayBuffer(reader.span(len)?)),
         // notepack.io: twelve bytes, whatever the length says.
         -1 if width == 0 => timestamp_96(reader),
-        extension_type => Ok(Node::Extension(extension_type, reader.span(len)?)),
+        extension_type => Ok(Value::Extension(extension_type, reader.span(len)?)),
     }
 }
 
 /// An extension of 1, 2, 4, 8 or 16 bytes.
-fn fixed_extension(reader: &mut Reader<'_>, len: u32) -> Result<Node, DecodeError> {
+fn fixed_extension(reader: &mut Reader<'_>, len: u32) -> Result<Value, DecodeError> {
     match (reader.byte()?.cast_signed(), len) {
         // What notepack.io wrote before version 3: undefined and dates.
-        (0, 1) => reader.byte().map(|_| Node::Undefined),
+        (0, 1) => reader.byte().map(|_| Value::Undefined),
         (0, 8) => i64_date(reader),
         (-1, 4) => timestamp_32(reader),
         (-1, 8) => timestamp_64(reader),
-        (extension_type, _) => Ok(Node::Extension(extension_type, reader.span(len)?)),
+        (extension_type, _) => Ok(Value::Extension(extension_type, reader.span(len)?)),
     }
 }
 
-fn i64_date(reader: &mut Reader<'_>) -> Result<Node, DecodeError> {
-    Ok(Node::Date(i64::from_be_bytes(reader.array()?) as f64))
+fn i64_date(reader: &mut Reader<'_>) -> Result<Value, DecodeError> {
+    Ok(Value::Date(i64::from_be_bytes(reader.array()?) as f64))
 }
 
 // MessagePack specification, "Timestamp extension type". The arithmetic is that of
 // notepack.io, step by step, as each step rounds.
 
-fn timestamp_32(reader: &mut Reader<'_>) -> Result<Node, DecodeError> {
-    Ok(Node::Date(f64::from(u32::from_be_bytes(reader.array()?)) * 1e3))
+fn timestamp_32(reader: &mut Reader<'_>) -> Result<Value, DecodeError> {
+    Ok(Value::Date(f64::from(u32::from_be_bytes(reader.array()?)) * 1e3))
 }
 
-fn timestamp_64(reader: &mut Reader<'_>) -> Result<Node, DecodeError> {
+fn timestamp_64(reader: &mut Reader<'_>) -> Result<Value, DecodeError> {
     let bits = u64::from_be_bytes(reader.array()?);
     let seconds = (bits & 0x3_ffff_ffff) as f64;
     let nanoseconds = (bits >> 34) as f64;
-    Ok(Node::Date(seconds * 1e3 + nanoseconds / 1e6))
+    Ok(Value::Date(seconds * 1e3 + nanoseconds / 1e6))
 }
 
-fn timestamp_96(reader: &mut Reader<'_>) -> Result<Node, DecodeError> {
+fn timestamp_96(reader: &mut Reader<'_>) -> Result<Value, DecodeError> {
     let nanoseconds = f64::from(u32::from_be_bytes(reader.array()?));
     let seconds = i64::from_be_bytes(reader.array()?) as f64;
-    Ok(Node::Date(seconds * 1e3 + nanoseconds / 1e6))
+    Ok(Value::Date(seconds * 1e3 + nanoseconds / 1e6))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Children, DecodeError, Node, Reader, Span};
+    use super::{Children, DecodeError, Reader, Span, Value};
 
-    fn read(message: &[u8]) -> Result<Node, DecodeError> {
-        Node::read(&mut Reader::new(message)?)
+    fn read(message: &[u8]) -> Result<Value, DecodeError> {
+        Value::read(&mut Reader::new(message)?)
     }
 
     #[test]
     fn a_node_has_sixteen_bytes() {
-        assert_eq!(size_of::<Node>(), 16);
+        assert_eq!(size_of::<Value>(), 16);
     }
 
     #[test]
@@ -217,7 +217,7 @@ mod tests {
             (b"\xd3\xff\xdf\xff\xff\xff\xff\xff\xff", -9_007_199_254_740_992.0),
         ];
         for (message, number) in cases {
-            assert_eq!(read(message), Ok(Node::Number(*number)), "{message:x?}");
+            assert_eq!(read(message), Ok(Value::Number(*number)), "{message:x?}");
         }
     }
 
@@ -232,20 +232,20 @@ mod tests {
             (b"\xd7\x00\xff\xff\xff\xff\xff\xff\xff\xff", -1.0),
         ];
         for (message, time) in cases {
-            assert_eq!(read(message), Ok(Node::Date(*time)), "{message:x?}");
+            assert_eq!(read(message), Ok(Value::Date(*time)), "{message:x?}");
         }
     }
 
     #[test]
     fn extensions_are_what_notepack_makes_of_them() {
         let span = |start, len| Span { start, len };
-        assert_eq!(read(b"\xd4\x00\x07"), Ok(Node::Undefined));
-        assert_eq!(read(b"\xd4\x05\x07"), Ok(Node::Extension(5, span(2, 1))));
-        assert_eq!(read(b"\xd5\x00ab"), Ok(Node::Extension(0, span(2, 2))));
-        assert_eq!(read(b"\xc7\x02\x00ab"), Ok(Node::ArrayBuffer(span(3, 2))));
-        assert_eq!(read(b"\xc8\x00\x02\xffab"), Ok(Node::Extension(-1, span(4, 2))));
-        assert_eq!(read(b"\xc9\x00\x00\x00\x02\x00ab"), Ok(Node::ArrayBuffer(span(6, 2))));
-        assert_eq!(read(b"\xc7\x03\xff\0\0\0\0\0\0\0\0\0\0\0\x01"), Ok(Node::Date(1000.0)));
+        assert_eq!(read(b"\xd4\x00\x07"), Ok(Value::Undefined));
+        assert_eq!(read(b"\xd4\x05\x07"), Ok(Value::Extension(5, span(2, 1))));
+        assert_eq!(read(b"\xd5\x00ab"), Ok(Value::Extension(0, span(2, 2))));
+        assert_eq!(read(b"\xc7\x02\x00ab"), Ok(Value::ArrayBuffer(span(3, 2))));
+        assert_eq!(read(b"\xc8\x00\x02\xffab"), Ok(Value::Extension(-1, span(4, 2))));
+        assert_eq!(read(b"\xc9\x00\x00\x00\x02\x00ab"), Ok(Value::ArrayBuffer(span(6, 2))));
+        assert_eq!(read(b"\xc7\x03\xff\0\0\0\0\0\0\0\0\0\0\0\x01"), Ok(Value::Date(1000.0)));
     }
 
     #[test]
@@ -253,8 +253,8 @@ mod tests {
         assert_eq!(read(b"\xdd\x00\x00\x00\x01"), Err(DecodeError::Truncated));
         assert_eq!(read(b"\xdf\x00\x00\x00\x01a"), Err(DecodeError::Truncated));
         assert_eq!(read(b"\xdc\x00\x01"), Err(DecodeError::Truncated));
-        assert_eq!(read(b"\xdd\x00\x00\x00\x01a"), Ok(Node::Array(Children { count: 1, end: 0 })));
-        assert_eq!(read(b"\x91a"), Ok(Node::Array(Children { count: 1, end: 0 })));
+        assert_eq!(read(b"\xdd\x00\x00\x00\x01a"), Ok(Value::Array(Children { count: 1, end: 0 })));
+        assert_eq!(read(b"\x91a"), Ok(Value::Array(Children { count: 1, end: 0 })));
     }
 
     #[test]

@@ -49,7 +49,7 @@ pub enum Recipience {
 /// The rooms of all namespaces that are in a cluster. Changed by the application when it posts
 /// its commands to the workers, and read by links when they post theirs.
 #[derive(Debug, Default)]
-pub struct Directory {
+pub struct RoomDirectory {
     namespaces: HashMap<NamespaceId, Namespace>,
     /// How many namespaces there have been.
     count: usize,
@@ -81,7 +81,7 @@ struct Entry {
     has_served: bool,
 }
 
-impl Directory {
+impl RoomDirectory {
     /// A new namespace without rooms.
     pub fn add_namespace(&mut self) -> NamespaceId {
         let id = self.count;
@@ -258,14 +258,14 @@ impl Namespace {
 
 /// Recipients, as they are found.
 struct Found<'a> {
-    directory: &'a Directory,
+    directory: &'a RoomDirectory,
     recipients: Recipients,
     workers: WorkerSet,
     has_served: bool,
 }
 
 impl<'a> Found<'a> {
-    fn new(directory: &'a Directory) -> Self {
+    fn new(directory: &'a RoomDirectory) -> Self {
         Self {
             directory,
             recipients: Recipients::default(),
@@ -336,7 +336,7 @@ impl Hash for RoomName {
 
 #[cfg(test)]
 mod tests {
-    use super::{Address, Directory, Recipience, RoomName, WorkerSet};
+    use super::{Address, Recipience, RoomDirectory, RoomName, WorkerSet};
     use crate::fanout::Recipients;
     use crate::proto::cluster::{Options, Room};
 
@@ -349,8 +349,8 @@ mod tests {
         Options { rooms: rooms_of(rooms), except: rooms_of(except), ..Options::default() }
     }
 
-    fn directory() -> (Directory, usize) {
-        let mut directory = Directory::default();
+    fn directory() -> (RoomDirectory, usize) {
+        let mut directory = RoomDirectory::default();
         let id = directory.add_namespace();
         directory.set_all(id, Address::Room(1), false);
         directory.set_room(id, text("many"), Address::Room(7), None, false);

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::{Address, Directory, NamespaceId, RoomName};
-use crate::net::{ConnectionId, Engine};
+use super::{Address, NamespaceId, RoomDirectory, RoomName};
+use crate::net::{ConnectionId, WorkerPool};
 
-/// What the application changes in the [`Directory`]. Changes wait, as commands to the workers
+/// What the application changes in the [`RoomDirectory`]. Changes wait, as commands to the workers
 /// do, and take effect together with them.
 #[derive(Debug, Default)]
-pub struct Registry {
-    directory: Arc<Mutex<Directory>>,
+pub struct DirectoryWriter {
+    directory: Arc<Mutex<RoomDirectory>>,
     changes: Vec<Change>,
     namespaces: usize,
 }
@@ -35,10 +35,10 @@ enum Change {
     RemoveNamespace(NamespaceId),
 }
 
-impl Registry {
+impl DirectoryWriter {
     /// The directory, for links.
     #[must_use]
-    pub const fn directory(&self) -> &Arc<Mutex<Directory>> {
+    pub const fn directory(&self) -> &Arc<Mutex<RoomDirectory>> {
         &self.directory
     }
 
@@ -54,38 +54,38 @@ impl Registry {
         self.changes.push(Change::RemoveNamespace(id));
     }
 
-    /// See [`Directory::set_all`].
+    /// See [`RoomDirectory::set_all`].
     pub fn set_all(&mut self, id: NamespaceId, address: Address, has_served: bool) {
         self.changes.push(Change::All(id, address, has_served));
     }
 
-    /// See [`Directory::set_room`].
+    /// See [`RoomDirectory::set_room`].
     pub fn set_room(
         &mut self,
-        engine: &Engine,
+        pool: &WorkerPool,
         id: NamespaceId,
         name: RoomName,
         address: Address,
         has_served: bool,
     ) {
         let worker = match address {
-            Address::Member(member) => engine.worker_of(member),
+            Address::Member(member) => pool.worker_of(member),
             Address::Nobody | Address::Room(_) => None,
         };
         self.changes.push(Change::Room { id, name, address, worker, has_served });
     }
 
-    /// See [`Directory::remove_room`].
+    /// See [`RoomDirectory::remove_room`].
     pub fn remove_room(&mut self, id: NamespaceId, name: RoomName) {
         self.changes.push(Change::RemoveRoom(id, name));
     }
 
-    /// See [`Directory::set_observed`].
+    /// See [`RoomDirectory::set_observed`].
     pub fn set_observed(&mut self, id: NamespaceId, is_observed: bool) {
         self.changes.push(Change::Observed(id, is_observed));
     }
 
-    /// See [`Directory::set_unreadable`].
+    /// See [`RoomDirectory::set_unreadable`].
     pub fn set_unreadable(&mut self, id: NamespaceId, is_unreadable: bool) {
         self.changes.push(Change::Unreadable(id, is_unreadable));
     }
@@ -96,17 +96,17 @@ impl Registry {
         self.changes.push(Change::Handled(id));
     }
 
-    /// See [`Directory::release`].
+    /// See [`RoomDirectory::release`].
     pub fn release(&mut self, id: ConnectionId) {
         if self.namespaces > 0 {
             self.changes.push(Change::Release(id));
         }
     }
 
-    /// Makes the changes and posts the commands of the engine, at one moment for all links.
-    pub fn post(&mut self, engine: &mut Engine) {
+    /// Makes the changes and posts the commands of the pool, at one moment for all links.
+    pub fn post(&mut self, pool: &mut WorkerPool) {
         if self.namespaces == 0 && self.changes.is_empty() {
-            engine.post();
+            pool.post();
             return;
         }
         let mut directory = self.directory.lock();
@@ -126,6 +126,6 @@ impl Registry {
                 Change::RemoveNamespace(id) => directory.remove_namespace(id),
             }
         }
-        engine.post();
+        pool.post();
     }
 }

@@ -6,22 +6,22 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 
 use super::outbox::Outbox;
-use super::receiver::{Node, Receiver};
+use super::receiver::{LocalNamespace, Receiver};
 use super::stats::Counters;
-use super::{Body, Directory, Kind, LinkStats};
+use super::{Body, Kind, LinkStats, RoomDirectory};
 use crate::net::Broadcaster;
 
 /// Does with messages what a [`Link`](super::Link) does, on the application's thread.
-pub struct Intake {
+pub struct ClientPair {
     receiver: Receiver,
     outbox: Arc<Outbox>,
     counters: Arc<Counters>,
 }
 
-impl Intake {
+impl ClientPair {
     /// Nothing has come yet.
     #[must_use]
-    pub fn new(directory: Arc<Mutex<Directory>>, broadcaster: Broadcaster) -> Self {
+    pub fn new(directory: Arc<Mutex<RoomDirectory>>, broadcaster: Broadcaster) -> Self {
         let (outbox, counters) = (Arc::new(Outbox::new(|| ())), Arc::<Counters>::default());
         let (of_receiver, of_counters) = (Arc::clone(&outbox), Arc::clone(&counters));
         let receiver = Receiver::new(directory, broadcaster, of_receiver, of_counters);
@@ -32,7 +32,7 @@ impl Intake {
     /// the application has to handle it is the result.
     pub fn receive(
         &mut self,
-        node: &Arc<Node>,
+        node: &Arc<LocalNamespace>,
         kind: Kind,
         channel: Bytes,
         message: Bytes,
