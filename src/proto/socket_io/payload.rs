@@ -7,14 +7,13 @@ use super::string_literal::StringLiteral;
 use super::utf8::check_utf8;
 use super::{DecodeError, PacketType, Placeholders};
 
-/// Names that mean something to Socket.IO itself or to Node's `EventEmitter`.
+/// Event names that Socket.IO itself or Node's `EventEmitter` uses.
 const RESERVED_EVENTS: [&str; 6] =
     ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"];
 
-/// A JSON text that is valid and of the shape that its packet type demands.
+/// A valid JSON text of the shape that its packet type demands.
 ///
-/// Cheap to clone; one that was decoded is a slice of its message and keeps that
-/// message in memory.
+/// Cheap to clone. A decoded payload is a slice of its message and keeps that message in memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Payload(Bytes);
 
@@ -28,9 +27,9 @@ impl Payload {
     /// - ACK, BINARY_ACK: an array;
     /// - CONNECT_ERROR: a string or an object.
     ///
-    /// Valid is what `JSON.parse` takes: lone surrogate escapes and numbers of any
-    /// size pass. White space may follow the value, but not precede it: there
-    /// socket.io-parser takes it for a part of the ack id.
+    /// A text is valid if `JSON.parse` accepts it: lone surrogate escapes and numbers of any size
+    /// are. White space may follow the value, but not precede it: there socket.io-parser takes it
+    /// for a part of the ack id.
     ///
     /// # Errors
     ///
@@ -73,8 +72,8 @@ impl Payload {
         self.0
     }
 
-    /// The placeholders of this payload, each checked against the number of
-    /// attachments that are there.
+    /// Iterates over the placeholders of this payload, and checks each against the number of
+    /// `attachments`.
     #[must_use]
     pub fn placeholders(&self, attachments: usize) -> Placeholders<'_> {
         Placeholders::new(&self.0, attachments)
