@@ -1,6 +1,5 @@
 //! Namespaces.
 
-use std::borrow::Borrow;
 use std::fmt;
 
 use bytestring::ByteString;
@@ -47,12 +46,6 @@ impl Default for Namespace {
     }
 }
 
-impl Borrow<str> for Namespace {
-    fn borrow(&self) -> &str {
-        self.as_str()
-    }
-}
-
 impl fmt::Display for Namespace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -75,11 +68,5 @@ mod tests {
         assert!(Namespace::new("chat").is_none());
         assert!(Namespace::new("").is_none());
         assert!(Namespace::new("/a,b").is_none());
-    }
-
-    #[test]
-    fn a_map_keyed_by_namespace_is_searched_by_str() {
-        let known = std::collections::HashSet::from([Namespace::main()]);
-        assert!(known.contains("/"));
     }
 }

@@ -4,7 +4,6 @@ use bytes::Bytes;
 use serde::de::IgnoredAny;
 
 use super::string_literal::StringLiteral;
-use super::utf8::check_utf8;
 use super::{DecodeError, PacketType, Placeholders};
 
 /// Event names that Socket.IO itself or Node's `EventEmitter` uses.
@@ -31,16 +30,12 @@ impl Payload {
     /// are. White space may follow the value, but not precede it: there socket.io-parser takes it
     /// for a part of the ack id.
     ///
+    /// The caller must have checked that `json` is UTF-8.
+    ///
     /// # Errors
     ///
-    /// [`DecodeError::InvalidUtf8`] and [`DecodeError::InvalidPayload`].
+    /// [`DecodeError::InvalidPayload`].
     pub fn parse(packet_type: PacketType, json: Bytes) -> Result<Self, DecodeError> {
-        check_utf8(&json)?;
-        Self::parse_utf8(packet_type, json)
-    }
-
-    /// [`parse`](Self::parse) of what is known to be UTF-8.
-    pub(super) fn parse_utf8(packet_type: PacketType, json: Bytes) -> Result<Self, DecodeError> {
         if is_json(&json) {
             Self::of_json(packet_type, json)
         } else {
@@ -48,7 +43,7 @@ impl Payload {
         }
     }
 
-    /// [`parse`](Self::parse) of what is known to be valid JSON.
+    /// Checks, as [`parse`](Self::parse), that a valid JSON text fits `packet_type`.
     pub(in crate::proto) fn of_json(
         packet_type: PacketType,
         json: Bytes,
@@ -60,16 +55,10 @@ impl Payload {
         }
     }
 
-    /// The JSON text.
+    /// Returns the JSON text.
     #[must_use]
     pub const fn as_bytes(&self) -> &Bytes {
         &self.0
-    }
-
-    /// The JSON text.
-    #[must_use]
-    pub fn into_bytes(self) -> Bytes {
-        self.0
     }
 
     /// Iterates over the placeholders of this payload, and checks each against the number of
