@@ -10,6 +10,7 @@ use lexopt::prelude::*;
 use crate::news;
 use crate::plan::{Pacing, Plan, Rooms, Turns};
 use crate::scenario::{INBOUND_LEN, MIN_INBOUND_LEN};
+use crate::schedule::Pace;
 
 /// What to do, and with how many clients.
 pub struct Arguments {
@@ -61,16 +62,6 @@ pub enum Scenario {
     Broadcast(Plan),
     /// Receive it without a plan, until standard input ends.
     Watch,
-}
-
-/// How fast and how long all clients together send.
-pub struct Pace {
-    /// Messages per second, at least 1.
-    pub rate: u32,
-    /// How long to send before anything is measured.
-    pub warm_up: Duration,
-    /// How long to send after that.
-    pub measured: Duration,
 }
 
 /// Options as they are given, each at most once, in any order.

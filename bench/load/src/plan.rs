@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::arguments::Pace;
+use crate::schedule::Pace;
 
 /// From one room of a client to the next, so that no two clients are together in all.
 const ROOM_STRIDE: usize = 97;

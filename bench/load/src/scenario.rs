@@ -5,14 +5,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 
-use crate::arguments::Pace;
 use crate::clock::monotonic_time;
 use crate::deliveries::Deliveries;
 use crate::filler::filler;
 use crate::plan::{Pacing, Plan};
 use crate::process::cpu_time;
 use crate::report::{Distribution, Reception, Report};
-use crate::schedule::Schedule;
+use crate::schedule::{Pace, Schedule};
 use crate::swarm::Swarm;
 
 /// Most messages sent between two looks at what has come, so that a client that is

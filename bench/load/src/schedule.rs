@@ -1,8 +1,16 @@
-//! When each message is due.
+//! The due times of paced messages.
 
 use std::time::{Duration, Instant};
 
-use crate::arguments::Pace;
+/// How fast and how long messages are sent.
+pub struct Pace {
+    /// Messages per second, at least 1.
+    pub rate: u32,
+    /// How long to send before anything is measured.
+    pub warm_up: Duration,
+    /// How long to send after that.
+    pub measured: Duration,
+}
 
 /// Evenly paced messages, fixed in advance: a server that falls behind is sent to at
 /// the same rate, and what is measured from the due time includes all waiting (no
