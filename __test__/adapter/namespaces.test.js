@@ -89,7 +89,11 @@ describeAdapters((kind) => {
     const { io } = server;
     const other = await enter(server);
     // A second CONNECT is only possible before the first is answered.
-    io.use((_socket, next) => setTimeout(next, 50));
+    const waiting = [];
+    io.use((_socket, next) => {
+      waiting.push(next);
+      if (waiting.length === 2) for (const proceed of waiting) proceed();
+    });
     const came = [];
     io.on("connection", (socket) => came.push(socket));
     const { client, socket: first } = await enter(server, {
