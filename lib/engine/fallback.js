@@ -9,7 +9,7 @@ const { stats } = require("../stats.js");
 /** Why a connection is left to ws: names as counted in `stats()`, and words. */
 const REASONS = {
   addon: "the native addon is not loaded",
-  platform: `the addon has no engine on ${process.platform}, only on Linux and macOS`,
+  platform: "the addon serves connections on Linux and macOS only",
   otherWs: "the runtime has a ws of its own in the place of the package",
   tls: "TLS is terminated in Node.js; a reverse proxy in front of it can do that instead",
   notTcp: "the server does not listen on TCP",
