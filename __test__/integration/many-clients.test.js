@@ -11,6 +11,12 @@ const { startServer } = require("../support/socket-io-server.js");
 
 /** Enough for the slowest platform, an emulated one. */
 const GUARD = { timeout: 300_000 };
+/** So that a slow machine ends no connection. */
+const PATIENT = {
+  connectTimeout: GUARD.timeout,
+  pingTimeout: GUARD.timeout,
+  upgradeTimeout: GUARD.timeout,
+};
 
 const CLIENTS = 200;
 const ROOMS = 10;
@@ -27,28 +33,28 @@ function payload(round) {
   return round % 4 === 3 ? Buffer.from(text) : text;
 }
 
-/** Lets a client in, by its final transport, which records everything that it receives. */
-async function enter({ io, origin, beforeClose }, number) {
-  const transports = TRANSPORTS[number % TRANSPORTS.length];
-  const connected = new Promise((resolve) => {
-    const onConnection = (socket) => {
-      if (socket.handshake.auth.number !== number) return;
-      io.off("connection", onConnection);
-      resolve(socket);
-    };
-    io.on("connection", onConnection);
-  });
-  const options = { transports, auth: { number }, forceNew: true, reconnection: false };
-  const client = connect(origin, options);
-  beforeClose(() => client.disconnect());
-  const received = [];
-  client.onAny((...args) => received.push(args));
-  const socket = await connected;
-  if (transports.includes("websocket") && socket.conn.transport.name !== "websocket") {
-    await once(socket.conn, "upgrade");
-  }
-  socket.join(roomOf(number));
-  return { client, socket, number, received };
+/** Connects all clients, by turns in each way, and waits until each has its final transport. */
+function enterAll({ io, origin, beforeClose }) {
+  const arrived = [];
+  io.on("connection", (socket) => arrived[socket.handshake.auth.number](socket));
+  const enter = async (number) => {
+    const transports = TRANSPORTS[number % TRANSPORTS.length];
+    const connected = new Promise((resolve) => {
+      arrived[number] = resolve;
+    });
+    const options = { transports, auth: { number }, forceNew: true, reconnection: false };
+    const client = connect(origin, { ...options, timeout: GUARD.timeout });
+    beforeClose(() => client.disconnect());
+    const received = [];
+    client.onAny((...args) => received.push(args));
+    const socket = await connected;
+    const { transport } = socket.conn;
+    if (transports !== POLLING && transport.name !== "websocket")
+      await once(socket.conn, "upgrade");
+    socket.join(roomOf(number));
+    return { client, socket, number, received };
+  };
+  return Promise.all(Array.from({ length: CLIENTS }, (_, number) => enter(number)));
 }
 
 function roomOf(number) {
@@ -84,10 +90,9 @@ function expected(number) {
 for (const engine of engines) {
   describe(`${engine.name}: ${CLIENTS} clients`, GUARD, () => {
     test("lose nothing, by WebSocket, by polling and after an upgrade", GUARD, async (t) => {
-      const server = await startServer(t, engine);
-      const numbers = Array.from({ length: CLIENTS }, (_, number) => number);
+      const server = await startServer(t, engine, PATIENT);
       const before = connectionCounts().native;
-      const members = await Promise.all(numbers.map((number) => enter(server, number)));
+      const members = await enterAll(server);
       const isNative = hasNative && engine.name === "turbo";
       assert.equal(connectionCounts().native - before, isNative ? (CLIENTS * 3) / 4 : 0);
 

@@ -7,7 +7,7 @@ const { availableParallelism } = require("node:os");
 const path = require("node:path");
 const { obstacles } = require("../portability.js");
 const { folder, root, run } = require("./machine.js");
-const { leftOutOn, testsOn } = require("./tests.js");
+const { leftOut, testsToRun } = require("./tests.js");
 
 /** Milliseconds for all tests of a platform. */
 const TIMEOUT = 3_600_000;
@@ -68,11 +68,12 @@ function checkedLibrary(name, platform) {
 
 /** @returns {string} how many tests passed and were skipped, and by what they ran */
 function runTests(name, { emulator, node }) {
-  for (const [what, why] of leftOutOn(name)) console.log(`left out: ${what}: ${why}`);
+  const reasons = Object.entries(leftOut(emulator));
+  for (const [what, why] of reasons) console.log(`left out: ${what}: ${why}`);
   const { command, env } = node();
   const atATime = availableParallelism() + (emulator === undefined ? 1 : 0);
   const options = ["--test", "--test-reporter=tap", `--test-concurrency=${atATime}`];
-  const { report, error } = recorded(name, [...command, ...options, ...testsOn(name)], env);
+  const { report, error } = recorded(name, [...command, ...options, ...testsToRun(emulator)], env);
   const count = (word) => Number(new RegExp(`^# ${word} (\\d+)$`, "m").exec(report)?.[1] ?? 0);
   const counts = `${count("pass")} passed, ${count("fail") + count("cancelled")} failed, ${count("skipped")} skipped`;
   if (error !== undefined) {

@@ -1,51 +1,85 @@
 "use strict";
 
-/** Which tests run on which platform, which are left out there, and why. */
+/**
+ * Which tests run on which platform, which are left out, and why.
+ *
+ * `node packaging/test-platforms/tests.js [QEMU | Wine]` prints the files of those that run.
+ */
 
 const { filesIn, testFiles } = require("../../__test__/support/test-files.js");
 
-/** Files and folders in `__test__/`, with the reason to leave them out, by the platform. */
+/** @typedef {Record<string, string>} LeftOut files and folders in `__test__/`, and the reason */
 
-/** What says nothing about a platform, or is there for this machine's only. */
+/** @type {LeftOut} what does not depend on the platform, or exists for this machine's only */
 const EVERYWHERE = {
   bench: "compares servers, by load clients that are compiled for this machine",
-  "conformance/cluster-codec.test.js": "asks a program in Rust, compiled for this machine",
-  "conformance/rust-codec.test.js": "asks a program in Rust, compiled for this machine",
+  "conformance/cluster-codec.test.js": "asks a program in Rust that is compiled for this machine",
+  "conformance/rust-codec.test.js": "asks a program in Rust that is compiled for this machine",
   "declarations.test.js": "reads files",
   "documentation.test.js": "reads files",
-  "idioms/test-runners.test.js": "Jest and Vitest are installed for this machine",
-  packaging: "installs the packages for this machine",
-  runtimes: "Bun and Deno are those of this machine",
+  "idioms/test-runners.test.js": "Jest and Vitest are installed with addons for this machine",
+  packaging: "installs the packages that are for this machine",
+  runtimes: "Bun and Deno are those for this machine",
 };
 
-const UNDER_QEMU = {};
+const MINUTES = "takes minutes by emulation";
+const DEADLINES = "has deadlines that an emulated processor may miss";
+const NOT_THE_PROCESSOR = "does not depend on the processor: linux-x64-musl runs it";
 
+/** @type {LeftOut} */
+const UNDER_QEMU = {
+  "conformance/parser-differential.test.js": MINUTES,
+  "conformance/upgrade-attacks.test.js": DEADLINES,
+  "conformance/websocket-attacks.test.js": DEADLINES,
+  "conformance/websocket-closing.test.js": NOT_THE_PROCESSOR,
+  "conformance/websocket-differential.test.js": MINUTES,
+  "conformance/websocket-handshake.test.js": NOT_THE_PROCESSOR,
+  "conformance/websocket-limits.test.js": MINUTES,
+  idioms: NOT_THE_PROCESSOR,
+  "integration/admin-ui.test.js": DEADLINES,
+  "integration/engine-clients.test.js": DEADLINES,
+  "integration/engine-leak.test.js": MINUTES,
+  "integration/engine-lifetime.test.js": DEADLINES,
+  "integration/examples.test.js": NOT_THE_PROCESSOR,
+  "integration/slow-clients.test.js": DEADLINES,
+  model: MINUTES,
+  redis: DEADLINES,
+};
+
+/** @type {LeftOut} */
 const UNDER_WINE = {};
 
-/** By what the tests are run by. */
+/** By what the tests are run. */
 const LEFT_OUT = {
   nothing: EVERYWHERE,
   QEMU: { ...EVERYWHERE, ...UNDER_QEMU },
   Wine: { ...EVERYWHERE, ...UNDER_WINE },
 };
 
-/** @returns {[string, string][]} what is left out on a platform, and why */
-function leftOutOn(name) {
-  return Object.entries(LEFT_OUT[name]);
+/**
+ * @param {"QEMU" | "Wine"} [emulator] without it the processor and the system run the tests
+ * @returns {LeftOut}
+ */
+function leftOut(emulator = "nothing") {
+  const found = LEFT_OUT[emulator];
+  if (found === undefined) throw new Error(`no tests are chosen for ${emulator}`);
+  return found;
 }
 
 /**
- * @param {string} name of a platform
- * @returns {string[]} the test files that run there
+ * @param {"QEMU" | "Wine"} [emulator]
+ * @returns {string[]} the test files that run, relative to the root
  * @throws {Error} if something is left out that does not exist
  */
-function testsOn(name) {
+function testsToRun(emulator) {
   const files = testFiles();
-  const left = Object.keys(LEFT_OUT[name]);
-  const missing = left.filter((it) => filesIn([it], files).length === 0);
-  if (missing.length > 0) throw new Error(`__test__ has no ${missing.join(", ")}`);
-  const out = filesIn(left, files);
-  return files.filter((file) => !out.includes(file));
+  const names = Object.keys(leftOut(emulator));
+  const missing = names.filter((name) => filesIn([name], files).length === 0);
+  if (missing.length > 0) throw new Error(`there is no test ${missing.join(", ")} to leave out`);
+  const without = filesIn(names, files);
+  return files.filter((file) => !without.includes(file));
 }
 
-module.exports = { leftOutOn, testsOn };
+if (require.main === module) console.log(testsToRun(process.argv[2]).join("\n"));
+
+module.exports = { leftOut, testsToRun };
