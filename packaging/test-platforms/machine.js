@@ -10,6 +10,9 @@ const { root } = require("../platforms.js");
 /** Everything that is downloaded, made or built here. */
 const folder = path.join(root, "target/platforms");
 
+/** Arguments of Node.js that give emulated tests more time; the path means the same to Wine. */
+const PATIENTLY = ["--require", "./packaging/test-platforms/patience.js"];
+
 /** Where the machine has no cargo-zigbuild, it is installed here. */
 const ownPython = path.join(folder, "python");
 
@@ -128,6 +131,7 @@ module.exports = {
   nodeFromPyPi,
   once,
   outputOf,
+  PATIENTLY,
   pythonTools,
   root,
   run,

