@@ -18,6 +18,7 @@ const EVERYWHERE = {
   "declarations.test.js": "reads files",
   "documentation.test.js": "reads files",
   "idioms/test-runners.test.js": "Jest and Vitest are installed with addons for this machine",
+  model: "plays random programs, which do not depend on the platform",
   packaging: "installs the packages that are for this machine",
   runtimes: "Bun and Deno are those for this machine",
 };
@@ -42,12 +43,27 @@ const UNDER_QEMU = {
   "integration/engine-lifetime.test.js": DEADLINES,
   "integration/examples.test.js": NOT_THE_PROCESSOR,
   "integration/slow-clients.test.js": DEADLINES,
-  model: MINUTES,
   redis: DEADLINES,
 };
 
+const NO_ENGINE = "judges the engine, which the addon does not have on Windows";
+
 /** @type {LeftOut} */
-const UNDER_WINE = {};
+const UNDER_WINE = {
+  conformance: `${NO_ENGINE}; that of the parser ${MINUTES}`,
+  "engine/websocket-endings.test.js": NO_ENGINE,
+  "engine/websocket-receiving.test.js": NO_ENGINE,
+  "engine/websocket-sending.test.js": NO_ENGINE,
+  "engine/websocket-server.test.js": NO_ENGINE,
+  idioms: "does not depend on the system: linux-x64-musl runs it",
+  "integration/admin-ui.test.js": "has a browser of this machine",
+  "integration/engine-clients.test.js": NO_ENGINE,
+  "integration/engine-leak.test.js": NO_ENGINE,
+  "integration/engine-lifetime.test.js": NO_ENGINE,
+  "integration/examples.test.js": "ends processes by signals, which Windows does not have",
+  "integration/slow-clients.test.js": NO_ENGINE,
+  redis: "the addon does not reach Redis on Windows",
+};
 
 /** By what the tests are run. */
 const LEFT_OUT = {
