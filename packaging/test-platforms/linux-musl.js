@@ -39,7 +39,7 @@ function platform(machine, arch, { emulator, prepare, args = [] }) {
 
 module.exports = {
   "linux-x64-musl": platform("x86_64", "x64", {
-    prepare: () => installPackages(["musl"]),
+    prepare: () => installPackages(["musl:amd64"]),
   }),
   "linux-arm64-musl": platform("aarch64", "arm64", {
     emulator: "QEMU",
