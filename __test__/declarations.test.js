@@ -9,10 +9,11 @@ const { mkdtempSync, readFileSync, rmSync, writeFileSync } = require("node:fs");
 const { tmpdir } = require("node:os");
 const path = require("node:path");
 const { before, describe, test } = require("node:test");
-const { WebSocket } = require("ws");
+const ws = require("ws");
 const commonJs = require("..");
 const { binding, hasEngine } = require("../lib/addon/index.js");
 const { REASONS } = require("../lib/engine/fallback.js");
+const { WebSocket } = require("../lib/engine/websocket.js");
 
 const root = path.join(__dirname, "..");
 
@@ -90,7 +91,7 @@ function memberNames(object) {
 async function readStats() {
   const server = new commonJs.WebSocketServer({ port: 0 });
   await once(server, "listening");
-  const client = new WebSocket(`ws://127.0.0.1:${server.address().port}`);
+  const client = new ws.WebSocket(`ws://127.0.0.1:${server.address().port}`);
   await once(client, "open");
   const stats = commonJs.stats();
   client.terminate();
@@ -177,6 +178,15 @@ describe("the declarations", { timeout: 120_000 }, () => {
 /** Begins what needs words: a declaration, a member of an interface, enum or class, a choice. */
 const THING =
   /^\s*(export (declare|interface|type) |(class|const|enum|function|interface|type) |constructor\(|\| "|\w+\??: .*[;{]$|\w+\(.*|[A-Z_]+ = \d+,)/;
+
+test("a WebSocket shows applications the members of ws, and no others", () => {
+  const isPublic = (name) => !name.startsWith("_");
+  const options = { autoPong: true, closeTimeout: 0, turbo: {} };
+  const [ours, theirs] = [WebSocket, ws.WebSocket].map((Class) =>
+    memberNames(new Class(null, undefined, options)).filter(isPublic),
+  );
+  assert.deepEqual(new Set(ours), new Set(theirs));
+});
 
 /** @returns {string[]} lines that begin a thing without a comment above */
 function undocumented(text) {

@@ -1,6 +1,6 @@
 "use strict";
 
-const { toBuffer } = require("../engine/connection.js");
+const { toBuffer } = require("../engine/payload.js");
 const { environmentWorkers } = require("../engine/workers.js");
 const { isServerObserved } = require("./packet-route.js");
 const { Member, canBeMember, memberOf } = require("./member.js");

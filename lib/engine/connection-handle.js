@@ -228,13 +228,18 @@ function end(handle, callback = ignore, isReset) {
  */
 function finish(handle) {
   const { websocket } = handle.connection;
-  const isFirst = websocket.hasReadAll;
+  const isFirst = hasReadAll(websocket);
   try {
     if (isFirst) websocket.emitClose();
     handle.onclose();
   } finally {
     if (!isFirst) websocket.emitClose();
   }
+}
+
+/** Returns whether the WebSocket has got all that its peer may have sent. */
+function hasReadAll({ _closeFrameReceived, _errorEmitted, _socket }) {
+  return _closeFrameReceived || _errorEmitted || _socket.readableEnded;
 }
 
 function ignore() {}

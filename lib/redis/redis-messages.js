@@ -2,7 +2,7 @@
 
 /** How messages come and go: numbers of src/binding/cluster.rs, and what it takes. */
 
-const { toBuffer } = require("../engine/connection.js");
+const { toBuffer } = require("../engine/payload.js");
 
 /**
  * @param {Array<string | ArrayBuffer | ArrayBufferView>} packet what the parser's encoder makes of it
