@@ -136,7 +136,9 @@ function fallsBack(main, expected, options) {
   assert.match(error.message, expected);
   assert.match(error.message, /^the native addon is not loaded: [^\n]+$/);
   assert.equal(warnings.match(/SocketIoTurboWarning/g).length, 1);
-  const warning = `[TURBO_NOT_NATIVE] SocketIoTurboWarning: nothing is accelerated, for ${error.message}`;
+  const warning =
+    "[TURBO_NOT_NATIVE] SocketIoTurboWarning: the official packages are used and nothing is " +
+    `accelerated, because ${error.message}`;
   assert.ok(warnings.includes(warning), warnings);
 }
 
@@ -192,10 +194,7 @@ describe("in a bundle", { skip: process.env.TURBO_NATIVE === "0" && "TURBO_NATIV
   test("a file that is named and not there is to be copied along", (t) => {
     const main = installed(t);
     replaceAddon(main, '"./addon-1A2B.node"');
-    fallsBack(
-      main,
-      /addon.addon-1A2B\.node, which the bundler names in the place of .*Copy the file/,
-    );
+    fallsBack(main, /addon.addon-1A2B\.node, by which the bundler has replaced .*Copy the file/);
   });
 
   for (const code of ["{}", "null", '"data:application/octet-stream;base64,f0VMRg"']) {
@@ -204,7 +203,7 @@ describe("in a bundle", { skip: process.env.TURBO_NATIVE === "0" && "TURBO_NATIV
       replaceAddon(main, code);
       fallsBack(
         main,
-        new RegExp(`: a bundler has put something else in the place of ${name}\\. Have`),
+        new RegExp(`: a bundler has replaced ${name} with something that is not the addon\\. Let`),
       );
     });
   }
@@ -236,7 +235,7 @@ describe("NAPI_RS_NATIVE_LIBRARY_PATH", { skip: process.env.TURBO_NATIVE === "0"
     const main = installed(t);
     fallsBack(
       main,
-      /: the optional dependency .*named\.node, which NAPI_RS_NATIVE_LIBRARY_PATH names, does not replace it: .*named\.node/,
+      /: the optional dependency .*named\.node, which NAPI_RS_NATIVE_LIBRARY_PATH names, cannot be loaded either: .*named\.node/,
       named(main, "not an addon"),
     );
   });
@@ -247,7 +246,7 @@ describe("NAPI_RS_NATIVE_LIBRARY_PATH", { skip: process.env.TURBO_NATIVE === "0"
     fs.writeFileSync(path.join(main, "package.json"), JSON.stringify(manifest));
     fallsBack(
       main,
-      /does not replace it: the addon for .* is of version /,
+      /cannot be loaded either: the addon for .* has version /,
       named(main, builtAddon()),
     );
   });
@@ -290,7 +289,7 @@ describe("a message says what is missing and how to mend it", () => {
       main,
       new RegExp(
         `: the optional dependency ${name} is not installed\\. Looked for version ${turbo.version} of it ` +
-          `in [^"]*${folders}.*\\. "npm view ${name}@${turbo.version}" says whether your registry has it.*` +
+          `in [^"]*${folders}.*\\. "npm view ${name}@${turbo.version}" tells whether your registry has it.*` +
           "--omit=optional.*lock file",
       ),
     );
@@ -300,7 +299,10 @@ describe("a message says what is missing and how to mend it", () => {
     const main = installed(t);
     const other = platform === "darwin-x64" ? "darwin-arm64" : "darwin-x64";
     add(main, `socket.io-turbo-${other}`, {});
-    fallsBack(main, new RegExp(`only that for ${other}: node_modules was made on or for another`));
+    fallsBack(
+      main,
+      new RegExp(`only the one for ${other}: node_modules was installed on or for another`),
+    );
   });
 
   test("where there is none for the platform", (t) => {
@@ -328,7 +330,7 @@ describe("a message says what is missing and how to mend it", () => {
   test("where the package has lost its file", (t) => {
     const main = installed(t);
     addPlatform(main);
-    fallsBack(main, new RegExp(`: ${name} is installed, but its file is not there\\. Remove`));
+    fallsBack(main, new RegExp(`: ${name} is installed, but its addon file is missing\\. Remove`));
   });
 
   for (const [what, addon] of [
@@ -341,7 +343,9 @@ describe("a message says what is missing and how to mend it", () => {
       addPlatform(main, addon());
       fallsBack(
         main,
-        new RegExp(`: the file of ${name} is damaged or for another platform\\. Rem`),
+        new RegExp(
+          `: the addon file of ${name} is damaged or was built for another platform\\. Rem`,
+        ),
       );
     });
   }
@@ -363,7 +367,7 @@ describe("a message says what is missing and how to mend it", () => {
       });
       assert.equal(
         error.message,
-        `the native addon is not loaded: the file of ${name} is damaged or for another platform. ` +
+        `the native addon is not loaded: the addon file of ${name} is damaged or was built for another platform. ` +
           `Remove node_modules and install again: ${text.replace("$", windowsPath)}`,
       );
     });
@@ -372,17 +376,21 @@ describe("a message says what is missing and how to mend it", () => {
   test("where Windows does not say which file it means", (t) => {
     const main = installed(t);
     addPlatform(main, "");
-    fallsBack(main, / does not load: The specified module could not be found\. C:\\app\\x\.node$/, {
-      prelude: `require("node:module")._extensions[".node"] = () => {
+    fallsBack(
+      main,
+      / could not be loaded: The specified module could not be found\. C:\\app\\x\.node$/,
+      {
+        prelude: `require("node:module")._extensions[".node"] = () => {
         throw new Error("The specified module could not be found.\\r\\nC:\\\\app\\\\x.node");
       };`,
-    });
+      },
+    );
   });
 
   test("where the file in a clone of the repository is damaged", (t) => {
     const main = installed(t);
     fs.writeFileSync(path.join(main, file), "not an addon");
-    fallsBack(main, /is damaged or for another platform/);
+    fallsBack(main, /is damaged or was built for another platform/);
   });
 
   test("where the addon is of another version", (t) => {
@@ -394,7 +402,7 @@ describe("a message says what is missing and how to mend it", () => {
     fallsBack(
       main,
       new RegExp(
-        `: the addon for ${platform} is of version ${found}, socket\\.io-turbo of 99\\.0\\.0; the two have to be the same\\. Remove node_modules`,
+        `: the addon for ${platform} has version ${found}, but socket\\.io-turbo has version 99\\.0\\.0; both must be the same\\. Remove node_modules`,
       ),
     );
   });
@@ -416,14 +424,14 @@ describe("a message says what is missing and how to mend it", () => {
     addPlatform(main, patchedAddon({ [version]: "GLIBC_9.99" }));
     fallsBack(
       main,
-      new RegExp(`: ${name} needs GLIBC 9\\.99, and this system has 2\\.\\d+\\. Use`),
+      new RegExp(`: ${name} needs GLIBC 9\\.99, but this system has 2\\.\\d+\\. Use`),
     );
   });
 
   test("where the C library is another", { skip }, (t) => {
     const main = installed(t);
     addPlatform(main, patchedAddon({ "libc.so.6": "libc.so" }));
-    fallsBack(main, new RegExp(`: ${name} is for another C library \\(glibc or musl\\)`));
+    fallsBack(main, new RegExp(`: ${name} was built for another C library \\(glibc or musl\\)`));
   });
 });
 
