@@ -1,6 +1,6 @@
 "use strict";
 
-/** That index.d.ts and index.d.mts declare what is there, nothing else, and say what it is. */
+/** The declarations name each export, field and reason and nothing else, and document them. */
 
 const assert = require("node:assert/strict");
 const { spawnSync } = require("node:child_process");
@@ -17,7 +17,7 @@ const { WebSocket } = require("../lib/engine/websocket.js");
 
 const root = path.join(__dirname, "..");
 
-/** True if two unions are the same; else a type that shows what only one of them has. */
+/** A type: `true` if two unions are the same, else the difference. */
 const SAME = `
 type Same<Declared, Real> = [Exclude<Declared, Real>, Exclude<Real, Declared>] extends [never, never]
   ? true
@@ -42,7 +42,7 @@ const COMPILER_OPTIONS = {
  * Compiles modules against the declarations.
  *
  * @param {Record<string, string[]>} modules lines by file name
- * @returns {string[]} what the compiler has found, beginning with the file name
+ * @returns {string[]} the compiler's messages, beginning with the file name
  */
 function compile(modules) {
   const directory = mkdtempSync(path.join(tmpdir(), "socket-io-turbo-types-"));
@@ -70,24 +70,24 @@ function union(names) {
   return names.map((name) => JSON.stringify(name)).join(" | ");
 }
 
-/** A line that compiles if the type `declared` is the union of `names`. */
+/** Returns a line that compiles if the type `declared` is the union of `names`. */
 function same(declared, names) {
   return `{ const same: Same<${declared}, ${union(names)}> = true; void same; }`;
 }
 
-/** A line that compiles if each name of the type `declared` is among `names`. */
+/** Returns a line that compiles if each name of the type `declared` is among `names`. */
 function among(declared, names) {
   return same(`Exclude<${declared}, ${union(names)}>`, []);
 }
 
-/** The names of an object's members, inherited ones too. */
+/** Returns the names of an object's members, including inherited ones. */
 function memberNames(object) {
   const next = Object.getPrototypeOf(object);
   const names = Object.getOwnPropertyNames(object);
   return next === Object.prototype ? names : [...names, ...memberNames(next)];
 }
 
-/** `stats()` beside a connection, so that there is an I/O thread. */
+/** Returns `stats()` while a connection is open, so that there is an I/O thread. */
 async function readStats() {
   const server = new commonJs.WebSocketServer({ port: 0 });
   await once(server, "listening");
@@ -99,7 +99,7 @@ async function readStats() {
   return stats;
 }
 
-/** What is compared, by file name. */
+/** Returns the lines that compare declarations with reality, by file name. */
 async function comparisons() {
   const { parser, turbo } = commonJs;
   const { Decoder, Encoder, PacketType } = parser;
@@ -149,7 +149,7 @@ describe("the declarations", { timeout: 120_000 }, () => {
   for (const [what, name] of [
     ["each export and each property of turbo", "exports.cts"],
     ["each export of the ES module", "exports.mts"],
-    ["what the parser has", "parser.cts"],
+    ["each member of the parser", "parser.cts"],
     ["each field of stats(), and each reason", "stats.cts"],
   ]) {
     test(`name ${what}, and nothing else`, () => {
@@ -167,7 +167,7 @@ describe("the declarations", { timeout: 120_000 }, () => {
     assert.match(text, /declaredOnly: "encode"/);
   });
 
-  test("say of each thing what it is", () => {
+  test("document each declaration", () => {
     assert.deepEqual(undocumented(readFileSync(path.join(root, "index.d.ts"), "utf8")), []);
     const sample =
       "/** Told. */\nexport interface A {\n  b?: number;\n  /** Told. */\n  c(): void;\n}";
@@ -175,8 +175,8 @@ describe("the declarations", { timeout: 120_000 }, () => {
   });
 });
 
-/** Begins what needs words: a declaration, a member of an interface, enum or class, a choice. */
-const THING =
+/** The beginning of what needs a comment: a declaration, a member, a choice of a union. */
+const DECLARATION =
   /^\s*(export (declare|interface|type) |(class|const|enum|function|interface|type) |constructor\(|\| "|\w+\??: .*[;{]$|\w+\(.*|[A-Z_]+ = \d+,)/;
 
 test("a WebSocket shows applications the members of ws, and no others", () => {
@@ -188,11 +188,11 @@ test("a WebSocket shows applications the members of ws, and no others", () => {
   assert.deepEqual(new Set(ours), new Set(theirs));
 });
 
-/** @returns {string[]} lines that begin a thing without a comment above */
+/** Returns the lines that begin a declaration without a comment above. */
 function undocumented(text) {
   const all = text.split("\n").filter((line) => !line.includes("biome-ignore"));
   return all.filter((line, index) => {
-    const isTold = /\*\/$/.test(all[index - 1] ?? "");
-    return THING.test(line) && !/^\s*\*/.test(line) && !isTold;
+    const isDocumented = /\*\/$/.test(all[index - 1] ?? "");
+    return DECLARATION.test(line) && !/^\s*\*/.test(line) && !isDocumented;
   });
 }

@@ -29,7 +29,7 @@ class InvalidOptionError extends TypeError {
 class ConnectionEndedError extends Error {
   /**
    * @param {string} reason how the connection ended, as counted in `stats()`
-   * @param {string} systemError empty if there was none
+   * @param {string} systemError empty if there was no system error
    */
   constructor(reason, systemError) {
     super(`the connection ended before the message was sent: ${systemError || reason}`);

@@ -11,7 +11,7 @@ const { InvalidOptionError, warnOnce } = require("./errors.js");
  * @property {unknown} [default]
  */
 
-/** A limit in bytes, or none. */
+/** A limit in bytes; `Infinity` for no limit. */
 const BYTE_LIMIT = {
   accepted: "a number of bytes, an integer of at least 1, or Infinity",
   isAccepted: (value) => value === Infinity || (Number.isSafeInteger(value) && value >= 1),

@@ -156,7 +156,7 @@ function notInstalled(platform) {
   );
 }
 
-/** Returns the folders in which a package is looked for: those that exist, or all if none does. */
+/** Returns the folders where Node.js looks for a package: the existing ones, if any exists. */
 function foldersOf(name) {
   const folders = createRequire(__filename).resolve.paths(name) ?? [];
   const found = folders.filter((folder) => existsSync(folder));

@@ -49,7 +49,7 @@ function requirePackage(platform) {
         return require("socket.io-turbo-win32-x64-msvc");
     }
   } catch (error) {
-    // Rollup does not replace `require` where it writes an ES module, which has none.
+    // Rollup leaves `require` in the ES modules that it writes, where it is not defined.
     if (error instanceof ReferenceError) return requireOutside(platform);
     throw loadError(platform, error);
   }

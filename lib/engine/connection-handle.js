@@ -160,7 +160,7 @@ class ConnectionHandle {
     this.connection.setReferenced(isReferenced);
   }
 
-  /** @private for `Connection`: keeps what is asked of a handle after the id may be reused */
+  /** @private for `Connection`: keeps the last counters, before the id may be reused */
   release() {
     this.setReferenced(false);
     this.lastTraffic = this.connection.traffic();

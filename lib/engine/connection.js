@@ -27,7 +27,8 @@ const NO_TRAFFIC = [0, 0, 0, -1];
  *   3. `handle…()`, called by `EventBatch`, one for each kind of event. While the socket is paused,
  *      events that change something wait in `HeldEvents`.
  *   4. `handleRelease()`, then `handleEnd()`: the worker has closed its descriptor. The id may be
- *      another connection's after the first, so that nothing is sent after the second began.
+ *      another connection's after the first; the second begins with setting `endError`, after which no
+ *      command uses the id.
  *
  * Commands (`send()` and the others of `Sender`, `end()`, `terminate()`, `pause()`, `command()`) are
  * passed to the worker at the end of the turn, in the order of the calls, and do nothing once the
@@ -46,9 +47,9 @@ class Connection extends Sender {
     this.receiver = websocket;
     /** The asynchronous context of its events, once Node.js has closed its own descriptor. */
     this.context = null;
-    /** @private Events that came before; null once they are delivered. */
+    /** @private Events from before that, until they are delivered. */
     this.early = null;
-    /** @private While the socket is paused: a `HeldEvents`. */
+    /** @private The events of a paused connection; null while it is not paused. */
     this.held = null;
     /** The handle of its socket; see `connection-handle.js`. */
     this.handle = null;
@@ -195,7 +196,7 @@ class Connection extends Sender {
     });
   }
 
-  /** Passes on bytes of the peer, frames and all; see `DetachedSocket`. */
+  /** Passes the peer's bytes, frame headers included, to listeners of the socket; see `tap()`. */
   handleRaw(bytes) {
     if (!this.held?.hold("handleRaw", bytes)) handleRead(this.websocket._socket, bytes);
   }

@@ -3,8 +3,8 @@
 const { PendingEvents } = require("./pending-events.js");
 
 /**
- * Events of a connection that its worker reported before Node.js had closed its own descriptor. The
- * connection gets its asynchronous context there, and then `schedule()` is called.
+ * Events of a connection that arrived before Node.js had closed its own descriptor. They wait because
+ * the connection gets its asynchronous context when that is closed; it then calls `schedule()`.
  */
 class EarlyEvents extends PendingEvents {
   #connection;

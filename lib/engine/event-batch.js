@@ -52,7 +52,7 @@ class EventBatch extends PendingEvents {
   #deliveredValues = 0;
   /** The connection whose events are being delivered. */
   #current = NO_CONNECTION;
-  /** Set while the workers have called and the batch before is not delivered. */
+  /** Set if the workers have called while a batch was being delivered. */
   #isCalled = false;
 
   /** @param {import("./workers.js").Workers} workers */
@@ -62,7 +62,7 @@ class EventBatch extends PendingEvents {
     this.take = this.take.bind(this);
   }
 
-  /** Returns whether events of the batch have not been delivered. */
+  /** True while events of the batch have not been delivered. */
   get isDelivering() {
     return this.#delivered < this.#numbers[COUNT];
   }
@@ -85,7 +85,7 @@ class EventBatch extends PendingEvents {
     if (last === NO_CONNECTION) this.handleDelivered();
   }
 
-  /** Returns whether the next event concerns the connection whose events are being delivered. */
+  /** True if the next event belongs to the run that is being delivered. */
   get hasEvents() {
     return this.isDelivering && this.#numbers[positionOf(this.#delivered)] === this.#current;
   }

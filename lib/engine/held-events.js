@@ -8,7 +8,7 @@ const { PendingEvents } = require("./pending-events.js");
  */
 class HeldEvents extends PendingEvents {
   #connection;
-  /** Of each event: the name of the connection's method, and its arguments. */
+  /** The name of the connection's method and its arguments, for each event. */
   #events = [];
   #isPaused = true;
   #isDelivering = false;

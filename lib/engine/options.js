@@ -47,7 +47,7 @@ const OPTIONS = {
   },
 };
 
-/** The names of those that `turbo()` and `createEngine()` accept. */
+/** The names of the options that `turbo()` and `createEngine()` accept. */
 const ENGINE_OPTIONS = ["ioThreads", "highWaterMark", "maxBackpressure", "backpressureTimeout"];
 
 /**

@@ -6,12 +6,12 @@ const { setImmediate } = require("node:timers");
 /**
  * Events that wait to be delivered, in a turn of their own.
  *
- * If a listener throws, Node.js reports the error as for any callback, and the events that are left
- * are delivered in the next turn: a listener that throws costs nobody else an event. A subclass
- * knows where its events are:
- *   - `deliverEvents()` delivers them in order, until none is left or a listener throws;
- *   - `hasEvents` tells whether some are left;
- *   - `handleDelivered()` is called once none is.
+ * If a listener throws, Node.js reports the error as for any callback, and the remaining events are
+ * delivered in the next turn: the error of one listener does not keep events from others. Subclasses
+ * hold the events:
+ *   - `deliverEvents()` delivers them in order, until all are delivered or a listener throws;
+ *   - `hasEvents` is true while events remain;
+ *   - `handleDelivered()` is called when no event remains.
  */
 class PendingEvents {
   constructor() {

@@ -35,26 +35,26 @@ const VOLATILE_CONTINUED = 3;
 const EMPTY = Buffer.alloc(0);
 
 /**
- * The sending half of a connection that a worker owns. Takes the place of ws's Sender and has its
- * methods; `sendPacket()` and its kin are for Engine.IO packets that do not go through ws.
+ * The sending half of a connection that a worker owns. Replaces ws's Sender and has its methods;
+ * `sendPacket()`, `sendVolatilePacket()` and `sendText()` are for Engine.IO packets that bypass ws.
  *
- * Each frame is a command for the worker, which gets it at the end of the turn (see `Workers`). The
- * callback of a frame is called at the end of the turn, too, while at most `highWaterMark` bytes
- * wait for the network. To know how many wait, the worker is asked for a report on frames, and then
- * calls `handleSent()` when these are written; beyond the mark a callback waits for that report.
+ * Each frame is a command, which the worker gets at the end of the turn (see `Workers`). The frame's
+ * callback is called then, too, while at most `highWaterMark` bytes wait for the network; beyond the mark
+ * it is called when the worker has written the frame. The bytes that wait are known by reports: a frame
+ * may be sent with a request for one, and `handleSent()` is called when it is written.
  *
- * Only frames that the connection's own methods send are counted here. `backlog` counts broadcasts as
- * well: the worker reports it where much waits.
+ * The reports are about the frames of this class only. Broadcasts are part of `backlog`, which the
+ * worker reports when much waits.
  */
 class Sender {
-  /** Frames behind a Blob that is being read, as calls that send them. */
+  /** While a Blob is being read: calls that send the frames behind it. */
   #queued = null;
   #isFirstFragment = true;
   /** Bytes sent since the last frame with a report. */
   #unreported = 0;
   /**
-   * For each frame whose report has not come, two elements: the bytes up to the frame since the one
-   * before, and the callback.
+   * The frames whose report is awaited, two elements each: the bytes since the frame before, up to and
+   * including this one; and the callback.
    */
   #awaited = null;
   #highWaterMark;
@@ -70,11 +70,11 @@ class Sender {
     this.workers = null;
     /** The connection's id on the workers. */
     this.id = -1;
-    /** Why nothing can be sent any more; from then on the id may be another connection's. */
+    /** Set when the connection is over: the error of later sends. The id may be reused from then on. */
     this.endError = null;
     /**
-     * The bytes of frames whose report has not come; what `bufferedAmount` shows. Named as in ws,
-     * whose `send()` after the end adds to it.
+     * The bytes of the frames whose report is awaited, for `bufferedAmount`. Named as in ws, whose
+     * `send()` adds to it after the end.
      */
     this._bufferedBytes = 0;
     /** Bytes that wait for the network, as the worker last reported; 0 if they are few. */
@@ -180,12 +180,12 @@ class Sender {
     return this.backlog > 0 || this._bufferedBytes + this.#unreported > this.#highWaterMark;
   }
 
-  /** The number of frames whose report has not come. */
+  /** The number of frames whose report is awaited. */
   get awaitedFrames() {
     return this.#awaited === null ? 0 : this.#awaited.length / 2;
   }
 
-  /** The worker has written the first `count` of the frames whose report has not come. */
+  /** Handles a report: the first `count` of the awaited frames are written. */
   handleSent(count) {
     const isAll = this.#awaited.length === 2 * count;
     const sent = isAll ? this.#awaited : this.#awaited.splice(0, 2 * count);
@@ -197,7 +197,11 @@ class Sender {
     }
   }
 
-  /** @param {number} bytes that wait for the network now; 0 once they are few */
+  /**
+   * Handles a report about how much waits for the network.
+   *
+   * @param {number} bytes 0 when they are few again
+   */
   handleBacklog(bytes) {
     this.backlog = bytes;
     try {
@@ -208,7 +212,7 @@ class Sender {
   }
 
   /**
-   * Returns the frames whose report will not come any more, for `settle()`.
+   * Returns the awaited frames, for `settle()`: no more reports follow.
    *
    * @private for `Connection`
    */
@@ -222,7 +226,7 @@ class Sender {
    * Calls the callbacks of frames.
    *
    * @private for `Connection`
-   * @param {Array<unknown>} awaited bytes and callbacks in turns
+   * @param {Array<unknown>} awaited two elements for each frame, as in `#awaited`
    * @param {Error | null} error
    */
   settle(awaited, error) {
@@ -273,16 +277,16 @@ class Sender {
     if (this.endError === null) handleFailure(this.websocket, error, INTERNAL_ERROR);
   }
 
-  /** The connection is over: nothing can be sent. */
+  /** Reports to a callback that the connection is over. */
   #refuse(callback) {
     if (callback) nextTick(callback, this.endError);
   }
 
   /**
-   * Returns whether the worker has to report that a frame is written. From half of the high-water
-   * mark on, so that the report is there before the mark is reached, unless the client is slow.
+   * Returns whether to request a report on a frame: from half of the high-water mark on, so that the
+   * report arrives before the mark is reached, unless the client is slow.
    *
-   * @param {number} length in bytes; at least, for text
+   * @param {number} length of the frame in bytes; for text, a lower bound
    */
   #needsReport(length) {
     const waiting = this._bufferedBytes + this.#unreported + length;

@@ -1,9 +1,9 @@
 "use strict";
 
 /**
- * What the events of a connection on a worker do to its WebSocket: the same changes of state as in ws,
- * where the listeners of its Receiver and of its socket make them. They are functions, so that
- * applications find the members of ws on a WebSocket and no others.
+ * Handlers of a connection's events that change the state of its WebSocket, as ws's listeners on its
+ * Receiver and its socket do. They are functions instead of methods so that applications find the members
+ * of ws on a WebSocket and no others.
  */
 
 const { constants } = require("node:os");
@@ -51,7 +51,7 @@ function handlePeerEnd(websocket) {
   detached.handlePeerEnd(websocket._socket);
 }
 
-/** Handles the end of the connection, before its listeners know: nothing more can be sent. */
+/** Handles the beginning of the end: nothing can be sent from now on. `handleEnd()` follows. */
 function handleClosing(websocket) {
   websocket._readyState = CLOSING;
 }

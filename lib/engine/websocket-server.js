@@ -18,7 +18,7 @@ const CALLED_TWICE =
  * that are added: `ioThreads`, `highWaterMark`, `maxBackpressure`, `backpressureTimeout`, `textType`.
  */
 class WebSocketServer extends ws.WebSocketServer {
-  /** The workers, from the first connection on one until this server is closed. */
+  /** Set from the first connection on a worker until this server is closed. */
   #workers = null;
 
   /**
@@ -31,7 +31,7 @@ class WebSocketServer extends ws.WebSocketServer {
     super({ WebSocket, ...options, turbo }, callback);
   }
 
-  /** As in ws, which does not recognise a second call with a socket whose connection is on a worker. */
+  /** As in ws, whose own check for a second call does not recognise detached sockets. */
   handleUpgrade(request, socket, head, callback) {
     if (isDetached(socket)) throw new Error(CALLED_TWICE);
     super.handleUpgrade(request, socket, head, (websocket, ...rest) => {
@@ -56,8 +56,8 @@ class WebSocketServer extends ws.WebSocketServer {
 }
 
 /**
- * Returns a constructor for `wsEngine`. engine.io constructs it with options of its own, to which these
- * are added. Text messages are strings, as engine.io converts them anyway.
+ * Returns a constructor for `wsEngine`. engine.io calls it with options of its own, to which these are
+ * added. Text messages are strings: engine.io would convert them anyway.
  *
  * @param {Record<string, unknown>} [options] `ioThreads`, `highWaterMark`, `maxBackpressure`,
  *   `backpressureTimeout`
