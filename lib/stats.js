@@ -1,5 +1,7 @@
 "use strict";
 
+const { END_REASONS } = require("./addon/codes.js");
+
 /** The sources of `turbo.stats()` in this environment (main thread or worker thread). */
 class Stats {
   /** @type {import("./engine/workers.js").Workers | null} null before the first connection */
@@ -30,14 +32,13 @@ class Stats {
   /** @returns {object} see `Stats` in index.d.ts */
   read() {
     const workers = this.#workers === null ? [] : this.#workers.native.stats();
-    const names = this.#workers === null ? [] : this.#workers.endReasons;
     const sum = (field) => workers.reduce((total, worker) => total + worker[field], 0);
     return {
       connections: {
         native: sum("connections"),
         opened: sum("opened"),
         fallback: { ...this.#fallbacks },
-        ended: endedByReason(workers, names),
+        ended: endedByReason(workers),
       },
       messagesIn: sum("messagesIn"),
       framesOut: sum("framesOut"),
@@ -52,17 +53,18 @@ class Stats {
       notifications: sum("notifications"),
       stalls: sum("stalls"),
       redis: [...this.#links].map(({ state, native }) => ({ state, ...native.stats() })),
-      workers: workers.map((worker) => ({ ...worker, ended: endedByReason([worker], names) })),
+      workers: workers.map((worker) => ({ ...worker, ended: endedByReason([worker]) })),
     };
   }
 }
 
 /** Returns how many connections ended, by reason; reasons that have not occurred are left out. */
-function endedByReason(workers, names) {
+function endedByReason(workers) {
   const ended = {};
   for (const worker of workers) {
     for (const [index, count] of worker.ended.entries()) {
-      if (count > 0) ended[names[index]] = (ended[names[index]] ?? 0) + count;
+      const reason = END_REASONS[index];
+      if (count > 0) ended[reason] = (ended[reason] ?? 0) + count;
     }
   }
   return ended;

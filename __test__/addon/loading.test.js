@@ -1,6 +1,6 @@
 "use strict";
 
-/** Loading the addon, and the package without it. */
+/** Loads the addon, and falls back to the official packages without it. */
 
 const assert = require("node:assert/strict");
 const { spawnSync } = require("node:child_process");
@@ -16,7 +16,7 @@ const platform = currentPlatform();
 const name = `socket.io-turbo-${platform}`;
 const file = fileOf(platform);
 
-/** A program that reports how a package loads, and decodes by it. */
+/** What a fresh process says of the package in `directory`. */
 const REPORT = `
   const { native, nativeError, parser, turbo } = require(process.argv[1]);
   const isOfficial = parser.Encoder === require("socket.io-parser").Encoder;
@@ -32,7 +32,7 @@ const REPORT = `
   console.log(JSON.stringify({ native, error, isOfficial, decoded }));
 `;
 
-/** A program with a server and one client. */
+/** What becomes of a server with one client. */
 const CONVERSATION = `
   const { Server } = require("socket.io");
   const { io: connect } = require("socket.io-client");
@@ -169,7 +169,7 @@ describe("the addon", { skip: process.env.TURBO_NATIVE === "0" && "TURBO_NATIVE=
   });
 });
 
-/** Replaces the addon in the platform's package by another export, as bundlers do. */
+/** Has the platform's package export something else than the addon, as bundlers do. */
 function replaceAddon(main, code) {
   const directory = addPlatform(main);
   fs.writeFileSync(path.join(directory, "replaced.js"), `module.exports = ${code};`);
@@ -281,7 +281,7 @@ describe("an addon without the engine, as on Windows,", () => {
   });
 });
 
-describe("a message says what is missing and what to do", () => {
+describe("a message says what is missing and how to mend it", () => {
   test("where the optional dependency is not installed", (t) => {
     const main = installed(t);
     const folders = path.join(main, "../node_modules");
@@ -305,7 +305,7 @@ describe("a message says what is missing and what to do", () => {
     );
   });
 
-  test("where the platform has no package", (t) => {
+  test("where there is none for the platform", (t) => {
     fallsBack(installed(t), /: there is no prebuilt addon for sunos-x64, only for darwin-arm64, /, {
       prelude: pretend({ platform: "sunos", arch: "x64" }),
     });

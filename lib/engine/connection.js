@@ -210,7 +210,7 @@ class Connection extends Sender {
    * The connection is over. As with ws, callbacks that wait for frames to be sent get the error
    * before the `close` event.
    *
-   * @param {string} reason one of `EndReason::NAMES` in src/net/event.rs
+   * @param {string} reason one of `END_REASONS` in addon/codes.js
    * @param {string} systemError such as "ECONNRESET"; empty if there was none
    */
   handleEnd(reason, systemError) {

@@ -2,32 +2,29 @@
 
 // Taken now: test tools replace that of the global object with one that stands still.
 const { setImmediate } = require("node:timers");
+const codes = require("../addon/codes.js");
 const { PendingEvents } = require("./pending-events.js");
 
 /** The most events taken from the workers at once; the rest waits for the next turn of the loop. */
 const EVENTS_PER_BATCH = 512;
 
-/** The layout of the numbers that the addon fills in, as in src/binding/events.rs. */
-const COUNT = 0;
-const HAS_MORE = 1;
-const FIRST_EVENT = 2;
-const NUMBERS_PER_EVENT = 3;
-
-/** Kinds of events, as there. */
-const TEXT = 0;
-const BINARY = 1;
-const SENT = 2;
-const PING = 3;
-const PONG = 4;
-const CLOSE = 5;
-const FAILED = 6;
-const PEER_ENDED = 7;
-const ENDED = 8;
-const BACKLOG = 9;
-const RAW = 10;
-
-/** By kind: true if an event has a value beside its numbers. */
-const HAS_VALUE = [true, true, false, true, true, true, true, false, false, false, true];
+const { COUNT, HAS_MORE, FIRST_EVENT, NUMBERS_PER_EVENT } = codes.EventBatch;
+const { KIND, NUMBER } = codes.EventNumbers;
+const { END_REASON_BITS, END_REASONS, VALUE_COUNTS } = codes;
+const {
+  Text: TEXT,
+  Binary: BINARY,
+  Sent: SENT,
+  Ping: PING,
+  Pong: PONG,
+  Close: CLOSE,
+  Failed: FAILED,
+  PeerEnded: PEER_ENDED,
+  Ended: ENDED,
+  Backlog: BACKLOG,
+  Raw: RAW,
+} = codes.EventKind;
+const END_REASON_MASK = (1 << END_REASON_BITS) - 1;
 
 const NO_CONNECTION = -1;
 const NO_VALUES = [];
@@ -102,10 +99,11 @@ class EventBatch extends PendingEvents {
   deliverRun(id, handle) {
     while (this.hasEvents) {
       const position = positionOf(this.#delivered);
-      const kind = this.#numbers[position + 1];
-      const value = HAS_VALUE[kind] ? this.#values[this.#deliveredValues++] : undefined;
+      const kind = this.#numbers[position + KIND];
+      const value = valueAt(this.#values, this.#deliveredValues, VALUE_COUNTS[kind]);
       this.#delivered++;
-      handle(this.#workers, id, kind, this.#numbers[position + 2], value);
+      this.#deliveredValues += VALUE_COUNTS[kind];
+      handle(this.#workers, id, kind, this.#numbers[position + NUMBER], value);
     }
   }
 
@@ -120,6 +118,12 @@ class EventBatch extends PendingEvents {
 /** Returns the index of an event's numbers. */
 function positionOf(event) {
   return FIRST_EVENT + event * NUMBERS_PER_EVENT;
+}
+
+/** Returns the value of an event, `undefined` if it has none, an array if it has several. */
+function valueAt(values, first, count) {
+  if (count === 1) return values[first];
+  return count === 0 ? undefined : values.slice(first, first + count);
 }
 
 /** Leaves an event to its connection until that is ready for it. */
@@ -144,7 +148,7 @@ function dispatch(workers, id, kind, number, value) {
     case CLOSE:
       return connection.handleClose(number, value);
     case FAILED:
-      return connection.handleFailure(...value.split("\n"), number);
+      return connection.handleFailure(...value, number);
     case PEER_ENDED:
       return connection.handlePeerEnd();
     case BACKLOG:
@@ -152,7 +156,11 @@ function dispatch(workers, id, kind, number, value) {
     case RAW:
       return connection.handleRaw(value);
     case ENDED:
-      return workers.handleEnd(id, number & 0xff, number >> 8);
+      return workers.handleEnd(
+        id,
+        END_REASONS[number & END_REASON_MASK],
+        number >> END_REASON_BITS,
+      );
   }
 }
 

@@ -3,6 +3,7 @@
 const { AsyncResource } = require("node:async_hooks");
 const { nextTick } = require("node:process");
 const ws = require("ws");
+const { Delivery } = require("../addon/codes.js");
 const { controlPayload, toBuffer } = require("./payload.js");
 const { handleFailure } = require("./websocket-events.js");
 
@@ -26,11 +27,12 @@ const WHOLE_BINARY = { binary: true, fin: true };
 /** RFC 6455 §5.2: a header that is not masked has two bytes at least. */
 const MIN_HEADER = 2;
 
-/** As `Delivery` in src/binding/adapter.rs. */
-const SURE = 0;
-const REPORTED = 1;
-const VOLATILE = 2;
-const VOLATILE_CONTINUED = 3;
+const {
+  Sure: SURE,
+  Reported: REPORTED,
+  Volatile: VOLATILE,
+  VolatileContinued: VOLATILE_CONTINUED,
+} = Delivery;
 
 const EMPTY = Buffer.alloc(0);
 

@@ -60,7 +60,7 @@ function handleClosing(websocket) {
  * Handles the end of the connection. The WebSocket's `close` event follows when the socket is closed.
  *
  * @param {import("./websocket.js").WebSocket} websocket
- * @param {string} reason one of `EndReason::NAMES` in src/net/event.rs
+ * @param {string} reason one of `END_REASONS` in addon/codes.js
  * @param {string} systemError such as "ECONNRESET"; empty if there was none
  */
 function handleEnd(websocket, reason, systemError) {

@@ -62,7 +62,6 @@ class Workers {
 
   constructor() {
     this.native = new binding.Workers();
-    this.endReasons = binding.endReasons();
     /** Connections by their ids. */
     this.connections = [];
     /** The broadcasts of this turn. */
@@ -245,7 +244,7 @@ class Workers {
    *
    * @private for `EventBatch`
    * @param {number} id
-   * @param {number} reason an index of `endReasons`
+   * @param {string} reason one of `END_REASONS` in addon/codes.js
    * @param {number} errno of the operating system; 0 if there was no error
    */
   handleEnd(id, reason, errno) {
@@ -257,7 +256,7 @@ class Workers {
     this.#size--;
     if (this.#size === 0) this.scheduleFlush();
     const systemError = errno === 0 ? "" : getSystemErrorName(-errno);
-    connection.handleEnd(this.endReasons[reason], systemError);
+    connection.handleEnd(reason, systemError);
   }
 
   #start() {
