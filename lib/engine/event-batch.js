@@ -72,7 +72,7 @@ class EventBatch extends PendingEvents {
     // After a listener has thrown, the rest may wait for longer than the workers do.
     this.isCalled = this.isDelivering;
     if (this.isCalled) return;
-    const numbers = this.numbers;
+    const { numbers } = this;
     this.values = this.workers.native.take(numbers, collect);
     this.delivered = 0;
     this.deliveredValues = 0;

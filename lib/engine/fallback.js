@@ -13,7 +13,7 @@ const { stats } = require("../stats.js");
  */
 const REASONS = {
   addon: "the native addon is not loaded",
-  platform: `the addon has no engine on ${process.platform}, only on Linux and macOS`,
+  platform: "the addon serves connections on Linux and macOS only",
   otherWs: "the runtime replaces the package ws with its own implementation",
   tls: "TLS is terminated in Node.js; a reverse proxy in front of it can do that instead",
   notTcp: "the server does not listen on TCP",
