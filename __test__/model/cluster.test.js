@@ -1,34 +1,29 @@
 "use strict";
 
 /**
- * A cluster of an official node and two of ours over one Redis, against one of official nodes:
- * random programs, in which a redis-emitter takes part, too. Every client receives the same messages,
- * those of one publisher in one namespace in the same order, and the applications see the same.
- * Programs are those of `cluster-program.js`; what is left to the servers, `cluster-order.js` and
- * `cluster-storm.js` tell.
+ * Random programs played on a cluster of an official node and two of ours over one Redis, beside a
+ * redis-emitter: every client receives the same messages as from a cluster of official nodes, those
+ * of one publisher in one namespace in the same order, and the applications see the same. See
+ * README.md.
  *
  * TURBO_PROGRAMS=<number> plays more or fewer. SEED=<number> repeats a run, and with
  * TURBO_PROGRAMS=1 a single program, by the seed that a failure names.
  */
 
 const assert = require("node:assert/strict");
-const path = require("node:path");
 const { after, before, describe, test } = require("node:test");
-const { Worker } = require("node:worker_threads");
 const { hasCluster } = require("../../lib/addon/index.js");
-const { programsToFind } = require("./search.js");
+const { programsToFind, search } = require("./search.js");
 const { ClusterWorld } = require("./cluster/search.js");
 const PLANTED = require("./cluster/planted-bugs.js");
 const { SEED } = require("../support/random.js");
 const { skipWithoutRedis, startRedis } = require("../support/redis/server.js");
 
-const WORKER = path.join(__dirname, "worker.js");
-
 const DEFAULT_PROGRAMS = 16;
 const PROGRAMS = Number(process.env.TURBO_PROGRAMS ?? DEFAULT_PROGRAMS);
 /** Too few to show everything. */
 const isShort = PROGRAMS < DEFAULT_PROGRAMS;
-/** A bug that fewer programs show may stay. */
+/** A bug that takes more programs may stay. */
 const PROGRAMS_PER_BUG = 400;
 
 /** Bugs that are found soon. The others are looked for with more programs than by default. */
@@ -40,7 +35,7 @@ const OBVIOUS = [
 ];
 const BUGS = PROGRAMS > DEFAULT_PROGRAMS ? Object.keys(PLANTED) : OBVIOUS;
 
-/** What some of the programs have to show, or they would test little. */
+/** What some of the programs must show, since they would test little without. */
 const SIGHTS = {
   "a binary event": /^5\d-/m,
   "an event on a second namespace": /^2\/p,/m,
@@ -49,36 +44,22 @@ const SIGHTS = {
   "a storm": /^all right$|^\S+ from (\d|emitter):$/m,
 };
 
-/** Whatever a test needs Redis and our cluster for. */
 const skip = skipWithoutRedis || (!hasCluster && "the addon has no cluster");
 
 describe(`${PROGRAMS} programs in clusters, SEED=${SEED}`, { skip }, () => {
   const ends = [];
-  let url;
+  let redis;
   before(async () => {
-    url = await startRedis((end) => ends.unshift(end));
+    redis = await startRedis((end) => ends.unshift(end));
   });
   after(async () => {
     for (const end of ends) await end();
   });
 
-  /** Plays programs on a thread. */
-  function search(servers, firstSeed, count) {
-    const programs = { firstSeed, count, step: 1, limit: 2 };
-    const workerData = { servers, redis: url, sights: SIGHTS, ...programs };
-    const worker = new Worker(WORKER, { workerData });
-    return new Promise((resolve, reject) => {
-      worker.once("message", resolve);
-      worker.once("error", reject);
-    });
-  }
-
   test("a cluster in which two nodes are ours does what an official one does", async (t) => {
-    const found = await search(["mixed", "mixed with clients"], SEED, PROGRAMS);
-    const texts = found.findings.map(
-      ({ server, seed, text }) => `${server}, SEED=${seed} TURBO_PROGRAMS=1\n${text}`,
-    );
-    assert.equal(texts.length, 0, `\n${texts.join("\n\n")}`);
+    const servers = ["mixed", "mixed with clients"];
+    const found = await search({ servers, redis, seed: SEED, count: PROGRAMS, sights: SIGHTS });
+    assert.equal(found.failures.length, 0, `\n${found.failures.join("\n\n")}`);
     assert.equal(found.played, PROGRAMS);
     if (isShort) return;
     t.diagnostic(`${found.delivered} broadcasts have gone without JavaScript`);
@@ -89,7 +70,7 @@ describe(`${PROGRAMS} programs in clusters, SEED=${SEED}`, { skip }, () => {
   });
 
   test("finds planted bugs", { skip: isShort }, async (t) => {
-    const world = await ClusterWorld.connect(url);
+    const world = await ClusterWorld.connect(redis);
     ends.unshift(() => world.close());
     const found = await programsToFind(world, BUGS, SEED, PROGRAMS_PER_BUG);
     for (const [name, count] of found) t.diagnostic(`${name} by program ${count}`);

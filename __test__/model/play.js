@@ -40,6 +40,9 @@ const SERVERS = {
 
 const encoder = new Encoder();
 
+/** How the error of a program begins whose end does not come. */
+const HANGS = "the program hangs";
+
 /** More than may wait in front of the network without being waited for. */
 const LONG_TEXT = "long ".repeat(20_000);
 
@@ -452,7 +455,7 @@ class Play {
       const waiting = writeBuffer?.length;
       return { name, isEnded, readyState, on: transport?.name, upgrading, waiting, last };
     });
-    return `the program hangs: ${JSON.stringify(clients)}`;
+    return `${HANGS}: ${JSON.stringify(clients)}`;
   }
 }
 
@@ -494,4 +497,4 @@ function playInCluster(program, company) {
   return new Play(program, company.serverOptions, company).run();
 }
 
-module.exports = { play, playInCluster };
+module.exports = { HANGS, play, playInCluster };

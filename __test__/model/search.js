@@ -2,9 +2,11 @@
 
 /** Looks for programs on which a server does not do what the official one does. */
 
+const path = require("node:path");
+const { Worker } = require("node:worker_threads");
 const { Adapter, SessionAwareAdapter } = require("socket.io-adapter");
 const turbo = require("../..");
-const { play } = require("./play.js");
+const { HANGS, play } = require("./play.js");
 const { makeProgram } = require("./program.js");
 const { shrink } = require("./shrinker.js");
 const { printDifference, printProgram } = require("./program-text.js");
@@ -13,11 +15,9 @@ const PLANTED = require("./planted-bugs.js");
 /** How long to make a program smaller, in milliseconds. */
 const SHRINKING = 20_000;
 
-const stock = (options) => options;
-
-/** Servers, by names that can be given to a worker thread. @type {Record<string, Function>} */
+/** Makes the options of a server, by a name that can be given to a thread. */
 const SERVERS = {
-  stock,
+  stock: (options) => options,
   turbo: (options) => turbo.turbo(options),
   adapter: (options) => ({ ...options, adapter: turbo.createAdapter() }),
   extended: (options) => {
@@ -27,7 +27,7 @@ const SERVERS = {
   ...Object.fromEntries(Object.entries(PLANTED).map(([name, Planted]) => [name, planted(Planted)])),
 };
 
-/** With the official adapter on servers of the other kind, which restore sessions or do not. */
+/** The planted adapter on servers that it can be used with: they restore sessions, or they do not. */
 function planted(Planted) {
   const isSessionAware = Planted.prototype instanceof SessionAwareAdapter;
   return (options) => {
@@ -42,13 +42,13 @@ function planted(Planted) {
  * @typedef {object} World
  * @property {(seed: number) => object} makeProgram
  * @property {(program: object, server: string) => Promise<import("./play.js").Outcome>} play
- *   `server` is "stock", or the name of what is compared with that
+ *   `server` is "stock", or the name of a server to be compared with that
  */
 
 /** One server. @type {World} */
 const ALONE = { makeProgram, play: (program, server) => play(program, SERVERS[server]) };
 
-/** The outcome, or why there is none. */
+/** Returns the outcome of a program, or the error that it ends with. */
 async function outcomeOf(world, program, server) {
   try {
     return await world.play(program, server);
@@ -58,16 +58,16 @@ async function outcomeOf(world, program, server) {
 }
 
 /** @returns {Promise<string>} how a server differs from the official one; empty if it does not */
-async function compare(program, server, world = ALONE) {
+async function compare(world, program, server) {
   const expected = await outcomeOf(world, program, "stock");
   return printDifference(expected, await outcomeOf(world, program, server));
 }
 
-/** The smallest program that shows it, and what it shows. */
+/** Returns the smallest program that shows a difference, and the difference. */
 async function report(world, program, server) {
-  const isWrong = async (candidate) => (await compare(candidate, server, world)) !== "";
+  const isWrong = async (candidate) => (await compare(world, candidate, server)) !== "";
   const smallest = await shrink(program, isWrong, SHRINKING);
-  const difference = await compare(smallest, server, world);
+  const difference = await compare(world, smallest, server);
   return `${printProgram(smallest)}\n\n${difference || "(only sometimes)"}`;
 }
 
@@ -75,37 +75,38 @@ async function report(world, program, server) {
  * @typedef {object} Finding
  * @property {string} server
  * @property {number} seed of the program
- * @property {string} text the program, shrunk, and where the outcomes part
+ * @property {string} text the program, shrunk, and where the outcomes differ
  */
 
 /**
  * Plays a program on the official server and on others.
  *
- * @param {number} seed
+ * @param {World} world
+ * @param {number} seed of the program
  * @param {string[]} servers names of the world's
- * @param {World} [world]
  * @returns {Promise<{ findings: Finding[], expected: import("./play.js").Outcome }>}
  */
-async function examine(seed, servers, world = ALONE) {
+async function examine(world, seed, servers) {
   const program = world.makeProgram(seed);
   const expected = await outcomeOf(world, program, "stock");
   const findings = [];
   for (const server of servers) {
-    const difference = printDifference(expected, await outcomeOf(world, program, server));
-    if (difference === "") continue;
+    const outcome = await outcomeOf(world, program, server);
+    if (printDifference(expected, outcome) === "") continue;
     findings.push({ server, seed, text: await report(world, program, server) });
   }
   return { findings, expected };
 }
 
 /**
- * How many programs it takes to see that servers are not the official one.
+ * Counts the programs that it takes to find each planted bug.
  *
  * @param {World} world
  * @param {string[]} servers names of the world's
  * @param {number} firstSeed of programs that follow each other
  * @param {number} limit how many are played at most
- * @returns {Promise<Map<string, number>>} by the server; without those that were not seen through
+ * @returns {Promise<Map<string, number>>} by the server; without those that were not found
+ * @throws where a program ends with an error, such as of a bug that can no longer be planted
  */
 async function programsToFind(world, servers, firstSeed, limit) {
   const found = new Map();
@@ -113,11 +114,52 @@ async function programsToFind(world, servers, firstSeed, limit) {
     const program = world.makeProgram(firstSeed + played);
     const expected = await outcomeOf(world, program, "stock");
     for (const server of servers.filter((name) => !found.has(name))) {
-      const difference = printDifference(expected, await outcomeOf(world, program, server));
-      if (difference !== "") found.set(server, played);
+      const outcome = await outcomeOf(world, program, server);
+      const [error = HANGS] = outcome.error ?? [];
+      if (!error.startsWith(HANGS)) throw new Error(`${server}: ${error}`);
+      if (printDifference(expected, outcome) !== "") found.set(server, played);
     }
   }
   return found;
 }
 
-module.exports = { ALONE, SERVERS, compare, examine, programsToFind };
+/**
+ * Plays programs on threads, each of which takes every nth.
+ *
+ * @param {object} share
+ * @param {string[]} share.servers to be compared with the official one
+ * @param {string} [share.redis] the URL of a Redis: `servers` are clusters
+ * @param {number} share.seed of the first program
+ * @param {number} share.count of programs
+ * @param {Record<string, RegExp>} share.sights expressions of lines of outcomes
+ * @param {number} [threads]
+ * @returns {Promise<{ played: number, broadcasts: number, delivered: number, failures: string[],
+ *   seen: Record<string, number> }>} `seen` counts the programs that show each sight
+ */
+async function search(share, threads = 1) {
+  const results = await Promise.all(
+    Array.from({ length: threads }, (_, index) => resultOf({ ...share, index, step: threads })),
+  );
+  const sum = (numberOf) => results.reduce((total, result) => total + numberOf(result), 0);
+  const seen = Object.keys(share.sights).map((name) => [name, sum((result) => result.seen[name])]);
+  const findings = results.flatMap((result) => result.findings);
+  return {
+    played: sum(({ played }) => played),
+    broadcasts: sum(({ broadcasts }) => broadcasts),
+    delivered: sum(({ delivered }) => delivered),
+    seen: Object.fromEntries(seen),
+    failures: findings.map(({ server, seed, text }) => {
+      return `${server}, SEED=${seed} TURBO_PROGRAMS=1\n${text}`;
+    }),
+  };
+}
+
+function resultOf(workerData) {
+  const worker = new Worker(path.join(__dirname, "worker.js"), { workerData });
+  return new Promise((resolve, reject) => {
+    worker.once("message", resolve);
+    worker.once("error", reject);
+  });
+}
+
+module.exports = { ALONE, examine, programsToFind, search };

@@ -1,26 +1,15 @@
 "use strict";
 
-/** Makes a program smaller as long as it still shows what it was found for. */
+/** Makes a program smaller as long as it still shows the difference for which it was found. */
 
-/** Members of turns and operations that are lists of which parts can go. */
-const LISTS = new Set([
-  "turns",
-  "scripts",
-  "steps",
-  "ops",
-  "inMiddleware",
-  "onConnection",
-  "onDisconnecting",
-  "onDisconnect",
-  "to",
-  "except",
-  "rooms",
-  "args",
-  "silent",
-]);
+/** Members of turns and operations that are lists of which parts can be removed. */
+const LISTS = new Set(
+  `turns scripts steps ops inMiddleware onConnection onDisconnecting onDisconnect
+   to except rooms args silent`.split(/\s+/),
+);
 
-/** Members that have a plainer value, in the order in which they are tried. */
-const PLAINER = {
+/** The plainest value of a member, in the order in which they are tried. */
+const PLAINEST = {
   server: "plain",
   protocol: "pattern",
   hearsRooms: false,
@@ -38,7 +27,7 @@ const PLAINER = {
   namespace: "/",
 };
 
-/** The steps to every list and every other member in a program. */
+/** Yields the path to every list and every other member of a program. */
 function* paths(value, path = []) {
   for (const [key, inner] of Object.entries(value)) {
     const here = [...path, key];
@@ -50,43 +39,30 @@ function* paths(value, path = []) {
 
 const at = (value, path) => path.reduce((inner, key) => inner[key], value);
 
-/** A copy with another value at the end of a path; what it does not touch is shared. */
+/** Returns a copy with another value at the end of a path; the rest is shared. */
 function withValue(value, [key, ...rest], replacement) {
   const inner = rest.length === 0 ? replacement : withValue(value[key], rest, replacement);
   if (Array.isArray(value)) return value.with(Number(key), inner);
   return { ...value, [key]: inner };
 }
 
-/** The list without a part: halves first, single elements last. */
-function* shorter(list) {
-  for (let size = list.length; size >= 1; size = Math.floor(size / 2)) {
-    for (let start = 0; start < list.length; start += size) {
-      yield list.toSpliced(start, size);
-    }
-  }
-}
-
-/** The list with an operation's own operations in its place. */
-function* flatter(list) {
-  for (const [index, { ops = [] }] of list.entries()) {
-    if (ops.length > 0) yield list.toSpliced(index, 1, ...ops);
-  }
-}
-
-function* plainer(key, value) {
-  if (key in PLAINER && value !== PLAINER[key]) yield PLAINER[key];
-}
-
+/** Yields smaller values of a member: of lists, the list without a half first, without an element last. */
 function* replacements(key, value) {
   if (!LISTS.has(key) || !Array.isArray(value)) {
-    yield* plainer(key, value);
+    if (key in PLAINEST && value !== PLAINEST[key]) yield PLAINEST[key];
     return;
   }
-  yield* shorter(value);
-  if (key === "ops") yield* flatter(value);
+  for (let size = value.length; size >= 1; size = Math.floor(size / 2)) {
+    for (let start = 0; start < value.length; start += size) yield value.toSpliced(start, size);
+  }
+  if (key !== "ops") return;
+  // An operation's own operations take its place.
+  for (const [index, { ops = [] }] of value.entries()) {
+    if (ops.length > 0) yield value.toSpliced(index, 1, ...ops);
+  }
 }
 
-/** All programs that are a step smaller. */
+/** Yields all programs that are a step smaller. */
 function* smaller(program) {
   for (const path of paths(program)) {
     for (const replacement of replacements(path.at(-1), at(program, path))) {
@@ -98,9 +74,9 @@ function* smaller(program) {
 /**
  * @param {import("./program.js").Program} program
  * @param {(program: object) => Promise<boolean>} isStillWrong
- * @param {number} patience how long to go on, in milliseconds
- * @returns {Promise<import("./program.js").Program>} of which no part can go, if there was
- *   time enough
+ * @param {number} patience in milliseconds
+ * @returns {Promise<import("./program.js").Program>} a program that no step makes smaller, if there
+ *   was time enough
  */
 async function shrink(program, isStillWrong, patience) {
   const deadline = Date.now() + patience;
@@ -115,4 +91,4 @@ async function shrink(program, isStillWrong, patience) {
   return best;
 }
 
-module.exports = { shrink };
+module.exports = { PLAINEST, shrink };

@@ -1,50 +1,43 @@
 "use strict";
 
 /**
- * A worker thread that plays every nth program, and reports what it found.
- *
- * workerData: `servers`, keys of `SERVERS` in adapter-search.js; or with `redis`, the URL of a Redis,
- * keys of `CLUSTERS` in cluster-search.js, one for each program in turn; `firstSeed`, `count` and `step` of the programs; `limit`, how
- * many findings are enough; `sights`, names and expressions of lines.
+ * A thread that plays every nth program, and reports the result. `workerData` is the share that
+ * `search()` in search.js takes, with the thread's `index` and the `step` between its programs.
  */
 
 const { parentPort, workerData } = require("node:worker_threads");
 const turbo = require("../..");
 const { ALONE, examine } = require("./search.js");
+const { ClusterWorld } = require("./cluster/search.js");
 
-const { servers, redis, firstSeed, count, step, limit, sights } = workerData;
+/** How many findings are enough. */
+const ENOUGH = 2;
 
-const result = { played: 0, broadcasts: 0, delivered: 0, findings: [], seen: {} };
-let seed = firstSeed;
+const { servers, redis, seed: firstSeed, count, index, step, sights } = workerData;
 
-/** Counts the programs that show each of the sights. */
+const seen = Object.fromEntries(Object.keys(sights).map((name) => [name, 0]));
+const result = { played: 0, broadcasts: 0, delivered: 0, findings: [], seen };
+let seed = firstSeed + index;
+
+/** Counts the sights that a program shows. */
 function look(outcome) {
   const text = Object.values(outcome).flat().join("\n");
-  for (const [name, expression] of Object.entries(sights)) {
-    result.seen[name] = (result.seen[name] ?? 0) + (expression.test(text) ? 1 : 0);
-  }
+  for (const [name, expression] of Object.entries(sights)) seen[name] += expression.test(text);
 }
 
-/** Clusters take more time than servers. */
-function serversOf(number) {
-  return redis === undefined ? servers : [servers[number % servers.length]];
-}
+/** Clusters take more time than servers: each plays its share of the programs. */
+const serversOf = (number) => (redis === undefined ? servers : [servers[number % servers.length]]);
 
-async function search(world) {
-  for (; seed < firstSeed + count && result.findings.length < limit; seed += step) {
-    const { expected, findings } = await examine(seed, serversOf(seed), world);
+async function run() {
+  const world = redis === undefined ? ALONE : await ClusterWorld.connect(redis);
+  for (; seed < firstSeed + count && result.findings.length < ENOUGH; seed += step) {
+    const { expected, findings } = await examine(world, seed, serversOf(seed));
     look(expected);
     result.findings.push(...findings);
     result.played++;
   }
-}
-
-async function searchClusters() {
-  const { ClusterWorld } = require("./cluster/search.js");
-  const world = await ClusterWorld.connect(redis);
-  await search(world);
-  result.delivered = world.delivered;
-  await world.close();
+  result.delivered = world.delivered ?? 0;
+  await world.close?.();
 }
 
 function report() {
@@ -52,9 +45,11 @@ function report() {
   parentPort.postMessage(result);
 }
 
-process.on("uncaughtException", ({ stack }) => {
+function fail({ stack }) {
   result.findings.push({ server: "one of the servers", seed, text: stack });
   report();
   process.exit(1);
-});
-(redis === undefined ? search(ALONE) : searchClusters()).then(report);
+}
+
+process.on("uncaughtException", fail);
+run().then(report, fail);

@@ -1,6 +1,6 @@
 "use strict";
 
-/** Looks for programs on which a cluster does not do what one of official servers does. */
+/** Where programs for clusters are made and played. */
 
 const { playInCluster } = require("../play.js");
 const { Company, RedisConnections } = require("./company.js");
@@ -10,21 +10,21 @@ const PLANTED = require("./planted-bugs.js");
 const OFFICIAL = "official";
 const OURS = {};
 
-/** Clusters, by names that can be given to a worker thread: what their nodes are. */
+/** The nodes of each cluster, by a name that can be given to a thread. */
 const CLUSTERS = {
   stock: [OFFICIAL, OFFICIAL, OFFICIAL],
   mixed: [OFFICIAL, OURS, OURS],
   "mixed with clients": [OFFICIAL, { hasClients: true }, OURS],
-  ours: [OURS, OURS, OURS],
   ...Object.fromEntries(
     Object.entries(PLANTED).map(([name, change]) => [name, [OFFICIAL, { change }, { change }]]),
   ),
 };
 
-/** A world of clusters, as adapter-search.js uses them. */
+/** @implements {import("../search.js").World} */
 class ClusterWorld {
-  /** Broadcasts of others that our nodes have given to workers without JavaScript. */
+  /** Broadcasts of other nodes that our nodes have given to workers without JavaScript. */
   delivered = 0;
+  makeProgram = makeClusterProgram;
   #connections;
 
   /** @param {string} url of Redis */
@@ -34,11 +34,6 @@ class ClusterWorld {
     return world;
   }
 
-  makeProgram(seed) {
-    return makeClusterProgram(seed);
-  }
-
-  /** @param {string} server a key of `CLUSTERS` */
   async play(program, server) {
     const company = new Company(this.#connections, CLUSTERS[server], program);
     try {
@@ -53,4 +48,4 @@ class ClusterWorld {
   }
 }
 
-module.exports = { CLUSTERS, ClusterWorld };
+module.exports = { ClusterWorld };

@@ -209,7 +209,7 @@ class Nodes {
     });
     const options = { server: { ...server, adapter: factory }, client };
     const node = new Node(kind, this.namespaces, options);
-    if (kind.isOurs) node.hear(factory);
+    if (factory.on !== undefined) node.hear(factory);
     after(() => node.close());
     this.all.push(node);
     await node.listen();

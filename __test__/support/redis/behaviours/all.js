@@ -42,10 +42,11 @@ function protocolOf({ sharded: isSharded = false, subscriptionMode }) {
  * @param {object} [plan.ours] options of ours alone
  * @param {object} [plan.server] options of Socket.IO
  * @param {object} [plan.client] options of the clients
+ * @param {Protocol} [plan.protocol] by default, that of the options
  */
 function behaves({ title = "", kinds, senders, behaviours = ALL, ...options }) {
   const names = kinds.map(({ name }) => name).join(", ");
-  const protocol = protocolOf({ ...options.adapter, ...options.ours });
+  const { protocol = protocolOf({ ...options.adapter, ...options.ours }) } = options;
   describe(`${names} ${title}`, { skip: skipWithoutRedis, timeout: TIMEOUT }, () => {
     const ends = [];
     let nodes;

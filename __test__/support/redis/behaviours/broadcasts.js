@@ -66,11 +66,11 @@ function broadcasts(started, index) {
 
   test("everybody gets values of all kinds as they are", async () => {
     const { clients } = started();
-    for (const [name, [values]] of Object.entries(VALUES)) sender().io.emit(name, ...values);
-    const expected = Object.entries(VALUES).map(([name, [values, same = values]]) => [
-      name,
-      ...same,
-    ]);
+    const { "an ArrayBuffer": arrayBuffer, ...others } = VALUES;
+    const { losesArrayBuffers } = sender().kind;
+    const all = Object.entries(losesArrayBuffers ? others : VALUES);
+    for (const [name, [values]] of all) sender().io.emit(name, ...values);
+    const expected = all.map(([name, [values, same = values]]) => [name, ...same]);
     await started().assertReceived(eachGets(clients, expected));
   });
 
