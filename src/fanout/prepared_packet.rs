@@ -17,8 +17,8 @@ pub struct PreparedPacket {
 }
 
 impl PreparedPacket {
-    /// Encodes a packet of a text frame, or of none if it is empty, and of attachments. `has_v3` is
-    /// true if some recipients speak Engine.IO v3.
+    /// Encodes a packet with a text frame, which is empty for a packet without text, and with
+    /// attachments. `has_v3` is true if some recipients speak Engine.IO v3.
     #[must_use]
     pub fn new(text_frame: Bytes, attachments: &[&[u8]], has_v3: bool) -> Self {
         let count = usize::from(!text_frame.is_empty()) + attachments.len();

@@ -14,7 +14,7 @@ use crate::fanout::Recipients;
 ///
 /// Ids of rooms and connections are those of the pool. The caller must ensure that they are valid
 /// on the workers when a packet is posted: that the pool has posted the commands that created
-/// them, and none yet that frees them.
+/// them, and no command that frees them.
 #[derive(Clone, Debug, Default)]
 pub struct Broadcaster {
     mailboxes: Arc<Mutex<Vec<Arc<Mailbox>>>>,

@@ -22,7 +22,7 @@ pub enum Event {
     Pong(Bytes),
     /// This many further frames, of those to be reported, have been written; in their order.
     Sent(u32),
-    /// Bytes in the send queue, since it first exceeded
+    /// The bytes in the send queue, which first exceeded
     /// [`high_water_mark`](super::ConnectionOptions::high_water_mark), has doubled since the last
     /// such event, or has drained to 0.
     Backlog(usize),

@@ -163,7 +163,7 @@ impl Worker {
         self.turn.get()
     }
 
-    /// Has a connection flushed after the batch. Must be called once per flush.
+    /// Schedules the flush of a connection after the batch. Must be called once per flush.
     pub(super) fn add_dirty(&self, task: &Rc<ConnectionTask>) {
         self.dirty.borrow_mut().push(Rc::clone(task));
     }

@@ -89,9 +89,9 @@ impl WorkerPool {
     }
 
     /// Hands a connected, non-blocking stream over, after the opening handshake, to the worker with
-    /// the fewest connections among `io_threads`. `input` has been read from it already; of the
-    /// bytes that have been read from and written to the socket up to now, the last argument has
-    /// the totals. Events of the connection begin after the next [`flush`](Self::flush).
+    /// the fewest connections among `io_threads`. `input` has been read from it already; the last
+    /// argument counts all bytes read from and written to the socket up to now. Events of the
+    /// connection begin after the next [`flush`](Self::flush).
     ///
     /// # Errors
     ///
