@@ -1,5 +1,5 @@
-//! The Node-API surface: converts arguments and results, and decides nothing. Everything here runs on
-//! the thread of its JavaScript environment, except `Wake::call`.
+//! The Node-API surface: converts arguments and results, and decides nothing. Everything here runs
+//! on the thread of its JavaScript environment, except `Wake::call`.
 
 // In test builds napi-derive registers nothing, so nothing here is called.
 #![cfg_attr(test, allow(dead_code))]

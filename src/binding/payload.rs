@@ -1,5 +1,5 @@
-//! Payloads of messages between JavaScript and frames: one copy in; one copy out, or none for a long
-//! binary message.
+//! Payloads of messages between JavaScript and frames: one copy in; one copy out, or none for a
+//! long binary message.
 
 use std::cell::RefCell;
 use std::ptr;

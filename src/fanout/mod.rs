@@ -1,8 +1,8 @@
 //! Fan-out: rooms and the recipients of a broadcast, packets encoded once as frames, and the send
 //! queue of a connection. No sockets, no clock, no threads.
 //!
-//! Rooms and their members have ids, which the application assigns to names. A namespace is the room
-//! of all its members, and a member is a connection.
+//! Rooms and their members have ids, which the application assigns to names. A namespace is the
+//! room of all its members, and a member is a connection.
 
 #![forbid(unsafe_code)]
 

@@ -25,8 +25,8 @@ struct QueuedFrame {
 
 /// A queue of whole frames, some of which may be written in part.
 ///
-/// [`push`](Self::push) adds a frame; to write, the owner calls [`io_slices`](Self::io_slices), then
-/// [`handle_written`](Self::handle_written) with the number of bytes that were accepted, then
+/// [`push`](Self::push) adds a frame; to write, the owner calls [`io_slices`](Self::io_slices),
+/// then [`handle_written`](Self::handle_written) with the number of bytes that were accepted, then
 /// [`poll_sent`](Self::poll_sent). Frames that several connections share are held by reference.
 ///
 /// The queue itself has no bound: its owner ends a connection whose

@@ -14,11 +14,11 @@ pub(super) type Turn = u64;
 
 /// A server's end of a WebSocket connection.
 ///
-/// Performs no I/O and has no clock: its [`ConnectionTask`](super::connection_task::ConnectionTask)
-/// owns the socket and the deadlines, and calls three kinds of methods:
+/// Performs no I/O and has no clock: its `ConnectionTask` owns the socket and the deadlines, and
+/// calls three kinds of methods:
 ///
-/// - **inputs**, `handle_*`: bytes that were read or written, commands, timeouts. Those that can
-///   cause an event take a function that receives it;
+/// - **inputs**, `handle_*` and [`terminate`](Self::terminate): bytes that were read or written,
+///   commands, timeouts. Methods that can cause an event take a function that receives it;
 /// - **outputs**: the [`queue`](Self::queue) to write from,
 ///   [`wants_shutdown`](Self::wants_shutdown), and [`poll_end`](Self::poll_end);
 /// - **conditions**: [`wants_input`](Self::wants_input), and
@@ -236,8 +236,8 @@ impl Connection {
         self.decoder.is_closed() || self.has_failed
     }
 
-    /// Returns the reason for which the connection has ended, if it has. After the end of the peer's
-    /// side, the application may still send.
+    /// Returns the reason for which the connection has ended, if it has. After the end of the
+    /// peer's side, the application may still send.
     pub(super) fn poll_end(&self) -> Option<EndReason> {
         let is_over = self.has_peer_ended && self.queue.is_empty() && self.is_close_queued;
         self.end.or_else(|| is_over.then_some(self.natural_end()))

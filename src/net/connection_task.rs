@@ -185,8 +185,8 @@ impl ConnectionTask {
         self.flush_now(state);
     }
 
-    /// Flushes without waking the task, unless the socket does not accept all frames, the connection
-    /// has ended, or a deadline must change.
+    /// Flushes without waking the task, unless the socket does not accept all frames, the
+    /// connection has ended, or a deadline must change.
     fn flush_now(&self, state: &mut State) {
         if state.is_blocked {
             state.connection.handle_flushed(|event| self.worker.emit(self.id, event));
@@ -203,8 +203,8 @@ impl ConnectionTask {
         }
     }
 
-    /// Writes queued frames as far as the socket accepts them at once, and wakes the task so that it
-    /// ends with the worker.
+    /// Writes queued frames as far as the socket accepts them at once, and wakes the task so that
+    /// it ends with the worker.
     pub(super) fn write_last(&self) {
         let state = &mut *self.state.borrow_mut();
         let _ = self.write_now(state);

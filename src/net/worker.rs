@@ -65,8 +65,8 @@ pub(super) struct EventSink {
 /// - one for each connection, [`ConnectionTask::poll`], which calls [`emit`](Self::emit) for each
 ///   event, [`is_stalled`](Self::is_stalled) before each read, and [`leave`](Self::leave) at its
 ///   end;
-/// - [`poll_gathered`](Self::poll_gathered), which sends the gathered events to the application once
-///   the tasks that were ready have run.
+/// - [`poll_gathered`](Self::poll_gathered), which sends the gathered events to the application
+///   once the tasks that were ready have run.
 ///
 /// All of them end after [`shut_down`](Self::shut_down).
 pub(super) struct Worker {
@@ -252,8 +252,8 @@ impl Worker {
         self.is_shut_down.get()
     }
 
-    /// Removes a connection that has ended, and reports its end. Its descriptor closes when its task
-    /// is dropped.
+    /// Removes a connection that has ended, and reports its end. Its descriptor closes when its
+    /// task is dropped.
     pub(super) fn leave(&self, id: ConnectionId, reason: EndReason) {
         if let Some(entry) = self.connections.borrow_mut().get_mut(id as usize) {
             *entry = None;

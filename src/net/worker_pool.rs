@@ -37,8 +37,8 @@ use crate::fanout::{Recipients, RoomId};
 /// - **Events.** After `notify`, [`take`](Self::take) is due. [`Event::Ended`] is the last event of
 ///   a connection; its id stays valid until [`release`](Self::release), so that commands on their
 ///   way cannot reach another connection.
-/// - **Getters**, such as [`stats`](Self::stats) and [`traffic`](Self::traffic), which read counters
-///   that the workers write.
+/// - **Getters**, such as [`stats`](Self::stats) and [`traffic`](Self::traffic), which read
+///   counters that the workers write.
 pub struct WorkerPool {
     workers: Vec<WorkerHandle>,
     /// Indexed by worker, including workers that have ended: their counters continue.
