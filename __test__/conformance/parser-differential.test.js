@@ -56,18 +56,8 @@ function longText() {
   return textOf(isNear ? LONG_TEXT_LENGTH - 1 + below(3) : LONG_TEXT_LENGTH + below(20 * 1024));
 }
 
-const WORDS = [
-  "",
-  "a",
-  "hello",
-  "null",
-  "1e3",
-  "__proto__",
-  "_placeholder",
-  "\u2028",
-  "😀",
-  "\ud800",
-];
+const WORDS = "a hello null 1e3 __proto__ _placeholder \u2028 😀 \ud800".split(" ");
+WORDS.unshift("");
 const text = () =>
   oneOf(
     () => pick(WORDS),
@@ -75,19 +65,7 @@ const text = () =>
     () => (chance(0.03) ? longText() : ""),
   );
 
-const KEYS = [
-  "a",
-  "b",
-  "num",
-  "_placeholder",
-  "0",
-  "1",
-  "01",
-  "-1",
-  "1.5",
-  "4294967295",
-  "toString",
-];
+const KEYS = "a b num _placeholder 0 1 01 -1 1.5 4294967295 toString".split(" ");
 const key = () => (chance(0.9) ? pick(KEYS) : chance(0.99) ? text() : longText());
 
 // --- Values to encode
@@ -370,19 +348,8 @@ const show = (subject) => inspect(subject, { depth: 12, maxStringLength: 400, br
 // --- Messages to decode
 
 const VARIANTS = ["e", "message", "", "connect", "newListener", "č", "😀", "__proto__", "a", "b"];
-const LITERALS = [
-  "true",
-  "null",
-  "-0",
-  "1E-2",
-  "01",
-  "1.",
-  "123456789012345678901234567890",
-  '"\\u0063onnect"',
-  '"\\ud800"',
-  '"\u2028"',
-  '"\n"',
-];
+const LITERALS = "true null -0 1E-2 01 1. 123456789012345678901234567890".split(" ");
+LITERALS.push('"\\u0063onnect"', '"\\ud800"', '"\u2028"', '"\n"');
 const NUMS = ["0", "1", "9", "10", "-1", "-0", "0.5", "1e0", '"splice"', '"0"', "null", "{}"];
 const COUNTS = ["0", "1", "2", "3", "10", "11", "01", "1e0", "1e1", "0x1", "0x5", "0b1", "+1"];
 COUNTS.push(" 1", "1 ", "\u00a01", "1.0", "1.5", "", " ", "-", "-1", "1_0", "Infinity");

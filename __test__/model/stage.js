@@ -330,10 +330,11 @@ class Stage {
 
   /** Does something to the maps of an adapter. */
   edit({ edit, client, namespace, room, other }) {
-    const nsp = this.#io.of(namespace);
+    const { adapter, sockets } = this.#io.of(namespace);
     const socket = this.#ownSocket(client, namespace);
     const id = this.#cast.idOf(client, namespace) ?? "nobody";
-    EDITS[edit]({ nsp, socket, id, room: this.#room(room), other: this.#room(other) });
+    const named = { room: this.#room(room), other: this.#room(other) };
+    EDITS[edit]({ adapter, sockets, socket, id, ...named });
   }
 
   disconnect({ client, namespace, close }) {

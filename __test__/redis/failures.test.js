@@ -13,7 +13,7 @@ const { hasCluster } = require("../../lib/addon/index.js");
 const { isFirstNode } = require("../support/node-versions.js");
 const { ours } = require("../support/redis/adapters.js");
 const { Nodes } = require("../support/redis/nodes.js");
-const { skipWithoutRedis, startRedisServer } = require("../support/redis/server.js");
+const { endsOf, skipWithoutRedis, startRedisServer } = require("../support/redis/server.js");
 const { startProxy } = require("../support/tcp-proxy.js");
 
 const skip = hasCluster ? skipWithoutRedis : "the addon has no cluster here";
@@ -36,11 +36,7 @@ const ACKS_TIMEOUT = 1_500;
  * @param {boolean} [options.isAbsent] whether Redis is not there
  */
 async function start(t, { settings, adapter, isAbsent = false } = {}) {
-  const ends = [];
-  t.after(async () => {
-    for (const end of ends) await end();
-  });
-  const after = (end) => ends.unshift(end);
+  const after = endsOf(t);
   const redis = await startRedisServer(after, { settings });
   const proxy = await startProxy({ port: redis.port, beforeClose: after });
   if (isAbsent) await redis.kill();

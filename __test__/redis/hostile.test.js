@@ -15,7 +15,7 @@ const { isFirstNode } = require("../support/node-versions.js");
 const { randomFrom, SEED } = require("../support/random.js");
 const { ours, oursOverNodeRedis } = require("../support/redis/adapters.js");
 const { Nodes } = require("../support/redis/nodes.js");
-const { skipWithoutRedis, startRedisServer } = require("../support/redis/server.js");
+const { endsOf, skipWithoutRedis, startRedisServer } = require("../support/redis/server.js");
 
 const skip = hasCluster ? skipWithoutRedis : "the addon has no cluster here";
 
@@ -145,11 +145,7 @@ async function publish(redis, command, messages) {
 
 /** Starts a cluster of two, and looks what becomes of it while `act` does something. */
 async function survives(t, kind, adapter, act) {
-  const ends = [];
-  t.after(async () => {
-    for (const end of ends) await end();
-  });
-  const after = (end) => ends.unshift(end);
+  const after = endsOf(t);
   const redis = await startRedisServer(after);
   const nodes = await Nodes.start(redis.url, [kind, kind], { adapter });
   after(() => nodes.close());

@@ -13,7 +13,7 @@ const { Server } = require("socket.io");
 const { createRedisAdapter, turbo } = require("../..");
 const { hasCluster } = require("../../lib/addon/index.js");
 const { startRedisCluster } = require("../support/redis/cluster.js");
-const { skipWithoutRedis } = require("../support/redis/server.js");
+const { endsOf, skipWithoutRedis } = require("../support/redis/server.js");
 
 /** A guard against hanging only, in milliseconds. */
 const TIMEOUT = 60_000;
@@ -33,22 +33,18 @@ async function subscribe({ url }, after) {
 }
 
 describe("serverCount() in a Redis Cluster", { skip, timeout: TIMEOUT }, () => {
-  const ends = [];
-  const end = async () => {
-    for (const each of ends.splice(0)) await each();
-  };
+  const ends = endsOf({ after });
   let cluster;
 
   before(async () => {
     // Clients are told of a replica once it has got something.
     const options = { hasReplica: true, settings: ["repl-ping-replica-period 1"] };
-    cluster = await startRedisCluster((each) => ends.unshift(each), options);
+    cluster = await startRedisCluster(ends, options);
     for (const node of cluster.nodes) {
       await node.until(["CLUSTER", "SLOTS"], hasServer(cluster.replica.port));
-      await subscribe(node, (each) => ends.unshift(each));
+      await subscribe(node, ends);
     }
   });
-  after(end);
 
   const options = {
     "our connection": () => ({ url: cluster.urls, cluster: true }),

@@ -15,7 +15,7 @@ const { isFirstNode } = require("../support/node-versions.js");
 const { startRedisCluster } = require("../support/redis/cluster.js");
 const { Nodes } = require("../support/redis/nodes.js");
 const { startRedisSentinels } = require("../support/redis/sentinels.js");
-const { skipWithoutRedis, startRedisServer } = require("../support/redis/server.js");
+const { endsOf, skipWithoutRedis, startRedisServer } = require("../support/redis/server.js");
 
 const whyNot = () => {
   if (!hasCluster) return "the addon has no cluster here";
@@ -46,15 +46,6 @@ const officialTo = (urls) => ({
   },
   mixesUpChannels: true,
 });
-
-/** What ends what a test has started, the last first. */
-function endsOf(t) {
-  const ends = [];
-  t.after(async () => {
-    for (const end of ends) await end();
-  });
-  return (end) => ends.unshift(end);
-}
 
 /** Everything goes from every node to every other. */
 async function isWhole(nodes) {

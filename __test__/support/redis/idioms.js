@@ -7,7 +7,7 @@ const { turbo } = require("../../..");
 const { hasCluster } = require("../../../lib/addon/index.js");
 const { official, officialOverIoRedis, ours, oursOverNodeRedis } = require("./adapters.js");
 const { Nodes } = require("./nodes.js");
-const { skipWithoutRedis, startRedisServer } = require("./server.js");
+const { endsOf, skipWithoutRedis, startRedisServer } = require("./server.js");
 
 /** Those that every test runs with; the official one shows that it asks for nothing new. */
 const kinds = hasCluster ? [official, ours, oursOverNodeRedis] : [official];
@@ -28,11 +28,7 @@ const officialKinds = [official, officialOverIoRedis];
  *   servers: import("socket.io").Server[] }>}
  */
 async function startCluster(t, kind, { redis: redisOptions, ...options } = {}) {
-  const ends = [];
-  t.after(async () => {
-    for (const end of ends) await end();
-  });
-  const after = (end) => ends.unshift(end);
+  const after = endsOf(t);
   const redis = await startRedisServer(after, redisOptions);
   const nodes = await Nodes.start(redis.url, [kind, kind], options);
   after(() => nodes.close());

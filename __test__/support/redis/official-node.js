@@ -26,6 +26,18 @@ function roomNames(rooms) {
   return [...new Set(Array.from(new Set(rooms), (room) => (isShown(room) ? room : null)))];
 }
 
+/** Returns the effect of a broadcast, as the Rust codec prints it. */
+function effectOf([text, ...attachments], { rooms, except }, { volatile, compress }) {
+  return {
+    text,
+    attachments: attachments.map((attachment) => Buffer.from(attachment).toString("hex")),
+    rooms: roomNames(rooms),
+    except: roomNames(except),
+    volatile: Boolean(volatile),
+    compressed: compress !== false,
+  };
+}
+
 /**
  * Decodes a broadcast and encodes its packet for the clients, as the adapter's `onmessage` and
  * its base class do.
@@ -41,21 +53,12 @@ function receive(message) {
     setType(packet);
     opts.rooms = new Set(opts.rooms);
     opts.except = new Set(opts.except);
-    const flags = opts.flags || {};
-    const [text, ...attachments] = encoder.encode(packet);
-    const sent = {
-      uid: typeof uid === "string" ? uid : null,
-      text,
-      attachments: attachments.map((attachment) => Buffer.from(attachment).toString("hex")),
-      rooms: roomNames(opts.rooms),
-      except: roomNames(opts.except),
-      volatile: Boolean(flags.volatile),
-      compressed: flags.compress !== false,
-    };
+    const effect = effectOf(encoder.encode(packet), opts, opts.flags || {});
+    const sent = { uid: typeof uid === "string" ? uid : null, ...effect };
     return { sent, decoded, packet, opts };
   } catch (error) {
     return { error };
   }
 }
 
-module.exports = { receive, roomNames, setType };
+module.exports = { effectOf, receive, setType };

@@ -5,7 +5,7 @@
 const { createShardedAdapter } = require("@socket.io/redis-adapter");
 const { decode } = require("notepack.io");
 const { Encoder } = require("socket.io-parser");
-const { roomNames, setType } = require("./official-node.js");
+const { effectOf, setType } = require("./official-node.js");
 
 /** socket.io-adapter, `MessageType.BROADCAST`. */
 const BROADCAST = 3;
@@ -64,16 +64,9 @@ class OfficialShardedNode {
   }
 
   /** In the place of the adapter's: one client gets everything. */
-  #apply({ rooms, except }, callback) {
-    const writeToEngine = ([text, ...attachments], { volatile, compress }) => {
-      this.#sent = {
-        text,
-        attachments: attachments.map((attachment) => Buffer.from(attachment).toString("hex")),
-        rooms: roomNames(rooms),
-        except: roomNames(except),
-        volatile: Boolean(volatile),
-        compressed: compress !== false,
-      };
+  #apply(opts, callback) {
+    const writeToEngine = (encoded, flags) => {
+      this.#sent = effectOf(encoded, opts, flags);
     };
     callback({ client: { writeToEngine } });
   }

@@ -235,9 +235,21 @@ async function isFree(port) {
 }
 
 /**
- * Starts one, which ends after the tests.
+ * @param {{ after: (fn: () => unknown) => void }} t a test, or `node:test` for the suite
+ * @returns {(end: () => unknown) => void} registers what is to be ended afterwards, the last first
+ */
+function endsOf(t) {
+  const ends = [];
+  t.after(async () => {
+    for (const end of ends) await end();
+  });
+  return (end) => ends.unshift(end);
+}
+
+/**
+ * Starts a server.
  *
- * @param {(end: () => Promise<void>) => void} after
+ * @param {(end: () => Promise<void>) => void} after see `endsOf()`
  * @param {ConstructorParameters<typeof RedisServer>[0]} [options]
  * @returns {Promise<RedisServer>}
  */
@@ -249,9 +261,9 @@ async function startRedisServer(after, options) {
 }
 
 /**
- * Starts one as it comes.
+ * Starts a server with default settings.
  *
- * @param {(end: () => Promise<void>) => void} after
+ * @param {(end: () => Promise<void>) => void} after see `endsOf()`
  * @returns {Promise<string>} its URL
  */
 async function startRedis(after) {
@@ -259,4 +271,4 @@ async function startRedis(after) {
   return url;
 }
 
-module.exports = { RedisServer, skipWithoutRedis, startRedis, startRedisServer };
+module.exports = { RedisServer, endsOf, skipWithoutRedis, startRedis, startRedisServer };

@@ -4,7 +4,7 @@
 
 const { after, before, describe } = require("node:test");
 const { Nodes } = require("../nodes.js");
-const { skipWithoutRedis, startRedis } = require("../server.js");
+const { endsOf, skipWithoutRedis, startRedis } = require("../server.js");
 const { acknowledgements } = require("./acknowledgements.js");
 const { broadcasts } = require("./broadcasts.js");
 const { emitter } = require("./emitter.js");
@@ -48,16 +48,13 @@ function behaves({ title = "", kinds, senders, behaviours = ALL, ...options }) {
   const names = kinds.map(({ name }) => name).join(", ");
   const { protocol = protocolOf({ ...options.adapter, ...options.ours }) } = options;
   describe(`${names} ${title}`, { skip: skipWithoutRedis, timeout: TIMEOUT }, () => {
-    const ends = [];
+    const ends = endsOf({ after });
     let nodes;
     before(async () => {
-      const url = await startRedis((end) => ends.unshift(end));
+      const url = await startRedis(ends);
       const server = { cleanupEmptyChildNamespaces: true, ...options.server };
       nodes = await Nodes.start(url, kinds, { ...options, server });
-    });
-    after(async () => {
-      await nodes?.close();
-      for (const end of ends) await end();
+      ends(() => nodes.close());
     });
     for (const sender of senders) {
       describe(`from ${kinds[sender].name}`, () => {
