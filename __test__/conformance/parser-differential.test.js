@@ -1,9 +1,8 @@
 "use strict";
 
 /**
- * The parser against socket.io-parser, over generated packets, sequences of
- * messages, texts valid and mutated. Same bytes, same attachments, same packets,
- * same errors.
+ * The parser against socket.io-parser, over generated packets and sequences of messages, valid and
+ * mutated: same bytes, same attachments, same packets, same errors.
  *
  * SEED=<number> repeats a run.
  */
@@ -23,7 +22,7 @@ const SEQUENCES = 50_000;
 
 const { random, below, pick, chance, times } = randomFrom(SEED);
 
-/** One of several functions, called. */
+/** Calls one of several functions. */
 const oneOf = (...functions) => pick(functions)();
 
 // --- Text
@@ -50,7 +49,7 @@ function textOf(length) {
     .slice(0, length);
 }
 
-/** A string that may be encoded in Rust: about as long as the threshold, or far longer. */
+/** Returns a string that may be encoded in Rust: about as long as the threshold, or far longer. */
 function longText() {
   const isNear = chance(0.6);
   return textOf(isNear ? LONG_TEXT_LENGTH - 1 + below(3) : LONG_TEXT_LENGTH + below(20 * 1024));
@@ -145,7 +144,7 @@ const DEEP = [
 const CYCLIC = ["event"];
 CYCLIC.push({ a: CYCLIC });
 
-/** Objects that are neither plain nor binary. */
+/** Returns an object that is neither plain nor binary. */
 function oddity(depth, ancestors) {
   const inner = () => value(depth - 1, ancestors);
   return oneOf(
@@ -170,7 +169,7 @@ function oddity(depth, ancestors) {
   );
 }
 
-/** An object or array with a `toJSON`. */
+/** Returns an object or array with a `toJSON`. */
 function withToJSON(depth, ancestors) {
   const result = value(depth - 1, ancestors);
   return oneOf(
@@ -226,7 +225,7 @@ function define(target, name, descriptor) {
   Object.defineProperty(target, name, { configurable: true, ...descriptor });
 }
 
-/** A value with at most `depth` levels, or a few more. */
+/** Returns a value with about `depth` levels. */
 function value(depth, ancestors) {
   if (depth <= 0 || chance(0.4)) return primitive();
   if (chance(0.1)) return binary();
@@ -270,7 +269,7 @@ function packet() {
   return chance(0.97) ? result : disguised(result);
 }
 
-/** A packet that is not a plain object. */
+/** Returns a packet that is not a plain object. */
 function disguised(fields) {
   return oneOf(
     () => Object.assign(new Point(1), fields),
@@ -321,7 +320,7 @@ const PLAIN_ENCODERS = [new ours.Encoder(), new official.Encoder()];
 
 // --- Outcomes
 
-/** What a call returned or threw. */
+/** Returns the result of a call, or its error. */
 function attempt(call) {
   try {
     return { result: call() };
@@ -330,7 +329,7 @@ function attempt(call) {
   }
 }
 
-/** Where the stack ends in a built-in function of another realm, the RangeError is of that realm. */
+/** Errors are the same by name: a stack that ends in another realm throws the RangeError of that realm. */
 const isSameError = (a, b) =>
   a === b ||
   (types.isNativeError(a) &&
@@ -415,7 +414,7 @@ const STRANGE_INPUTS = [null, undefined, 0, 5, true, {}, [], { base64: "AQ==" },
 STRANGE_INPUTS.push(Symbol("input"), { valueOf: () => 5 }, Object.create(null), 7n, new Date(0));
 STRANGE_INPUTS.push(Object("2[]"), () => 1, new SharedArrayBuffer(1), { base64: { length: 1 } });
 
-/** Messages for one decoder, so that packets with attachments tend to be complete. */
+/** Returns messages for one decoder, mostly with all attachments. */
 function messages() {
   const list = [];
   for (let i = 1 + below(3); i > 0; i--) {
@@ -454,7 +453,7 @@ const decoderOptions = () =>
         () => pick([null, {}, "options"]),
       );
 
-/** What a listener does besides. */
+/** Side effects of a listener. */
 const LISTENING = {
   usual() {},
   throwing() {
@@ -473,7 +472,7 @@ const LISTENING = {
   },
 };
 
-/** Everything that a decoder did with some messages. */
+/** Returns all events and errors of a decoder. */
 function decodeAll({ Decoder }, options, list, listening) {
   const decoder = new Decoder(options);
   const events = [];

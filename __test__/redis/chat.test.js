@@ -61,17 +61,17 @@ describe("the chat on two nodes", { skip: skipWithoutRedis }, () => {
 
   const join = (client, room, after) => client.emitWithAck("join", { room, after });
 
-  /** Waits until the other nodes know what a node has told them: what it asks them comes behind. */
+  /** Waits until the other nodes have received a node's messages: its request arrives behind them. */
   const isKnown = ({ io }) => io.serverSideEmitWithAck("history", "lobby");
 
-  /** What a client hears of an event from now on. */
-  function hearing(client, event) {
-    const heard = [];
+  /** Records the values of an event from now on, and acknowledges it. */
+  function record(client, event) {
+    const values = [];
     client.on(event, (value, ack) => {
-      heard.push(value);
+      values.push(value);
       ack?.();
     });
-    return heard;
+    return values;
   }
 
   let lastId = 10_000_000;
@@ -125,7 +125,7 @@ describe("the chat on two nodes", { skip: skipWithoutRedis }, () => {
     assert.deepEqual(changes, ["Ada left", "Ada joined"]);
   });
 
-  test("gives a name to one of those who ask for it at the same moment", async (t) => {
+  test("gives a name to one of several pages that ask for it at the same moment", async (t) => {
     const { a, b, open } = await startCluster(t);
     for (let round = 0; round < 10; round++) {
       const name = `Ada ${round}`;
@@ -147,12 +147,12 @@ describe("the chat on two nodes", { skip: skipWithoutRedis }, () => {
     }
   });
 
-  test("passes a message on once, and keeps it on each node", async (t) => {
+  test("delivers a message once, and keeps it on each node", async (t) => {
     const { a, b, enter } = await startCluster(t);
     const [ada, grace] = [await enter(a, "Ada"), await enter(b, "Grace")];
     await join(ada, "lobby");
     await join(grace, "lobby");
-    const heard = hearing(grace, "message");
+    const heard = record(grace, "message");
     const text = { id: newId(), room: "lobby", text: "once" };
     const image = { id: newId(), room: "lobby", image: { name: "a.png", data: PNG } };
     const answer = await ada.emitWithAck("message", text);
@@ -160,7 +160,7 @@ describe("the chat on two nodes", { skip: skipWithoutRedis }, () => {
     while (heard.length < 2) await once(grace, "message");
     assert.deepEqual(heard[1].image, { name: "a.png", type: "image/png", data: PNG });
 
-    // The page comes back to the other node, and does not know that it was heard.
+    // The page returns to the other node, and does not know that its message was delivered.
     const returned = await enter(b, "Ada");
     await join(returned, "lobby");
     assert.deepEqual(await returned.emitWithAck("message", text), answer);
@@ -180,12 +180,12 @@ describe("the chat on two nodes", { skip: skipWithoutRedis }, () => {
     assert.deepEqual(messages, heard.slice(2));
   });
 
-  test("delivers a private message to another node, and tells whether it was", async (t) => {
+  test("delivers a private message to another node, and reports failure", async (t) => {
     const { a, b, enter } = await startCluster(t);
     const [ada, grace] = [await enter(a, "Ada"), await enter(b, "Grace")];
     const eve = await enter(b, "Eve");
     eve.on("message", () => assert.fail("Eve reads along"));
-    const heard = hearing(grace, "message");
+    const heard = record(grace, "message");
     const image = { name: "a.png", data: PNG };
     const answer = await ada.emitWithAck("message", { id: newId(), to: "grace", image });
     assert.equal(answer.ok, true);
@@ -195,7 +195,7 @@ describe("the chat on two nodes", { skip: skipWithoutRedis }, () => {
     );
     const lost = await ada.emitWithAck("message", { id: newId(), to: "Nobody", text: "hello" });
     assert.equal(lost.error, "Nobody is not here");
-    // Nobody listens on this page.
+    // This page has no listener.
     await enter(b, "Deaf");
     const unheard = await ada.emitWithAck("message", { id: newId(), to: "Deaf", text: "hello" });
     assert.equal(unheard.error, "Deaf did not answer");
@@ -224,7 +224,7 @@ describe("the chat on two nodes", { skip: skipWithoutRedis }, () => {
     for (const [{ text }] of await Promise.all(announced)) assert.equal(text, "hear");
   });
 
-  test("tells a node that starts what was said before", async (t) => {
+  test("gives a node that starts the messages before", async (t) => {
     const { a, addNode, enter } = await startCluster(t);
     const ada = await enter(a, "Ada");
     await join(ada, "lobby");
@@ -244,7 +244,7 @@ describe("the chat on two nodes", { skip: skipWithoutRedis }, () => {
     }
   });
 
-  test("misses a node that says nothing any more", async (t) => {
+  test("removes the people of a node that has become silent", async (t) => {
     t.mock.timers.enable({ apis: ["setInterval", "Date"] });
     const { a, b, enter } = await startCluster(t);
     const ada = await enter(b, "Ada");
@@ -267,9 +267,9 @@ describe("the chat on two nodes", { skip: skipWithoutRedis }, () => {
     assert.deepEqual((await closed)[0], ["lobby", "random", "help"]);
   });
 
-  // The fallback's event "ready" comes but once.
-  const skipOutage = !hasCluster && "without the addon nothing tells that Redis is back";
-  const outage = "goes on without Redis, and tells later what was said meanwhile";
+  // The fallback emits "ready" only once.
+  const skipOutage = !hasCluster && "without the addon nothing reports that Redis is back";
+  const outage = "goes on without Redis, and delivers the messages later";
   test(outage, { skip: skipOutage }, async (t) => {
     const { a, b, enter } = await startCluster(t);
     const errors = t.mock.method(console, "error", () => {});
@@ -279,7 +279,7 @@ describe("the chat on two nodes", { skip: skipWithoutRedis }, () => {
       await enter(b, "Eve"),
     ];
     for (const client of [ada, grace, eve]) await join(client, "lobby");
-    const heard = { grace: hearing(grace, "message"), eve: hearing(eve, "message") };
+    const heard = { grace: record(grace, "message"), eve: record(eve, "message") };
     await redis.kill();
     const onThisNode = once(grace, "message");
     await ada.emitWithAck("message", { id: newId(), room: "lobby", text: "is it dark?" });
@@ -300,7 +300,7 @@ describe("the chat on two nodes", { skip: skipWithoutRedis }, () => {
     assert.match(printed()[0], /^Redis: {7}\S/);
   });
 
-  test("is started by --redis, on ports of one's own", async (t) => {
+  test("is started by --redis, on other ports", async (t) => {
     const [a, b] = [await startProcess(t, redis.url), await startProcess(t, redis.url)];
     assert.match(a.output, /^Cluster: .*PORT=1 and the same --redis$/m);
     const [ada, grace] = ["Ada", "Grace"].map((name, index) => {
@@ -317,7 +317,7 @@ describe("the chat on two nodes", { skip: skipWithoutRedis }, () => {
     assert.equal((await heard)[0].text, "hello");
   });
 
-  test("two pages chat, each on a node of its own", { skip: skipWithoutChromium }, async (t) => {
+  test("two pages chat, each on its node", { skip: skipWithoutChromium }, async (t) => {
     let [opened, open] = [Promise.resolve()];
     const [a, b] = [
       await startNode(),
@@ -332,7 +332,7 @@ describe("the chat on two nodes", { skip: skipWithoutRedis }, () => {
     const ada = await openPage(browser, a.url, complaints);
     const grace = await openPage(browser, b.url, complaints);
 
-    await t.test("under names that the other node does not give away", async () => {
+    await t.test("under names that the other node does not give again", async () => {
       await enterPage(ada, "Ada");
       await ada.locator("#transport", { hasText: "websocket" }).waitFor();
       await enterPage(grace, "Ada");
@@ -359,7 +359,7 @@ describe("the chat on two nodes", { skip: skipWithoutRedis }, () => {
       assert.deepEqual(await size, [320, 200]);
     });
 
-    await t.test("seeing who writes", async () => {
+    await t.test("with a sign that the other is writing", async () => {
       const line = grace.locator("#typing", { hasText: "Ada is writing…" });
       // Volatile: any one of them may be lost.
       while (!(await line.isVisible())) await ada.locator("#text").pressSequentially("hm ");
@@ -446,7 +446,7 @@ describe("the chat's command line", { concurrency: true }, () => {
   });
 });
 
-/** Runs the chat as a process on a free port, until after the test. */
+/** Runs the chat as a process on a free port, until the end of the test. */
 async function startProcess(t, redis) {
   const env = { ...process.env, PORT: "0" };
   const child = spawn(process.execPath, [SERVER, "--redis", redis], { env });

@@ -1,6 +1,6 @@
 "use strict";
 
-/** How many nodes there are in a Redis Cluster: clients of other nodes subscribe at any server. */
+/** `serverCount()` in a Redis Cluster, where the clients of other nodes subscribe at any server. */
 
 const assert = require("node:assert/strict");
 const { once } = require("node:events");
@@ -23,7 +23,7 @@ const skip = (!hasCluster && "no addon") || skipWithoutRedis;
 const hasServer = (wanted) => (slots) =>
   slots.some(([, , ...servers]) => servers.some(([, port]) => port === wanted));
 
-/** As a node of the cluster whose client subscribes at this server. */
+/** Subscribes at a server, as the client of another node. */
 async function subscribe({ url }, after) {
   const client = createClient({ url });
   client.on("error", () => {});
@@ -37,7 +37,7 @@ describe("serverCount() in a Redis Cluster", { skip, timeout: TIMEOUT }, () => {
   let cluster;
 
   before(async () => {
-    // Clients are told of a replica once it has got something.
+    // Clients learn of a replica once it has received something.
     const options = { hasReplica: true, settings: ["repl-ping-replica-period 1"] };
     cluster = await startRedisCluster(ends, options);
     for (const node of cluster.nodes) {

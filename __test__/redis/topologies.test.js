@@ -1,6 +1,6 @@
 "use strict";
 
-/** Redis as it is run: a Cluster, behind Sentinels, by TLS, and with users who may do little. */
+/** Redis as it is deployed: a Cluster, behind Sentinels, by TLS, and with restricted users. */
 
 const assert = require("node:assert/strict");
 const { once } = require("node:events");
@@ -23,7 +23,7 @@ const whyNot = () => {
 };
 const options = { skip: whyNot(), timeout: 60_000 };
 
-/** Ours, with options that say where Redis is. */
+/** Our adapter, with options of its connection. */
 const oursTo = (where) => ({
   name: "ours",
   isOurs: true,
@@ -47,7 +47,7 @@ const officialTo = (urls) => ({
   mixesUpChannels: true,
 });
 
-/** Everything goes from every node to every other. */
+/** Asserts that everything reaches every node from every other. */
 async function isWhole(nodes) {
   await nodes.hearEachOther();
   for (const [number, node] of nodes.all.entries()) {
@@ -58,8 +58,8 @@ async function isWhole(nodes) {
         received.filter(([event]) => event === `from ${number}`).map(([, n]) => n);
       while (numbers().length < 20) await delay(2);
       // ioredis publishes on any server of a Cluster, and so in any order.
-      const came = kind.isOurs ? numbers() : numbers().sort((a, b) => a - b);
-      assert.deepEqual(came, [...Array(20).keys()]);
+      const arrived = kind.isOurs ? numbers() : numbers().sort((a, b) => a - b);
+      assert.deepEqual(arrived, [...Array(20).keys()]);
     }
     await nodes.answer(node);
   }
@@ -129,7 +129,7 @@ describe("TLS", { ...options, skip: options.skip || skipWithoutOpenssl }, () => 
     await isWhole(nodes);
   });
 
-  test("refuses a server that is signed by nobody that it knows", async (t) => {
+  test("refuses a server whose certificate has an unknown issuer", async (t) => {
     const after = endsOf(t);
     const redis = await startRedisServer(after, { certificates: createCertificates(after) });
     const { ca } = createCertificates(after).forClient;
@@ -138,24 +138,24 @@ describe("TLS", { ...options, skip: options.skip || skipWithoutOpenssl }, () => 
   });
 });
 
-/** Starts a node that is not expected to reach Redis. */
+/** Starts a node that will not reach Redis. */
 async function startAlone(after, where) {
   const nodes = await Nodes.start("", [oursTo(where)], { isAlone: true });
   after(() => nodes.close());
   return nodes.all;
 }
 
-/** The first error that a node tells of. */
+/** Returns the first error that a node reports. */
 async function errorOf({ told }) {
   const isError = (each) => each instanceof Error;
   while (!told.some(isError)) await delay(5);
   return told.find(isError);
 }
 
-/** A pattern has to stand among the rules as it is: one for each namespace, of which one has a "*". */
+/** The pattern of each namespace must be in the rules as it is; one has a "*". */
 const PATTERNS = "&socket.io#/#* &socket.io#/name#* &socket.io#/n\\*#* &socket.io#/#even#*";
 
-/** What a user needs, for the default key. */
+/** The rights that a user needs, for the default key. */
 const RULES = [
   `resetchannels ${PATTERNS} &socket.io#* &socket.io-request#* &socket.io-response#*`,
   "-@all +hello +ping +role +publish +psubscribe +punsubscribe +subscribe",
@@ -173,7 +173,7 @@ describe("a user", options, () => {
     [{ subscriptionMode: "dynamic" }, RULES],
     [{ sharded: true }, SHARDED_RULES],
   ]) {
-    test(`who may do nothing else: ${JSON.stringify(adapter)}`, async (t) => {
+    test(`may do nothing else: ${JSON.stringify(adapter)}`, async (t) => {
       const after = endsOf(t);
       const settings = [`user turbo on >secret ${rules}`];
       const redis = await startRedisServer(after, { settings });
@@ -185,7 +185,7 @@ describe("a user", options, () => {
     });
   }
 
-  test("who has another password, or may not subscribe, is told of", async (t) => {
+  test("with a wrong password, or without the right to subscribe, is reported", async (t) => {
     const after = endsOf(t);
     const settings = ["user turbo on >secret resetchannels &other* +@all"];
     const redis = await startRedisServer(after, { settings });

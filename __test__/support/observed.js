@@ -1,13 +1,13 @@
 "use strict";
 
-/** How long a test waits for what must happen, in milliseconds. A guard against hanging only. */
+/** How long a test waits for a state, in milliseconds. A guard against hanging only. */
 const HANG_GUARD = 20_000;
 
-/** Something whose state tests wait for. */
+/** An object whose state tests wait for. */
 class Observed {
   #checks = new Set();
 
-  /** To be called after each change of the state. */
+  /** Checks the state, after each change. */
   changed() {
     for (const check of this.#checks) check();
   }
@@ -17,7 +17,7 @@ class Observed {
    *
    * @param {() => boolean} isReached
    * @param {string} what the state, for the error
-   * @returns {Promise<void>} rejected, with what there is instead, if it never comes
+   * @returns {Promise<void>} rejected with the current state after `HANG_GUARD`
    */
   until(isReached, what) {
     if (isReached()) return Promise.resolve();

@@ -1,26 +1,25 @@
 "use strict";
 
-/** What a node with @socket.io/redis-adapter 8.3 and socket.io-parser makes of a broadcast. */
+/** Receives broadcasts as a node with @socket.io/redis-adapter 8.3 and socket.io-parser does. */
 
 const { decode } = require("notepack.io");
 const { Encoder } = require("socket.io-parser");
 
 const encoder = new Encoder();
 
-/** What a publisher calls the types of events and acknowledgements, and what they are. */
+/** The types of events and acknowledgements, as publishers write them. */
 const TYPES = new Map([2, 3, 5, 6].flatMap((type) => [type, String(type)].map((it) => [it, type])));
 
 /**
- * Gives a packet the type that its publisher means: socket.io-parser knows neither `"2"` beside
- * binary data, nor the types of clients beside attachments in place, as emitters of Socket.IO 2 give
- * them.
+ * Corrects the type of a packet: socket.io-parser knows neither `"2"` beside binary data, nor the
+ * binary types beside attachments in place, which emitters of Socket.IO 2 write.
  */
 function setType(packet) {
   const type = TYPES.get(packet?.type);
   if (type !== undefined) packet.type = type > 3 ? type - 3 : type;
 }
 
-/** Each room once, as JSON shows it: strings, finite numbers, booleans, null for all else. */
+/** Returns each room once, as in JSON: strings, finite numbers, booleans, null for all else. */
 function roomNames(rooms) {
   const isShown = (room) => ["string", "boolean"].includes(typeof room) || Number.isFinite(room);
   return [...new Set(Array.from(new Set(rooms), (room) => (isShown(room) ? room : null)))];
@@ -43,7 +42,7 @@ function effectOf([text, ...attachments], { rooms, except }, { volatile, compres
  * its base class do.
  *
  * @param {Buffer} message
- * @returns {object} `error` if that throws; else `sent`, what it comes to, and what was decoded
+ * @returns {object} `error` if that throws; else `sent`, the effect, and the decoded parts
  */
 function receive(message) {
   try {
