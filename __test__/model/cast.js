@@ -20,6 +20,23 @@ class Cast {
     return this.sockets.get(keyOf(client, namespace))?.id;
   }
 
+  /** Returns the value of a room: the id of a socket for `{ client, namespace }`. */
+  room(room) {
+    if (typeof room !== "object") return room;
+    return this.idOf(room.client, room.namespace) ?? "nobody";
+  }
+
+  /** Returns rooms as callers write them: one room, or a list. */
+  rooms(rooms) {
+    return rooms.length === 1 ? this.room(rooms[0]) : rooms.map((room) => this.room(room));
+  }
+
+  /** Narrows what emits to the recipients of an operation. */
+  operator(start, { to, except }) {
+    const included = to.length === 0 ? start : start.to(this.rooms(to));
+    return except.length === 0 ? included : included.except(this.rooms(except));
+  }
+
   /** Gives a random id a name, if it has none. */
   name(id, name) {
     if (id !== undefined && !this.names.has(id)) this.names.set(id, name);

@@ -35,7 +35,7 @@ const OBVIOUS = [
 ];
 const BUGS = PROGRAMS > DEFAULT_PROGRAMS ? Object.keys(PLANTED) : OBVIOUS;
 
-/** What some of the programs must show, since they would test little without. */
+/** Lines that some outcomes must contain: without them the programs would test little. */
 const SIGHTS = {
   "a binary event": /^5\d-/m,
   "an event on a second namespace": /^2\/p,/m,

@@ -49,7 +49,7 @@ exports.BroadcastsInTheNextTurn = class extends Adapter {
   }
 };
 
-/** What is sent to a single client in the same turn overtakes. */
+/** Overtaken by what is sent to a single client in the same turn. */
 exports.BroadcastsAtTheEndOfTheTurn = class extends Adapter {
   #queue = [];
 

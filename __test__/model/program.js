@@ -8,7 +8,7 @@
  *
  * @typedef {object} Program
  * @property {"plain" | "recovery" | "deflate"} server
- * @property {boolean} hearsRooms true to record the events of the adapters
+ * @property {boolean} hasRoomListeners true to record the events of the adapters
  * @property {Turn[]} turns
  *
  * @typedef {object} Turn `what` names a method of `Play` in play.js
@@ -38,7 +38,7 @@ const MAX_DEPTH = 3;
 const LISTENED = ["onAnyOutgoing", "onAnyOutgoing", "prependAnyOutgoing", "packetCreate"];
 LISTENED.push("flush", "drain", "engine flush", "engine drain", ...ROOM_EVENTS);
 
-/** Texts whose frames and JSON differ in kind; none is seven characters long, as offsets are. */
+/** Texts whose frames and JSON differ in kind; no text has seven characters, as offsets have. */
 const TEXTS = [
   "",
   "text",
@@ -107,7 +107,7 @@ class Author {
     this.server = chance(0.65) ? "plain" : chance(0.7) ? "recovery" : "deflate";
     const turns = this.names.filter(() => chance(0.85)).map((name) => this.connect(name));
     for (let left = 2 + below(MAX_TURNS); left > 0; left--) turns.push(...this.turns());
-    return { server: this.server, hearsRooms: chance(0.4), turns };
+    return { server: this.server, hasRoomListeners: chance(0.4), turns };
   }
 
   // --- Turns
@@ -137,7 +137,7 @@ class Author {
       [3, () => this.comeOrGo()],
       [3, () => ({ what: "attach", ...this.whom(), greeting: this.greeting() })],
       [4, () => this.say()],
-      // Clients with deflate are on ws, and others on a worker, whose order is not kept.
+      // Clients with deflate are on ws, others on a worker: between them there is no order.
       [4, () => (this.server === "deflate" ? this.say() : this.together())],
       [2, () => this.pace()],
       [4, () => this.change()],

@@ -24,7 +24,7 @@ class Record {
   /** @type {string[]} */
   log = [];
   /** Set if a listener for packets was added or removed in this turn. */
-  isHearingChanged = false;
+  areListenersChanged = false;
   /** Set if the order of the rest of a turn is left open. */
   isUnordered = false;
 
@@ -34,7 +34,7 @@ class Record {
   /** The values of the adapter's promises, by the operation. */
   #answers = new Map();
   /** The packets that listeners were called with in this turn, by listener and connection. */
-  #heard = new Map();
+  #packets = new Map();
   /** The length of the log when this turn began. */
   #start = 0;
   #isMute = false;
@@ -68,8 +68,8 @@ class Record {
    * order of a broadcast's recipients and of polls, and how packets are grouped when they are flushed,
    * are left to the server.
    */
-  hear(name, ...packets) {
-    this.#heard.set(name, [...(this.#heard.get(name) ?? []), ...packets]);
+  addPackets(name, ...packets) {
+    this.#packets.set(name, [...(this.#packets.get(name) ?? []), ...packets]);
   }
 
   /** Begins a turn. */
@@ -81,13 +81,13 @@ class Record {
   /** Ends a turn, when nothing that it causes is under way. */
   endTurn() {
     if (this.isUnordered) this.log.push(...this.named(this.log.splice(this.#start)).sort());
-    for (const name of [...this.#heard.keys()].sort()) {
-      // Whether packets still wait to be flushed when a listener is added is left to the server.
-      const isUnclear = this.isHearingChanged && /^(engine )?(flush|drain)/.test(name);
-      if (!isUnclear) this.note(name, this.#heard.get(name));
+    for (const name of [...this.#packets.keys()].sort()) {
+      // It is left to the server whether packets still wait to be flushed when a listener is added.
+      const isUnclear = this.areListenersChanged && /^(engine )?(flush|drain)/.test(name);
+      if (!isUnclear) this.note(name, this.#packets.get(name));
     }
-    this.#heard.clear();
-    this.isHearingChanged = false;
+    this.#packets.clear();
+    this.areListenersChanged = false;
   }
 
   /** Records nothing until the storm ends, and afterwards without order. */
@@ -98,7 +98,7 @@ class Record {
 
   endStorm() {
     this.#isMute = false;
-    this.#heard.clear();
+    this.#packets.clear();
   }
 
   /** Returns lines with names in place of random ids. */

@@ -84,10 +84,11 @@ class Stage {
       const namespace = io.of(name);
       this.#serve(namespace);
       namespace.on("ask", (id, answer) => this.#handleQuestion(namespace, id, answer));
-      if (program.hearsRooms) this.#hearRooms(namespace);
+      if (program.hasRoomListeners) this.#listenToRooms(namespace);
     }
     if (order === null) this.#serve(io.of(/^\/dyn$/));
-    if (program.hearsRooms) io.on("new_namespace", (namespace) => this.#hearRooms(namespace));
+    if (program.hasRoomListeners)
+      io.on("new_namespace", (namespace) => this.#listenToRooms(namespace));
   }
 
   #serve(namespace) {
@@ -274,17 +275,12 @@ class Stage {
     answer?.(`node ${this.#index} has ${id}`);
   }
 
-  #hearRooms(namespace) {
+  #listenToRooms(namespace) {
     for (const event of ROOM_EVENTS) {
       namespace.adapter.on(event, (...args) =>
         this.record.note(`${event} in ${namespace.name}`, args),
       );
     }
-  }
-
-  #room(room) {
-    if (typeof room !== "object") return room;
-    return this.#cast.idOf(room.client, room.namespace) ?? "nobody";
   }
 
   /** Returns a client's socket, or what stands for it if it is on another node. */
@@ -300,24 +296,14 @@ class Stage {
     return socket?.nsp.server === this.#io ? socket : undefined;
   }
 
-  /** Returns rooms as callers write them: one room, or a list. */
-  #rooms(rooms) {
-    return rooms.length === 1 ? this.#room(rooms[0]) : rooms.map((room) => this.#room(room));
-  }
-
-  #operator(start, { to, except }) {
-    const targeted = to.length === 0 ? start : start.to(this.#rooms(to));
-    return except.length === 0 ? targeted : targeted.except(this.#rooms(except));
-  }
-
   // --- Operations
 
   join({ client, namespace, rooms }) {
-    this.#socket(client, namespace)?.join(this.#rooms(rooms));
+    this.#socket(client, namespace)?.join(this.#cast.rooms(rooms));
   }
 
   leave({ client, namespace, room }) {
-    this.#socket(client, namespace)?.leave(this.#room(room));
+    this.#socket(client, namespace)?.leave(this.#cast.room(room));
   }
 
   leaveAll({ client, namespace }) {
@@ -329,7 +315,7 @@ class Stage {
     const { adapter, sockets } = this.#io.of(namespace);
     const socket = this.#ownSocket(client, namespace);
     const id = this.#cast.idOf(client, namespace) ?? "nobody";
-    const named = { room: this.#room(room), other: this.#room(other) };
+    const named = { room: this.#cast.room(room), other: this.#cast.room(other) };
     EDITS[edit]({ adapter, sockets, socket, id, ...named });
   }
 
@@ -353,9 +339,9 @@ class Stage {
 
   /** `socketsJoin`, `socketsLeave` or `disconnectSockets`. */
   many(op) {
-    const operator = this.#operator(this.#io.of(op.namespace), op);
+    const operator = this.#cast.operator(this.#io.of(op.namespace), op);
     if (op.action === "disconnectSockets") operator.disconnectSockets(op.close && this.#mayClose);
-    else operator[op.action](this.#rooms(op.rooms));
+    else operator[op.action](this.#cast.rooms(op.rooms));
   }
 
   look({ namespace }) {
@@ -370,7 +356,7 @@ class Stage {
   }
 
   fetch(op) {
-    const operator = this.#operator(this.#io.of(op.namespace), op);
+    const operator = this.#cast.operator(this.#io.of(op.namespace), op);
     this.#answer(op.id, operator.fetchSockets(), (found) =>
       found.map(({ id, rooms }) => [id, rooms]),
     );
@@ -416,11 +402,11 @@ class Stage {
     const socket = this.#socket(op.client, op.namespace);
     if (op.client !== undefined && socket === undefined) return;
     const start = op.isBroadcast ? socket?.broadcast : (socket?.itself ?? socket);
-    let operator = this.#operator(start ?? namespace, op);
+    let operator = this.#cast.operator(start ?? namespace, op);
     if (op.compress !== undefined) operator = operator.compress(op.compress);
     // It is left to the server whether packets still wait that another callback of the same turn has
     // sent, or that were sent before a listener was added.
-    if (op.isVolatile && this.#isAlone() && !this.record.isHearingChanged)
+    if (op.isVolatile && this.#isAlone() && !this.record.areListenersChanged)
       operator = operator.volatile;
     if (op.isLocal) operator = operator.local;
     const event = `e${op.id}`;
@@ -480,10 +466,10 @@ class Stage {
   /** Adds a listener. */
   listen(op) {
     const remove = this.#listen(op, (...values) => this.#handlerOf(op.to).call(this, op, values));
-    this.#changeHearing(op.to);
+    this.#changeListeners(op.to);
     this.#removals.set(op.id, () => {
       remove();
-      this.#changeHearing(op.to);
+      this.#changeListeners(op.to);
     });
   }
 
@@ -497,8 +483,8 @@ class Stage {
     return FLUSHES.includes(to) ? this.#handleFlush : this.#handlePacket;
   }
 
-  #changeHearing(to) {
-    if (!ROOM_EVENTS.includes(to)) this.record.isHearingChanged = true;
+  #changeListeners(to) {
+    if (!ROOM_EVENTS.includes(to)) this.record.areListenersChanged = true;
   }
 
   #listen({ to, client, namespace }, listener) {
@@ -527,8 +513,8 @@ class Stage {
   }
 
   #handlePacket(op, values) {
-    const name = `${op.to} of ${op.client}, heard by ${op.id}`;
-    this.record.hear(name, op.to === "packetCreate" ? shownCreation(values[0]) : values);
+    const name = `${op.to} of ${op.client}, listener ${op.id}`;
+    this.record.addPackets(name, op.to === "packetCreate" ? shownCreation(values[0]) : values);
     // In the middle of a broadcast, the recipients so far are left to the server.
     this.later({ how: "tick", ops: op.ops });
   }
@@ -537,7 +523,10 @@ class Stage {
     const isOfEngine = op.to.startsWith("engine ");
     const client = isOfEngine ? clientOf(values[0]) : op.client;
     const packets = values[isOfEngine ? 1 : 0] ?? [];
-    this.record.hear(`${op.to} of ${client}, heard by ${op.id}`, ...packets.map(shownCreation));
+    this.record.addPackets(
+      `${op.to} of ${client}, listener ${op.id}`,
+      ...packets.map(shownCreation),
+    );
   }
 }
 

@@ -23,7 +23,7 @@ const TIMEOUT = 60_000;
 
 /** Milliseconds until unanswered requests end. */
 const REQUESTS_TIMEOUT = 150;
-/** The same for acks, long enough for a node's own clients on a busy machine. */
+/** Milliseconds until acks time out, long enough for a node's own clients on a busy machine. */
 const ACKS_TIMEOUT = 1_500;
 
 /**
@@ -55,8 +55,8 @@ async function until(isReached) {
 /** Returns the part of `stats()` about a node's connection. */
 const redisStats = (place) => turbo.stats().redis[place];
 
-const errorsOf = ({ told }) => told.filter((each) => each instanceof Error);
-const eventsOf = ({ told }) => told.filter((each) => typeof each === "string");
+const errorsOf = ({ events }) => events.filter((each) => each instanceof Error);
+const eventsOf = ({ events }) => events.filter((each) => typeof each === "string");
 
 /** Asserts that the clients of a node receive what it sends; those of other nodes may, too. */
 async function servesItsOwn(node) {
@@ -96,7 +96,7 @@ async function requestsTimeOut({ io, clients }) {
 
 /** Waits until everything works between the nodes. */
 async function isWhole(nodes) {
-  await nodes.hearEachOther();
+  await nodes.areConnected();
   for (const node of nodes.all) await nodes.answer(node);
   await nodes.received();
 }
@@ -174,7 +174,7 @@ for (const [name, adapter] of Object.entries(PROTOCOLS)) {
         assert.deepEqual(numbers(client), [...Array(100).keys()]);
       }
       await isWhole(nodes);
-      for (const node of nodes.all) assert.deepEqual(node.told, ["ready"]);
+      for (const node of nodes.all) assert.deepEqual(node.events, ["ready"]);
     });
   });
 }
@@ -224,7 +224,7 @@ describe("a cluster", { skip, timeout: TIMEOUT }, () => {
       await isWhole(nodes);
       assert.equal(redisStats(0).reconnections, times);
     }
-    assert.deepEqual(other.told, ["ready"]);
+    assert.deepEqual(other.events, ["ready"]);
   });
 });
 
@@ -246,7 +246,7 @@ describe("silence", { skip: skipLong, timeout: TIMEOUT, concurrency: true }, () 
     proxy.heal();
     await isWhole(nodes);
     assert.deepEqual(eventsOf(one), ["ready", "reconnecting", "ready"]);
-    assert.deepEqual(other.told, ["ready"]);
+    assert.deepEqual(other.events, ["ready"]);
   });
 
   test("a Redis that is suspended is noticed, and resumes", async (t) => {

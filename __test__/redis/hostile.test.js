@@ -74,7 +74,7 @@ const WRONG_BROADCASTS = [
   [UID, PACKET, { ...OPTS, except: true }],
 ].map(encode);
 
-/** The same for requests. The official adapter throws at some of them. */
+/** Values that are not requests. The official adapter throws at some of them. */
 const WRONG_REQUESTS = [
   null,
   "text",
@@ -91,7 +91,7 @@ const WRONG_REQUESTS = [
   { uid: UID, type: 7, requestId: "strange", packet: { ...PACKET, data: 5 }, opts: OPTS },
 ];
 
-/** The same in the sharded protocol. */
+/** Values that are not messages of the sharded protocol. */
 const WRONG_SHARDED = [
   null,
   [1],
@@ -163,13 +163,13 @@ async function survives(t, kind, adapter, act) {
     assert.deepEqual(new Set(io.of("/").adapter.rooms.keys()), rooms[number]);
   }
   assert.ok(nodes.everyone.every(({ socket }) => socket.connected));
-  await nodes.hearEachOther();
+  await nodes.areConnected();
   const answers = await servers[0].timeout(5_000).emitWithAck("question");
   assert.equal(answers.length, nodes.clients.length);
   assert.equal((await servers[1].fetchSockets()).length, nodes.clients.length);
-  for (const { told } of nodes.all) {
+  for (const { events } of nodes.all) {
     assert.deepEqual(
-      told.filter((event) => event !== "ready"),
+      events.filter((event) => event !== "ready"),
       [],
     );
   }

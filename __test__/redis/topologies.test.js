@@ -49,7 +49,7 @@ const officialTo = (urls) => ({
 
 /** Asserts that everything reaches every node from every other. */
 async function isWhole(nodes) {
-  await nodes.hearEachOther();
+  await nodes.areConnected();
   for (const [number, node] of nodes.all.entries()) {
     const { io, kind } = node;
     for (let n = 0; n < 20; n++) io.emit(`from ${number}`, n, Buffer.from([n]));
@@ -105,10 +105,10 @@ describe("Sentinels", options, () => {
     await isWhole(nodes);
     await sentinels.failOver();
     await isWhole(nodes);
-    for (const { told } of nodes.all) {
-      const events = told.filter((event) => typeof event === "string");
-      assert.deepEqual([events.at(0), events.at(-1)], ["ready", "ready"]);
-      assert.ok(events.includes("reconnecting"));
+    for (const { events } of nodes.all) {
+      const names = events.filter((event) => typeof event === "string");
+      assert.deepEqual([names.at(0), names.at(-1)], ["ready", "ready"]);
+      assert.ok(names.includes("reconnecting"));
     }
   });
 });
@@ -146,10 +146,10 @@ async function startAlone(after, where) {
 }
 
 /** Returns the first error that a node reports. */
-async function errorOf({ told }) {
+async function errorOf({ events }) {
   const isError = (each) => each instanceof Error;
-  while (!told.some(isError)) await delay(5);
-  return told.find(isError);
+  while (!events.some(isError)) await delay(5);
+  return events.find(isError);
 }
 
 /** The pattern of each namespace must be in the rules as it is; one has a "*". */
@@ -181,7 +181,7 @@ describe("a user", options, () => {
       const nodes = await Nodes.start(url, [oursTo({ url }), oursTo({ url })], { adapter });
       after(() => nodes.close());
       await isWhole(nodes);
-      for (const { told } of nodes.all) assert.deepEqual(told, ["ready"]);
+      for (const { events } of nodes.all) assert.deepEqual(events, ["ready"]);
     });
   }
 

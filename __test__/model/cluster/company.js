@@ -93,7 +93,7 @@ class EmitterStage {
   }
 
   many(op) {
-    const argument = op.action === "disconnectSockets" ? op.close : this.#rooms(op.rooms);
+    const argument = op.action === "disconnectSockets" ? op.close : this.#cast.rooms(op.rooms);
     this.#operator(op)[op.action](argument);
   }
 
@@ -101,17 +101,8 @@ class EmitterStage {
     this.#emitter.of(namespace).serverSideEmit("ask", id);
   }
 
-  #operator({ namespace, to, except }) {
-    const emitter = this.#emitter.of(namespace);
-    const targeted = to.length === 0 ? emitter : emitter.to(this.#rooms(to));
-    return except.length === 0 ? targeted : targeted.except(this.#rooms(except));
-  }
-
-  #rooms(rooms) {
-    return rooms.map((room) => {
-      if (typeof room !== "object") return room;
-      return this.#cast.idOf(room.client, room.namespace) ?? "nobody";
-    });
+  #operator(op) {
+    return this.#cast.operator(this.#emitter.of(op.namespace), op);
   }
 }
 
@@ -141,7 +132,7 @@ class Company {
   #until;
   #sentinels = 0;
   /** The last sentinel, by its receiver and its sender. */
-  #heard = new Map();
+  #received = new Map();
   /** Counts all other messages. */
   #messages = 0;
 
@@ -199,7 +190,7 @@ class Company {
     this.#emitter = new Emitter(this.#redis.control, { key: this.#key });
     this.emitter = new EmitterStage(this.#emitter, cast, order);
     for (const [index, { io }] of nodes.entries()) {
-      io.of("/").on(SENTINEL, (by, number) => this.#heard.set(`${index} ${by}`, number));
+      io.of("/").on(SENTINEL, (by, number) => this.#received.set(`${index} ${by}`, number));
     }
   }
 
@@ -219,7 +210,7 @@ class Company {
   #handlePublication(command) {
     const [, by, number] = SENTINEL_LINE.exec(command) ?? [];
     if (number === undefined) this.#messages++;
-    else this.#heard.set(`witness ${by}`, Number(number));
+    else this.#received.set(`witness ${by}`, Number(number));
   }
 
   /**
@@ -248,7 +239,7 @@ class Company {
         .filter((receiver) => receiver !== by)
         .map((receiver) => `${receiver} ${by}`),
     );
-    await this.#until(() => pairs.every((pair) => this.#heard.get(pair) === number));
+    await this.#until(() => pairs.every((pair) => this.#received.get(pair) === number));
   }
 
   /** Adds up what the nodes have delivered, before they close. */

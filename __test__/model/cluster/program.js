@@ -91,10 +91,10 @@ class ClusterAuthor extends Author {
     if (chance(0.3)) turns.push(...this.departure());
     if (chance(0.4)) turns.push(...this.storms());
     const { protocol, server } = this;
-    return { server, protocol, hearsRooms: chance(0.4), turns };
+    return { server, protocol, hasRoomListeners: chance(0.4), turns };
   }
 
-  /** Emitters speak the classic protocol only. */
+  /** Emitters know the classic protocol only. */
   get hasEmitter() {
     return !this.protocol.startsWith("sharded");
   }

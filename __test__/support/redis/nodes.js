@@ -71,7 +71,7 @@ class Node {
   /** @type {Client[]} of all namespaces */
   everyone = [];
   /** Events of our adapter's factory by their names, and errors. @type {Array<string | Error>} */
-  told = [];
+  events = [];
   #httpServer = createServer();
   #managers = [];
 
@@ -99,7 +99,7 @@ class Node {
   /** Records the events of the adapter's factory. */
   record(factory) {
     for (const event of ["ready", "reconnecting", "error", "end"]) {
-      factory.on(event, (error) => this.told.push(error === undefined ? event : error));
+      factory.on(event, (error) => this.events.push(error === undefined ? event : error));
     }
   }
 
@@ -186,7 +186,7 @@ class Nodes {
     }
     try {
       for (const kind of kinds) await nodes.#add(kind, options);
-      if (!options.isAlone) await nodes.hearEachOther();
+      if (!options.isAlone) await nodes.areConnected();
       return nodes;
     } catch (error) {
       await nodes.close();
@@ -227,12 +227,12 @@ class Nodes {
   }
 
   /** Waits until everything that a node sends reaches the clients of all. */
-  async hearEachOther() {
+  async areConnected() {
     for (const node of this.all) {
       for (const name of ["/", ...this.namespaces]) {
         const { adapter } = node.io.of(name);
         while ((await adapter.serverCount()) < this.all.length) await delay(10);
-        await this.roomIsHeard(name);
+        await this.roomIsReached(name);
       }
     }
     await this.received();
@@ -242,7 +242,7 @@ class Nodes {
    * Waits until what any node sends to a room, or to a namespace, reaches all members. Nodes that
    * subscribe to single rooms take a moment after a client has joined.
    */
-  async roomIsHeard(namespace, room) {
+  async roomIsReached(namespace, room) {
     const isMember = ({ socket, index }) =>
       socket.nsp === namespace &&
       (room === undefined ||

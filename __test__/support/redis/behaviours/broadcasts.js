@@ -150,7 +150,7 @@ function broadcasts(started, index) {
         node.socketOf(node.clients[number % node.clients.length]).join(room);
       }
     }
-    await Promise.all(ROOMS.map((room) => nodes.roomIsHeard("/", room)));
+    await Promise.all(ROOMS.map((room) => nodes.roomIsReached("/", room)));
     await nodes.received();
     for (const room of ROOMS) sender().io.to(room).emit("in", room);
     const expected = {};

@@ -52,7 +52,7 @@ function emitter(started, { key } = {}) {
 
     emitter.in("odd").socketsJoin("emitted");
     await settled();
-    await nodes.roomIsHeard("/", "emitted");
+    await nodes.roomIsReached("/", "emitted");
     emitter.to("emitted").emit("emitted");
     await assertReceived(eachGets(members(1), [["emitted"]]));
     emitter.socketsLeave("emitted");

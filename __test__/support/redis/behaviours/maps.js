@@ -133,7 +133,7 @@ const TO_ROOMS = {
   },
 };
 
-/** The same, with the clients that do not receive what is sent to all but the room. */
+/** Edits on a node, each with the clients that do not receive what is sent to all but the room. */
 const TO_ALL = {
   "rooms.delete(room)": ({ room, nsp }) => {
     nsp.adapter.rooms.delete(room);
@@ -174,7 +174,7 @@ function maps(started, index, { isOrdered }) {
     const own = node.clients.map((client) => node.socketOf(client));
     const room = `maps ${++count}`;
     for (const socket of own) socket.join(room);
-    await started().roomIsHeard("/", room);
+    await started().roomIsReached("/", room);
     return { room, own, clients: node.clients, nsp: node.io.of("/") };
   }
 

@@ -63,7 +63,7 @@ function requests(started, index, { isSharded }) {
     io.in("even").socketsJoin(["moved", "moved too"]);
     await roomHas(nodes, "moved", even.length);
     await roomHas(nodes, "moved too", even.length);
-    await nodes.roomIsHeard("/", "moved");
+    await nodes.roomIsReached("/", "moved");
     await nodes.received();
     io.to("moved").emit("moved");
     await nodes.assertReceived(eachGets(even, [["moved"]]));
