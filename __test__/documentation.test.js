@@ -1,6 +1,6 @@
 "use strict";
 
-/** That the guides lead somewhere, quote what is there, and leave nothing out. */
+/** The documents: their links and paths exist, their quotations are exact, their tables complete. */
 
 const assert = require("node:assert/strict");
 const { spawnSync } = require("node:child_process");
@@ -8,10 +8,52 @@ const { existsSync, readFileSync, readdirSync } = require("node:fs");
 const path = require("node:path");
 const { describe, test } = require("node:test");
 const { compileFunction } = require("node:vm");
-const { anchors, documents, links, readDocument } = require("./support/markdown.js");
+const {
+  anchors,
+  documents,
+  links,
+  paths,
+  pathsInCode,
+  readDocument,
+  repositoryFiles,
+} = require("./support/markdown.js");
 
 const root = path.join(__dirname, "..");
 const read = (file) => readFileSync(path.join(root, file), "utf8");
+
+const files = repositoryFiles();
+
+/** The folders at the root. */
+const topFolders = new Set(
+  files.filter((file) => file.includes("/")).map((file) => file.split("/")[0]),
+);
+
+/** Built, installed or measured: not in a clone of the repository. */
+const GENERATED = [
+  "dist/",
+  "bench/results/",
+  "examples/nest/dist/",
+  "node_modules/",
+  "binding.d.ts",
+];
+
+/**
+ * @param {string} file a document
+ * @param {string} name a path relative to the root or to the document, or the bare name of a file
+ *   anywhere in the repository; `*` stands for any name
+ * @returns {string | undefined} what is wrong with it
+ */
+function pathProblem(file, name) {
+  if (GENERATED.some((folder) => name.startsWith(folder))) return undefined;
+  const isBare = !name.includes("/");
+  const isFolder = name.endsWith("/");
+  const text = name.replaceAll(".", "\\.").replaceAll("*", "[^/]*");
+  const end = isFolder ? "" : "$";
+  const folder = path.posix.dirname(file).replaceAll(".", "\\.");
+  const start = isBare ? "^(.*/)?" : `^(${folder}/)?`;
+  const pattern = new RegExp(`${start}${text}${end}`);
+  return files.some((each) => pattern.test(each)) ? undefined : "no such path";
+}
 
 /** @returns {string | undefined} what is wrong with a link of `file` */
 function linkProblem(file, target) {
@@ -86,6 +128,15 @@ for (const file of documents()) {
       );
     });
 
+    test("names paths that exist", () => {
+      const inCode = blocks.flatMap(({ code }) => pathsInCode(code, topFolders));
+      const problems = [...paths(prose), ...inCode].map((name) => [name, pathProblem(file, name)]);
+      assert.deepEqual(
+        problems.filter(([, problem]) => problem !== undefined),
+        [],
+      );
+    });
+
     for (const { language, source, code } of blocks) {
       if (source !== undefined) {
         test(`quotes ${source} as it is`, () => assert.equal(code, read(source)));
@@ -103,6 +154,24 @@ test("documents with wrong links and wrong code would be found", () => {
   assert.equal(linkProblem("README.md", "docs/README.md#nowhere"), "no such heading");
   assert.match(syntaxProblem("const = 1;"), /SyntaxError/);
   assert.match(syntaxProblem('import x from "x";\nawait = 1;'), /SyntaxError/);
+});
+
+test("documents with wrong paths would be found", () => {
+  const prose = "`lib/nowhere.js` and `nowhere/`, `nowhere.rs` beside `a/b` and `npm run lint`";
+  assert.deepEqual(paths(prose), ["lib/nowhere.js", "nowhere/", "nowhere.rs"]);
+  for (const name of [...paths(prose), "lib/README.md"]) {
+    assert.equal(pathProblem("README.md", name), "no such path", name);
+  }
+  assert.deepEqual(pathsInCode("node lib/nowhere.js # as blib/nowhere.js", ["lib"]), [
+    "lib/nowhere.js",
+  ]);
+});
+
+test("paths relative to the root or to the document, names and patterns are found", () => {
+  for (const name of ["lib/turbo.js", "turbo.js", "lib/", "npm/*/package.json", "*.test.js"]) {
+    assert.equal(pathProblem("README.md", name), undefined, name);
+  }
+  assert.equal(pathProblem("examples/chat/README.md", "public/chat.js"), undefined);
 });
 
 test("the index of the guides leads to each of them", () => {

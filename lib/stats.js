@@ -1,5 +1,7 @@
 "use strict";
 
+const { END_REASONS } = require("./addon/codes.js");
+
 /** The engine of this environment and the upgrades that were left to ws. */
 class Stats {
   constructor() {
@@ -28,14 +30,13 @@ class Stats {
   /** @returns {object} see `Stats` in index.d.ts */
   read() {
     const workers = this.workers === null ? [] : this.workers.native.stats();
-    const names = this.workers === null ? [] : this.workers.endReasons;
     const sum = (field) => workers.reduce((total, worker) => total + worker[field], 0);
     return {
       connections: {
         native: sum("connections"),
         opened: sum("opened"),
         fallback: { ...this.fallbacks },
-        ended: endedByReason(workers, names),
+        ended: endedByReason(workers),
       },
       messagesIn: sum("messagesIn"),
       framesOut: sum("framesOut"),
@@ -50,17 +51,18 @@ class Stats {
       notifications: sum("notifications"),
       stalls: sum("stalls"),
       redis: [...this.links].map(({ state, native }) => ({ state, ...native.stats() })),
-      workers: workers.map((worker) => ({ ...worker, ended: endedByReason([worker], names) })),
+      workers: workers.map((worker) => ({ ...worker, ended: endedByReason([worker]) })),
     };
   }
 }
 
 /** @returns {Record<string, number>} only reasons that have occurred */
-function endedByReason(workers, names) {
+function endedByReason(workers) {
   const ended = {};
   for (const worker of workers) {
     for (const [index, count] of worker.ended.entries()) {
-      if (count > 0) ended[names[index]] = (ended[names[index]] ?? 0) + count;
+      const reason = END_REASONS[index];
+      if (count > 0) ended[reason] = (ended[reason] ?? 0) + count;
     }
   }
   return ended;

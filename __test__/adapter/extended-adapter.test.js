@@ -1,39 +1,31 @@
 "use strict";
 
-/** Adapters of others with our fan-out. What they do together is in `integration/`. */
+/** Adapters of others, extended by our fan-out. */
 
 const assert = require("node:assert/strict");
 const { once } = require("node:events");
-const { createServer } = require("node:http");
 const { describe, test } = require("node:test");
-const { setTimeout: delay } = require("node:timers/promises");
 const { Server } = require("socket.io");
 const { Adapter, ClusterAdapter, SessionAwareAdapter } = require("socket.io-adapter");
-const { io: connect } = require("socket.io-client");
 const turbo = require("../..");
-const { hasEngine } = require("../../lib/addon/index.js");
+const { engineNamed, hasNative } = require("../support/engines.js");
+const { polled } = require("../support/observed.js");
+const { enterAll } = require("../support/socket-io-client.js");
+const { startServer } = require("../support/socket-io-server.js");
 
 const { createAdapter } = turbo;
+const ours = engineNamed("turbo");
 
-/** A server with three clients, which are closed after the test. */
+/** Starts a server with three clients. */
 async function serve(t, adapter, options) {
-  const http = createServer();
   // Broadcasts are counted by I/O thread.
-  const io = new Server(http, turbo.turbo({ adapter, ioThreads: 1, ...options }));
-  await once(http.listen(0, "127.0.0.1"), "listening");
-  const url = `http://127.0.0.1:${http.address().port}`;
-  const clients = Array.from({ length: 3 }, () =>
-    connect(url, { transports: ["websocket"], forceNew: true, reconnection: false }),
-  );
-  t.after(async () => {
-    for (const client of clients) client.disconnect();
-    await io.close();
-  });
-  await Promise.all(clients.map((client) => once(client, "connect")));
-  return { io, clients, adapter: io.of("/").adapter };
+  const server = await startServer(t, ours, { adapter, ioThreads: 1, ...options });
+  const entrances = await enterAll(server, 3);
+  const clients = entrances.map(({ client }) => client);
+  return { io: server.io, clients, adapter: server.io.of("/").adapter };
 }
 
-/** An adapter that remembers what it was asked to broadcast. */
+/** An adapter that keeps the events that it broadcasts. */
 class Remembering extends Adapter {
   static LIMIT = 100;
   #remembered = [];
@@ -52,7 +44,7 @@ class Remembering extends Adapter {
   }
 }
 
-/** A cluster of one, whose messages come back to it alone. */
+/** A cluster of one node. */
 class Alone extends ClusterAdapter {
   doPublish() {
     return Promise.resolve("");
@@ -64,32 +56,32 @@ class Alone extends ClusterAdapter {
 }
 
 describe("an adapter with our fan-out", () => {
-  test("is what it was, with all its methods, and broadcasts in one call", async (t) => {
+  test("keeps its class and methods, and broadcasts in one call", async (t) => {
     const { io, clients, adapter } = await serve(t, createAdapter(Remembering));
     assert.ok(adapter instanceof Remembering);
     assert.equal(adapter.constructor, Remembering);
-    const heard = Promise.all(clients.map((client) => once(client, "news")));
+    const received = Promise.all(clients.map((client) => once(client, "news")));
     const before = turbo.stats().broadcasts;
     io.emit("news", 1);
-    assert.deepEqual(await heard, [[1], [1], [1]]);
+    assert.deepEqual(await received, [[1], [1], [1]]);
     assert.deepEqual(adapter.remembered, ["news"]);
-    if (hasEngine) assert.equal(turbo.stats().broadcasts - before, 1);
+    if (hasNative) assert.equal(turbo.stats().broadcasts - before, 1);
   });
 
-  test("leaves the class that it was made of as it was", async (t) => {
+  test("leaves the class that it extends unchanged", async (t) => {
     const methods = Object.getOwnPropertyDescriptors(Remembering.prototype);
     await serve(t, createAdapter(Remembering));
     assert.deepEqual(Object.getOwnPropertyDescriptors(Remembering.prototype), methods);
     const { io, clients, adapter } = await serve(t, Remembering);
-    const heard = Promise.all(clients.map((client) => once(client, "news")));
+    const received = Promise.all(clients.map((client) => once(client, "news")));
     const before = turbo.stats().broadcasts;
     io.emit("news");
-    await heard;
+    await received;
     assert.equal(Object.getPrototypeOf(adapter), Remembering.prototype);
     assert.equal(turbo.stats().broadcasts, before);
   });
 
-  test("is made for each namespace, by a factory as well", async (t) => {
+  test("is made for each namespace, also by a factory", async (t) => {
     const made = [];
     const factory = createAdapter(function make(nsp) {
       made.push(nsp.name);
@@ -97,16 +89,16 @@ describe("an adapter with our fan-out", () => {
     });
     const { io, clients } = await serve(t, factory);
     io.of("/other");
-    assert.deepEqual(made, ["/", "/other"]);
+    assert.deepEqual(made, ["/", "/private", "/other"]);
     const [first, ...others] = clients;
     io.sockets.sockets.get(first.id).join("room");
     for (const client of others) client.on("news", () => assert.fail("was not in the room"));
-    const heard = once(first, "news");
+    const received = once(first, "news");
     io.to("room").emit("news", Buffer.from("bytes"));
-    assert.deepEqual(await heard, [Buffer.from("bytes")]);
+    assert.deepEqual(await received, [Buffer.from("bytes")]);
   });
 
-  test("has packets acknowledged by each socket", async (t) => {
+  test("collects the acknowledgements of all sockets", async (t) => {
     const { io, clients } = await serve(t, createAdapter(Alone));
     for (const [index, client] of clients.entries()) {
       client.on("question", (answer) => answer(index));
@@ -132,15 +124,15 @@ describe("an adapter with our fan-out", () => {
     for (const socket of [first, second, third]) socket.join("team");
     third.leave("team");
     clients[2].on("news", () => assert.fail("has left the room"));
-    const heard = Promise.all(clients.slice(0, 2).map((client) => once(client, "news")));
+    const received = Promise.all(clients.slice(0, 2).map((client) => once(client, "news")));
     const before = turbo.stats().broadcasts;
     io.to("team too").emit("news", 1);
-    assert.deepEqual(await heard, [[1], [1]]);
-    if (hasEngine) assert.equal(turbo.stats().broadcasts - before, 1);
+    assert.deepEqual(await received, [[1], [1]]);
+    if (hasNative) assert.equal(turbo.stats().broadcasts - before, 1);
   });
 
   for (const packetOpts of [{}, { preEncoded: true }]) {
-    test(`may encode what it does not broadcast, ${JSON.stringify(packetOpts)}`, async (t) => {
+    test(`may encode packets that it does not broadcast, ${JSON.stringify(packetOpts)}`, async (t) => {
       class Publishing extends Adapter {
         publish(packet) {
           return this._encode(packet, { ...packetOpts });
@@ -156,7 +148,7 @@ describe("an adapter with our fan-out", () => {
     });
   }
 
-  test("may go through the sockets by itself, and write to them what it has encoded", async (t) => {
+  test("may iterate over the sockets itself, and write encoded packets to them", async (t) => {
     class Counting extends Adapter {
       written = 0;
 
@@ -171,9 +163,9 @@ describe("an adapter with our fan-out", () => {
       }
     }
     const { io, clients, adapter } = await serve(t, createAdapter(Counting));
-    const heard = clients.map((client) => once(client, "news"));
+    const received = clients.map((client) => once(client, "news"));
     io.emit("news", Buffer.from("bytes"));
-    for (const each of heard) assert.deepEqual(await each, [Buffer.from("bytes")]);
+    for (const each of received) assert.deepEqual(await each, [Buffer.from("bytes")]);
     assert.equal(adapter.written, clients.length);
   });
 
@@ -187,8 +179,8 @@ describe("an adapter with our fan-out", () => {
     const ended = once(client, "disconnect");
     client.io.engine.close();
     await ended;
-    // The server has to notice, and to keep the session.
-    while (io.sockets.sockets.has(id)) await delay(5);
+    // The server keeps the session once it has noticed the end.
+    await polled(() => !io.sockets.sockets.has(id));
     const connected = once(client, "connect");
     client.connect();
     await connected;
@@ -214,7 +206,7 @@ describe("createAdapter()", () => {
   for (const [name, base] of [
     ["nothing", function makeNothing() {}],
     ["null, by an arrow", () => null],
-    ["something that is no adapter", class {}],
+    ["an object that is no adapter", class {}],
     ["ours", ours],
     ["ours, made by another", (nsp) => new ours(nsp)],
     ["ours for another's", createAdapter(Adapter)],
@@ -223,7 +215,7 @@ describe("createAdapter()", () => {
     ["one with its own encoding", overriding("_encode")],
     ["one that replaces a method of itself", withOwnMethod("apply")],
   ]) {
-    test(`refuses a factory of ${name} when the server is made`, { skip: !hasEngine }, () => {
+    test(`refuses a factory of ${name} when the server is made`, { skip: !hasNative }, () => {
       const options = turbo.turbo({ adapter: createAdapter(base) });
       assert.throws(() => new Server(options), invalid(/^base must be one that extends/));
     });

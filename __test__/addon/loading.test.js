@@ -1,6 +1,6 @@
 "use strict";
 
-/** Loading the addon, and what happens without it (rule R8). */
+/** Loads the addon, and falls back to the official packages without it. */
 
 const assert = require("node:assert/strict");
 const { spawnSync } = require("node:child_process");

@@ -110,7 +110,7 @@ describe("the Redis of a benchmark", { skip: skipWithoutRedis }, () => {
 
   test("ends with the process that has started it, however that ends", async () => {
     const program = `
-      const { RedisProcess } = require("./bench/redis-process.js");
+      const { RedisProcess } = require("./bench/processes/redis-process.js");
       RedisProcess.start().then(({ url }) => console.log(url));`;
     const starter = spawn(process.execPath, ["-e", program], { cwd: root });
     const [url] = await once(starter.stdout, "data");

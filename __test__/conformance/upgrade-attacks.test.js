@@ -15,7 +15,7 @@ const { Observed } = require("../support/observed.js");
 const { WebSocketClient, upgradeRequest } = require("../support/websocket/client.js");
 const { binary, close, frame, ping, text } = require("../support/websocket/frames.js");
 
-const PROGRAM = path.join(__dirname, "../support/socket-io-process.js");
+const PROGRAM = path.join(__dirname, "../fixtures/socket-io-process.js");
 const TIMES = 20;
 
 /** A Socket.IO server in a process of its own. */
@@ -28,7 +28,7 @@ class ServerProcess extends Observed {
   #child;
   #stderr = "";
 
-  /** @param {object} settings see `socket-io-process.js` */
+  /** @param {object} settings see `fixtures/socket-io-process.js` */
   constructor(settings) {
     super();
     this.#child = fork(PROGRAM, [JSON.stringify(settings)], {

@@ -1,8 +1,8 @@
 "use strict";
 
 /**
- * Edits that applications make to the adapter's maps: `adapter.rooms`, `adapter.sids`, `nsp.sockets` and the
- * Sets in them. Socket.IO has no copy of them, so that what is in the maps is what a broadcast reaches.
+ * Edits that applications make to the adapter's maps: `adapter.rooms`, `adapter.sids`, `nsp.sockets`
+ * and the Sets in them. Socket.IO has no copy of them: the maps decide whom a broadcast reaches.
  */
 
 const assert = require("node:assert/strict");
@@ -10,18 +10,18 @@ const { once } = require("node:events");
 const { describe, test } = require("node:test");
 const { inspect } = require("node:util");
 const { Adapter } = require("socket.io-adapter");
-const { io: connect } = require("socket.io-client");
 const turbo = require("../..");
 const {
-  connectionCounts,
+  assertNativeCount,
   engines,
   hasNative,
   noConnectionsLeft,
 } = require("../support/engines.js");
 const { HANG_GUARD, Observed } = require("../support/observed.js");
+const { enter } = require("../support/socket-io-client.js");
 const { startServer } = require("../support/socket-io-server.js");
 
-/** Those who come, with the rooms they join, and how they are connected: `d` polls. */
+/** The clients, with the rooms that they join, and their transports: `d` polls. */
 const CAST = {
   a: { rooms: ["game"], transports: ["websocket"] },
   b: { rooms: ["game", "chat"], transports: ["websocket"] },
@@ -29,7 +29,7 @@ const CAST = {
   d: { rooms: ["game"], transports: ["polling"] },
 };
 const NAMES = Object.keys(CAST);
-/** Those whose connections are on workers, with our engine. */
+/** How many of the connections are on workers, with our engine. */
 const NATIVE = 3;
 
 const onAnAdapterOfOthers = {
@@ -38,7 +38,7 @@ const onAnAdapterOfOthers = {
 };
 const judged = hasNative ? [...engines, onAnAdapterOfOthers] : engines;
 
-/** Clients' events, by their names, until each has got all. */
+/** The events of the clients, by their names. */
 class Audience extends Observed {
   heard = new Map(NAMES.map((name) => [name, []]));
   #ended = new Set();
@@ -56,7 +56,7 @@ class Audience extends Observed {
     this.#ended.clear();
   }
 
-  /** @returns {Record<string, string>} what they have heard since the last time */
+  /** @returns {Record<string, string>} the events received since the last call */
   take() {
     return Object.fromEntries(
       NAMES.map((name) => [name, this.heard.get(name).splice(0).join(" ")]),
@@ -76,19 +76,18 @@ class Audience extends Observed {
  */
 async function stage(t, engine) {
   await noConnectionsLeft();
-  const { io, origin, beforeClose } = await startServer(t, engine);
+  const server = await startServer(t, engine);
+  const { io } = server;
   const audience = new Audience();
   const scene = { io, audience, clients: {} };
   for (const [name, { rooms, transports }] of Object.entries(CAST)) {
-    const client = connect(origin, { transports, reconnection: false, forceNew: true });
-    beforeClose(() => client.disconnect());
-    audience.listen(name, client);
-    const [[socket]] = await Promise.all([once(io, "connection"), once(client, "connect")]);
+    const prepare = (client) => audience.listen(name, client);
+    const { client, socket } = await enter(server, { transports, prepare });
     socket.join(rooms);
     scene[name] = socket;
     scene.clients[name] = client;
   }
-  if (engine.name !== "stock" && hasNative) assert.equal(connectionCounts().native, NATIVE);
+  assertNativeCount(engine, NATIVE);
   const { adapter } = io.sockets;
   return Object.assign(scene, { adapter, ...mapsOf(io) });
 }
@@ -98,8 +97,8 @@ function mapsOf(io) {
   return { rooms: adapter.rooms, sids: adapter.sids, sockets };
 }
 
-/** Returns the packets that each has received of those sent up to now. */
-async function heard({ audience, clients, ...sockets }) {
+/** Returns the events that each client has received of those sent up to now. */
+async function receivedIn({ audience, clients, ...sockets }) {
   const present = NAMES.filter((name) => clients[name].connected && sockets[name].connected);
   for (const name of present) sockets[name].emit("end");
   await audience.haveAll(present);
@@ -109,7 +108,7 @@ async function heard({ audience, clients, ...sockets }) {
 const noop = () => {};
 
 /**
- * Programs, and what each of the cast hears.
+ * Programs, and the events that each client receives: none where it is left out.
  *
  * @type {Record<string, { run: (scene: object) => unknown, heard: Partial<Record<string, string>> }>}
  */
@@ -122,7 +121,7 @@ const PROGRAMS = {
     },
     heard: { a: "all", b: "all", c: "all", d: "all" },
   },
-  "a room that was deleted is made again by whoever joins": {
+  "a room that was deleted is made again by a join": {
     run({ io, rooms, a, c }) {
       rooms.delete("game");
       a.join("game");
@@ -323,7 +322,7 @@ const PROGRAMS = {
     },
     heard: { a: "one two", b: "one two", d: "one two" },
   },
-  "sids.delete(id) takes a socket out of what all get": {
+  "sids.delete(id) takes a socket out of broadcasts to all": {
     run({ io, sids, a, d }) {
       sids.delete(a.id);
       sids.delete(d.id);
@@ -343,7 +342,7 @@ const PROGRAMS = {
       d: "game again and again",
     },
   },
-  "sids.clear(), then somebody joins": {
+  "sids.clear(), then a join": {
     run({ io, sids, a }) {
       sids.clear();
       io.emit("none");
@@ -370,7 +369,7 @@ const PROGRAMS = {
       d: "back all again",
     },
   },
-  "a socket under two ids gets what is sent to both": {
+  "a socket under two ids receives the events to both": {
     run({ io, rooms, sockets, a, b }) {
       sockets.set("alias", a);
       rooms.set("twice", new Set([a.id, "alias", b.id]));
@@ -440,7 +439,7 @@ const PROGRAMS = {
     },
     heard: { a: "one", b: "one two", d: "one two" },
   },
-  "listeners of the adapter undo what they hear of": {
+  "listeners of the adapter undo the change": {
     run({ io, adapter, rooms, a, c, b }) {
       adapter.on("join-room", (room, id) => room === "closed" && rooms.get(room).delete(id));
       adapter.on("leave-room", (room, id) => room === "chat" && rooms.get(room)?.add(id));
@@ -452,7 +451,7 @@ const PROGRAMS = {
     },
     heard: { b: "chat", c: "chat" },
   },
-  "a socket goes whose rooms were cleared": {
+  "a socket disconnects whose rooms were cleared": {
     async run({ io, audience, clients, sockets, rooms, a, c }) {
       a.rooms.clear();
       const gone = once(a, "disconnect");
@@ -467,7 +466,7 @@ const PROGRAMS = {
     },
     heard: { b: "one two", c: "two", d: "one two" },
   },
-  "everybody is moved by hand": {
+  "all sockets are moved by hand": {
     run({ io, rooms, sockets }) {
       for (const id of [...rooms.get("game")]) {
         sockets.get(id).leave("game");
@@ -502,11 +501,11 @@ for (const engine of judged) {
           const scene = await stage(t, engine);
           if (!isFirst) {
             scene.io.to("game").to("chat").except("solo").emit("before");
-            await heard(scene);
+            await receivedIn(scene);
           }
           await run(scene);
           const silent = Object.fromEntries(NAMES.map((other) => [other, ""]));
-          assert.deepEqual(await heard(scene), { ...silent, ...expected });
+          assert.deepEqual(await receivedIn(scene), { ...silent, ...expected });
         });
       }
     }
@@ -538,7 +537,7 @@ for (const engine of judged) {
 }
 
 describe("turbo", { skip: !hasNative, timeout: HANG_GUARD }, () => {
-  /** How many broadcasts go to the workers while a program runs. */
+  /** Runs a program; returns how many broadcasts went to the workers. */
   async function broadcastsOf(t, run) {
     const scene = await stage(t, {
       name: "turbo",
@@ -546,7 +545,7 @@ describe("turbo", { skip: !hasNative, timeout: HANG_GUARD }, () => {
     });
     const before = turbo.stats().broadcasts;
     run(scene);
-    await heard(scene);
+    await receivedIn(scene);
     return turbo.stats().broadcasts - before;
   }
 
@@ -566,7 +565,7 @@ describe("turbo", { skip: !hasNative, timeout: HANG_GUARD }, () => {
     assert.equal(count, 3);
   });
 
-  test("what cannot be watched is left to the official code, and the rest is not", async (t) => {
+  test("only a Set that cannot be watched is left to the official code", async (t) => {
     const count = await broadcastsOf(t, ({ io, rooms, a, b }) => {
       rooms.set("team", new (class extends Set {})([a.id, b.id]));
       io.to("team").emit("one");

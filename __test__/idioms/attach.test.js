@@ -7,21 +7,22 @@ const { once } = require("node:events");
 const { createServer, request } = require("node:http");
 const { describe, test } = require("node:test");
 const { Server } = require("socket.io");
-const { io: connect } = require("socket.io-client");
-const { connectionCounts, engines, hasNative } = require("../support/engines.js");
+const { assertNativeCount, engines, noConnectionsLeft } = require("../support/engines.js");
+const { connectClient } = require("../support/socket-io-client.js");
+const { listen } = require("../support/tcp-server.js");
 
 const ORIGIN = "https://example.com";
 
-/** Answers of a server of Socket.IO that tell what is allowed to other origins. */
+/** Requests whose responses depend on the option `cors`. */
 const REQUESTS = {
   preflight: ["OPTIONS", "/socket.io/?EIO=4&transport=polling"],
   handshake: ["GET", "/socket.io/?EIO=4&transport=polling"],
   client: ["GET", "/socket.io/socket.io.js"],
 };
 
-/** The status of each answer and its headers that CORS is about. */
+/** Returns the status of each response, and its headers for CORS. */
 async function answers(httpServer) {
-  if (!httpServer.listening) await once(httpServer.listen(0, "127.0.0.1"), "listening");
+  if (!httpServer.listening) await listen(httpServer);
   const { port } = httpServer.address();
   const found = {};
   for (const [name, [method, path]] of Object.entries(REQUESTS)) {
@@ -38,14 +39,11 @@ async function answers(httpServer) {
   return found;
 }
 
-/** Returns whether a client can connect to it by WebSocket, on a worker where it has our engine. */
-async function assertServes(httpServer, { name }) {
-  const client = connect(`http://127.0.0.1:${httpServer.address().port}`, {
-    transports: ["websocket"],
-    forceNew: true,
-  });
+/** Asserts that a client can connect by WebSocket, on a worker if the engine is ours. */
+async function assertServes(httpServer, engine) {
+  const client = connectClient(`http://127.0.0.1:${httpServer.address().port}`);
   await once(client, "connect");
-  if (name === "turbo" && hasNative) assert.equal(connectionCounts().native, 1);
+  assertNativeCount(engine, 1);
   client.disconnect();
 }
 
@@ -56,7 +54,7 @@ function close(t, io, ...httpServers) {
       httpServer.close();
       httpServer.closeAllConnections();
     }
-    while (connectionCounts().native > 0) await new Promise(setImmediate);
+    await noConnectionsLeft();
   });
 }
 
@@ -65,7 +63,7 @@ const NOTHING = {
   handshake: { status: 200 },
   client: { status: 200 },
 };
-/** Where the constructor does not know of it, the client's file has no headers. */
+/** The client's file has no headers if the constructor does not have the option. */
 const ATTACHED = {
   preflight: {
     status: 204,
@@ -82,7 +80,7 @@ const cors = { origin: ORIGIN };
 
 for (const engine of engines) {
   describe(`cors with ${engine.name}`, () => {
-    test("of attach() counts", async (t) => {
+    test("of attach() is used", async (t) => {
       const io = new Server(engine.serverOptions());
       const httpServer = createServer();
       close(t, io, httpServer);
@@ -91,7 +89,7 @@ for (const engine of engines) {
       await assertServes(httpServer, engine);
     });
 
-    test("of listen() counts", async (t) => {
+    test("of listen() is used", async (t) => {
       const io = new Server(engine.serverOptions());
       close(t, io);
       io.listen(0, { cors });
@@ -100,7 +98,7 @@ for (const engine of engines) {
       await assertServes(io.httpServer, engine);
     });
 
-    test("of the constructor counts, and before that of attach()", async (t) => {
+    test("of the constructor is used, and takes precedence over attach()", async (t) => {
       const io = new Server(engine.serverOptions({ cors }));
       const httpServer = createServer();
       close(t, io, httpServer);
@@ -109,7 +107,7 @@ for (const engine of engines) {
       assert.equal(io.engine.opts.cors, cors);
     });
 
-    test("that is left out adds nothing", async (t) => {
+    test("adds nothing if it is left out", async (t) => {
       const httpServer = createServer();
       const io = new Server(httpServer, engine.serverOptions());
       close(t, io, httpServer);
@@ -119,7 +117,7 @@ for (const engine of engines) {
       await assertServes(httpServer, engine);
     });
 
-    test("is that of each of two servers", async (t) => {
+    test("is separate for each of two servers", async (t) => {
       const io = new Server(engine.serverOptions());
       const [first, second] = [createServer(), createServer()];
       close(t, io, first, second);
@@ -132,7 +130,7 @@ for (const engine of engines) {
   });
 
   describe(`allowRequest with ${engine.name}`, () => {
-    test("of attach() is asked, with the engine's options as `this`", async (t) => {
+    test("of attach() is called, with the engine's options as `this`", async (t) => {
       const io = new Server(engine.serverOptions());
       const httpServer = createServer();
       close(t, io, httpServer);
@@ -155,7 +153,7 @@ for (const engine of engines) {
     });
   });
 
-  test(`a program's own adapter is what it was, with ${engine.name}`, (t) => {
+  test(`a program's own adapter is unchanged, with ${engine.name}`, (t) => {
     const { Adapter } = require("socket.io-adapter");
     class Own extends Adapter {
       static made = 0;

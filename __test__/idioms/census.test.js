@@ -14,15 +14,15 @@ const { describe, test } = require("node:test");
 const engineIo = require("engine.io");
 const { Adapter, SessionAwareAdapter } = require("socket.io-adapter");
 const { WebSocket } = require("ws");
-const { NET_SOCKET_ENDINGS, WEBSOCKET_ENDINGS } = require("../support/members/endings.js");
-const { NET_SOCKET } = require("../support/members/net-socket.js");
+const { NET_SOCKET_ENDINGS, WEBSOCKET_ENDINGS } = require("./members/endings.js");
+const { NET_SOCKET } = require("./members/net-socket.js");
 const {
   ADAPTER,
   ENGINE_SERVER,
   ENGINE_SOCKET,
   ENGINE_TRANSPORT,
-} = require("../support/members/socket-io.js");
-const { WEBSOCKET } = require("../support/members/websocket.js");
+} = require("./members/socket-io.js");
+const { WEBSOCKET } = require("./members/websocket.js");
 
 const DOCUMENT = path.join(__dirname, "../../docs/compatibility.md");
 

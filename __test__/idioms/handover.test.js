@@ -12,28 +12,26 @@ const { describe, test } = require("node:test");
 const { setImmediate: nextTurn } = require("node:timers/promises");
 const tls = require("node:tls");
 const { MessageChannel } = require("node:worker_threads");
-const { io: connectClient } = require("socket.io-client");
 const { connectionCounts, engines, hasNative } = require("../support/engines.js");
 const { HANG_GUARD } = require("../support/observed.js");
-const { assertNative } = require("../support/members/programs.js");
+const { assertNative } = require("./members/programs.js");
+const { enter } = require("../support/socket-io-client.js");
 const { startServer } = require("../support/socket-io-server.js");
+const { connectionsOf } = require("../support/tcp-server.js");
 
 const RECEIVER = path.join(__dirname, "../fixtures/socket-receiver.js");
 const GUARD = { timeout: HANG_GUARD };
 
-/** A connected client, and the server's `Socket` of it. */
+/** Connects a client to a server of its own; `tcp` is the server's `net.Socket`. */
 async function connect(t, engine) {
-  const { io, httpServer, origin, beforeClose } = await startServer(t, engine);
+  const server = await startServer(t, engine);
   const { fallback } = connectionCounts();
-  const connected = once(io, "connection");
-  const client = connectClient(origin, { transports: ["websocket"], reconnection: false });
-  beforeClose(() => client.disconnect());
-  const [socket] = await connected;
+  const { client, socket } = await enter(server);
   assertNative(fallback);
-  return { client, socket, tcp: socket.request.socket, httpServer };
+  return { client, socket, tcp: socket.request.socket, httpServer: server.httpServer };
 }
 
-/** The connection goes on: an event and its answer go over it. */
+/** Asserts that an event and its acknowledgement pass over the connection. */
 async function assertServed({ client }) {
   assert.equal(await client.emitWithAck("echo", "still there"), "still there");
 }
@@ -44,12 +42,7 @@ function startReceiver(t) {
   return receiver;
 }
 
-const connectionsOf = (server) =>
-  new Promise((resolve, reject) => {
-    server.getConnections((error, count) => (error ? reject(error) : resolve(count)));
-  });
-
-/** Where stock parts give the connection away, ours refuse, say why, and go on serving it. */
+/** Asserts that ours refuses to give the connection away, with the reason. */
 function assertRefused(give, expected = { code: "TURBO_ERR_NOT_POSSIBLE" }) {
   assert.throws(give, expected);
 }
@@ -79,7 +72,7 @@ for (const engine of engines) {
     test("process.send() with keepOpen", GUARD, async (t) => {
       const connection = await connect(t, engine);
       const receiver = startReceiver(t);
-      // Else the server waits for the other process when it closes, also if nothing was sent.
+      // Otherwise the server waits for the other process when it closes, even if nothing was sent.
       connection.tcp.server = null;
       const sent = new Promise((resolve) => {
         receiver.send("take", connection.tcp, { keepOpen: true }, resolve);
@@ -139,7 +132,7 @@ for (const engine of engines) {
       server.once("clientError", () => {
         isRefused = true;
       });
-      // Bytes that an I/O thread has read before it knows of the listener go to the WebSocket alone.
+      // Bytes that a worker has read before it knows of the listener go to the WebSocket only.
       while (!isRefused) {
         client.emit("echo", "no request", () => {});
         await nextTurn();

@@ -1,6 +1,6 @@
 "use strict";
 
-/** How options of ours are given, and what becomes of slips. */
+/** Options of ours, and mistakes in them. */
 
 const assert = require("node:assert/strict");
 const { spawnSync } = require("node:child_process");
@@ -9,11 +9,12 @@ const { createServer } = require("node:http");
 const path = require("node:path");
 const { describe, test } = require("node:test");
 const { Server } = require("socket.io");
-const { io: connect } = require("socket.io-client");
 const { WebSocketServer, createEngine, turbo } = require("../..");
 const { connectionCounts, hasNative } = require("../support/engines.js");
+const { connectClient } = require("../support/socket-io-client.js");
+const { listen } = require("../support/tcp-server.js");
 
-/** Runs a program of a user; gives what it has printed, line by line, and its warnings. */
+/** Runs a program of a user; returns the lines of its output, and its warnings. */
 function run(program) {
   const options = { cwd: path.join(__dirname, "../.."), encoding: "utf8" };
   const { status, stdout, stderr } = spawnSync(process.execPath, ["-e", program], options);
@@ -22,7 +23,7 @@ function run(program) {
   return { lines: stdout.trim().split("\n"), warnings };
 }
 
-test("new Server(http, turbo), the parentheses forgotten, has the defaults", async (t) => {
+test("new Server(http, turbo), without the parentheses, has the defaults", async (t) => {
   const httpServer = createServer();
   const io = new Server(httpServer, turbo);
   t.after(() => io.close());
@@ -30,10 +31,7 @@ test("new Server(http, turbo), the parentheses forgotten, has the defaults", asy
   assert.equal(io.of("/").adapter.constructor, expected.of("/").adapter.constructor);
   assert.equal(io._parser, turbo.parser);
   assert.ok(io.engine.ws instanceof WebSocketServer);
-  await once(httpServer.listen(0, "127.0.0.1"), "listening");
-  const client = connect(`http://127.0.0.1:${httpServer.address().port}`, {
-    transports: ["websocket"],
-  });
+  const client = connectClient((await listen(httpServer)).origin);
   await once(client, "connect");
   assert.equal(connectionCounts().native, hasNative ? 1 : 0);
   client.disconnect();
@@ -46,9 +44,9 @@ describe("turbo() beside `new Server()`", () => {
   for (const [what, server] of [
     ["attach()", "new Server().attach(http, turbo());"],
     ["listen()", "new Server().listen(http, turbo({ path: '/x' }));"],
-    ["attach(), the parentheses forgotten", "new Server().attach(http, turbo);"],
+    ["attach(), without the parentheses", "new Server().attach(http, turbo);"],
   ]) {
-    test(`in ${what} is warned of once, with what to write instead`, () => {
+    test(`in ${what} is warned of once, with the right way to write it`, () => {
       const { warnings } = run(`
         const { Server } = require("socket.io");
         const { turbo } = require(".");
@@ -68,7 +66,7 @@ describe("turbo() beside `new Server()`", () => {
     ["new Server(http, turbo)", "new Server(http, turbo)"],
     ["parts of it", "new Server(http, { ...turbo(), adapter: createAdapter() })"],
     ["an own adapter", "new Server(http, turbo({ adapter: createAdapter() }))"],
-    ["an adapter that comes later", "new Server(http, turbo()).adapter(createAdapter())"],
+    ["an adapter that is set later", "new Server(http, turbo()).adapter(createAdapter())"],
     ["Engine.IO alone", "require('engine.io').attach(http, turbo())"],
     ["options for two", "for (const s of [http, other]) new Server(s, options)"],
   ]) {
@@ -103,7 +101,7 @@ describe("near misses of our options", () => {
     maxAttachment: "maxAttachments",
     attachments: "maxAttachments",
   })) {
-    test(`${given} goes through, and is warned of once`, () => {
+    test(`${given} is passed on, and warned of once`, () => {
       const { lines, warnings } = run(`
         const { turbo } = require(".");
         for (let i = 0; i < 2; i++) console.log(turbo({ ${given}: 3 }).${given});
@@ -115,7 +113,7 @@ describe("near misses of our options", () => {
     });
   }
 
-  test("are those of createEngine() and WebSocketServer, too", () => {
+  test("are found in options of createEngine() and WebSocketServer, too", () => {
     const { warnings } = run(`
       const { WebSocketServer, createEngine } = require(".");
       createEngine({ iothreads: 1 });
@@ -157,7 +155,7 @@ describe("near misses of our options", () => {
   });
 });
 
-describe("what is no option throws", () => {
+describe("a value of a wrong type throws", () => {
   const isOurs = (option, message) => ({
     name: "TypeError",
     code: "TURBO_ERR_INVALID_OPTION",

@@ -6,21 +6,21 @@ const assert = require("node:assert/strict");
 const { once } = require("node:events");
 const { describe, test } = require("node:test");
 const { setImmediate: nextTurn } = require("node:timers/promises");
-const { io: connect } = require("socket.io-client");
-const { connectionCounts, engines, hasNative } = require("../support/engines.js");
+const { assertNativeCount, engines } = require("../support/engines.js");
 const { startFixture } = require("../support/fixture-process.js");
+const { WEBSOCKET_ONLY, WITH_UPGRADE, enter, upgraded } = require("../support/socket-io-client.js");
 const { startServer } = require("../support/socket-io-server.js");
 
 const GUARD = { timeout: 60_000 };
 const MIB = 1024 * 1024;
 const CHUNKS = 24;
 
-/** The most that may wait for a client: a few chunks, not all of them. */
+/** The most bytes that may be queued for a client: a few chunks, not all of them. */
 const MOST_WAITING = 8 * MIB;
 
 const CLIENTS = [
-  ["a WebSocket", { transports: ["websocket"] }],
-  ["an upgraded connection", {}],
+  ["a WebSocket", WEBSOCKET_ONLY],
+  ["an upgraded connection", WITH_UPGRADE],
 ];
 
 const PAYLOADS = { text: "x".repeat(MIB), "binary data": Buffer.alloc(MIB, 1) };
@@ -31,25 +31,23 @@ const PAYLOADS = { text: "x".repeat(MIB), "binary data": Buffer.alloc(MIB, 1) };
  */
 const ONLY_TEXT = ["at each drain", "awaiting the callback of each"];
 
-/** Lets a client in whose connection is a WebSocket, and returns its socket on the server. */
-async function enter(server, options) {
-  const connected = once(server.io, "connection");
-  const client = connect(server.origin, { forceNew: true, reconnection: false, ...options });
-  server.beforeClose(() => client.disconnect());
-  const [socket] = await connected;
-  if (socket.conn.transport.name !== "websocket") await once(socket.conn, "upgrade");
-  // The client has taken the upgrade as well.
-  await new Promise((resolve) => client.emit("echo", resolve));
-  return { client, socket };
+/** Starts a server, and waits until a client of it has a WebSocket, and both sides know. */
+async function connect(t, engine, options) {
+  const server = await startServer(t, engine);
+  return { server, ...(await enterUpgraded(server, options)) };
 }
 
-/** The socket that a client by WebSocket reads from. */
+async function enterUpgraded(server, options) {
+  const entrance = await enter(server, options);
+  await upgraded(entrance.socket);
+  await entrance.client.emitWithAck("echo");
+  return entrance;
+}
+
+/** Returns the `net.Socket` from which a client reads. */
 const readingEnd = (client) => client.io.engine.transport.ws._socket;
 
-/**
- * Each sends `count` chunks to a socket by `send()`, and paces itself. On returning, `send` has
- * been called for the last.
- */
+/** Each calls `send()` for `count` chunks, paces itself, and resolves behind the last call. */
 const IDIOMS = {
   "at each drain": async ({ conn }, send, count) => {
     let sent = 0;
@@ -112,10 +110,9 @@ for (const engine of engines) {
       for (const [what, payload] of Object.entries(PAYLOADS)) {
         for (const [idiom, run] of Object.entries(IDIOMS)) {
           if (what !== "text" && ONLY_TEXT.includes(idiom)) continue;
-          test(`${what} to ${kind}, ${idiom}`, GUARD, async (t) => {
-            const server = await startServer(t, engine);
-            const { client, socket } = await enter(server, options);
-            if (engine.name === "turbo" && hasNative) assert.equal(connectionCounts().native, 1);
+          test(`sends ${what} to ${kind}, ${idiom}`, GUARD, async (t) => {
+            const { client, socket } = await connect(t, engine, options);
+            assertNativeCount(engine, 1);
             let received = 0;
             const isComplete = new Promise((resolve) => {
               client.on("chunk", ({ length }) => {
@@ -138,7 +135,7 @@ for (const engine of engines) {
             await sent;
             await isComplete;
             assert.equal(socket.connected, true);
-            assert.ok(waiting <= MOST_WAITING, `${waiting} bytes waited`);
+            assert.ok(waiting <= MOST_WAITING, `${waiting} bytes were queued`);
           });
         }
       }
@@ -185,10 +182,10 @@ for (const engine of engines) {
         await enter(server, CLIENTS[0][1]),
       ];
       member.socket.join("room");
-      const heard = once(other.client, "position");
+      const received = once(other.client, "position");
       server.io.to("room").emit("file", PAYLOADS.text.repeat(2));
       other.socket.volatile.emit("position");
-      await heard;
+      await received;
     });
 
     for (const [how, drop] of Object.entries({
@@ -205,12 +202,12 @@ for (const engine of engines) {
         const { client, socket } = await enter(server, CLIENTS[0][1]);
         for (let number = 0; number < 5; number++) socket.emit("dropped", number);
         drop(socket.conn);
-        const heard = Promise.all([once(client, "later"), once(client, "last")]);
+        const received = Promise.all([once(client, "later"), once(client, "last")]);
         await new Promise((resolve) => {
           socket.conn.send('2["later"]', {}, resolve);
           socket.emit("last");
         });
-        await heard;
+        await received;
         assert.equal(socket.conn.writeBuffer.length, 0);
       });
     }

@@ -2,14 +2,14 @@
 
 /** Programs that use engine.io's classes and the adapter of a Socket.IO server. */
 
-const { testPrograms } = require("../support/members/programs.js");
+const { testPrograms } = require("./members/programs.js");
 const {
   ADAPTER,
   ENGINE_SERVER,
   ENGINE_SOCKET,
   ENGINE_TRANSPORT,
   socketIoStage,
-} = require("../support/members/socket-io.js");
+} = require("./members/socket-io.js");
 
 testPrograms("an Engine.IO socket", ENGINE_SOCKET, socketIoStage);
 testPrograms("an Engine.IO transport", ENGINE_TRANSPORT, socketIoStage);

@@ -1,20 +1,16 @@
 "use strict";
 
-/** The oldest Socket.IO that we accept, and the one that we test everything else with. */
+/** The oldest Socket.IO that we support, and the one that all other tests use. */
 
 const assert = require("node:assert/strict");
 const { once } = require("node:events");
 const { createServer } = require("node:http");
 const path = require("node:path");
 const { describe, test } = require("node:test");
-const { io: connect } = require("socket.io-client");
 const { peerDependencies } = require("../../package.json");
-const {
-  connectionCounts,
-  engines,
-  hasNative,
-  noConnectionsLeft,
-} = require("../support/engines.js");
+const { assertNativeCount, engines, noConnectionsLeft } = require("../support/engines.js");
+const { POLLING_ONLY, WITH_UPGRADE, connectClient } = require("../support/socket-io-client.js");
+const { listen } = require("../support/tcp-server.js");
 
 const PACKAGES = ["socket.io-4.7", "socket.io"];
 /** `exports` hides the file. */
@@ -25,7 +21,7 @@ test("the oldest is that of the peer dependency", () => {
   assert.equal(peerDependencies["socket.io"], `>=${versions[0]} <5`);
 });
 
-/** A server of this version on an engine, with a namespace, rooms, acks and a middleware. */
+/** Starts a server of this version on an engine, with a namespace, rooms, acks and a middleware. */
 async function start(t, { Server }, engine, options) {
   const httpServer = createServer();
   const io = new Server(httpServer, engine.serverOptions(options));
@@ -47,7 +43,7 @@ async function start(t, { Server }, engine, options) {
       );
     });
   }
-  await once(httpServer.listen(0, "127.0.0.1"), "listening");
+  const { origin } = await listen(httpServer);
   const clients = [];
   t.after(async () => {
     for (const client of clients) client.disconnect();
@@ -56,8 +52,7 @@ async function start(t, { Server }, engine, options) {
     await noConnectionsLeft();
   });
   const open = async (path, clientOptions, event = "connect") => {
-    const url = `http://127.0.0.1:${httpServer.address().port}${path}`;
-    const client = connect(url, { forceNew: true, ...clientOptions });
+    const client = connectClient(origin + path, { reconnection: true, ...clientOptions });
     clients.push(client);
     const [value] = await once(client, event);
     return event === "connect" ? client : value;
@@ -65,32 +60,26 @@ async function start(t, { Server }, engine, options) {
   return { io, open };
 }
 
-const websocket = { transports: ["websocket"] };
-
 for (const [index, name] of PACKAGES.entries()) {
   for (const engine of engines) {
     describe(`Socket.IO ${versions[index]} with ${engine.name}`, () => {
-      const expectNative = (count) => {
-        if (engine.name === "turbo" && hasNative) assert.equal(connectionCounts().native, count);
-      };
-
       test("serves events, acks, binary data, namespaces and refusals", async (t) => {
         const { open } = await start(t, require(name), engine);
-        const client = await open("/", websocket);
-        expectNative(1);
+        const client = await open("/");
+        assertNativeCount(engine, 1);
         const data = [1, "š", { a: [null] }, Buffer.of(1, 2)];
         assert.deepEqual(await client.timeout(20_000).emitWithAck("echo", data), data);
-        const other = await open("/other", websocket);
+        const other = await open("/other");
         assert.equal(await other.timeout(20_000).emitWithAck("echo", "x"), "x");
-        const refused = { ...websocket, auth: { isRefused: true } };
+        const refused = { auth: { isRefused: true } };
         assert.equal((await open("/", refused, "connect_error")).message, "refused");
       });
 
       test("broadcasts to rooms, also by long-polling", async (t) => {
         const { io, open } = await start(t, require(name), engine);
-        const [a, b, quiet] = await Promise.all([1, 2, 3].map(() => open("/", websocket)));
-        const polling = await open("/", { transports: ["polling"] });
-        expectNative(3);
+        const [a, b, quiet] = await Promise.all([1, 2, 3].map(() => open("/")));
+        const polling = await open("/", POLLING_ONLY);
+        assertNativeCount(engine, 3);
         for (const client of [a, b, quiet, polling]) await client.emitWithAck("join", "room");
         assert.deepEqual(await quiet.emitWithAck("join", "quiet"), [quiet.id, "room", "quiet"]);
         const said = [a, b, polling].map((client) => once(client, "said"));
@@ -107,7 +96,7 @@ for (const [index, name] of PACKAGES.entries()) {
       test("upgrades, recovers a connection, and disconnects", async (t) => {
         const options = { connectionStateRecovery: { maxDisconnectionDuration: 60_000 } };
         const { io, open } = await start(t, require(name), engine, options);
-        const client = await open("/", { reconnectionDelay: 500 });
+        const client = await open("/", { ...WITH_UPGRADE, reconnectionDelay: 500 });
         if (client.io.engine.transport.name !== "websocket")
           await once(client.io.engine, "upgrade");
         const { id } = client;

@@ -10,18 +10,18 @@ const { createServer } = require("node:http");
 const { tmpdir } = require("node:os");
 const path = require("node:path");
 const { describe, test } = require("node:test");
-const { setTimeout: delay } = require("node:timers/promises");
-const { io: connect } = require("socket.io-client");
 const { companions, skipWithoutCompanions } = require("../companions");
 const { hasNative } = require("../support/engines.js");
-const { HANG_GUARD } = require("../support/observed.js");
+const { polled } = require("../support/observed.js");
+const { connectClient } = require("../support/socket-io-client.js");
+const { listen } = require("../support/tcp-server.js");
 
 const root = path.join(__dirname, "../..");
 
-/** The kernel tells of the threads and descriptors of a process. */
+/** /proc lists the threads and descriptors of a process. */
 const skip = !(hasNative && process.platform === "linux") && "no workers, or no /proc";
 
-/** How many I/O threads there are. */
+/** Returns how many workers there are. */
 function threadCount() {
   const names = readdirSync("/proc/self/task").map((id) => {
     try {
@@ -33,22 +33,13 @@ function threadCount() {
   return names.filter((name) => name === "socket.io-turbo\n").length;
 }
 
-/** Waits for what the kernel or the workers tell of, which no event does. */
-async function until(isReached) {
-  const start = Date.now();
-  while (!isReached()) {
-    assert.ok(Date.now() - start < HANG_GUARD, `${isReached} does not come`);
-    await delay(5);
-  }
-}
-
-const untilThreads = (count) => until(() => threadCount() === count);
+const untilThreads = (count) => polled(() => threadCount() === count);
 
 function descriptorCount() {
   return readdirSync("/proc/self/fd").length;
 }
 
-/** The package as if it had not been loaded before, as test runners have it for each file. */
+/** Loads the package anew, as test runners do for each file. */
 function loadAgain() {
   for (const file of Object.keys(require.cache)) {
     const isOurs = file.startsWith(path.join(root, "lib")) || file === path.join(root, "index.js");
@@ -58,7 +49,7 @@ function loadAgain() {
   return { turbo: require("../..").turbo, Server: require("socket.io").Server };
 }
 
-/** A server with a client, which hears a broadcast. */
+/** Starts a server; `open()` connects a client and waits until it has received a broadcast. */
 async function serve({ turbo, Server }, options) {
   const httpServer = createServer();
   const io = new Server(httpServer, turbo(options));
@@ -66,14 +57,9 @@ async function serve({ turbo, Server }, options) {
     socket.join("room");
     socket.on("ask", () => io.to("room").emit("answer", socket.id));
   });
-  await once(httpServer.listen(0, "127.0.0.1"), "listening");
-  const { port } = httpServer.address();
+  const { origin } = await listen(httpServer);
   const open = async () => {
-    const client = connect(`http://127.0.0.1:${port}`, {
-      transports: ["websocket"],
-      forceNew: true,
-      reconnection: false,
-    });
+    const client = connectClient(origin);
     await once(client, "connect");
     const answer = once(client, "answer");
     client.emit("ask");
@@ -115,7 +101,7 @@ describe("a process that loads the package again and again", { skip }, () => {
       await untilThreads(0);
       assert.equal(turbo.stats().connections.opened, 1);
     }
-    await until(() => descriptorCount() <= before);
+    await polled(() => descriptorCount() <= before);
   });
 
   test("adds no listeners to the process", async () => {
@@ -134,7 +120,7 @@ describe("the threads", { skip }, () => {
     const [first, second] = [await open(), await open()];
     first.disconnect();
     second.disconnect();
-    await until(() => turbo.stats().connections.native === 0);
+    await polled(() => turbo.stats().connections.native === 0);
     await new Promise(setImmediate);
     assert.equal(threadCount(), 1);
     await close();
@@ -174,7 +160,7 @@ describe("the threads", { skip }, () => {
   });
 });
 
-/** A test file of a program, which the test runner loads with all that it requires. */
+/** A test file of a program, as the test runner loads it with all its modules. */
 const SUITE = `
   const { once } = require("node:events");
   const { createServer } = require("node:http");
@@ -207,7 +193,7 @@ const SUITE = `
 
 const FILES = ["a", "b", "c", "d"];
 
-/** A program with some test files; gives its folder. */
+/** Writes a program with some test files; returns its folder. */
 function program(t, name, contents) {
   const directory = mkdtempSync(path.join(tmpdir(), "socket-io-turbo-"));
   t.after(() => rmSync(directory, { recursive: true }));
@@ -215,7 +201,7 @@ function program(t, name, contents) {
   return directory;
 }
 
-/** Runs a test runner to its end, which must come by itself. */
+/** Runs a test runner, which must end by itself; returns its output. */
 function run(bin, args, cwd) {
   const file = path.join(companions, bin);
   const env = {
@@ -230,7 +216,7 @@ function run(bin, args, cwd) {
   return stdout + stderr;
 }
 
-describe("a test runner finds nothing left of servers that are closed", () => {
+describe("a test runner finds no resources of servers that are closed", () => {
   const missing = skip || skipWithoutCompanions;
 
   test("jest, in one process", { skip: missing }, (t) => {

@@ -1,15 +1,15 @@
 "use strict";
 
-/** Tracers put methods of their own in front of those of ws, engine.io and Socket.IO. */
+/** Tracers, which wrap the methods of ws, engine.io and Socket.IO. */
 
 const assert = require("node:assert/strict");
 const { once } = require("node:events");
 const { describe, test } = require("node:test");
 const { Adapter } = require("socket.io-adapter");
-const { io: connect } = require("socket.io-client");
 const { skipWithoutCompanions } = require("../companions");
 const { engineNamed, hasNative } = require("../support/engines.js");
 const { startFixture } = require("../support/fixture-process.js");
+const { connectClient, enter } = require("../support/socket-io-client.js");
 const { startServer } = require("../support/socket-io-server.js");
 
 const MOMENTS = ["first", "loaded", "connected"];
@@ -18,16 +18,12 @@ const MOMENTS = ["first", "loaded", "connected"];
 async function trace(t, settings, { isLeft = false } = {}) {
   const fixture = startFixture(t, "traced-server.js", [JSON.stringify(settings)]);
   let port;
-  // A tracer may report before.
+  // A tracer may report first.
   while (port === undefined) ({ port } = await fixture.next());
-  const client = connect(`http://127.0.0.1:${port}`, {
-    transports: ["websocket"],
-    forceNew: true,
-    reconnection: false,
-  });
+  const client = connectClient(`http://127.0.0.1:${port}`);
   t.after(() => client.disconnect());
-  const told = [];
-  client.on("told", (value) => told.push(value));
+  const received = [];
+  client.on("told", (value) => received.push(value));
   client.on("question", (answer) => answer("answer"));
   await once(client, "connect");
   const { id } = client;
@@ -35,7 +31,7 @@ async function trace(t, settings, { isLeft = false } = {}) {
   assert.equal(await client.emitWithAck("ask", "text"), "text");
   assert.deepEqual(await client.emitWithAck("ask", Buffer.of(1)), Buffer.of(1));
   assert.deepEqual(await client.emitWithAck("tell"), ["answer"]);
-  assert.deepEqual(told, [1, Buffer.of(2), 4, Buffer.of(5), "6"]);
+  assert.deepEqual(received, [1, Buffer.of(2), 4, Buffer.of(5), "6"]);
   if (isLeft) client.disconnect();
   else client.emit("leave");
   const { code, reports } = await fixture.exited;
@@ -43,7 +39,7 @@ async function trace(t, settings, { isLeft = false } = {}) {
   return { native, reports, id };
 }
 
-/** How often each thing was seen: when it is seen depends on the network. */
+/** Returns how often each value was seen: the order depends on the network. */
 function counts(values, id) {
   const found = {};
   for (const value of values) {
@@ -54,13 +50,13 @@ function counts(values, id) {
   return Object.fromEntries(Object.entries(found).sort());
 }
 
-/** Compares what a tracer sees of ours with what it sees of the official packages. */
+/** Compares the traces of ours with those of the official packages. */
 function compare(tracer, moments, traceOf, skip = false) {
-  describe(`${tracer} sees of turbo() what it sees of Socket.IO`, { skip }, () => {
+  describe(`${tracer} sees the same of turbo() as of Socket.IO`, { skip }, () => {
     for (const moment of moments) {
       for (const isLeft of [false, true]) {
         const who = isLeft ? "client" : "server";
-        test(`that begins when we are ${moment}, and the ${who} disconnects`, async (t) => {
+        test(`from the moment "${moment}" on, until the ${who} disconnects`, async (t) => {
           const [stock, ours] = await Promise.all(
             ["stock", "turbo"].map((engine) => trace(t, { engine, tracer, moment }, { isLeft })),
           );
@@ -76,14 +72,14 @@ function compare(tracer, moments, traceOf, skip = false) {
 
 const reported = ({ reports }) => reports.find(({ trace }) => trace).trace;
 
-/** Returns what dd-trace says of requests and messages, and of which the one was a part of the other. */
+/** Returns the spans that dd-trace reports for requests and messages, with the names of their parents. */
 function datadogSpans({ reports }) {
   const spans = reports.flatMap(({ traces }) => traces ?? []).flat();
   const byId = new Map(spans.map((span) => [span.span_id, span]));
   const ofWeb = spans.filter(({ name }) => /^web/.test(name));
   return ofWeb.map(({ name, resource, meta, metrics, error, parent_id }) => {
     const type = meta["websocket.message.type"];
-    // Where both sides close, it depends on the network which of the frames is the answer.
+    // When both sides close, it depends on the network which frame is the answer.
     const kind = name === "websocket.close" ? undefined : meta["span.kind"];
     const parent = byId.get(parent_id);
     const length = metrics["websocket.message.length"];
@@ -95,21 +91,21 @@ compare("wrappers", MOMENTS, reported);
 compare("opentelemetry", ["first"], reported, skipWithoutCompanions);
 compare("dd-trace", ["first"], datadogSpans, skipWithoutCompanions);
 
-test("what is no longer wrapped is fast again", { skip: !hasNative && "no engine" }, async (t) => {
+test("a method that is no longer wrapped is fast again", {
+  skip: !hasNative && "no engine",
+}, async (t) => {
   const turbo = engineNamed("turbo");
-  const { io, origin, beforeClose } = await startServer(t, turbo);
-  const client = connect(origin, { transports: ["websocket"], forceNew: true });
-  beforeClose(() => client.disconnect());
-  await once(client, "connect");
-  const socket = io.sockets.sockets.get(client.id);
+  const server = await startServer(t, turbo);
+  const { io } = server;
+  const { client, socket } = await enter(server);
   const { conn } = socket;
   const { stats } = require("../..");
-  /** By how many commands to workers it was broadcast. */
+  /** Broadcasts, and returns by how many commands to workers. */
   const broadcast = async () => {
     const before = stats().broadcasts;
-    const heard = once(client, "news");
+    const received = once(client, "news");
     io.emit("news", 1);
-    assert.deepEqual(await heard, [1]);
+    assert.deepEqual(await received, [1]);
     return stats().broadcasts - before;
   };
   assert.equal(await broadcast(), 1);

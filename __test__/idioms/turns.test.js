@@ -54,15 +54,15 @@ for (const engine of engines) {
           const name = `/dyn-${round}`;
           const [leaving, entering] = [await enterByHand(server), await enterByHand(server)];
           leaving.client.webSocket.send(`40${name},`);
-          await leaving.client.until(() => leaving.client.heard.length > 0, "CONNECT");
+          await leaving.client.until(() => leaving.client.received.length > 0, "CONNECT");
           together(
             () => entering.client.webSocket.send(`40${name},`),
             () => leaving.client.webSocket.send(`41${name},`),
           );
-          await entering.client.until(() => entering.client.heard.length > 0, "CONNECT");
+          await entering.client.until(() => entering.client.received.length > 0, "CONNECT");
           io.of(name).emit("news");
-          await entering.client.until(() => entering.client.heard.length > 1, "the broadcast");
-          assert.equal(entering.client.heard[1], `42${name},["news"]`);
+          await entering.client.until(() => entering.client.received.length > 1, "the broadcast");
+          assert.equal(entering.client.received[1], `42${name},["news"]`);
           for (const { client, socket } of [leaving, entering]) {
             client.disconnect();
             await once(socket.conn, "close");
@@ -81,20 +81,20 @@ for (const engine of engines) {
       const [first, second] = [await enterByHand(server), await enterByHand(server)];
       for (let round = 0; round < ROUNDS; round++) {
         first.client.webSocket.send("40/room,");
-        await first.client.until(() => first.client.heard.length > 0, "CONNECT");
+        await first.client.until(() => first.client.received.length > 0, "CONNECT");
         presence.length = 0;
         together(
           () => second.client.webSocket.send("40/room,"),
           () => first.client.webSocket.send("41/room,"),
         );
-        await second.client.until(() => second.client.heard.length > 0, "CONNECT");
+        await second.client.until(() => second.client.received.length > 0, "CONNECT");
         first.client.webSocket.send('420["echo"]');
-        await first.client.until(() => first.client.heard.length > 1, "the acknowledgement");
+        await first.client.until(() => first.client.received.length > 1, "the acknowledgement");
         assert.deepEqual(presence, ["connect", "disconnect"]);
         second.client.webSocket.send("41/room,");
         second.client.webSocket.send('420["echo"]');
-        await second.client.until(() => second.client.heard.length > 1, "the acknowledgement");
-        for (const { client } of [first, second]) client.heard.length = 0;
+        await second.client.until(() => second.client.received.length > 1, "the acknowledgement");
+        for (const { client } of [first, second]) client.received.length = 0;
       }
     });
 
@@ -211,7 +211,7 @@ for (const engine of engines) {
     GUARD,
     async (t) => {
       const fixture = startFixture(t, "ended-while-paused.js", [engine.name]);
-      assert.deepEqual(await fixture.next(), { clients: 1, heard: ['42["news"]'] });
+      assert.deepEqual(await fixture.next(), { clients: 1, received: ['42["news"]'] });
     },
   );
 }
@@ -258,6 +258,6 @@ test(
 /** Waits until the server has handled everything that a client has sent. */
 async function echoed(client) {
   client.webSocket.send('420["echo"]');
-  await client.until(() => client.heard.length > 0, "the acknowledgement");
-  client.heard.length = 0;
+  await client.until(() => client.received.length > 0, "the acknowledgement");
+  client.received.length = 0;
 }

@@ -5,9 +5,9 @@
 const assert = require("node:assert/strict");
 const { test } = require("node:test");
 const { engineNamed, hasNative } = require("../support/engines.js");
-const { WEBSOCKET_ENDINGS } = require("../support/members/endings.js");
-const { testPrograms, websocketStage } = require("../support/members/programs.js");
-const { WEBSOCKET } = require("../support/members/websocket.js");
+const { WEBSOCKET_ENDINGS } = require("./members/endings.js");
+const { testPrograms, websocketStage } = require("./members/programs.js");
+const { WEBSOCKET } = require("./members/websocket.js");
 
 testPrograms("the WebSocket of a connection", WEBSOCKET);
 testPrograms("a WebSocket that ends", WEBSOCKET_ENDINGS);

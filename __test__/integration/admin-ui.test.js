@@ -1,23 +1,29 @@
 "use strict";
 
-/** The server's part of @socket.io/admin-ui, which listens to all that is sent. */
+/** The server's part of @socket.io/admin-ui, which listens to all packets. */
 
 const assert = require("node:assert/strict");
 const { once } = require("node:events");
 const { describe, test } = require("node:test");
 const { setImmediate: nextTurn } = require("node:timers/promises");
 const { instrument } = require("@socket.io/admin-ui");
-const { io: connect } = require("socket.io-client");
 const { engines } = require("../support/engines.js");
 const { Observed } = require("../support/observed.js");
+const {
+  POLLING_ONLY,
+  WEBSOCKET_ONLY,
+  WITH_UPGRADE,
+  enter,
+  range,
+  receivedBy: eventsReceivedBy,
+  upgraded,
+} = require("../support/socket-io-client.js");
 const { startServer } = require("../support/socket-io-server.js");
 
 const GUARD = { timeout: 30_000 };
 const KIB = 1024;
 const BYTES = Buffer.from([0, 1, 127, 128, 255]);
-const TRANSPORTS = { "WebSocket only": ["websocket"], polling: ["polling"], both: undefined };
-
-const range = (count) => Array.from({ length: count }, (_, i) => i);
+const TRANSPORTS = { "WebSocket only": WEBSOCKET_ONLY, polling: POLLING_ONLY, both: WITH_UPGRADE };
 
 /** Starts a server and instruments it. */
 async function serve(t, engine, mode = "development") {
@@ -26,49 +32,29 @@ async function serve(t, engine, mode = "development") {
   return server;
 }
 
-/** Lets a client in, which keeps in `heard` what it hears. */
-async function enter({ io, origin, beforeClose }, transports, namespace = "/") {
-  const connected = once(io.of(namespace), "connection");
-  const options = { forceNew: true, reconnection: false, transports };
-  const client = connect(origin + namespace, options);
-  beforeClose(() => {
-    client.disconnect();
-    client.io.engine.close();
-  });
-  client.heard = [];
-  client.on("fence", (ack) => ack());
-  client.onAny((...args) => args[0] !== "fence" && client.heard.push(args));
-  const [[socket]] = await Promise.all([connected, once(client, "connect")]);
-  return { client, socket };
-}
-
-/** What a client has heard since the last time, when all that was sent before has come. */
-async function heardBy({ client, socket }) {
+/** Returns the events that a client has received; the admin UI sends its own in the next turn. */
+async function receivedBy(entrance) {
   await nextTurn();
-  await socket.emitWithAck("fence");
-  return client.heard.splice(0);
+  return eventsReceivedBy(entrance);
 }
 
-/** Waits for the upgrade, where there will be one. */
-async function settled({ client, socket }, transports) {
-  if (transports === undefined && socket.conn.transport.name === "polling") {
-    await once(socket.conn, "upgrade");
-  }
-  await heardBy({ client, socket });
+/** Waits until a client has entered, upgraded if it does, and received all events. */
+async function settled(entrance, transports) {
+  if (transports === WITH_UPGRADE) await upgraded(entrance.socket);
+  await receivedBy(entrance);
 }
 
-/** Lets an admin in. */
 function enterAdmin(server) {
-  return enter(server, ["websocket"], "/admin");
+  return enter(server, { namespace: "/admin" });
 }
 
-/** What an admin has been told of, since the last time: only events of these names, less the time. */
-async function toldTo(admin, ...names) {
-  const told = await heardBy(admin);
-  return told.filter(([name]) => names.includes(name)).map((args) => args.slice(0, -1));
+/** Returns the events of these names that an admin has received, without the time. */
+async function reportedTo(admin, ...names) {
+  const reports = await receivedBy(admin);
+  return reports.filter(([name]) => names.includes(name)).map((args) => args.slice(0, -1));
 }
 
-/** What admins hear, summed up. */
+/** The sums of the statistics that an admin receives. */
 class Statistics extends Observed {
   reports = [];
   sums = {};
@@ -84,7 +70,7 @@ class Statistics extends Observed {
     });
   }
 
-  /** Waits for a report on what has happened up to now. */
+  /** Waits for a report on all that has happened up to now. */
   reported() {
     const count = this.reports.length;
     return this.until(() => this.reports.length > count, "a report");
@@ -94,56 +80,56 @@ class Statistics extends Observed {
 for (const engine of engines) {
   for (const [transportName, transports] of Object.entries(TRANSPORTS)) {
     describe(`the admin UI of ${engine.name}, with clients by ${transportName}`, () => {
-      tellsAdmins(engine, transports);
+      reportsToAdmins(engine, transports);
       obeysAdmins(engine, transports);
     });
   }
   describe(`the admin UI of ${engine.name}`, () => counts(engine));
 }
 
-function tellsAdmins(engine, transports) {
-  test("tells of sockets that come and go", GUARD, async (t) => {
+function reportsToAdmins(engine, transports) {
+  test("reports sockets that connect and disconnect", GUARD, async (t) => {
     const server = await serve(t, engine);
     const early = await enter(server, transports);
     await settled(early, transports);
     const admin = await enterAdmin(server);
-    const greeted = (await heardBy(admin)).filter(([name]) => name !== "server_stats");
+    const greeted = (await receivedBy(admin)).filter(([name]) => name !== "server_stats");
     const [joined, , config, allSockets] = greeted;
     assert.deepEqual(
       greeted.map(([name]) => name),
-      // The first before the client hears that it is connected.
+      // The first is sent before the client knows that it is connected.
       ["room_joined", "socket_connected", "config", "all_sockets"],
     );
     assert.deepEqual(joined.slice(1, -1), ["/admin", admin.socket.id, admin.socket.id]);
     assert.ok(config[1].supportedFeatures.includes("ALL_EVENTS"));
     const described = allSockets[1].find(({ id }) => id === early.socket.id);
-    assert.equal(described.transport, transports?.[0] ?? "websocket");
+    assert.equal(described.transport, transports.transports.at(-1));
     assert.deepEqual([described.nsp, described.rooms], ["/", [early.socket.id]]);
     const late = await enter(server, transports);
     const { id } = late.socket;
-    const came = (await toldTo(admin, "socket_connected"))[0][1];
+    const came = (await reportedTo(admin, "socket_connected"))[0][1];
     assert.deepEqual([came.id, came.nsp, came.rooms], [id, "/", [id]]);
     late.socket.data.name = "late";
     const left = once(late.socket, "disconnect");
     late.client.disconnect();
     const [reason] = await left;
-    const told = await heardBy(admin);
-    const updated = told.find(([name, { data }]) => name === "socket_updated" && data);
+    const reported = await receivedBy(admin);
+    const updated = reported.find(([name, { data }]) => name === "socket_updated" && data);
     assert.deepEqual(updated[1], { id, nsp: "/", data: { name: "late" } });
-    const gone = told.find(([name]) => name === "socket_disconnected");
+    const gone = reported.find(([name]) => name === "socket_disconnected");
     assert.deepEqual(gone.slice(1, -1), ["/", id, reason]);
   });
 
-  test("tells of rooms that are joined and left", GUARD, async (t) => {
+  test("reports rooms that are joined and left", GUARD, async (t) => {
     const server = await serve(t, engine);
     const admin = await enterAdmin(server);
-    await heardBy(admin);
+    await receivedBy(admin);
     const { socket } = await enter(server, transports);
     const { id } = socket;
     socket.join(["a", "b"]);
     server.io.in("a").socketsLeave("b");
     socket.leave("a");
-    assert.deepEqual(await toldTo(admin, "room_joined", "room_left"), [
+    assert.deepEqual(await reportedTo(admin, "room_joined", "room_left"), [
       ["room_joined", "/", id, id],
       ["room_joined", "/", "a", id],
       ["room_joined", "/", "b", id],
@@ -152,14 +138,14 @@ function tellsAdmins(engine, transports) {
     ]);
   });
 
-  test("tells of each event that is sent, and clients get it once", GUARD, async (t) => {
+  test("reports each event that is sent, and clients receive it once", GUARD, async (t) => {
     const server = await serve(t, engine);
     const { io } = server;
     const admin = await enterAdmin(server);
     const entrances = [await enter(server, transports), await enter(server, transports)];
     const [a, b] = entrances;
     for (const entrance of entrances) await settled(entrance, transports);
-    await heardBy(admin);
+    await receivedBy(admin);
     a.socket.join("room");
     const sent = entrances.map(() => []);
     const send = (recipients, operator, ...args) => {
@@ -174,19 +160,19 @@ function tellsAdmins(engine, transports) {
       send([0], b.socket.broadcast, "from b", number, "ž");
       if (number % 7 === 0) await nextTurn();
     }
-    const told = await toldTo(admin, "event_sent");
+    const reported = await reportedTo(admin, "event_sent");
     for (const [i, { socket, client }] of entrances.entries()) {
-      const ofSocket = told.filter(([, , id]) => id === socket.id);
+      const ofSocket = reported.filter(([, , id]) => id === socket.id);
       assert.deepEqual(
         ofSocket.map(([, nsp, , args]) => [nsp, args]),
         sent[i].map((args) => ["/", args]),
       );
-      assert.deepEqual(await heardBy({ client, socket }), sent[i]);
+      assert.deepEqual(await receivedBy({ client, socket }), sent[i]);
     }
-    assert.equal(told.length, sent.flat().length);
+    assert.equal(reported.length, sent.flat().length);
   });
 
-  test("tells of each event that is received, and of acks' questions", GUARD, async (t) => {
+  test("reports each event that is received, and events that ask for acks", GUARD, async (t) => {
     const server = await serve(t, engine);
     const admin = await enterAdmin(server);
     const { client, socket } = await enter(server, transports);
@@ -199,9 +185,9 @@ function tellsAdmins(engine, transports) {
     }
     const answers = range(10).flatMap((number) => [[number + 1], number + 1]);
     assert.deepEqual(await Promise.all(asked), answers);
-    const told = await toldTo(admin, "event_received", "event_sent");
+    const reported = await reportedTo(admin, "event_received", "event_sent");
     const { id } = socket;
-    assert.deepEqual(told, [
+    assert.deepEqual(reported, [
       ["event_received", "/", id, ["echo", "text", BYTES]],
       ...range(20).map((i) => ["event_sent", "/", id, ["question", Math.floor(i / 2)]]),
     ]);
@@ -209,7 +195,7 @@ function tellsAdmins(engine, transports) {
 }
 
 function obeysAdmins(engine, transports) {
-  test("has sockets join, leave, hear and disconnect as admins say", GUARD, async (t) => {
+  test("makes sockets join, leave, receive and disconnect as admins command", GUARD, async (t) => {
     const server = await serve(t, engine);
     const { io } = server;
     const admin = await enterAdmin(server);
@@ -217,46 +203,46 @@ function obeysAdmins(engine, transports) {
     for (let i = 0; i < 3; i++) entrances.push(await enter(server, transports));
     const [a, b, c] = entrances;
     for (const entrance of entrances) await settled(entrance, transports);
-    /** Has an admin do something, and waits until it is done. */
-    const say = async (...args) => {
+    /** Sends a command of an admin, and waits until it is done. */
+    const command = async (...args) => {
       const done = once(admin.socket, args[0]);
       admin.client.emit(...args);
       await done;
       await nextTurn();
     };
-    await say("join", "/", "all");
-    await say("join", "/", "room", a.socket.id);
-    await say("join", "/", "room", b.socket.id);
-    await say("leave", "/", "all", "room");
+    await command("join", "/", "all");
+    await command("join", "/", "room", a.socket.id);
+    await command("join", "/", "room", b.socket.id);
+    await command("leave", "/", "all", "room");
     io.to("all").emit("all");
     io.to("room").emit("room", BYTES);
-    await say("emit", "/", "room", "of the admin", 1);
-    await say("emit", "/", undefined, "of the admin to all", BYTES);
-    await say("leave", "/", "room", b.socket.id);
+    await command("emit", "/", "room", "of the admin", 1);
+    await command("emit", "/", undefined, "of the admin to all", BYTES);
+    await command("leave", "/", "room", b.socket.id);
     io.to("room").emit("a alone");
     const left = once(a.client, "disconnect");
-    await say("_disconnect", "/", false, a.socket.id);
+    await command("_disconnect", "/", false, a.socket.id);
     await left;
     io.emit("for who is left");
-    assert.deepEqual(a.client.heard, [
+    assert.deepEqual(a.client.received, [
       ["room", BYTES],
       ["of the admin", 1],
       ["of the admin to all", BYTES],
       ["a alone"],
     ]);
-    assert.deepEqual(await heardBy(b), [
+    assert.deepEqual(await receivedBy(b), [
       ["room", BYTES],
       ["of the admin", 1],
       ["of the admin to all", BYTES],
       ["for who is left"],
     ]);
-    assert.deepEqual(await heardBy(c), [
+    assert.deepEqual(await receivedBy(c), [
       ["all"],
       ["of the admin to all", BYTES],
       ["for who is left"],
     ]);
     const gone = [b, c].map(({ client }) => once(client, "disconnect"));
-    await say("_disconnect", "/", true);
+    await command("_disconnect", "/", true);
     await Promise.all(gone);
     assert.equal((await io.fetchSockets()).length, 0);
   });
@@ -267,11 +253,7 @@ function counts(engine) {
     const server = await serve(t, engine, "production");
     const admin = await enterAdmin(server);
     const statistics = new Statistics(admin);
-    const entrances = [
-      await enter(server, ["websocket"]),
-      await enter(server, ["websocket"]),
-      await enter(server, ["polling"]),
-    ];
+    const entrances = [await enter(server), await enter(server), await enter(server, POLLING_ONLY)];
     const text = "x".repeat(10 * KIB);
     const attachment = Buffer.alloc(5 * KIB);
     for (const i of range(50)) {
@@ -281,8 +263,8 @@ function counts(engine) {
       if (i % 5 === 0) await nextTurn();
     }
     for (const entrance of entrances) {
-      const heard = await heardBy(entrance);
-      assert.equal(heard.length, 100);
+      const received = await receivedBy(entrance);
+      assert.equal(received.length, 100);
       await entrance.client.emitWithAck("echo", "that was all");
     }
     await statistics.reported();
@@ -303,33 +285,39 @@ function counts(engine) {
     assert.deepEqual(socketsCount, { "/": 3, "/private": 0, "/admin": 1 });
   });
 
-  test("reaches all in order where only those who came later are observed", GUARD, async (t) => {
-    const server = await startServer(t, engine);
-    const early = [await enter(server, ["websocket"]), await enter(server)];
-    for (const entrance of early) await settled(entrance);
-    instrument(server.io, { auth: false, mode: "development" });
-    const late = [await enter(server, ["websocket"]), await enter(server)];
-    const admin = await enterAdmin(server);
-    for (const entrance of late) await settled(entrance);
-    for (const number of range(100)) {
-      if (number % 3 === 0)
-        for (const { socket } of [...early, ...late]) socket.emit("news", number);
-      else server.io.emit("news", number, BYTES);
-    }
-    for (const entrance of [...early, ...late]) {
-      const heard = await heardBy(entrance);
-      assert.deepEqual(
-        heard.map(([, number]) => number),
-        range(100),
-      );
-    }
-    const told = await toldTo(admin, "event_sent");
-    const isOfNews = ([, , , [name]]) => name === "news";
-    assert.equal(told.filter(isOfNews).length, 200);
-  });
+  test(
+    "reaches all in order where only the clients that came later are observed",
+    GUARD,
+    async (t) => {
+      const server = await startServer(t, engine);
+      const early = [await enter(server), await enter(server, WITH_UPGRADE)];
+      await settled(early[0], WEBSOCKET_ONLY);
+      await settled(early[1], WITH_UPGRADE);
+      instrument(server.io, { auth: false, mode: "development" });
+      const late = [await enter(server), await enter(server, WITH_UPGRADE)];
+      const admin = await enterAdmin(server);
+      await settled(late[0], WEBSOCKET_ONLY);
+      await settled(late[1], WITH_UPGRADE);
+      for (const number of range(100)) {
+        if (number % 3 === 0)
+          for (const { socket } of [...early, ...late]) socket.emit("news", number);
+        else server.io.emit("news", number, BYTES);
+      }
+      for (const entrance of [...early, ...late]) {
+        const received = await receivedBy(entrance);
+        assert.deepEqual(
+          received.map(([, number]) => number),
+          range(100),
+        );
+      }
+      const reported = await reportedTo(admin, "event_sent");
+      const isOfNews = ([, , , [name]]) => name === "news";
+      assert.equal(reported.filter(isOfNews).length, 200);
+    },
+  );
 }
 
-/** More comes to it than what the test knows of, but not much: handshakes, fences, reports. */
+/** Asserts a sum: handshakes, fences and reports add a little to what the test sends. */
 function assertAbout(actual, least, what) {
   assert.ok(actual >= least, `${actual} of ${least} ${what}`);
   assert.ok(actual < least + 30 * KIB, `${actual}, where ${least} ${what} were expected`);

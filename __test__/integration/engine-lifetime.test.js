@@ -1,58 +1,46 @@
 "use strict";
 
-/** When processes with connections go on and when they end, and what their peers get till then. */
+/** The end of processes and servers with connections, and the data that peers receive before it. */
 
 const assert = require("node:assert/strict");
 const { once } = require("node:events");
 const { createServer } = require("node:http");
 const { describe, test } = require("node:test");
-const { setTimeout: delay } = require("node:timers/promises");
-const { Server } = require("socket.io");
-const { io: connect } = require("socket.io-client");
-const { WebSocket } = require("ws");
 const { engines } = require("../support/engines.js");
 const { startFixture } = require("../support/fixture-process.js");
+const { polled } = require("../support/observed.js");
+const { connectClient } = require("../support/socket-io-client.js");
+const { startServer } = require("../support/socket-io-server.js");
+const { connectionsOf, listen } = require("../support/tcp-server.js");
+const { openClient } = require("../support/websocket/pair.js");
 
 const GUARD = { timeout: 120_000 };
 const MIB = 1024 * 1024;
 const WORKER_ROUNDS = "20";
 
-/** A WebSocket that keeps what it gets. */
-function openWebSocket(t, port) {
-  const webSocket = new WebSocket(`ws://127.0.0.1:${port}/`);
-  webSocket.messages = [];
-  webSocket.on("message", (data) => webSocket.messages.push(data));
-  t.after(() => webSocket.terminate());
-  return webSocket;
-}
-
 async function openedWebSocket(t, port) {
-  const webSocket = openWebSocket(t, port);
+  const webSocket = openClient(t, `ws://127.0.0.1:${port}/`);
   await once(webSocket, "open");
   return webSocket;
 }
 
-/** Sends text and waits for one message. */
+/** Sends text and returns the next message. */
 async function ask(webSocket, text) {
   const answer = once(webSocket, "message");
   webSocket.send(text);
   return String((await answer)[0]);
 }
 
-/** Starts a fixture that listens. */
+/** Starts a fixture and waits until it listens. */
 async function startListening(t, name, args) {
   const fixture = startFixture(t, name, args);
   const { port } = await fixture.next();
   return { ...fixture, port };
 }
 
-/** A client of Socket.IO that is connected and keeps the news. */
-async function connectClient(t, port) {
-  const client = connect(`http://127.0.0.1:${port}/`, {
-    forceNew: true,
-    reconnection: false,
-    transports: ["websocket"],
-  });
+/** Connects a client of Socket.IO, which keeps the arguments of `news`. */
+async function connect(t, port) {
+  const client = connectClient(`http://127.0.0.1:${port}/`);
   t.after(() => client.disconnect());
   client.news = [];
   client.on("news", (...args) => client.news.push(args));
@@ -60,7 +48,9 @@ async function connectClient(t, port) {
   return client;
 }
 
-for (const { name: engineName } of engines) {
+for (const engine of engines) {
+  const { name: engineName } = engine;
+
   describe(`a process with ${engineName}`, () => {
     test("ends by itself when its servers are closed and have no connections", GUARD, async (t) => {
       const { exited } = startFixture(t, "unused-servers.js", [engineName]);
@@ -85,25 +75,25 @@ for (const { name: engineName } of engines) {
       assert.deepEqual(reports.at(-1), { left: [] });
     });
 
-    test("sends what webSocket.send() got before process.exit()", GUARD, async (t) => {
+    test("sends the messages of webSocket.send() before process.exit()", GUARD, async (t) => {
       const { port, exited } = await startListening(t, "websocket-server.js", [engineName]);
       const webSocket = await openedWebSocket(t, port);
       const closed = once(webSocket, "close");
       webSocket.send("exit");
       const [code] = await closed;
       assert.equal(code, 1006);
-      const bytes = webSocket.messages.pop();
+      const [bytes] = webSocket.messages.pop();
       assert.deepEqual(
-        webSocket.messages.map(String),
+        textsOf(webSocket),
         Array.from({ length: 20 }, (_, i) => `${i}`),
       );
       assert.ok(bytes.equals(Buffer.alloc(16 * 1024, "bytes")));
       assert.equal((await exited).code, 7);
     });
 
-    test("sends what socket.emit() got before process.exit()", GUARD, async (t) => {
+    test("sends the events of socket.emit() before process.exit()", GUARD, async (t) => {
       const { port, exited } = await startListening(t, "socket-io-server.js", [engineName]);
-      const client = await connectClient(t, port);
+      const client = await connect(t, port);
       const disconnected = once(client, "disconnect");
       client.emit("exit");
       assert.equal((await disconnected)[0], "transport close");
@@ -115,9 +105,9 @@ for (const { name: engineName } of engines) {
       ["little", 10],
       ["more than the system's buffers hold", 8 * MIB],
     ]) {
-      test(`sends all that waits before io.close(), ${size}, and ends`, GUARD, async (t) => {
+      test(`sends all that is queued before io.close(), ${size}, and ends`, GUARD, async (t) => {
         const { port, exited } = await startListening(t, "socket-io-server.js", [engineName]);
-        const client = await connectClient(t, port);
+        const client = await connect(t, port);
         const closeFrame = once(client.io.engine.transport.ws, "close");
         const disconnected = once(client, "disconnect");
         client.emit("close", bytes);
@@ -136,12 +126,11 @@ for (const { name: engineName } of engines) {
 
     test("loses no event to an exception in the listener of another", GUARD, async (t) => {
       const { port } = await startListening(t, "socket-io-server.js", [engineName]);
-      const client = await connectClient(t, port);
+      const client = await connect(t, port);
       const numbers = Array.from({ length: 200 }, (_, i) => i);
       for (const number of numbers) client.emit("number", number);
-      const heard = await client.emitWithAck("numbers");
       assert.deepEqual(
-        heard,
+        await client.emitWithAck("numbers"),
         numbers.filter((number) => number % 10 !== 0),
       );
     });
@@ -155,8 +144,8 @@ for (const { name: engineName } of engines) {
         good.send(`${i}`);
         expected.push(`echo ${i}`);
       }
-      await until(() => good.messages.length === expected.length);
-      assert.deepEqual(good.messages.map(String), expected);
+      while (good.messages.length < expected.length) await once(good, "message");
+      assert.deepEqual(textsOf(good), expected);
     });
 
     test("survives worker threads that end with live connections", GUARD, async (t) => {
@@ -191,8 +180,8 @@ for (const { name: engineName } of engines) {
 
   describe(`in one process, ${engineName}`, () => {
     test("serves several servers, each of which closes alone", GUARD, async (t) => {
-      const servers = await Promise.all([1, 2, 3].map(() => startOne(t, engineName)));
-      const clients = await Promise.all(servers.map(({ port }) => connectClient(t, port)));
+      const servers = await Promise.all([1, 2, 3].map(() => startServer(t, engine)));
+      const clients = await Promise.all(servers.map(({ port }) => connect(t, port)));
       const echo = (client) => client.emitWithAck("echo", Buffer.from("bytes"));
       for (const client of clients) assert.deepEqual(await echo(client), Buffer.from("bytes"));
       while (servers.length > 0) {
@@ -204,69 +193,48 @@ for (const { name: engineName } of engines) {
     });
 
     test("counts a connection for the HTTP server until it ends", GUARD, async (t) => {
-      const { httpServer, server, port } = await startWebSocketServer(t, engineName);
+      const { httpServer, server, port } = await startWebSocketServer(t, engine);
       const first = await openedWebSocket(t, port);
       const second = await openedWebSocket(t, port);
       assert.equal(await ask(first, "echo"), "echo");
       assert.equal(await connectionsOf(httpServer), 2);
       first.close();
       await once(first, "close");
-      await until(async () => (await connectionsOf(httpServer)) === 1);
+      await polled(async () => (await connectionsOf(httpServer)) === 1);
       let isClosed = false;
-      httpServer.close(() => {
+      const closed = once(httpServer, "close").then(() => {
         isClosed = true;
       });
+      httpServer.close();
       assert.equal(await ask(second, "echo"), "echo");
       assert.equal(isClosed, false);
       for (const webSocket of server.clients) webSocket.terminate();
-      await until(() => isClosed);
+      await closed;
       assert.equal(await connectionsOf(httpServer), 0);
     });
   });
 }
 
-/** Clients that know which process of a cluster they have. */
+/** Opens clients; `pid` is the process of the cluster that serves a client. */
 function openedClients(t, port, count) {
   const open = async () => {
-    const webSocket = openWebSocket(t, port);
+    const webSocket = openClient(t, `ws://127.0.0.1:${port}/`);
     const [pid] = await once(webSocket, "message");
     return { webSocket, pid: Number(pid) };
   };
   return Promise.all(Array.from({ length: count }, open));
 }
 
-/** A Socket.IO server that echoes. */
-async function startOne(t, engineName) {
-  const engine = engines.find(({ name }) => name === engineName);
-  const httpServer = createServer();
-  const io = new Server(httpServer, engine.serverOptions());
-  io.on("connection", (socket) => {
-    socket.on("echo", (value, acknowledge) => acknowledge(value));
-  });
-  t.after(() => io.close());
-  await once(httpServer.listen(0, "127.0.0.1"), "listening");
-  return { io, port: httpServer.address().port };
-}
+const textsOf = ({ messages }) => messages.map(([data]) => String(data));
 
-/** A WebSocket server that echoes, on an HTTP server. */
-async function startWebSocketServer(t, engineName) {
-  const engine = engines.find(({ name }) => name === engineName);
+/** Starts a WebSocket server that echoes, on an HTTP server. */
+async function startWebSocketServer(t, engine) {
   const httpServer = createServer();
   const server = new engine.WebSocketServer({ server: httpServer });
   server.on("connection", (webSocket) => {
     webSocket.on("message", (data) => webSocket.send(String(data)));
   });
   t.after(() => httpServer.close());
-  await once(httpServer.listen(0, "127.0.0.1"), "listening");
-  return { httpServer, server, port: httpServer.address().port };
-}
-
-function connectionsOf(httpServer) {
-  return new Promise((resolve, reject) => {
-    httpServer.getConnections((error, count) => (error ? reject(error) : resolve(count)));
-  });
-}
-
-async function until(isDone) {
-  while (!(await isDone())) await delay(5);
+  const { port } = await listen(httpServer);
+  return { httpServer, server, port };
 }

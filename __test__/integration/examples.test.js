@@ -5,10 +5,10 @@
 const assert = require("node:assert/strict");
 const { once } = require("node:events");
 const { before, describe, test } = require("node:test");
-const { io: connect } = require("socket.io-client");
 const { native } = require("../../index.js");
 const { hasEngine } = require("../../lib/addon/index.js");
 const { compileExample, skipWithoutFrameworks, startExample } = require("../support/examples.js");
+const { connectClient } = require("../support/socket-io-client.js");
 
 const GUARD = { timeout: 120_000 };
 
@@ -21,27 +21,23 @@ const examples = {
 };
 
 /** Connects by WebSocket only, so that the connection is native from its first packet on. */
-async function connectClient(t, url) {
-  const client = connect(url, {
-    forceNew: true,
-    reconnection: false,
-    transports: ["websocket"],
-  });
+async function connect(t, url) {
+  const client = connectClient(url);
   t.after(() => client.disconnect());
   await once(client, "connect");
   return client;
 }
 
-/** Two clients, of which one has said something to both. */
+/** Connects two clients, and waits until both have received an event of the first. */
 async function connectPair(t, url) {
-  const clients = [await connectClient(t, url), await connectClient(t, url)];
+  const clients = [await connect(t, url), await connect(t, url)];
   const said = Promise.all(clients.map((client) => once(client, "said")));
   clients[0].emit("say", "hello");
   assert.deepEqual(await said, [["hello"], ["hello"]]);
   return clients;
 }
 
-/** What `/health` says beside so many clients. */
+/** Returns the expected response of `/health` with that many clients. */
 function health(clients) {
   return { native, connections: hasEngine ? clients : 0 };
 }
@@ -52,7 +48,7 @@ async function readJson(url) {
   return response.json();
 }
 
-/** Of a scrape: the samples by their name with its labels. */
+/** Scrapes metrics; returns the samples by their names with labels. */
 async function scrape(url) {
   const response = await fetch(`${url}/metrics`);
   assert.match(response.headers.get("content-type"), /^text\/plain; version=0\.0\.4/);
@@ -82,7 +78,10 @@ describe("an example", { ...GUARD, skip: skipWithoutFrameworks }, () => {
 
   const skip = !hasEngine && "without the engine there is nothing to count";
 
-  test("with metrics gives Prometheus what the engine has done", { ...GUARD, skip }, async (t) => {
+  test("with metrics exports the counters of the engine to Prometheus", {
+    ...GUARD,
+    skip,
+  }, async (t) => {
     const { url } = await startExample(t, "metrics/server.js");
     const before = await scrape(url);
     assert.equal(before.socketio_turbo_native, 1);
@@ -91,7 +90,7 @@ describe("an example", { ...GUARD, skip: skipWithoutFrameworks }, () => {
     const first = await scrape(url);
     assert.equal(first.socketio_turbo_connections, 2);
     assert.equal(first.socketio_turbo_connections_opened_total, 2);
-    // One for each I/O thread that has one of the clients.
+    // One for each worker that has one of the clients.
     assert.ok(first.socketio_turbo_broadcasts_total >= 1);
     assert.equal(first.socketio_turbo_queued_bytes, 0);
     assert.ok(first.socketio_turbo_received_bytes_total > 0);
@@ -101,7 +100,7 @@ describe("an example", { ...GUARD, skip: skipWithoutFrameworks }, () => {
     assert.equal(second.socketio_turbo_broadcasts_total, first.socketio_turbo_broadcasts_total);
   });
 
-  test("with metrics counts why connections have ended", { ...GUARD, skip }, async (t) => {
+  test("with metrics counts ended connections by their reasons", { ...GUARD, skip }, async (t) => {
     const { url } = await startExample(t, "metrics/server.js");
     const [client] = await connectPair(t, url);
     client.disconnect();

@@ -1,11 +1,12 @@
 "use strict";
 
-/** The engines that the tests of connections judge: the official one, and ours. */
+/** The engines that the tests of connections compare: the official one, and ours. */
 
-const { setTimeout: delay } = require("node:timers/promises");
+const assert = require("node:assert/strict");
 const { WebSocketServer } = require("ws");
 const turbo = require("../..");
 const { hasEngine } = require("../../lib/addon/index.js");
+const { polled } = require("./observed.js");
 
 /**
  * @typedef {object} Engine
@@ -14,7 +15,7 @@ const { hasEngine } = require("../../lib/addon/index.js");
  * @property {typeof WebSocketServer} WebSocketServer
  */
 
-/** The official packages: the oracle, which shows that a test asks for nothing new. */
+/** The official packages: the oracle, which shows that a test demands nothing new. */
 const stock = { name: "stock", serverOptions: (options = {}) => options, WebSocketServer };
 
 const ours = {
@@ -24,8 +25,8 @@ const ours = {
 };
 
 /**
- * Those that a test runs with. Without the addon ours is judged alone: the tests have been run with
- * the official one where the addon is loaded.
+ * The engines that a test runs with. Without the addon, ours alone: the tests run with the official
+ * one where the addon is loaded.
  *
  * @type {Engine[]}
  */
@@ -40,7 +41,7 @@ function engineNamed(name) {
 }
 
 /**
- * What `turbo.stats()` says of the connections of this process.
+ * Returns what `turbo.stats()` reports of the connections of this process.
  *
  * @returns {{ native: number, fallback: Record<string, number> }} open native connections, and
  *   upgrades that were left to ws, by the reason
@@ -50,12 +51,29 @@ function connectionCounts() {
   return { native, fallback };
 }
 
-/** Waits until the connections of tests before this one are gone from the workers, too. */
-async function noConnectionsLeft() {
-  while (connectionCounts().native > 0) await delay(5);
+/** Waits until the workers have no connection of an earlier test any more. */
+function noConnectionsLeft() {
+  return polled(() => connectionCounts().native === 0);
 }
 
-/** Whether connections are native here at all: the addon is loaded, and has an engine. */
+/** True if connections can be native here: the addon is loaded, and has an engine. */
 const hasNative = hasEngine;
 
-module.exports = { connectionCounts, engineNamed, engines, hasNative, noConnectionsLeft };
+/**
+ * Asserts, where connections can be native, how many there are.
+ *
+ * @param {Engine} engine
+ * @param {number} count expected of ours; the official engine has none
+ */
+function assertNativeCount({ name }, count) {
+  if (hasNative) assert.equal(connectionCounts().native, name === "stock" ? 0 : count);
+}
+
+module.exports = {
+  assertNativeCount,
+  connectionCounts,
+  engineNamed,
+  engines,
+  hasNative,
+  noConnectionsLeft,
+};

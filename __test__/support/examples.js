@@ -2,17 +2,16 @@
 
 /** The servers of `examples/`, each in a process of its own. */
 
-const { execFileSync, spawn } = require("node:child_process");
-const { once } = require("node:events");
+const { execFileSync } = require("node:child_process");
 const { existsSync } = require("node:fs");
 const path = require("node:path");
-const { createInterface } = require("node:readline");
+const { startProgram } = require("./fixture-process.js");
 
 const root = path.join(__dirname, "../..");
 
 /**
- * Why the tests of the frameworks' examples are left out, for the `skip` option of a test. Where
- * `CI=true` nothing is ever left out: what is missing then fails the test that needs it.
+ * The reason to skip the tests of the frameworks' examples. With `CI=true` they are never skipped:
+ * a missing framework then fails the test that needs it.
  *
  * @type {string | false}
  */
@@ -29,30 +28,21 @@ function compileExample(name) {
 }
 
 /**
- * Starts an example on a free port, and waits until it listens. It is killed after the test if it
- * is still there.
+ * Starts an example on a free port, and waits until it listens.
  *
  * @param {{ after: (fn: () => unknown) => void }} t
  * @param {string} file below `examples/`
- * @returns {Promise<{ url: string, stop: () => Promise<number | null> }>} `stop()` asks it to end
- *   as a process manager does, and gives its exit code
+ * @returns {Promise<{ url: string, stop: () => Promise<number | null> }>} `stop()` ends it as a
+ *   process manager does, and resolves with its exit code
  */
 async function startExample(t, file) {
-  const child = spawn(process.execPath, [path.join(root, "examples", file)], {
-    env: { ...process.env, PORT: "0" },
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  const exited = once(child, "exit").then(([code]) => code);
-  t.after(async () => {
-    child.kill("SIGKILL");
-    await exited;
-  });
-  const line = once(createInterface(child.stdout), "line").then(([text]) => text);
-  const url = await Promise.race([line, exited]);
-  if (typeof url !== "string") throw new Error(`${file} has ended with code ${url}`);
-  const stop = () => {
+  const options = { env: { PORT: "0" } };
+  const { child, next, exited } = startProgram(t, path.join(root, "examples", file), [], options);
+  const url = await Promise.race([next(), exited]);
+  if (typeof url !== "string") throw new Error(`${file} has ended with code ${url.code}`);
+  const stop = async () => {
     child.kill("SIGTERM");
-    return exited;
+    return (await exited).code;
   };
   return { url, stop };
 }

@@ -1,15 +1,15 @@
 "use strict";
 
-/** A client of Socket.IO by hand over a plain WebSocket, and how it enters a server. */
+/** A client of Socket.IO by hand over a plain WebSocket. */
 
 const { once } = require("node:events");
 const { WebSocket } = require("ws");
 const { Observed } = require("./observed.js");
 
-/** Keeps the messages as they come; enters the main namespace by itself. */
+/** Keeps the messages that it receives; enters the main namespace by itself. */
 class HandClient extends Observed {
-  /** Text as strings, binary data as Buffers. */
-  heard = [];
+  /** Engine.IO packets: text as strings, binary data as Buffers. */
+  received = [];
   disconnected = false;
 
   constructor(origin, query = "") {
@@ -32,7 +32,7 @@ class HandClient extends Observed {
     const fence = /^42(\d+)\["fence"\]$/.exec(message);
     if (fence) this.webSocket.send(`43${fence[1]}[]`);
     else if (message[0] === "0") this.webSocket.send("40");
-    else this.heard.push(message);
+    else this.received.push(message);
     this.changed();
   }
 }
@@ -49,8 +49,8 @@ async function enterByHand({ io, origin, beforeClose }, query) {
   const client = new HandClient(origin, query);
   beforeClose(() => client.disconnect());
   const [socket] = await connected;
-  await client.until(() => client.heard.length > 0, "CONNECT");
-  client.heard.shift();
+  await client.until(() => client.received.length > 0, "CONNECT");
+  client.received.shift();
   return { client, socket };
 }
 

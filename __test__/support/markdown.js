@@ -1,27 +1,35 @@
 "use strict";
 
-/** What the tests of the guides read in Markdown: links, headings, blocks of code. */
+/** Reads the Markdown of the repository: links, headings, paths, blocks of code. */
 
 const { readdirSync, readFileSync } = require("node:fs");
 const path = require("node:path");
 
 const root = path.join(__dirname, "../..");
 
-/** The folders that have some: each folder of `examples/`, but for what is installed there. */
-function folders() {
-  const examples = readdirSync(path.join(root, "examples"), { withFileTypes: true })
-    .filter((entry) => entry.isDirectory() && entry.name !== "node_modules")
-    .map(({ name }) => path.join("examples", name));
-  return [".", "docs", ...examples];
+/** Folders with files that are installed or built. */
+const FOREIGN = new Set([".git", ".venv", "dist", "node_modules", "target"]);
+
+/** Endings of the names that are taken for files. */
+const EXTENSIONS = "[cm]?[jt]s|css|dict|hbs|html|json|md|png|py|rs|svg|toml|txt|ya?ml";
+
+/** One name, or several with slashes between them; `*` stands for any name. Not `./mine.js`. */
+const FILE = new RegExp(`^(?!\\./)[\\w@.*-]+(/[\\w@.*-]+)*\\.(${EXTENSIONS})$`);
+
+const FOLDER = /^[\w@.*-]+(\/[\w@.*-]+)*\/$/;
+
+/** @returns {string[]} the files of the repository, relative to its root, with `/` between names */
+function repositoryFiles(folder = "") {
+  return readdirSync(path.join(root, folder), { withFileTypes: true }).flatMap((entry) => {
+    const file = `${folder}${entry.name}`;
+    if (!entry.isDirectory()) return [file];
+    return FOREIGN.has(entry.name) ? [] : repositoryFiles(`${file}/`);
+  });
 }
 
 /** @returns {string[]} the documents of the repository, relative to its root */
 function documents() {
-  return folders().flatMap((folder) =>
-    readdirSync(path.join(root, folder))
-      .filter((name) => name.endsWith(".md"))
-      .map((name) => path.join(folder, name)),
-  );
+  return repositoryFiles().filter((file) => file.endsWith(".md"));
 }
 
 /**
@@ -45,6 +53,25 @@ function readDocument(file) {
 /** @returns {string[]} where the links of a text lead */
 function links(prose) {
   return [...withoutCode(prose).matchAll(/\]\(([^)\s]+)\)/g)].map(([, target]) => target);
+}
+
+/** @returns {string[]} the back-ticked words of a text that look like paths of files and folders */
+function paths(prose) {
+  const words = [...prose.matchAll(/`([^`\n]+)`/g)].map(([, word]) => word);
+  return words.filter((word) => FILE.test(word) || FOLDER.test(word));
+}
+
+/**
+ * @param {string} code such as commands, or a list of files
+ * @param {Iterable<string>} folders the top folders of the repository
+ * @returns {string[]} the paths of files in it that begin with one of these
+ */
+function pathsInCode(code, folders) {
+  const path = new RegExp(
+    `(?<![\\w./-])(${[...folders].join("|")})/[\\w./*-]*\\.(${EXTENSIONS})\\b`,
+    "g",
+  );
+  return code.match(path) ?? [];
 }
 
 /** @returns {Set<string>} the anchors that GitHub gives to the headings of a text */
@@ -74,4 +101,12 @@ function withoutCode(prose) {
   return prose.replaceAll(/`[^`\n]*`/g, "``");
 }
 
-module.exports = { anchors, documents, links, readDocument };
+module.exports = {
+  anchors,
+  documents,
+  links,
+  paths,
+  pathsInCode,
+  readDocument,
+  repositoryFiles,
+};

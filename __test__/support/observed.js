@@ -1,13 +1,21 @@
 "use strict";
 
-/** How long a test waits for a state, in milliseconds. A guard against hanging only. */
+/** How tests wait for states. */
+
+const assert = require("node:assert/strict");
+const { setTimeout: delay } = require("node:timers/promises");
+
+/** The longest wait of a test for a state, in milliseconds: a guard against hanging only. */
 const HANG_GUARD = 20_000;
 
-/** An object whose state tests wait for. */
+/** Between two looks at a state that no event reports, in milliseconds. */
+const POLLING_INTERVAL = 5;
+
+/** A state that tests wait for. */
 class Observed {
   #checks = new Set();
 
-  /** Checks the state, after each change. */
+  /** To be called after each change of the state. */
   changed() {
     for (const check of this.#checks) check();
   }
@@ -17,7 +25,7 @@ class Observed {
    *
    * @param {() => boolean} isReached
    * @param {string} what the state, for the error
-   * @returns {Promise<void>} rejected with the current state after `HANG_GUARD`
+   * @returns {Promise<void>} rejected, with the state that there is, after `HANG_GUARD`
    */
   until(isReached, what) {
     if (isReached()) return Promise.resolve();
@@ -41,4 +49,18 @@ class Observed {
   }
 }
 
-module.exports = { HANG_GUARD, Observed };
+/**
+ * Waits for a state that no event reports, as of the kernel or of a worker.
+ *
+ * @param {() => boolean | Promise<boolean>} isReached
+ * @returns {Promise<void>} rejected if the state is not reached within `HANG_GUARD`
+ */
+async function polled(isReached) {
+  const deadline = Date.now() + HANG_GUARD;
+  while (!(await isReached())) {
+    assert.ok(Date.now() < deadline, `${isReached} is not reached`);
+    await delay(POLLING_INTERVAL);
+  }
+}
+
+module.exports = { HANG_GUARD, Observed, polled };

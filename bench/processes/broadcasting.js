@@ -1,8 +1,8 @@
 "use strict";
 
 /**
- * What a server broadcasts, in the server's process. `plan.rs` and `floor.rs` of
- * bench/load do the same for the floor, and `news.rs` is what reads it.
+ * Broadcasts after a plan, in the server's process. `plan.rs` and `floor.rs` of bench/load do the
+ * same for the floor, and `news.rs` decodes the packets.
  *
  * @typedef {object} Plan
  * @property {number} clients how many are connected
@@ -26,7 +26,7 @@
 const { setTimeout: sleep } = require("node:timers/promises");
 const { now } = require("./clock.js");
 
-/** From one room of a client to the next, so that no two clients are together in all. */
+/** Distance between the rooms of a client, so that no two clients share all of them. */
 const ROOM_STRIDE = 97;
 
 /** The length of a Socket.IO packet of `news` unless the plan has another, in bytes. */
@@ -35,11 +35,11 @@ const PACKET_LENGTH = 128;
 /** The shortest that has room for its fields, in bytes. */
 const MIN_PACKET_LENGTH = 45;
 
-/** What such a packet is filled up with. */
+/** Pads such a packet. */
 const SENTENCE = "The quick brown fox jumps over the lazy dog. ";
 
 /**
- * Follows the plan, and then says that this was all.
+ * Follows the plan, then sends `end`.
  *
  * @param {import("socket.io").Server} io with all clients connected
  * @param {Plan} plan
@@ -99,9 +99,9 @@ class News {
   #sent;
   #filler;
   #isTimed;
-  /** How many broadcasts there were, to all rooms together. */
+  /** Number of broadcasts, to all rooms together. */
   count = 0;
-  /** How long the calls of `emit()` took, if they are timed, in microseconds. */
+  /** Time in `emit()`, if it is measured, in microseconds. */
   emitting = 0;
 
   constructor(io, { rooms, payload = PACKET_LENGTH, isTimed = false }) {
@@ -127,7 +127,7 @@ class News {
     if (this.#isTimed) this.emitting += (performance.now() - start) * 1e3;
   }
 
-  /** Says that there will be no more. All rooms have been sent as many. */
+  /** Sends `end`, after as many broadcasts to each room. */
   end() {
     for (const socket of this.#io.sockets.sockets.values()) socket.removeAllListeners("next");
     this.#io.emit("end", this.#sent[0]);
@@ -142,7 +142,7 @@ function filler(length) {
 
 const pad = (number, width) => String(number).padStart(width, "0");
 
-/** Both ends of the measurement are when a turn is due. */
+/** Broadcasts turn by turn. The measurement begins and ends when a turn is due. */
 async function sendTurns(news, plan, start, stop) {
   const { rate, warmUp, seconds, beginning = now(), isTimed } = plan;
   const warmUpTurns = Math.round(rate * warmUp);

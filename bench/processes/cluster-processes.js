@@ -4,7 +4,7 @@ const { setTimeout: sleep } = require("node:timers/promises");
 const { RedisProcess } = require("./redis-process.js");
 const { ServerProcess } = require("./server-process.js");
 
-/** How long the nodes may take to subscribe. */
+/** Deadline for the nodes to subscribe. */
 const SUBSCRIBING_MILLISECONDS = 5000;
 
 /** Two nodes of one cluster, an emitting and a receiving one, over a Redis of their own. */
@@ -45,7 +45,7 @@ class ClusterProcesses {
     if (failed !== undefined) throw failed.reason;
   }
 
-  /** Of each node there is one. */
+  /** Waits for one subscriber per node. */
   async #waitForSubscribers(name) {
     const end = performance.now() + SUBSCRIBING_MILLISECONDS;
     while ((await this.redis.traffic()).subscribers.length < 2) {

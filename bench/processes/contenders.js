@@ -1,8 +1,8 @@
 "use strict";
 
 /**
- * Who is compared. A contender is a server of Socket.IO; a floor is none, but a loop that sends
- * the same frames to the same sockets and does nothing else.
+ * The contenders. A contender is a Socket.IO server; a floor is a loop that sends the same frames to
+ * the same sockets and does nothing else.
  *
  * @typedef {object} Contender
  * @property {string} title for the report
@@ -80,7 +80,7 @@ function contender(name) {
   return { title: path.basename(name, ".js"), options, nodeOptions: options, missing };
 }
 
-/** What is to be done before a package that users bring themselves can be compared. */
+/** Returns what the user has to do before a package of their own can be compared. */
 function missingPackage(variable, name) {
   if (process.env[variable] === undefined) return `set ${variable} to the folder of ${name}`;
   const folder = path.resolve(process.env[variable]);
@@ -115,10 +115,10 @@ const isFloor = (name) => contender(name)?.floor !== undefined;
 /** @param {string} name @returns {boolean} whether it can be a node of a cluster */
 const isNode = (name) => contender(name)?.nodeOptions !== undefined;
 
-/** The one whose figures are asked for. */
+/** The contender whose figures have bounds. */
 const OURS = "turbo";
 
-/** What it would be without a cluster: no other server, but what a node is compared with. */
+/** The contender without a cluster, to which a node is compared. */
 const ALONE = "alone";
 
 module.exports = { ALONE, OURS, contender, contenders, isFloor, isNode };

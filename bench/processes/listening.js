@@ -1,7 +1,7 @@
 "use strict";
 
 /**
- * How a server of Socket.IO comes to listen on a free port of 127.0.0.1.
+ * Makes a Socket.IO server listen on a free port of 127.0.0.1.
  *
  * @typedef {object} Listening
  * @property {number} port

@@ -7,17 +7,16 @@ const { setTimeout: sleep } = require("node:timers/promises");
 
 const HOST = "127.0.0.1";
 
-/** How long it may take until it answers. */
+/** Deadline for the first answer. */
 const START_MILLISECONDS = 5000;
 
 /**
- * Keeps Redis as long as its standard input is open, which is as long as its parent lives, and ends
- * after it.
+ * Runs Redis until its standard input closes, which happens at the latest when its parent ends.
  */
 const KEEPER =
   'trap "" INT TERM; redis-server "$@" & read -r _; exec 2>/dev/null; kill -KILL $!; wait $!';
 
-/** Keeps nothing on disk. */
+/** Options that keep nothing on disk. */
 const OPTIONS = { bind: HOST, save: "", appendonly: "no", loglevel: "warning" };
 
 /** @returns {string | undefined} what has to be done before there can be one */
@@ -32,7 +31,7 @@ function redisVersion() {
   return stdout?.match(/v=(\S+)/)?.[1];
 }
 
-/** A Redis of a round's own, and what it tells of itself. */
+/** The Redis of one round, with its statistics. */
 class RedisProcess {
   #keeper;
   #exit;

@@ -25,7 +25,7 @@ const { contender: contenderOf } = require("./contenders.js");
 const { listenOnHttp } = require("./listening.js");
 const { Measurement } = require("./usage.js");
 
-/** How long the allocator may take to give memory back after a collection. */
+/** Time for the allocator to return memory after a collection. */
 const SETTLE_MILLISECONDS = 150;
 
 const [name, redis] = process.argv.slice(2);
@@ -103,7 +103,7 @@ async function listen() {
   return listenOnHttp(await options, serve);
 }
 
-/** Sends what `work` comes to, or why it fails. */
+/** Sends the result of `work`, or its error. */
 async function answer(work) {
   try {
     process.send(await work());

@@ -1,7 +1,7 @@
 "use strict";
 
 /**
- * What this process uses, read from within it.
+ * The resources that this process uses, read from within it.
  *
  * @typedef {object} Usage
  * @property {number} seconds how long the measurement took
@@ -24,7 +24,7 @@ class Measurement {
   #idle;
   #counters;
 
-  /** Begins. */
+  /** Begins the measurement. */
   constructor() {
     // In this order, and in the other at the end, since reading it takes a while.
     this.#idle = idleTime();
@@ -47,7 +47,7 @@ class Measurement {
   }
 }
 
-/** The counters whose differences make a {@link Usage}. */
+/** Reads the counters whose differences make a {@link Usage}. */
 function count() {
   const { user, system } = process.cpuUsage();
   const { voluntaryContextSwitches, involuntaryContextSwitches } = process.resourceUsage();
@@ -61,20 +61,20 @@ function count() {
   };
 }
 
-/** Bun cannot tell. */
+/** Reads the event loop's busy time, which Bun does not have. */
 function loopCounter() {
   if (performance.eventLoopUtilization === undefined) return {};
   return { loop: performance.eventLoopUtilization().active * 1e3 };
 }
 
-/** CPU time of this thread, in microseconds. */
+/** Returns the CPU time of this thread, in microseconds. */
 function loopCpu() {
   // The first field, in nanoseconds; of a process, the kernel gives those of its first thread.
   const [cpu] = readFileSync("/proc/self/schedstat", "utf8").split(" ");
   return cpu / 1e3;
 }
 
-/** How long all processors together had nothing to do, in microseconds. */
+/** Returns the idle time of all processors together, in microseconds. */
 function idleTime() {
   // Of the kernel's times this is the exact one; the others are sampled, and lack softirqs.
   return cpus().reduce((sum, { times }) => sum + times.idle, 0) * 1e3;

@@ -71,7 +71,7 @@ function chart(rows, { nameWidth = NAME_WIDTH, barWidth = BAR_WIDTH } = {}) {
   return svg;
 }
 
-/** Where the panels are. */
+/** The positions of the panels. */
 class Layout {
   constructor(rows, nameWidth, barWidth) {
     const columnWidth = nameWidth + barWidth + LABEL_WIDTH;

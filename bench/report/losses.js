@@ -1,10 +1,10 @@
 "use strict";
 
-/** Where ours is worse than another server, found in the figures and not chosen. */
+/** Finds the figures in which another server is better than ours. */
 
 const { ALONE, OURS, isFloor } = require("../processes/contenders.js");
 
-/** What is less apart than this is a tie on a noisy machine. */
+/** Figures within this factor are a tie on a noisy machine. */
 const TIE = 1.05;
 
 /**
@@ -51,7 +51,7 @@ function slowerPackets(packets) {
 }
 
 /**
- * Why, as far as it is known: profiles and counters, see the closing notes of the parts.
+ * The known reasons, from profiles and counters.
  *
  * @type {{ scenario?: string, metric: RegExp, reason: string }[]} without a scenario: of all
  */

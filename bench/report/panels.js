@@ -1,6 +1,6 @@
 "use strict";
 
-/** Which panels the charts of a report have. */
+/** The panels of a report's charts. */
 
 const { OURS } = require("../processes/contenders.js");
 const { chart } = require("./chart.js");

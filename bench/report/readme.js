@@ -14,7 +14,7 @@ const END = "<!-- /Figures -->";
 /** At the end of the name of a load. */
 const PAYLOAD = /, \d+ (Ki)?B$/;
 
-/** Who has a column of his own, where he was compared. */
+/** The contenders with a column of their own. */
 const COLUMNS = { bun: "Bun's engine", [OURS]: "turbo", send: "floor" };
 
 /**

@@ -1,8 +1,8 @@
 "use strict";
 
 /**
- * What a broadcast costs, how that grows with the number of clients, and how long the last
- * of them waits. The floors are there with 1,000, where sending is compared with them.
+ * The cost of a broadcast, its growth with the number of clients, and the wait of the last of them.
+ * With 1,000 clients, sending is compared with the floors.
  */
 
 const { broadcastScenario } = require("../suite/broadcast-round.js");
@@ -48,7 +48,7 @@ const GROWTH = {
 
 const loopPerBroadcast = ({ loop, broadcasts }) => loop / broadcasts;
 
-/** How the event-loop time of a broadcast grows, where few and many have been measured. */
+/** Computes the growth of a broadcast's event-loop time, if few and many clients were measured. */
 function growth(samples) {
   const [few, many] = [FEW, MANY].map(({ name }) => samples[`${name}, ${PAYLOAD} B`]);
   if (few === undefined || many === undefined) return [];

@@ -1,6 +1,6 @@
 "use strict";
 
-/** What it is worth that broadcasts of one turn may leave together. */
+/** The gain from sending the broadcasts of one turn together. */
 
 const { broadcastScenario } = require("../suite/broadcast-round.js");
 const { atMost } = require("../suite/comparison.js");

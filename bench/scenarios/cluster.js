@@ -1,8 +1,8 @@
 "use strict";
 
 /**
- * What a broadcast costs the two nodes of a cluster. One broadcasts. Measured is that one, or the
- * other, which receives it by way of Redis; all share the machine with the load client.
+ * The cost of a broadcast for the two nodes of a cluster. One node emits, the other receives through
+ * Redis; either is measured. All processes share the machine with the load client.
  */
 
 const { broadcastMetrics, broadcastRound, planOf } = require("../suite/broadcast-round.js");
@@ -12,7 +12,7 @@ const { ALONE, isNode } = require("../processes/contenders.js");
 const { loadMetrics, usageMetrics } = require("../suite/metrics.js");
 const { missingRedis } = require("../processes/redis-process.js");
 
-/** What the scenario `broadcast` begins with. */
+/** The load of the scenario `broadcast`. */
 const BROADCAST = {
   command: "broadcast",
   clients: 1_000,
@@ -34,7 +34,7 @@ const RECEIVING = {
   asked: { loop: atMost(0.01), cpu: atMost(0.5), latency: atMost(0.8) },
 };
 
-/** Of messages to rooms in which nobody is: where somebody is, the deliveries cost the most. */
+/** Messages to rooms without members: with members, the deliveries would dominate the cost. */
 const ELSEWHERE = {
   ...BROADCAST,
   name: "receiving node, 2,000/s for others",
@@ -61,7 +61,7 @@ const EMITTING = {
   asked: { loop: NO_DEARER, emit: NO_DEARER },
 };
 
-/** Who else takes CPU time, in microseconds. */
+/** CPU time of the round's other processes, in microseconds. */
 const COMPANIONS = {
   "the other node": ({ otherNodeCpu }) => otherNodeCpu,
   Redis: ({ redisCpu }) => redisCpu,
@@ -85,7 +85,7 @@ function elsewhereMetrics(asked) {
   return [...usageMetrics(unit, asked), ...loadMetrics(loadCpu, () => Number.NaN, COMPANIONS)];
 }
 
-/** CPU time of the load client, which does nothing meanwhile but before and after. */
+/** Returns the CPU time of the load client, which is idle during the measurement. */
 const loadCpu = ({ load }) => load.cpu;
 
 function emitMetric({ emit }) {

@@ -12,7 +12,7 @@ const { native, nativeError, parser: ours } = require("../..");
 const { packetTable } = require("../suite/packet-table.js");
 const { geometricMean, median } = require("../suite/statistics.js");
 
-/** How long each work runs before it is measured, and then how often and how long. */
+/** Warm-up, number and length of the measured rounds. */
 const FULL = { warmUpMilliseconds: 150, rounds: 25, roundNanoseconds: 8e6 };
 const QUICK = { warmUpMilliseconds: 50, rounds: 5, roundNanoseconds: 4e6 };
 
@@ -61,13 +61,13 @@ const packets = {
   "1 MiB Buffer": event("file", { name: "a.png", data: Buffer.alloc(1 << 20) }),
 };
 
-/** Work that encodes `packet`, and returns the result for the optimiser to keep. */
+/** Returns work that encodes `packet`, and returns the result for the optimiser to keep. */
 function encoding({ Encoder }, packet) {
   const encoder = new Encoder();
   return () => encoder.encode(packet);
 }
 
-/** Work that decodes what `packet` encodes to. */
+/** Returns work that decodes the encoded `packet`. */
 function decoding({ Decoder }, packet) {
   // Strings as a WebSocket delivers them: flat.
   const messages = new official.Encoder()
@@ -84,7 +84,7 @@ function decoding({ Decoder }, packet) {
   };
 }
 
-/** The share of V8's JSON in either direction. */
+/** Work of V8's JSON alone, in either direction. */
 const floors = {
   encode: (text) => {
     const data = JSON.parse(jsonOf(text));
@@ -96,12 +96,12 @@ const floors = {
   },
 };
 
-/** The JSON of an encoded packet, flat. */
+/** Returns the JSON of an encoded packet as a flat string. */
 function jsonOf(text) {
   return Buffer.from(text.slice(text.search(/[[{]/))).toString();
 }
 
-/** Keeps the optimiser from leaving work out whose result nobody sees. */
+/** Keeps the optimiser from removing work whose result is unused. */
 let sink;
 
 /** @returns {number} nanoseconds per call of `work` */

@@ -1,11 +1,11 @@
 "use strict";
 
 /**
- * How many instructions the hot paths in Rust take, as callgrind counts them: the same in
- * each run, however busy the machine is, so that a regression of a percent shows.
+ * The instructions of the hot paths in Rust, counted by callgrind: the same in each run, however busy
+ * the machine is, so that a regression of a percent shows.
  *
- * The compiler decides on them, and the processor does, since libraries choose their code by
- * what it has. So those of the committed report are compared where the compiler is the same.
+ * They depend on the compiler, and on the processor, since libraries choose their code by its
+ * features. So they are compared with the committed report only if the compiler is the same.
  */
 
 const { execFileSync, spawnSync } = require("node:child_process");

@@ -1,7 +1,7 @@
 "use strict";
 
 /**
- * What a broadcast costs that few receive. Each room has its turn four times a second.
+ * The cost of a broadcast with few recipients. Each room has its turn four times a second.
  *
  * Ten times a second would be 100,000 messages per second, for which ws has not enough of
  * one core; and of an overloaded server only the overload can be measured. What is kept is

@@ -7,7 +7,7 @@ const { latencyMetrics, loadMetrics, usageMetrics } = require("./metrics.js");
 const { ServerProcess } = require("../processes/server-process.js");
 
 /**
- * What is asked of ours, for those metrics for which something is.
+ * The bounds of our figures, for the metrics that have some.
  *
  * @typedef {object} Asked
  * @property {Bound[]} [loop] event-loop time per broadcast
@@ -22,7 +22,7 @@ const { ServerProcess } = require("../processes/server-process.js");
  */
 
 /**
- * The scenario in which all contenders, and the floors, follow one plan for each load.
+ * Creates a scenario in which all contenders, and the floors, follow one plan for each load.
  *
  * @param {string} title
  * @param {BroadcastLoad[]} loads
@@ -50,7 +50,7 @@ function planOf(load, { warmUp, seconds }) {
   return { ...whom, rate, roomsPerTurn, burst, window, warmUp, seconds: measured };
 }
 
-/** At least as many seconds, and so many that all rooms have equally many turns in all. */
+/** Returns at least as many seconds, so that all rooms have equally many turns in all. */
 function wholeCycles({ rooms, rate, roomsPerTurn }, warmUp, seconds) {
   const cycle = rooms / (rate * roomsPerTurn);
   // A sum such as 0.8 + 2 may be a little above what it stands for.
@@ -128,7 +128,7 @@ function broadcastMetrics(asked, companions) {
   ];
 }
 
-/** CPU time of the load client during the measurement, in microseconds. */
+/** Returns the CPU time of the load client during the measurement, in microseconds. */
 function loadCpu({ delivered, load }) {
   return (load.cpu / load.received) * delivered;
 }

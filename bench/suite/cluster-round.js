@@ -6,12 +6,12 @@ const { now } = require("../processes/clock.js");
 const { ClusterProcesses } = require("../processes/cluster-processes.js");
 const { LoadClient } = require("../processes/load-client.js");
 
-/** From the commands to the first turn, in microseconds: by then each has been heard. */
+/** From the commands to the first turn, in microseconds: each node has its command by then. */
 const LEAD = 100_000;
 
 /**
- * How long before a turn of the emitting node a measurement of the receiving one begins and ends,
- * as a share of the time between two turns: what came last has been worked off by then.
+ * The lead of a measurement of the receiving node over a turn of the emitting node, as a share of the
+ * time between two turns: the messages of the previous turn have been handled by then.
  */
 const REST_SHARE = 0.2;
 
@@ -70,7 +70,7 @@ function connect(cluster, audience, plan) {
 }
 
 /**
- * Has the emitting node follow the plan.
+ * Runs the plan on the emitting node.
  *
  * @returns {Promise<Round>}
  *
@@ -101,7 +101,7 @@ async function run(cluster, { command, measured }, plan, swarms) {
   };
 }
 
-/** What the receiving node and Redis use while as many turns pass as are measured. */
+/** Measures the receiving node and Redis for the measured number of turns. */
 async function measureReceiving({ receiving, redis }, { beginning, rate, warmUp, seconds }) {
   const start = beginning + (warmUp - REST_SHARE / rate) * 1e6;
   await sleepUntil(start);
@@ -116,7 +116,7 @@ function sleepUntil(time) {
   return sleep(Math.max(0, (time - now()) / 1e3));
 }
 
-/** Messages that clients have not received. */
+/** Counts the messages that clients have not received. */
 function countLost({ emitting, swarms }) {
   return swarms.reduce(
     (lost, { clients, report }) => lost + emitting.sent * clients - report.received,
@@ -124,7 +124,7 @@ function countLost({ emitting, swarms }) {
   );
 }
 
-/** Messages that Redis has not been given, of which the last says that these were all. */
+/** Counts the messages that Redis has not received, the final `end` included. */
 function countUnpublished({ emitting: { sent, published = 0 } }, given) {
   return sent + published + 1 - given;
 }
@@ -142,7 +142,7 @@ function sample(load, { emitting, receiving, redisCpu, swarms }) {
   };
 }
 
-/** What there was during the measurement. */
+/** Counts the broadcasts and deliveries during the measurement. */
 function counts({ command, measured }, { broadcasts }, { clients, report }) {
   if (command === "publish") return { broadcasts, delivered: 0 };
   if (measured === "emitting") return { broadcasts, delivered: broadcasts * clients };

@@ -1,7 +1,7 @@
 "use strict";
 
 /**
- * What the rounds of several contenders come to.
+ * Compares the rounds of several contenders.
  *
  * @typedef {object} Metric a figure of a round
  * @property {string} title with its unit
@@ -63,7 +63,7 @@ function mapValues(object, work) {
   return Object.fromEntries(Object.entries(object).map(([key, value]) => [key, work(value)]));
 }
 
-/** Without those that have no such figure. */
+/** Leaves out contenders that do not have the figure. */
 function measured(figures) {
   return Object.fromEntries(
     Object.entries(figures).filter(([, values]) => !values.some(Number.isNaN)),
@@ -93,7 +93,7 @@ function atMost(ratio) {
 }
 
 /**
- * What is asked in `row`, and whether it is met; nothing for what was not compared.
+ * Judges the bounds of `row`. Leaves out those of contenders that were not measured.
  *
  * @param {Row} row
  * @returns {{ text: string, value: number, isMet: boolean }[]}
@@ -155,7 +155,7 @@ function figureText(value, digits) {
   return value.toFixed(Math.max(0, Math.min(digits, 4 - whole)));
 }
 
-/** Nothing where there was one round, or nothing to take a share of. */
+/** Formats half the spread in %; empty for a single round, and for a median of 0. */
 function spread({ median, min, max }) {
   return max === min || median === 0 ? "" : ` ±${(((max - min) / 2 / median) * 100).toFixed(0)}%`;
 }

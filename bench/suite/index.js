@@ -48,11 +48,11 @@ const FULL = { rounds: 3, warmUp: 0.8, seconds: 2 };
 const QUICK = { rounds: 1, warmUp: 0.3, seconds: 0.6 };
 const QUICK_CONTENDERS = ["ws", OURS, ALONE];
 
-/** What a round takes beside the time in which there is load. */
+/** Overhead of a round beside its load. */
 const START_SECONDS = 0.4;
 const SECONDS_PER_CLIENT = 0.0003;
 
-/** What a run does, for {@link runSuite} and for how long it takes. */
+/** The settings of a run, for {@link runSuite} and {@link expectedSeconds}. */
 class Settings {
   #leftOut = new Set();
 
@@ -70,7 +70,7 @@ class Settings {
   }
 
   /**
-   * From now on a contender is left out, since the kernel does not let it take part.
+   * Leaves out a contender from now on, since the kernel lacks what it needs.
    *
    * @param {string} name
    * @returns {boolean} whether that is allowed: not if it was named

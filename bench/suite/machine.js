@@ -5,11 +5,13 @@ const { createRequire } = require("node:module");
 const { cpus, release, totalmem } = require("node:os");
 const { version } = require("../..");
 // By their paths, for not all export it.
-const { version: redisAdapter } = require("../node_modules/@socket.io/redis-adapter/package.json");
-const { version: engineIo } = require("../node_modules/engine.io/package.json");
-const { version: nodeRedis } = require("../node_modules/redis/package.json");
-const { version: socketIo } = require("../node_modules/socket.io/package.json");
-const { version: socketIoParser } = require("../node_modules/socket.io-parser/package.json");
+const {
+  version: redisAdapter,
+} = require("../../node_modules/@socket.io/redis-adapter/package.json");
+const { version: engineIo } = require("../../node_modules/engine.io/package.json");
+const { version: nodeRedis } = require("../../node_modules/redis/package.json");
+const { version: socketIo } = require("../../node_modules/socket.io/package.json");
+const { version: socketIoParser } = require("../../node_modules/socket.io-parser/package.json");
 const { contenders } = require("../processes/contenders.js");
 const { redisVersion } = require("../processes/redis-process.js");
 

@@ -8,7 +8,7 @@
  */
 
 /**
- * What the server used, for each of what it did.
+ * The server's use of resources per turn and per message.
  *
  * @param {object} unit
  * @param {string} unit.turn what the event loop's time is counted by, such as "broadcast"
@@ -58,12 +58,12 @@ function usageMetrics({ turn, turns, message, messages }, asked = {}) {
   ];
 }
 
-/** User and system time of the server, in microseconds. */
+/** Returns the server's user and system time, in microseconds. */
 function cpu({ user, system }) {
   return user + system;
 }
 
-/** CPU time in % of one core. */
+/** Converts CPU time to % of one core. */
 function percent({ seconds }, microseconds) {
   return microseconds / seconds / 1e4;
 }
@@ -85,8 +85,8 @@ function latencyMetrics(title, of, p99 = {}) {
 }
 
 /**
- * What the load client took during the measurement, and who else was there; none of it the
- * server's. On a quiet machine the others are small.
+ * CPU use of the load client, and of all other processes, during the measurement; none of it the
+ * server's. On a quiet machine the others use little.
  *
  * @param {(sample: object) => number} loadCpu of the load client, in microseconds
  * @param {(sample: object) => number} messages how many it handled meanwhile; NaN if none

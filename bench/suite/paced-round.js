@@ -5,10 +5,10 @@ const { LoadClient } = require("../processes/load-client.js");
 const { loadMetrics, usageMetrics } = require("./metrics.js");
 const { ServerProcess } = require("../processes/server-process.js");
 
-/** The load goes on a little after the measurement, which then holds nothing else. */
+/** The load outlasts the measurement, which thus holds nothing but load. */
 const OVERRUN_SECONDS = 0.25;
 
-/** How long the server may take to receive what the load client has sent. */
+/** Deadline for the server to receive what the load client has sent. */
 const DRAIN_MILLISECONDS = 5000;
 
 /**
@@ -53,7 +53,7 @@ async function measure(server, warmUp, seconds) {
   return server.ask("stop");
 }
 
-/** Waits until the server has received all that was sent, or for long enough. */
+/** Waits until the server has received all messages, or for {@link DRAIN_MILLISECONDS}. */
 async function countLost(server, sent) {
   const end = performance.now() + DRAIN_MILLISECONDS;
   for (;;) {

@@ -16,7 +16,7 @@ io.on("connection", (socket) => {
   socket.on("say", (text) => io.emit("said", text));
 });
 
-// Before Fastify waits for its connections to end, for those of Socket.IO would stay.
+// Fastify waits for its connections to end. Those of Socket.IO must be closed first.
 app.addHook("preClose", () => io.close());
 
 async function main() {

@@ -12,7 +12,7 @@ app.use((context) => {
   context.body = { native: turbo.native, connections: turbo.stats().connections.native };
 });
 
-// callback() takes the middlewares that are there by then.
+// callback() uses the middlewares that have been added so far.
 const httpServer = createServer(app.callback());
 const io = new Server(httpServer, turbo());
 

@@ -1,7 +1,7 @@
 "use strict";
 
 /**
- * What a server of the race broadcasts, in its process: numbered packets at a fixed rate,
+ * Broadcasts of a server of the race, in its process: numbered packets at a fixed rate,
  * each to all clients, for as long as it lives.
  *
  * A server that is too slow must be seen to be, and must not drown. So each broadcast has
@@ -46,14 +46,14 @@ class Broadcaster {
   #rate;
   #payload;
   #filler;
-  /** When the timetable begins, as {@link now}. */
+  /** Start of the timetable, as {@link now}. */
   #start;
-  /** What is due next in the timetable. */
+  /** Index of the next broadcast in the timetable. */
   #index;
   #timer;
   /** The number of the next broadcast. */
   #number = 0;
-  /** How many broadcasts all clients have. */
+  /** Number of broadcasts that all clients have. */
   #arrived = 0;
   #sent = 0;
   #leftOut = 0;
@@ -127,7 +127,7 @@ class Broadcaster {
     this.#sent++;
   }
 
-  /** When something of the timetable is due, computed so that no error adds up. */
+  /** Returns the due time of a broadcast, computed so that errors do not add up. */
   #due(index) {
     return this.#start + Math.round((index * 1e6) / this.#rate);
   }

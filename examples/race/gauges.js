@@ -3,13 +3,13 @@
 const { monitorEventLoopDelay } = require("node:perf_hooks");
 
 /**
- * How often the event loop's lag is sampled. A sample costs the loop 20 µs at most, so
+ * Interval between samples of the event loop's lag. A sample costs the loop 20 µs at most, so
  * that this is less than 0.2 % of it.
  */
 const RESOLUTION_MILLISECONDS = 10;
 
 /**
- * What a process used in an interval.
+ * The resources that a process used in an interval.
  *
  * @typedef {object} Usage
  * @property {number} seconds how long the interval was

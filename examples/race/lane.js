@@ -9,7 +9,7 @@ const { Spectators } = require("./spectators.js");
 /** For so long a server may be silent before it counts as blocked since it was heard. */
 const SILENCE_MILLISECONDS = 750;
 
-/** How long to wait for the end of a server that its clients have noticed. */
+/** Deadline for a server to end after its clients have lost it. */
 const END_MILLISECONDS = 500;
 
 /**
@@ -39,12 +39,12 @@ class Lane extends EventEmitter {
   #spectators;
   #reports = new Recent();
   #intervals = new Recent();
-  /** When the server has reported last. */
+  /** Time of the server's last report. */
   #heardAt = performance.now();
   #isStopped = false;
   /** The contender. @type {string} */
   name;
-  /** Why it has ended; null while it runs. @type {string | null} */
+  /** The reason for its end; null while it runs. @type {string | null} */
   ended = null;
 
   /**
@@ -88,7 +88,7 @@ class Lane extends EventEmitter {
     if (!this.#isStopped) this.#spectators.set(clients);
   }
 
-  /** Whether so many clients are connected, as far as is known, or none will ever be. */
+  /** Returns whether this many clients are connected, as far as is known, or none will ever be. */
   hasClients(clients) {
     return this.#isStopped || this.#intervals.last?.clients >= clients;
   }

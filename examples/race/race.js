@@ -47,7 +47,7 @@ const CONTENDERS = ["ws", OURS];
 
 const SAMPLE_MILLISECONDS = 250;
 
-/** What the charts show: 30 seconds. */
+/** Span of the charts: 30 seconds. */
 const HISTORY_LENGTH = 120;
 
 /** The chart library, from where npm has put it. */
@@ -123,7 +123,7 @@ class Control {
     for (const lane of lanes) lane.on("end", () => this.#io.emit("lanes", this.#laneStates()));
   }
 
-  /** Where the page is. */
+  /** Returns the address of the page. */
   get url() {
     const { address, family, port } = this.#http.address();
     return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;

@@ -7,9 +7,9 @@ const { join } = require("node:path");
 /** A running `racer.js`: the parent's end of it. */
 class RacerProcess {
   #child;
-  /** Whether its end is wanted. */
+  /** True once it is asked to end. */
   #isStopped = false;
-  /** How it ended, when it has: `{ code, signal }`. @type {Promise<object>} */
+  /** Resolves when it has ended, with `{ code, signal }`. @type {Promise<object>} */
   exited;
 
   /**

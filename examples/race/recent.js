@@ -1,6 +1,6 @@
 "use strict";
 
-/** How long the reports count from which rates are taken: smooth, and soon at a new value. */
+/** Span of the reports from which rates are computed: smooth, yet quick to follow. */
 const WINDOW_SECONDS = 2;
 
 /** The last reports of a process, each with the `seconds` that it is about. */

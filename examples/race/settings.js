@@ -1,7 +1,7 @@
 "use strict";
 
 /**
- * What the sliders of the race set, for both servers at once.
+ * The settings of the race's sliders, for both servers at once.
  *
  * @typedef {object} Settings
  * @property {number} clients how many are connected to each server
@@ -19,7 +19,7 @@ const LIMITS = {
   payload: { min: 64, max: 8_192 },
 };
 
-/** Where a race begins. @type {Settings} */
+/** The settings at the start. @type {Settings} */
 const DEFAULTS = { clients: 1_000, rate: 10, payload: 128 };
 
 /**

@@ -1,13 +1,9 @@
 "use strict";
 
-/** Lengths stand in front of the lists. */
-const LISTS = 4;
+const { RecipientLists } = require("../addon/codes.js");
 
-/** Which list: as the fields of `Recipients` in src/fanout. */
-const ROOMS = 0;
-const MEMBERS = 1;
-const EXCEPT_ROOMS = 2;
-const EXCEPT_MEMBERS = 3;
+/** The lengths of the lists stand in front of them. */
+const { COUNT: LISTS, ROOMS, MEMBERS, EXCEPT_ROOMS, EXCEPT_MEMBERS } = RecipientLists;
 
 /** Whom a broadcast reaches, as `Recipients::decode` reads it. Used again and again. */
 class Recipients {

@@ -2,16 +2,11 @@
 
 const { constants } = require("node:os");
 const { nextTick } = require("node:process");
+const { BYTES_READ, BYTES_WRITTEN, DESCRIPTOR, IDLE } = require("../addon/codes.js").Traffic;
 const { NotPossibleError } = require("../errors.js");
 
 /** Returned by `shutdown()` if it is done, so that no completion follows. */
 const DONE_AT_ONCE = 1;
-
-/** Where in `native.traffic()` things are. */
-const BYTES_READ = 0;
-const BYTES_WRITTEN = 1;
-const IDLE = 2;
-const DESCRIPTOR = 3;
 
 const HANDED_OVER =
   "an I/O thread serves this connection: its socket cannot be sent to another process. " +

@@ -5,6 +5,7 @@ const { constants } = require("node:os");
 const { nextTick } = require("node:process");
 const { setImmediate } = require("node:timers");
 const { isArrayBuffer } = require("node:util/types");
+const { Delivery } = require("../addon/codes.js");
 const { ConnectionEndedError } = require("../errors.js");
 const { HeldEvents } = require("./held-events.js");
 
@@ -26,11 +27,12 @@ const WHOLE_BINARY = { binary: true, fin: true };
 /** RFC 6455 §5.2: a header that is not masked has two bytes at least. */
 const MIN_HEADER = 2;
 
-/** As `Delivery` in src/binding/adapter.rs. */
-const SURE = 0;
-const REPORTED = 1;
-const VOLATILE = 2;
-const VOLATILE_CONTINUED = 3;
+const {
+  Sure: SURE,
+  Reported: REPORTED,
+  Volatile: VOLATILE,
+  VolatileContinued: VOLATILE_CONTINUED,
+} = Delivery;
 
 const EMPTY = Buffer.alloc(0);
 
@@ -430,7 +432,7 @@ class Connection {
    * The connection is over. As with ws, those who wait for something to be sent hear of it
    * before the `close` event.
    *
-   * @param {string} reason one of `EndReason::NAMES` in src/net/event.rs
+   * @param {string} reason one of `END_REASONS` in addon/codes.js
    * @param {string} systemError such as "ECONNRESET"; empty if there was none
    */
   handleEnd(reason, systemError) {

@@ -244,7 +244,7 @@ class WebSocket extends ws.WebSocket {
   /**
    * The connection is over. The `close` event follows that of the socket.
    *
-   * @param {string} reason one of `EndReason::NAMES` in src/net/event.rs
+   * @param {string} reason one of `END_REASONS` in addon/codes.js
    * @param {string} systemError such as "ECONNRESET"; empty if there was none
    */
   handleEnd(reason, systemError) {

@@ -4,17 +4,30 @@
 const { nextTick } = require("node:process");
 const { setImmediate } = require("node:timers");
 const { getSystemErrorName } = require("node:util");
+const codes = require("../addon/codes.js");
 const { binding } = require("../addon/index.js");
 const { stats } = require("../stats.js");
 
 /** The most events taken from the workers at once; the rest waits for the next turn of the loop. */
 const EVENTS_PER_BATCH = 512;
 
-/** Where things stand in the numbers that the addon gives, as in src/binding/events.rs. */
-const COUNT = 0;
-const HAS_MORE = 1;
-const FIRST_EVENT = 2;
-const NUMBERS_PER_EVENT = 3;
+const { COUNT, HAS_MORE, FIRST_EVENT, NUMBERS_PER_EVENT } = codes.EventBatch;
+const { KIND, NUMBER } = codes.EventNumbers;
+const { END_REASON_BITS, END_REASONS, VALUE_COUNTS } = codes;
+const {
+  Text: TEXT,
+  Binary: BINARY,
+  Sent: SENT,
+  Ping: PING,
+  Pong: PONG,
+  Close: CLOSE,
+  Failed: FAILED,
+  PeerEnded: PEER_ENDED,
+  Ended: ENDED,
+  Backlog: BACKLOG,
+  Raw: RAW,
+} = codes.EventKind;
+const END_REASON_MASK = (1 << END_REASON_BITS) - 1;
 
 /**
  * More packets or bytes than a program broadcasts in one turn, unless it sends for as long as
@@ -30,22 +43,6 @@ const NONE = [];
 const collect = (...values) => values;
 const EMPTY = Buffer.alloc(0);
 
-/** Kinds of events, as there. */
-const TEXT = 0;
-const BINARY = 1;
-const SENT = 2;
-const PING = 3;
-const PONG = 4;
-const CLOSE = 5;
-const FAILED = 6;
-const PEER_ENDED = 7;
-const ENDED = 8;
-const BACKLOG = 9;
-const RAW = 10;
-
-/** By kind: whether an event has a value beside its numbers. */
-const HAS_VALUE = [true, true, false, true, true, true, true, false, false, false, true];
-
 /**
  * The I/O workers of this environment: passes commands on once per turn, and events to the
  * connections that they concern.
@@ -60,7 +57,6 @@ class Workers {
     this.native = new binding.Workers();
     /** Whether the workers may call; else there are none. */
     this.isStarted = false;
-    this.endReasons = binding.endReasons();
     /** Connections by their id. */
     this.connections = [];
     this.size = 0;
@@ -332,9 +328,9 @@ class Workers {
   deliverTo(id) {
     while (this.isNext(id)) {
       const { position } = this;
-      const kind = this.numbers[position + 1];
+      const kind = this.numbers[position + KIND];
       this.delivered++;
-      this.dispatch(id, kind, this.numbers[position + 2], this.valueOf(kind));
+      this.dispatch(id, kind, this.numbers[position + NUMBER], this.valueOf(kind));
     }
   }
 
@@ -342,17 +338,22 @@ class Workers {
   keepEvents(id, connection) {
     while (this.isNext(id)) {
       const { position } = this;
-      const kind = this.numbers[position + 1];
-      const number = this.numbers[position + 2];
+      const kind = this.numbers[position + KIND];
+      const number = this.numbers[position + NUMBER];
       const value = this.valueOf(kind);
       this.delivered++;
       connection.keep(() => this.dispatch(id, kind, number, value));
     }
   }
 
-  /** The value of the next event, if its kind has one. */
+  /** Takes the value of the next event, if its kind has one; an array if it has several. */
   valueOf(kind) {
-    return HAS_VALUE[kind] ? this.values[this.deliveredValues++] : undefined;
+    const count = VALUE_COUNTS[kind];
+    if (count === 1) return this.values[this.deliveredValues++];
+    if (count === 0) return undefined;
+    const first = this.deliveredValues;
+    this.deliveredValues += count;
+    return this.values.slice(first, this.deliveredValues);
   }
 
   handleDelivered() {
@@ -377,7 +378,7 @@ class Workers {
       case CLOSE:
         return connection.handleClose(number, value);
       case FAILED:
-        return connection.handleFailure(...value.split("\n"), number);
+        return connection.handleFailure(...value, number);
       case PEER_ENDED:
         return connection.handlePeerEnd();
       case BACKLOG:
@@ -385,7 +386,7 @@ class Workers {
       case RAW:
         return connection.handleRaw(value);
       case ENDED:
-        return this.end(id, this.endReasons[number & 0xff], number >> 8);
+        return this.end(id, END_REASONS[number & END_REASON_MASK], number >> END_REASON_BITS);
     }
   }
 

@@ -1,15 +1,13 @@
 "use strict";
 
 const { InvalidOptionError } = require("../errors.js");
+const { Topology } = require("../addon/codes.js");
 const { binding, hasCluster } = require("../addon/index.js");
 const { BYTE_LIMIT, optionOf, refuse } = require("../options.js");
 
 const MIB = 1024 * 1024;
 
-/** How Redis is run: as `Topology` in src/binding/cluster.rs. */
-const SINGLE = 0;
-const SENTINEL = 1;
-const CLUSTER = 2;
+const { Single: SINGLE, Sentinel: SENTINEL, Cluster: CLUSTER } = Topology;
 
 const isText = (value) => typeof value === "string" && value !== "";
 const isBoolean = (value) => typeof value === "boolean";

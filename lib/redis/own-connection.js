@@ -4,17 +4,19 @@ const { AsyncResource } = require("node:async_hooks");
 const { setImmediate } = require("node:timers");
 const { Transport } = require("./transport.js");
 const { RedisError } = require("../errors.js");
+const { RedisEventKind } = require("../addon/codes.js");
 const { binding } = require("../addon/index.js");
 const { attachmentsOf } = require("./redis-messages.js");
 const { stats } = require("../stats.js");
 
-/** What has come: as `RedisEventKind` in src/binding/cluster.rs. */
-const MESSAGE = 0;
-const READY = 1;
-const CONNECTING = 2;
-const ENDED = 3;
-const ERROR = 4;
-const ANSWER = 5;
+const {
+  Message: MESSAGE,
+  Ready: READY,
+  Connecting: CONNECTING,
+  Ended: ENDED,
+  Error: ERROR,
+  Answer: ANSWER,
+} = RedisEventKind;
 
 /** What events run in: no request's context. */
 const context = new AsyncResource("socket.io-turbo");

@@ -1,7 +1,6 @@
 "use strict";
 
-/** How messages come and go: numbers of src/binding/cluster.rs, and what it takes. */
-
+const { MessageKind, SubscriptionKind } = require("../addon/codes.js");
 const { toBuffer } = require("../engine/connection.js");
 
 /**
@@ -14,12 +13,10 @@ function attachmentsOf(packet) {
 
 module.exports = {
   attachmentsOf,
-  // `SubscriptionKind`: how a channel is subscribed to.
-  NAMED: 0,
-  PATTERN: 1,
-  SHARD: 2,
-  // `MessageKind`: what comes on it.
-  BROADCAST: 0,
-  REQUEST: 1,
-  SHARDED: 2,
+  NAMED: SubscriptionKind.Named,
+  PATTERN: SubscriptionKind.Pattern,
+  SHARD: SubscriptionKind.Shard,
+  BROADCAST: MessageKind.Broadcast,
+  REQUEST: MessageKind.Request,
+  SHARDED: MessageKind.Sharded,
 };

@@ -1,12 +1,10 @@
 "use strict";
 
+const { AddressKind } = require("../addon/codes.js");
 const { environmentWorkers } = require("../engine/workers.js");
 const { NO_ROOM } = require("../adapter/mirrored-room.js");
 
-/** Where the direct members of a room are: as `AddressKind` in src/binding/cluster.rs. */
-const NOBODY = 0;
-const ROOM = 1;
-const MEMBER = 2;
+const { Nobody: NOBODY, Room: ROOM, Member: MEMBER } = AddressKind;
 
 /** Events of an Engine.IO server that tell of the packets of all its sockets. */
 const PACKET_EVENTS = ["flush", "drain"];

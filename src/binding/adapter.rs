@@ -1,4 +1,5 @@
-//! What `lib/adapter/fan-out.js` calls: rooms, and packets to those who are in them.
+//! Calls of `lib/adapter/fan-out.js` and `lib/engine/connection.js`: rooms, and packets to one
+//! connection or to many.
 
 use napi::bindgen_prelude::Uint32ArraySlice;
 use napi::{Error, Result, Status};
@@ -13,57 +14,58 @@ use crate::proto::engine_io::ProtocolVersion;
 /// How a packet is sent to one connection.
 #[napi]
 pub enum Delivery {
-    /// In any case.
+    /// Always.
     Sure = 0,
-    /// As `Sure`, and reported when it is written.
+    /// Always, and reported once it is written.
     Reported = 1,
-    /// Unless something waits.
+    /// Unless the connection has frames waiting.
     Volatile = 2,
-    /// As the volatile packet before it, to which it belongs.
+    /// With the volatile packet before it, or not at all: it is an attachment of that packet.
     VolatileContinued = 3,
 }
 
 #[napi]
 impl Workers {
-    /// A new room; its number is the result.
+    /// Creates a room without members and returns its id.
     #[napi(catch_unwind)]
     pub fn create_room(&self) -> u32 {
-        self.pool.borrow_mut().create_room()
+        self.pool().create_room()
     }
 
-    /// Ends a room, whose number may then be another's.
+    /// Empties a room; its id may be reused.
     #[napi(catch_unwind)]
     pub fn remove_room(&self, room: u32) {
-        self.pool.borrow_mut().remove_room(room);
+        self.pool().remove_room(room);
     }
 
-    /// Puts a connection into a room. When it ends, it leaves all its rooms by itself.
+    /// Adds a connection to a room. A connection that ends leaves all its rooms by itself.
     #[napi(catch_unwind)]
     pub fn join(&self, room: u32, id: u32) {
-        self.pool.borrow_mut().join(room, id);
+        self.pool().join(room, id);
     }
 
-    /// Takes a connection out of a room.
+    /// Removes a connection from a room.
     #[napi(catch_unwind)]
     pub fn leave(&self, room: u32, id: u32) {
-        self.pool.borrow_mut().leave(room, id);
+        self.pool().leave(room, id);
     }
 
-    /// The peer speaks Engine.IO v3; to be called before it is sent a packet.
+    /// Marks the peer as one that speaks Engine.IO v3, which must happen before a packet is sent
+    /// to it.
     #[napi(catch_unwind)]
-    pub fn use_version3(&mut self, id: u32) {
-        self.has_v3 = true;
-        self.pool.borrow_mut().use_version_3(id);
+    pub fn use_version3(&self, id: u32) {
+        self.pool().use_version_3(id);
     }
 
-    /// What is sent from now on belongs to another turn, see `Volatile`.
+    /// Begins another turn: a volatile packet is dropped if something was sent to its recipient in
+    /// the same turn.
     #[napi(catch_unwind)]
     pub fn begin_turn(&self) {
-        self.pool.borrow_mut().begin_turn();
+        self.pool().begin_turn();
     }
 
     /// Sends a Socket.IO packet, or one of its attachments, to one connection. Returns the
-    /// length of the frame in bytes.
+    /// frame's length in bytes.
     #[napi(catch_unwind)]
     pub fn send_packet(
         &self,
@@ -75,7 +77,7 @@ impl Workers {
         let version = if is_version3 { ProtocolVersion::V3 } else { ProtocolVersion::V4 };
         let frame = data.encode_packet(version)?;
         let length = frame.len() as u32;
-        let mut pool = self.pool.borrow_mut();
+        let mut pool = self.pool();
         match delivery {
             Delivery::Sure => pool.send(id, frame, false),
             Delivery::Reported => pool.send(id, frame, true),
@@ -87,8 +89,8 @@ impl Workers {
         Ok(length)
     }
 
-    /// Sends a Socket.IO packet to many: text or binary data, and attachments. `recipients`
-    /// are four lists as `Recipients::decode` takes them.
+    /// Sends a Socket.IO packet, text or binary data with its attachments, to many connections.
+    /// `recipients` has the layout of `Recipients::decode`.
     #[napi(catch_unwind)]
     pub fn broadcast(
         &self,
@@ -100,8 +102,9 @@ impl Workers {
         let recipients = Recipients::decode(&recipients)
             .ok_or_else(|| Error::new(Status::InvalidArg, "the recipients are cut off"))?;
         let attachments = attachments.unwrap_or_default();
-        let packet = data.prepare_packet(&attachments, self.has_v3)?;
-        self.pool.borrow_mut().broadcast(packet, recipients, is_volatile);
+        let has_v3 = self.pool().broadcaster().has_v3();
+        let packet = data.prepare_packet(&attachments, has_v3)?;
+        self.pool().broadcast(packet, recipients, is_volatile);
         Ok(())
     }
 }

@@ -138,19 +138,19 @@ impl Workers {
     /// A new namespace of the directory; its number is the result.
     #[napi(catch_unwind)]
     pub fn add_namespace(&mut self) -> u32 {
-        self.directory_writer.add_namespace() as u32
+        self.directory_writer().add_namespace() as u32
     }
 
     /// Ends a namespace.
     #[napi(catch_unwind)]
     pub fn remove_namespace(&mut self, namespace: u32) {
-        self.directory_writer.remove_namespace(namespace as usize);
+        self.directory_writer().remove_namespace(namespace as usize);
     }
 
     /// Where all direct members are, from the next `flush()` on, and whether there are others.
     #[napi(catch_unwind)]
     pub fn set_all(&mut self, namespace: u32, kind: AddressKind, number: u32, has_served: bool) {
-        self.directory_writer.set_all(namespace as usize, address(kind, number), has_served);
+        self.directory_writer().set_all(namespace as usize, address(kind, number), has_served);
     }
 
     /// Where the direct members of a room are, from the next `flush()` on, and whether there are
@@ -165,33 +165,33 @@ impl Workers {
         has_served: bool,
     ) {
         let (name, address) = (room_name(name), address(kind, number));
-        let pool = self.pool.borrow();
-        self.directory_writer.set_room(&pool, namespace as usize, name, address, has_served);
+        let mut environment = self.environment.borrow_mut();
+        environment.set_room(namespace as usize, name, address, has_served);
     }
 
     /// A room has no members, from the next `flush()` on.
     #[napi(catch_unwind)]
     pub fn forget_room(&mut self, namespace: u32, name: RoomArgument) {
-        self.directory_writer.remove_room(namespace as usize, room_name(name));
+        self.directory_writer().remove_room(namespace as usize, room_name(name));
     }
 
     /// Whether JavaScript is to send everything, from the next `flush()` on.
     #[napi(catch_unwind)]
     pub fn set_observed(&mut self, namespace: u32, is_observed: bool) {
-        self.directory_writer.set_observed(namespace as usize, is_observed);
+        self.directory_writer().set_observed(namespace as usize, is_observed);
     }
 
     /// Sets whether only JavaScript can tell which rooms there are, or who is in one of them, from the
     /// next `flush()` on; then it gets all messages.
     #[napi(catch_unwind)]
     pub fn set_unreadable(&mut self, namespace: u32, is_unreadable: bool) {
-        self.directory_writer.set_unreadable(namespace as usize, is_unreadable);
+        self.directory_writer().set_unreadable(namespace as usize, is_unreadable);
     }
 
     /// JavaScript has done with a message: what it has made of it goes with the next `flush()`.
     #[napi(catch_unwind)]
     pub fn handled(&mut self, namespace: u32) {
-        self.directory_writer.handled(namespace as usize);
+        self.directory_writer().handled(namespace as usize);
     }
 }
 
@@ -219,8 +219,8 @@ impl RedisLink {
         let of_link = wake.clone();
         let max_publish_queue = options.max_publish_queue as usize;
         let server = server(options).map_err(invalid)?;
-        let directory = Arc::clone(workers.directory_writer.directory());
-        let broadcaster = workers.pool.borrow().broadcaster().clone();
+        let directory = Arc::clone(workers.environment.borrow().directory_writer().directory());
+        let broadcaster = workers.environment.borrow().pool().broadcaster().clone();
         let options = LinkOptions { server, max_publish_queue };
         let link = Link::start(options, directory, broadcaster, move || of_link.call());
         let link = link.map_err(|error| Error::from_reason(error.to_string()))?;
@@ -356,8 +356,8 @@ pub struct RedisClientPair {
 impl RedisClientPair {
     #[napi(constructor, catch_unwind)]
     pub fn new(workers: &Workers) -> Self {
-        let directory = Arc::clone(workers.directory_writer.directory());
-        let broadcaster = workers.pool.borrow().broadcaster().clone();
+        let directory = Arc::clone(workers.environment.borrow().directory_writer().directory());
+        let broadcaster = workers.environment.borrow().pool().broadcaster().clone();
         Self { pair: ClientPair::new(directory, broadcaster), nodes: LocalNamespaces::default() }
     }
 

@@ -1,53 +1,59 @@
-//! Events of connections for JavaScript: numbers in an array that both sides share, and
-//! JavaScript values where an event has one. Measured with Node 20: setting an element of
-//! a JavaScript array costs 100 ns, a store into shared memory nothing, and all values
-//! together go over as the arguments of one call.
+//! Events of connections on their way to JavaScript: numbers in an array that both sides share,
+//! and JavaScript values for the events that have some.
+//!
+//! Measured with Node 20: setting an element of a JavaScript array costs 100 ns, a store into
+//! shared memory nothing, and all values together cross as the arguments of one call.
 
 use std::ptr;
 
 use bytes::Bytes;
 use napi::bindgen_prelude::{FromNapiValue, Function, Unknown};
 use napi::{Env, JsValue, Result, check_status, sys};
+use napi_derive::napi;
 
 use super::payload::{buffer_value, string_value};
+use crate::environment::TextMode;
 use crate::net::{EndReason, Event, Failure};
 use crate::proto::websocket::{CloseCode, DecodeError};
 
-/// Numbers before the first event: how many events there are, and whether there are more.
+/// Numbers in front of the first event: how many events there are, and 1 if more of them wait.
+/// `lib/addon/codes.js` has the same layout.
 const HEADER: usize = 2;
 
-/// Numbers of an event: connection, kind, and one that depends on the kind.
+/// Numbers of an event: connection id, kind, and one that depends on the kind.
 const PER_EVENT: usize = 3;
 
-/// Kinds as `lib/engine/workers.js` knows them.
+/// The kind of an event of a connection.
+#[napi]
 #[derive(Clone, Copy)]
-enum Kind {
+pub enum EventKind {
     /// Value: the message.
     Text = 0,
     /// Value: the message.
     Binary = 1,
-    /// Number: how many.
+    /// Number: how many of the reported frames have been written since the last such event.
     Sent = 2,
     /// Value: the payload.
     Ping = 3,
     /// Value: the payload.
     Pong = 4,
-    /// Number: the code, 1005 for none, RFC 6455 §7.4.1. Value: the reason.
+    /// Number: the close code, 1005 if the frame has none, RFC 6455 §7.4.1. Value: the reason.
     Close = 5,
-    /// Number: the close code, 0 where the connection ends without a close frame. Value:
-    /// message and code of the error.
+    /// Number: the close code, 0 if the connection ends without a close frame. Two values: the
+    /// error's message and its code.
     Failed = 6,
+    /// The peer has ended its side.
     PeerEnded = 7,
-    /// Number: the place among `EndReason::NAMES`, and 256 times the operating system's
+    /// Number: the index of the reason in `endReasons()`, and 256 times the operating system's
     /// error number.
     Ended = 8,
-    /// Number: how many bytes wait.
+    /// Number: bytes in the send queue.
     Backlog = 9,
-    /// Value: what was read.
+    /// Value: the bytes that were read.
     Raw = 10,
 }
 
-/// Events on their way to JavaScript.
+/// Writes the numbers of events, and collects their values.
 pub struct EventWriter<'env, 'a> {
     env: &'env Env,
     numbers: &'a mut [u32],
@@ -60,38 +66,17 @@ impl<'env, 'a> EventWriter<'env, 'a> {
         Self { env, numbers, values: Vec::new(), count: 0 }
     }
 
-    /// How many events there is room for.
+    /// Returns how many events `numbers` has room for.
     pub fn room(&self) -> usize {
         self.numbers.len().saturating_sub(HEADER) / PER_EVENT
     }
 
-    /// Adds an event. Text is a string if `is_text_as_string`, and if V8 has strings of
-    /// its length; else a Buffer.
-    pub fn push(&mut self, id: u32, event: Event, is_text_as_string: bool) -> Result<()> {
-        let env = self.env;
-        let (kind, number, value) = match event {
-            Event::Text(text) => (Kind::Text, 0, Some(text_value(env, text, is_text_as_string)?)),
-            Event::Binary(bytes) => (Kind::Binary, 0, Some(buffer_value(env, bytes)?)),
-            Event::Ping(payload) => (Kind::Ping, 0, Some(buffer_value(env, payload)?)),
-            Event::Pong(payload) => (Kind::Pong, 0, Some(buffer_value(env, payload)?)),
-            Event::Raw(bytes) => (Kind::Raw, 0, Some(buffer_value(env, bytes)?)),
-            Event::Sent(count) => (Kind::Sent, count, None),
-            Event::Close { code, reason } => {
-                let code = code.map_or(1005, CloseCode::value);
-                (Kind::Close, code.into(), Some(buffer_value(env, reason.into_bytes())?))
-            }
-            Event::Failed(failure) => {
-                (Kind::Failed, close_code(failure).into(), Some(failure_value(env, failure)?))
-            }
-            Event::Backlog(bytes) => {
-                (Kind::Backlog, u32::try_from(bytes).unwrap_or(u32::MAX), None)
-            }
-            Event::PeerEnded => (Kind::PeerEnded, 0, None),
-            Event::Ended(reason) => (Kind::Ended, end_number(reason), None),
-        };
-        self.values.extend(value);
+    /// Adds an event. A text message that is longer than V8's strings becomes a Buffer in either
+    /// mode.
+    pub fn push(&mut self, id: u32, event: Event, text_mode: TextMode) -> Result<()> {
+        let (kind, number) = numbers(&event);
         self.push_numbers([id, kind as u32, number]);
-        Ok(())
+        self.push_values(event, text_mode)
     }
 
     fn push_numbers(&mut self, event: [u32; PER_EVENT]) {
@@ -102,8 +87,27 @@ impl<'env, 'a> EventWriter<'env, 'a> {
         }
     }
 
-    /// Completes the numbers, and gives the values to `collect`, whose result is the
-    /// result.
+    fn push_values(&mut self, event: Event, text_mode: TextMode) -> Result<()> {
+        let env = self.env;
+        match event {
+            Event::Text(text) => self.values.push(text_value(env, text, text_mode)?),
+            Event::Binary(bytes) | Event::Ping(bytes) | Event::Pong(bytes) | Event::Raw(bytes) => {
+                self.values.push(buffer_value(env, bytes)?);
+            }
+            Event::Close { reason, .. } => {
+                self.values.push(buffer_value(env, reason.into_bytes())?)
+            }
+            Event::Failed(failure) => {
+                let (message, code) = error_of(failure);
+                self.values.push(text_value(env, message.into(), TextMode::String)?);
+                self.values.push(text_value(env, code.into(), TextMode::String)?);
+            }
+            Event::Sent(_) | Event::Backlog(_) | Event::PeerEnded | Event::Ended(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Completes the header, and returns the result of `collect`, called with the values.
     pub fn finish(self, has_more: bool, collect: &Function<'_, (), ()>) -> Result<Unknown<'env>> {
         if let Some(header) = self.numbers.get_mut(..HEADER) {
             header.copy_from_slice(&[self.count as u32, has_more.into()]);
@@ -127,11 +131,29 @@ impl<'env, 'a> EventWriter<'env, 'a> {
     }
 }
 
-fn text_value(env: &Env, text: Bytes, is_string: bool) -> Result<sys::napi_value> {
-    match is_string.then(|| string_value(env, &text)).flatten() {
-        Some(value) => Ok(value),
-        None => buffer_value(env, text),
+/// Returns the kind of an event, and its number; 0 for a kind that has no number.
+fn numbers(event: &Event) -> (EventKind, u32) {
+    match event {
+        Event::Text(_) => (EventKind::Text, 0),
+        Event::Binary(_) => (EventKind::Binary, 0),
+        Event::Ping(_) => (EventKind::Ping, 0),
+        Event::Pong(_) => (EventKind::Pong, 0),
+        Event::Raw(_) => (EventKind::Raw, 0),
+        Event::Sent(count) => (EventKind::Sent, *count),
+        Event::Close { code, .. } => (EventKind::Close, code.map_or(1005, CloseCode::value).into()),
+        Event::Failed(failure) => (EventKind::Failed, close_code(*failure).into()),
+        Event::Backlog(bytes) => (EventKind::Backlog, u32::try_from(*bytes).unwrap_or(u32::MAX)),
+        Event::PeerEnded => (EventKind::PeerEnded, 0),
+        Event::Ended(reason) => (EventKind::Ended, end_number(*reason)),
     }
+}
+
+fn text_value(env: &Env, text: Bytes, mode: TextMode) -> Result<sys::napi_value> {
+    let string = match mode {
+        TextMode::String => string_value(env, &text),
+        TextMode::Buffer => None,
+    };
+    string.map_or_else(|| buffer_value(env, text), Ok)
 }
 
 fn close_code(failure: Failure) -> u16 {
@@ -141,16 +163,17 @@ fn close_code(failure: Failure) -> u16 {
     }
 }
 
-/// Message and code of an error, with a line break between them.
-fn failure_value(env: &Env, failure: Failure) -> Result<sys::napi_value> {
-    let text = match failure {
-        Failure::Protocol(error) => format!("{error}\n{}", protocol_code(error)),
-        Failure::MaxBackpressure { queued_bytes } => format!(
-            "the peer does not keep up: {queued_bytes} bytes wait, more than maxBackpressure\n\
-             TURBO_ERR_MAX_BACKPRESSURE"
+/// Returns the message and the code of the error that JavaScript reports for a failure.
+fn error_of(failure: Failure) -> (String, &'static str) {
+    match failure {
+        Failure::Protocol(error) => (error.to_string(), protocol_code(error)),
+        Failure::MaxBackpressure { queued_bytes } => (
+            format!(
+                "the peer does not keep up: {queued_bytes} bytes wait, more than maxBackpressure"
+            ),
+            "TURBO_ERR_MAX_BACKPRESSURE",
         ),
-    };
-    text_value(env, text.into(), true)
+    }
 }
 
 fn protocol_code(error: DecodeError) -> &'static str {

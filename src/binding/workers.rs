@@ -1,13 +1,12 @@
-//! What `lib/engine/workers.js` calls: the I/O workers of one environment.
+//! Calls of `lib/engine/workers.js`: connections of one environment, commands to them and their
+//! events.
 
-use std::cell::RefCell;
+use std::cell::{RefCell, RefMut};
 use std::net::TcpStream;
 use std::os::fd::{BorrowedFd, RawFd};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use napi::bindgen_prelude::{Function, Uint32ArraySlice, Unknown};
 use napi::{CleanupEnvHook, Env, Error, Result, Status};
 use napi_derive::napi;
@@ -15,10 +14,13 @@ use napi_derive::napi;
 use super::events::EventWriter;
 use super::payload::{PayloadArgument, opcode};
 use super::wake::Wake;
-use crate::net::{self, ConnectionOptions, EndReason, SocketOption, TrafficView, WorkerStats};
-use crate::proto::websocket::{Limits, Opcode};
+use crate::environment::{Environment, TextMode};
+use crate::net::{
+    ConnectionOptions, EndReason, SocketOption, TrafficView, WorkerPool, WorkerStats,
+};
+use crate::proto::websocket::Limits;
 
-/// What the connections of one server have in common. Sizes in bytes, timeouts in
+/// Options that the connections of one server share. Sizes in bytes, timeouts in
 /// milliseconds; `Infinity` is allowed for sizes and counts.
 #[napi(object)]
 pub struct NativeConnectionOptions {
@@ -30,11 +32,11 @@ pub struct NativeConnectionOptions {
     pub backpressure_timeout: f64,
     pub high_water_mark: f64,
     pub close_timeout: f64,
-    /// Whether text messages come as strings; else as Buffers.
+    /// True if text messages become strings; else they become Buffers.
     pub is_text_as_string: bool,
 }
 
-/// What one worker has done; see `WorkerStats` in `src/net/stats.rs`.
+/// The counters of one worker; see `WorkerStats` in `src/net/stats.rs`.
 #[napi(object)]
 pub struct NativeWorkerStats {
     pub connections: f64,
@@ -51,11 +53,11 @@ pub struct NativeWorkerStats {
     pub wakes: f64,
     pub notifications: f64,
     pub stalls: f64,
-    /// At the places of `endReasons()`.
+    /// Indexed as `endReasons()`.
     pub ended: Vec<f64>,
 }
 
-/// The names of the reasons for which connections end, in the order of their numbers.
+/// Returns the names of the reasons for which connections end, indexed by their numbers.
 #[napi(catch_unwind)]
 pub fn end_reasons() -> Vec<&'static str> {
     EndReason::NAMES.to_vec()
@@ -65,19 +67,22 @@ pub fn end_reasons() -> Vec<&'static str> {
 /// down with it at the latest.
 #[napi]
 pub struct Workers {
-    pub(super) pool: Rc<RefCell<net::WorkerPool>>,
-    /// While the workers may call.
+    pub(super) environment: Rc<RefCell<Environment>>,
+    /// Set while workers may call JavaScript.
     wake: Option<Wake>,
-    /// Shuts down with the environment; there as long as `wake`.
-    cleanup: Option<CleanupEnvHook<Rc<RefCell<net::WorkerPool>>>>,
-    options: Vec<(Arc<ConnectionOptions>, bool)>,
-    /// By connection: whether its text comes as strings.
-    is_text_as_string: Vec<bool>,
-    prepared: Bytes,
-    /// Whether a peer has ever spoken Engine.IO v3.
-    pub(super) has_v3: bool,
+    /// Shuts down with the environment; set together with `wake`.
+    cleanup: Option<CleanupEnvHook<Rc<RefCell<Environment>>>>,
+}
+
+impl Workers {
+    pub(super) fn pool(&self) -> RefMut<'_, WorkerPool> {
+        RefMut::map(self.environment.borrow_mut(), Environment::pool_mut)
+    }
+
     #[cfg(feature = "cluster")]
-    pub(super) directory_writer: crate::cluster::DirectoryWriter,
+    pub(super) fn directory_writer(&self) -> RefMut<'_, crate::cluster::DirectoryWriter> {
+        RefMut::map(self.environment.borrow_mut(), Environment::directory_writer_mut)
+    }
 }
 
 #[napi]
@@ -85,63 +90,48 @@ impl Workers {
     /// `start()` has to be called before `open()`.
     #[napi(constructor, catch_unwind)]
     pub fn new() -> Self {
-        Self {
-            pool: Rc::new(RefCell::new(net::WorkerPool::new(|| ()))),
-            wake: None,
-            cleanup: None,
-            options: Vec::new(),
-            is_text_as_string: Vec::new(),
-            prepared: Bytes::new(),
-            has_v3: false,
-            #[cfg(feature = "cluster")]
-            directory_writer: crate::cluster::DirectoryWriter::default(),
-        }
+        Self { environment: Rc::default(), wake: None, cleanup: None }
     }
 
-    /// Lets workers begin. `wake` is called when `take()` has events to give, once until it is
-    /// called.
+    /// Allows workers to start. `wake` is called when `take()` has events to give, and not again
+    /// until `take()` has been called.
     #[napi(catch_unwind)]
     pub fn start(&mut self, env: Env, wake: Function<'_, (), ()>) -> Result<()> {
         let wake = Wake::new(&wake)?;
         let of_workers = wake.clone();
-        self.pool.borrow_mut().notify_by(move || of_workers.call());
-        let pool = Rc::clone(&self.pool);
+        self.environment.borrow_mut().start(move || of_workers.call());
+        let environment = Rc::clone(&self.environment);
+        let shut_down =
+            |environment: Rc<RefCell<Environment>>| environment.borrow_mut().shut_down();
         // Runs before the function above is finalized: hooks run in reverse order.
-        self.cleanup = Some(env.add_env_cleanup_hook(pool, |pool| pool.borrow_mut().shut_down())?);
+        self.cleanup = Some(env.add_env_cleanup_hook(environment, shut_down)?);
         self.wake = Some(wake);
         Ok(())
     }
 
-    /// Ends the workers, if there are no connections, and forgets the function that `start()` was
+    /// Ends the workers, if there are no connections, and drops the function that `start()` was
     /// given.
     #[napi(catch_unwind)]
     pub fn rest(&mut self, env: Env) -> Result<()> {
-        self.pool.borrow_mut().rest();
+        self.environment.borrow_mut().rest();
         self.wake = None;
         self.cleanup.take().map_or(Ok(()), |hook| env.remove_env_cleanup_hook(hook))
     }
 
-    /// The number of these options, for `open()`. Equal options have one number.
+    /// Returns the id of these options, for `open()`. Equal options have one id.
     #[napi(catch_unwind)]
-    pub fn configure(&mut self, options: NativeConnectionOptions) -> u32 {
-        let configured = (connection_options(&options), options.is_text_as_string);
-        let known = self.options.iter().position(|(options, is_text_as_string)| {
-            (&**options, *is_text_as_string) == (&configured.0, configured.1)
-        });
-        let index = known.unwrap_or_else(|| {
-            self.options.push((Arc::new(configured.0), configured.1));
-            self.options.len() - 1
-        });
-        index as u32
+    pub fn configure(&self, options: NativeConnectionOptions) -> u32 {
+        let mode = if options.is_text_as_string { TextMode::String } else { TextMode::Buffer };
+        self.environment.borrow_mut().configure(connection_options(&options), mode)
     }
 
-    /// Takes a duplicate of the descriptor of a connected TCP socket, on which the opening
-    /// handshake is done; `input` is what has been read since. Returns the connection's
-    /// id. `bytes_read` and `bytes_written` are what has gone over the socket in all until now.
-    /// Throws what the operating system says when descriptors or threads have run out.
+    /// Takes over a connected TCP socket after the opening handshake, by a duplicate of its
+    /// descriptor. `input` is what has been read since the handshake, `bytes_read` and
+    /// `bytes_written` count the socket's traffic up to now. Returns the connection's id.
+    /// Throws the operating system's error when descriptors or threads have run out.
     #[napi(catch_unwind)]
     pub fn open(
-        &mut self,
+        &self,
         descriptor: i32,
         input: PayloadArgument,
         options: u32,
@@ -149,28 +139,19 @@ impl Workers {
         bytes_read: f64,
         bytes_written: f64,
     ) -> Result<u32> {
-        let (options, is_text_as_string) = self
-            .options
-            .get(options as usize)
-            .map(|(options, is_text)| (Arc::clone(options), *is_text))
+        let mut environment = self.environment.borrow_mut();
+        let configuration = environment
+            .configuration(options)
             .ok_or_else(|| Error::new(Status::InvalidArg, "no such options"))?;
-        let stream = duplicate(descriptor)?;
-        let before = (bytes_read as u64, bytes_written as u64);
-        let mut pool = self.pool.borrow_mut();
-        let id = pool
-            .open(stream, input.bytes()?, options, io_threads as usize, before)
-            .map_err(|error| Error::from_reason(error.to_string()))?;
-        if self.is_text_as_string.len() <= id as usize {
-            self.is_text_as_string.resize(id as usize + 1, false);
-        }
-        if let Some(entry) = self.is_text_as_string.get_mut(id as usize) {
-            *entry = is_text_as_string;
-        }
-        Ok(id)
+        let (stream, input) = (duplicate(descriptor)?, input.bytes()?);
+        let bytes_before = (bytes_read as u64, bytes_written as u64);
+        environment
+            .open(stream, input, configuration, io_threads as usize, bytes_before)
+            .map_err(|error| Error::from_reason(error.to_string()))
     }
 
-    /// Sends a frame, and reports when it is written if `isReported`; a close frame is the
-    /// last of its connection and not reported. Returns its length in bytes.
+    /// Sends a frame, and reports it once it is written if `isReported`. A close frame is the
+    /// last of its connection and not reported. Returns the frame's length in bytes.
     #[napi(catch_unwind)]
     pub fn send(
         &self,
@@ -183,114 +164,109 @@ impl Workers {
         let opcode = opcode(opcode_bits)?;
         let frame = payload.encode_frame(opcode, is_fin)?;
         let length = frame.len() as u32;
-        let mut pool = self.pool.borrow_mut();
-        if opcode == Opcode::Close {
-            pool.close(id, frame);
-        } else {
-            pool.send(id, frame, is_reported);
-        }
+        self.environment.borrow_mut().send(id, opcode, frame, is_reported);
         Ok(length)
     }
 
-    /// Sets the frame that `sendPrepared()` sends: these pieces, one after the other.
+    /// Sets the frame that `sendPrepared()` sends, in two parts.
     #[napi(catch_unwind)]
-    pub fn prepare(&mut self, head: PayloadArgument, rest: PayloadArgument) -> Result<()> {
-        self.prepared = [head.bytes()?, rest.bytes()?].concat().into();
+    pub fn prepare(&self, head: PayloadArgument, rest: PayloadArgument) -> Result<()> {
+        let frame = [head.bytes()?, rest.bytes()?].concat();
+        self.environment.borrow_mut().prepare(frame);
         Ok(())
     }
 
-    /// Sends the prepared frame, which all connections share. Returns its length in bytes.
+    /// Sends the prepared frame, whose memory all its connections share. Returns its length in
+    /// bytes.
     #[napi(catch_unwind)]
     pub fn send_prepared(&self, id: u32, is_reported: bool) -> u32 {
-        self.pool.borrow_mut().send(id, self.prepared.clone(), is_reported);
-        self.prepared.len() as u32
+        self.environment.borrow_mut().send_prepared(id, is_reported) as u32
     }
 
-    /// Ends the connection at once; of what waits, the socket gets what it takes.
+    /// Ends the connection at once. Of the queued frames, those are sent that the socket accepts.
     #[napi(catch_unwind)]
     pub fn terminate(&self, id: u32) {
-        self.pool.borrow_mut().terminate(id);
+        self.pool().terminate(id);
     }
 
-    /// Ends our side after what has been sent, without a close frame.
+    /// Ends our side once all queued frames are written, without a close frame.
     #[napi(catch_unwind)]
     pub fn end(&self, id: u32) {
-        self.pool.borrow_mut().end(id);
+        self.pool().end(id);
     }
 
-    /// Stops reading, or goes on.
+    /// Stops reading from the connection, or resumes.
     #[napi(catch_unwind)]
     pub fn pause(&self, id: u32, is_paused: bool) {
-        self.pool.borrow_mut().pause(id, is_paused);
+        self.pool().pause(id, is_paused);
     }
 
-    /// Ends the connection by a reset.
+    /// Ends the connection with a TCP reset.
     #[napi(catch_unwind)]
     pub fn reset(&self, id: u32) {
-        self.pool.borrow_mut().reset(id);
+        self.pool().reset(id);
     }
 
-    /// Has what is read be reported as it is, too, or no longer.
+    /// Starts or stops reporting the bytes that are read, in addition to their messages.
     #[napi(catch_unwind)]
     pub fn tap(&self, id: u32, is_tapped: bool) {
-        self.pool.borrow_mut().tap(id, is_tapped);
+        self.pool().tap(id, is_tapped);
     }
 
-    /// Lets the connection read bytes as if the peer had sent them.
+    /// Handles bytes as if the peer had sent them.
     #[napi(catch_unwind)]
     pub fn input(&self, id: u32, bytes: PayloadArgument) -> Result<()> {
-        self.pool.borrow_mut().input(id, bytes.bytes()?);
+        self.pool().input(id, bytes.bytes()?);
         Ok(())
     }
 
-    /// Changes the most bytes that the peer may send in one message; `Infinity` for no limit.
+    /// Limits the bytes of a message from the peer; `Infinity` for no limit.
     #[napi(catch_unwind)]
     pub fn limit_payload(&self, id: u32, max_payload: f64) {
-        self.pool.borrow_mut().limit_payload(id, max_payload as usize);
+        self.pool().limit_payload(id, max_payload as usize);
     }
 
+    /// Sets `TCP_NODELAY`.
     #[napi(catch_unwind)]
     pub fn set_no_delay(&self, id: u32, is_enabled: bool) {
-        self.pool.borrow_mut().configure(id, SocketOption::NoDelay(is_enabled));
+        self.pool().configure(id, SocketOption::NoDelay(is_enabled));
     }
 
-    /// As `setKeepAlive()` of Node's handles: times in seconds, those that are 0 stay as they are.
+    /// Sets `SO_KEEPALIVE`, as `setKeepAlive()` of Node's handles: times in seconds; 0 leaves a
+    /// value as it is.
     #[napi(catch_unwind)]
     pub fn set_keep_alive(&self, id: u32, is_enabled: bool, delay: u32, interval: u32, count: u32) {
         let given = |value: u32| (value > 0).then_some(value);
         let (delay, interval, count) = (given(delay), given(interval), given(count));
         let option = SocketOption::KeepAlive { is_enabled, delay, interval, count };
-        self.pool.borrow_mut().configure(id, option);
+        self.pool().configure(id, option);
     }
 
+    /// Sets `IP_TOS` or `IPV6_TCLASS`.
     #[napi(catch_unwind)]
     pub fn set_type_of_service(&self, id: u32, value: u32) {
-        self.pool.borrow_mut().configure(id, SocketOption::TypeOfService(value));
+        self.pool().configure(id, SocketOption::TypeOfService(value));
     }
 
     /// Returns the traffic of a connection that has not been released: bytes read, bytes written,
-    /// milliseconds since the last of them, the worker's descriptor.
+    /// milliseconds since bytes were last read or written, the worker's descriptor.
     #[napi(catch_unwind)]
     pub fn traffic(&self, id: u32) -> Option<Vec<f64>> {
-        self.pool.borrow().traffic(id).map(|traffic| {
+        self.environment.borrow().pool().traffic(id).map(|traffic| {
             let TrafficView { descriptor, bytes_read, bytes_written, idle } = traffic;
             vec![bytes_read as f64, bytes_written as f64, idle as f64, descriptor.into()]
         })
     }
 
-    /// Passes on what has been queued since the last call.
+    /// Passes the commands since the last call on to the workers.
     #[napi(catch_unwind)]
-    pub fn flush(&mut self) {
-        self.prepared = Bytes::new();
-        let mut pool = self.pool.borrow_mut();
-        #[cfg(feature = "cluster")]
-        self.directory_writer.post(&mut pool);
-        pool.flush();
+    pub fn flush(&self) {
+        self.environment.borrow_mut().flush();
     }
 
-    /// Fills `numbers` with events, as many as there is room for: see `events.rs` for what
-    /// stands where. Returns what `collect` makes of their values, its arguments. If there
-    /// are more events, there will be no other wake for them.
+    /// Writes as many events into `numbers` as it has room for, in the layout of `events.rs`, and
+    /// returns the result of `collect`, which is called with their values. If there are more
+    /// events, `wake` is not called for them.
     #[napi(
         catch_unwind,
         ts_args_type = "numbers: Uint32Array, collect: (...values: unknown[]) => unknown[]",
@@ -307,9 +283,8 @@ impl Workers {
         let mut events = EventWriter::new(env, unsafe { numbers.as_mut() });
         let mut failed = None;
         let room = events.room();
-        let has_more = self.pool.borrow_mut().take(room, |id, event| {
-            let is_text_as_string = self.is_text_as_string.get(id as usize).copied();
-            let pushed = events.push(id, event, is_text_as_string.unwrap_or_default());
+        let has_more = self.environment.borrow_mut().take(room, |id, event, text_mode| {
+            let pushed = events.push(id, event, text_mode);
             failed = failed.take().or(pushed.err());
         });
         if let Some(error) = failed {
@@ -318,30 +293,28 @@ impl Workers {
         events.finish(has_more, &collect)
     }
 
-    /// Lets the number of a connection that has ended be used again.
+    /// Lets the id of a connection that has ended be used again.
     #[napi(catch_unwind)]
-    pub fn release(&mut self, id: u32) {
-        #[cfg(feature = "cluster")]
-        self.directory_writer.release(id);
-        self.pool.borrow_mut().release(id);
+    pub fn release(&self, id: u32) {
+        self.environment.borrow_mut().release(id);
     }
 
-    /// Whether open connections keep the process alive.
+    /// Sets whether open connections keep the process alive.
     #[napi(catch_unwind)]
     pub fn keep_alive(&self, env: Env, is_alive: bool) -> Result<()> {
         self.wake.as_ref().map_or(Ok(()), |wake| wake.keep_alive(env, is_alive))
     }
 
-    /// What each worker has done.
+    /// Returns the counters of each worker.
     #[napi(catch_unwind)]
     pub fn stats(&self) -> Vec<NativeWorkerStats> {
-        self.pool.borrow().stats().map(worker_stats).collect()
+        self.environment.borrow().pool().stats().map(worker_stats).collect()
     }
 
-    /// Writes what sockets take at once, closes all connections, ends the workers.
+    /// Writes what the sockets accept at once, closes all connections and ends the workers.
     #[napi(catch_unwind)]
     pub fn shut_down(&self) {
-        self.pool.borrow_mut().shut_down();
+        self.environment.borrow_mut().shut_down();
     }
 }
 
@@ -349,13 +322,13 @@ fn duplicate(descriptor: RawFd) -> Result<TcpStream> {
     if descriptor < 0 {
         return Err(Error::new(Status::InvalidArg, "not a descriptor"));
     }
-    // SAFETY: it is not -1, and the caller's socket keeps it open during this call.
+    // SAFETY: the descriptor is not -1, and the caller's socket keeps it open during this call.
     let descriptor = unsafe { BorrowedFd::borrow_raw(descriptor) };
     let stream = descriptor.try_clone_to_owned().map(TcpStream::from);
     stream.map_err(|error| Error::from_reason(error.to_string()))
 }
 
-/// Casts saturate: `Infinity` becomes the greatest number.
+/// Converts options. Casts saturate: `Infinity` becomes the greatest number.
 fn connection_options(options: &NativeConnectionOptions) -> ConnectionOptions {
     ConnectionOptions {
         limits: Limits {

@@ -146,7 +146,7 @@ impl Link {
     }
 
     /// Ends the link when what waits has been published, or a second later.
-    /// [`State::Ended`] tells.
+    /// [`State::Ended`](super::outbox::State::Ended) reports it.
     pub fn close(&mut self) {
         self.queued.push(Command::Close);
         self.flush();

@@ -400,6 +400,13 @@ impl WorkerHandle {
     }
 }
 
+impl Default for WorkerPool {
+    /// A pool whose workers notify nothing before [`notify_by`](Self::notify_by).
+    fn default() -> Self {
+        Self::new(|| ())
+    }
+}
+
 impl Drop for WorkerPool {
     fn drop(&mut self) {
         self.shut_down();

@@ -1,6 +1,6 @@
 "use strict";
 
-/** Both ends of a connection: the server's under test, and that of a plain ws client. */
+/** Connections between a client of ws and a server under test. */
 
 const { once } = require("node:events");
 const { WebSocket } = require("ws");
@@ -23,36 +23,48 @@ async function startServer(t, kind, options) {
 }
 
 /**
- * Connects a client, which is cut off after the test. Its messages are kept in `messages`, from
- * the first on, as `[bytes, isBinary]`.
+ * Begins to connect a client, which is cut off after the test. It keeps its messages in `messages`,
+ * as `[bytes, isBinary]`.
  *
  * @param {{ after: (fn: () => unknown) => void }} t
- * @param {import("ws").WebSocketServer} server
- * @param {{ url?: string, protocols?: string[] } & import("ws").ClientOptions} [options]
- * @returns {Promise<{ client: WebSocket, socket: WebSocket, request: object }>} `socket` is the
- *   server's end
+ * @param {string} url
+ * @param {{ protocols?: string[] } & import("ws").ClientOptions} [options]
+ * @returns {WebSocket & { messages: Array<[Buffer, boolean]> }}
  */
-async function connect(t, server, { url, protocols, ...options } = {}) {
-  const connected = once(server, "connection");
-  const address = url ?? `ws://127.0.0.1:${server.address().port}/`;
-  const client = new WebSocket(address, protocols, { perMessageDeflate: false, ...options });
+function openClient(t, url, { protocols, ...options } = {}) {
+  const client = new WebSocket(url, protocols, { perMessageDeflate: false, ...options });
   client.messages = [];
   client.on("message", (data, isBinary) => client.messages.push([data, isBinary]));
   t.after(() => client.terminate());
+  return client;
+}
+
+/**
+ * Connects a client to a server.
+ *
+ * @param {{ after: (fn: () => unknown) => void }} t
+ * @param {import("ws").WebSocketServer} server
+ * @param {{ url?: string } & object} [options] of `openClient()`
+ * @returns {Promise<{ client: WebSocket, socket: WebSocket, request: object }>} `socket` is the
+ *   server's end
+ */
+async function connect(t, server, { url, ...options } = {}) {
+  const connected = once(server, "connection");
+  const client = openClient(t, url ?? `ws://127.0.0.1:${server.address().port}/`, options);
   const [[socket, request]] = await Promise.all([connected, once(client, "open")]);
   return { client, socket, request };
 }
 
-/** A server and one connection to it. */
+/** Starts a server and opens one connection to it. */
 async function connectPair(t, kind, serverOptions, clientOptions) {
   const server = await startServer(t, kind, serverOptions);
   return { server, ...(await connect(t, server, clientOptions)) };
 }
 
-/** Waits until all that was sent before has arrived; the pong comes behind it. */
+/** Waits until the peer has received all that was sent before; the pong follows it. */
 async function arrived(socket) {
   socket.ping("arrived?");
   await once(socket, "pong");
 }
 
-module.exports = { arrived, connect, connectPair, startServer };
+module.exports = { arrived, connect, connectPair, openClient, startServer };

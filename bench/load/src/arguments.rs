@@ -10,12 +10,13 @@ use lexopt::prelude::*;
 use crate::news;
 use crate::plan::{Pacing, Plan, Rooms, Turns};
 use crate::scenario::{INBOUND_LEN, MIN_INBOUND_LEN};
+use crate::schedule::Pace;
 
-/// What to do, and with how many clients.
+/// The command line.
 pub struct Arguments {
-    /// How many clients connect.
+    /// Number of clients.
     pub clients: usize,
-    /// Which end of the connections to be.
+    /// The end of the connections to be.
     pub role: Role,
 }
 
@@ -27,7 +28,7 @@ pub enum Role {
     Floor(Plan, With),
 }
 
-/// How the floor sends.
+/// The floor's way of sending.
 #[derive(Clone, Copy, Default)]
 pub enum With {
     /// One `send(2)` for each recipient.
@@ -49,31 +50,21 @@ impl FromStr for With {
     }
 }
 
-/// What the clients do once connected.
+/// The behaviour of the connected clients.
 pub enum Scenario {
     /// Nothing but answer heartbeats.
     Idle,
-    /// Send events as packets of so many bytes.
+    /// Send events as packets of this many bytes.
     Inbound(Pace, usize),
-    /// Send events with so many bytes of text, and measure until they come back.
+    /// Send events with this many bytes of text, and measure until they are acknowledged.
     Echo(Pace, usize),
-    /// Receive what the server broadcasts.
+    /// Receive the server's broadcasts.
     Broadcast(Plan),
-    /// Receive it without a plan, until standard input ends.
+    /// Receive broadcasts without a plan, until standard input ends.
     Watch,
 }
 
-/// How fast and how long all clients together send.
-pub struct Pace {
-    /// Messages per second, at least 1.
-    pub rate: u32,
-    /// How long to send before anything is measured.
-    pub warm_up: Duration,
-    /// How long to send after that.
-    pub measured: Duration,
-}
-
-/// Options as they are given, each at most once, in any order.
+/// The options of the command line, each at most once, in any order.
 #[derive(Default)]
 struct Given {
     scenario: Option<String>,

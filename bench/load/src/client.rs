@@ -8,33 +8,31 @@ use anyhow::{Context, Result, bail, ensure};
 use bytes::{Buf, Bytes, BytesMut};
 use mio::net::TcpStream;
 use socket_io_turbo::proto::engine_io::{Packet, PacketType};
-use socket_io_turbo::proto::websocket::{
-    Decoder, Event, Limits, Opcode, Role, encode_frame, encode_pong,
-};
+use socket_io_turbo::proto::websocket::{Decoder, Event, Limits, Opcode, Role, encode_frame};
 
-/// How long TCP may take. On loopback the kernel answers for the server at once, unless
-/// too many connections wait to be accepted.
+/// Deadline of the TCP handshake. On loopback the kernel answers for the server at once, unless too
+/// many connections wait to be accepted.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Most bytes that wait for a server which does not read; past it the run has failed.
+/// Most bytes queued for a server that does not read; beyond, the run fails.
 const MAX_PENDING: usize = 4 << 20;
 
-/// A response head ends within so many bytes.
+/// The longest response head in bytes.
 const MAX_HEAD: usize = 8 << 10;
 
-/// A connection, and how far it has come.
+/// A connection and its stage.
 pub struct Client {
     stream: TcpStream,
     stage: Stage,
     decoder: Decoder,
-    /// What the kernel has not taken yet.
+    /// Bytes that the kernel has not taken yet.
     pending: BytesMut,
 }
 
 enum Stage {
-    /// The response to the upgrade request is still to come; so much of it is there.
+    /// Before the response to the upgrade request; with its first bytes.
     Upgrading(BytesMut),
-    /// Then the open packet, and the answer to the CONNECT that it is answered with.
+    /// Before the open packet, and before the answer to CONNECT.
     Joining,
     Ready,
 }
@@ -60,12 +58,12 @@ impl Client {
         &mut self.stream
     }
 
-    /// Whether the server has let the client into the main namespace.
+    /// Returns whether the client is connected to the main namespace.
     pub fn is_ready(&self) -> bool {
         matches!(self.stage, Stage::Ready)
     }
 
-    /// Whether everything sent has been taken by the kernel.
+    /// Returns whether the kernel has taken everything that was sent.
     pub fn is_flushed(&self) -> bool {
         self.pending.is_empty()
     }
@@ -86,7 +84,7 @@ impl Client {
         Ok(())
     }
 
-    /// Reads all that is there, `buffer` at a time, and the end of the stream if `is_ended`.
+    /// Reads everything available, `buffer` at a time, and the end of the stream if `is_ended`.
     /// Calls `received` with each Socket.IO packet once the client is ready.
     pub fn read(
         &mut self,
@@ -103,7 +101,7 @@ impl Client {
                 Err(error) => return Err(error).context("the connection broke"),
             };
             self.handle_bytes(buffer.get(..length).unwrap_or_default().into(), received)?;
-            // What comes after a short read is another event, except for the end.
+            // Bytes after a short read cause another event; the end does not.
             if length < buffer.len() && !is_ended {
                 return Ok(());
             }
@@ -134,7 +132,9 @@ impl Client {
     ) -> Result<()> {
         match event {
             Event::Text(text) => self.handle_packet(Packet::decode_text(text)?, received),
-            Event::Ping(payload) => self.write(&encode_pong(&payload, Some(masking_key()))?),
+            Event::Ping(payload) => {
+                self.write(&encode_frame(true, Opcode::Pong, &payload, Some(masking_key())))
+            }
             Event::Pong(_) => Ok(()),
             Event::Binary(_) => bail!("the server sent a binary message"),
             Event::Close { code, reason } => bail!("the server closed: {code:?} {reason}"),
@@ -173,7 +173,7 @@ impl Client {
     }
 }
 
-/// Writes what the kernel takes; 0 if nothing.
+/// Writes what the kernel takes. Returns its length.
 fn write_some(stream: &mut TcpStream, bytes: &[u8]) -> Result<usize> {
     loop {
         match stream.write(bytes) {
@@ -193,7 +193,7 @@ fn upgrade_request(address: SocketAddr) -> String {
     )
 }
 
-/// The length of the response head; `None` until it is there.
+/// Returns the length of the response head, or `None` if it is incomplete.
 fn response_len(input: &[u8]) -> Result<Option<usize>> {
     let mut headers = [httparse::EMPTY_HEADER; 32];
     let mut response = httparse::Response::new(&mut headers);
@@ -205,7 +205,7 @@ fn response_len(input: &[u8]) -> Result<Option<usize>> {
     Ok(Some(head_len))
 }
 
-/// RFC 6455 §5.3: a new key for each frame. Nobody has to be kept from guessing it.
+/// Returns a new key for each frame, RFC 6455 §5.3. It need not be unpredictable here.
 fn masking_key() -> [u8; 4] {
     fastrand::u32(..).to_ne_bytes()
 }

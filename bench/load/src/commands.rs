@@ -1,4 +1,4 @@
-//! What standard input tells a scenario while it runs, one command a line.
+//! Commands on standard input, one per line.
 
 use std::io::BufRead;
 use std::sync::Arc;
@@ -7,10 +7,10 @@ use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use anyhow::{Context, Result};
 use mio::Waker;
 
-/// What to do next.
+/// A command to a running scenario.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Command {
-    /// `clients N`: have so many clients, at least 1.
+    /// `clients N`: connect N clients, at least 1.
     Clients(usize),
     /// Standard input has ended.
     End,
@@ -26,7 +26,7 @@ impl Command {
     }
 }
 
-/// The commands that have come.
+/// The commands received so far.
 pub struct Commands {
     lines: Receiver<String>,
     /// Shared with the thread that reads, since a waker that is dropped takes back its wake.
@@ -34,7 +34,7 @@ pub struct Commands {
 }
 
 impl Commands {
-    /// Begins to read standard input, and wakes a poll for each line and for the end.
+    /// Reads standard input on a thread of its own, and wakes a poll for each line and for the end.
     pub fn read(waker: Waker) -> Self {
         let waker = Arc::new(waker);
         let stdin_waker = Arc::clone(&waker);
@@ -42,7 +42,7 @@ impl Commands {
         std::thread::spawn(move || {
             // An unreadable standard input has ended, too.
             for line in std::io::stdin().lock().lines().map_while(Result::ok) {
-                // Who no longer listens needs no line.
+                // The receiver may be gone.
                 let _ = sender.send(line);
                 let _ = stdin_waker.wake();
             }
@@ -52,11 +52,11 @@ impl Commands {
         Self { lines, _waker: waker }
     }
 
-    /// The next command; `None` if there is none yet.
+    /// Returns the next command, or `None` if there is none yet.
     ///
     /// # Errors
     ///
-    /// If a line is no command.
+    /// If a line is not a command.
     pub fn next(&self) -> Result<Option<Command>> {
         match self.lines.try_recv() {
             Ok(line) => Command::decode(&line).map(Some),

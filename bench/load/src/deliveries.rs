@@ -1,9 +1,8 @@
-//! Who has received what: each client has to receive each broadcast to its rooms once,
-//! and in order.
+//! Checks deliveries: each client has to receive each broadcast to its rooms once, and in order.
 //!
-//! Which rooms a client is in is the server's choice, and learned from what comes; how
-//! many it is in, and how many recipients a room has, is known before. So a message that
-//! is lost, doubled, overtaken or astray is found at once or when the end comes.
+//! The server chooses the rooms of a client, which are learned from its messages; the number of rooms
+//! of a client, and of recipients of a room, is known in advance. So a message that is lost, doubled,
+//! overtaken or astray is found at once, or at the end.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -14,7 +13,7 @@ use crate::news::{Broadcast, News};
 use crate::plan::Plan;
 use crate::report::Distribution;
 
-/// What all clients have received so far.
+/// The deliveries to all clients.
 pub struct Deliveries {
     clients: Vec<Client>,
     rooms: Vec<Room>,
@@ -36,20 +35,20 @@ struct Client {
 #[derive(Clone)]
 struct Membership {
     room: usize,
-    /// The number of the broadcast that has to come next.
+    /// The number of the next broadcast.
     next: u64,
 }
 
-/// The broadcasts to a room that some of its recipients have still to receive.
+/// The broadcasts to a room that some of its recipients have not received.
 #[derive(Clone, Default)]
 struct Room {
-    /// How many have received each, the oldest first.
+    /// Number of recipients that have received each, the oldest first.
     receipts: VecDeque<usize>,
     /// The number of the oldest.
     first: u64,
 }
 
-/// How long it took, but for the warm-up.
+/// Latencies, without the warm-up.
 struct Times {
     warm_up: Duration,
     measured: Duration,
@@ -60,7 +59,7 @@ struct Times {
 }
 
 impl Deliveries {
-    /// Nothing received by any of `clients`, who wait for what is planned.
+    /// Expects the broadcasts of `plan` at each of `clients`.
     pub fn new(clients: usize, plan: &Plan) -> Result<Self> {
         let rooms = plan.rooms;
         Ok(Self {
@@ -76,11 +75,11 @@ impl Deliveries {
         })
     }
 
-    /// Takes a packet of Socket.IO that came to a client at the time `now`.
+    /// Checks a Socket.IO packet that a client received at `now`.
     ///
     /// # Errors
     ///
-    /// If it should not have come, or not yet, or if one before it did not come.
+    /// If the packet is unexpected, or a previous one is missing.
     pub fn handle_packet(&mut self, client: usize, packet: &[u8], now: Duration) -> Result<()> {
         match News::decode(packet, self.payload)? {
             News::Broadcast(broadcast) => self.handle_broadcast(client, broadcast, now),
@@ -88,33 +87,33 @@ impl Deliveries {
         }
     }
 
-    /// Messages received.
+    /// Returns the number of messages received.
     pub fn received(&self) -> u64 {
         self.received
     }
 
-    /// Messages received between the warm-up and the end of what is planned, whenever they
-    /// were due.
+    /// Returns the number of messages received between the warm-up and the end of the plan, whenever
+    /// they were due.
     pub fn received_meanwhile(&self) -> u64 {
         self.times.received_meanwhile
     }
 
-    /// Broadcasts that all their recipients have received.
+    /// Returns the number of broadcasts that all their recipients have received.
     pub fn completed(&self) -> u64 {
         self.completed
     }
 
-    /// Whether the end has come to all clients.
+    /// Returns whether all clients have received the end.
     pub fn have_ended(&self) -> bool {
         self.ended == self.clients.len()
     }
 
-    /// From when a broadcast was due until a recipient received it.
+    /// Returns the times from when a broadcast was due until a recipient received it.
     pub fn latency(&self) -> &Distribution {
         &self.times.latency
     }
 
-    /// From when a broadcast was due until its last recipient received it.
+    /// Returns the times from when a broadcast was due until its last recipient received it.
     pub fn until_last(&self) -> &Distribution {
         &self.times.until_last
     }
@@ -150,7 +149,7 @@ impl Client {
         Ok(())
     }
 
-    /// The number that has to come first in a room which was not known.
+    /// Adds a room that was unknown until now. Returns the number of its next broadcast.
     fn join(&mut self, room: usize, rooms: usize) -> Result<&mut u64> {
         ensure!(self.memberships.len() < rooms, "room {room} is one too many");
         self.memberships.push(Membership { room, next: 0 });
@@ -170,8 +169,8 @@ impl Client {
 }
 
 impl Room {
-    /// Whether all recipients have now received broadcast `number`. None receives one
-    /// before those in front of it, so the oldest is complete first.
+    /// Counts a receipt of broadcast `number`. Returns whether it was the last. Recipients receive
+    /// broadcasts in order, so the oldest is complete first.
     fn handle_receipt(&mut self, number: u64, recipients: usize) -> Result<bool> {
         let index = number.checked_sub(self.first).context("a recipient too many")? as usize;
         if index == self.receipts.len() {

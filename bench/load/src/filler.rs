@@ -1,8 +1,8 @@
-//! What makes a packet as long as it has to be.
+//! Text that pads packets.
 
 const SENTENCE: &str = "The quick brown fox jumps over the lazy dog. ";
 
-/// So many bytes of English.
+/// Returns `len` bytes of English text.
 pub fn filler(len: usize) -> String {
     let mut text = SENTENCE.repeat(len.div_ceil(SENTENCE.len()));
     text.truncate(len);

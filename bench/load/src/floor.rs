@@ -21,7 +21,7 @@ use crate::ring::Ring;
 use crate::schedule::Schedule;
 use crate::sender::Sender;
 
-/// Lets so many clients in, waits for a line on standard input, and broadcasts.
+/// Accepts `clients` clients, waits for a line on standard input, and broadcasts.
 pub fn run(clients: usize, plan: &Plan, with: With) -> Result<()> {
     let ring = match with {
         With::Send => None,
@@ -38,7 +38,7 @@ pub fn run(clients: usize, plan: &Plan, with: With) -> Result<()> {
     Ok(())
 }
 
-/// The clients, and who of them is where.
+/// The clients and their rooms.
 struct Floor {
     sender: Sender,
     rooms: Vec<Room>,
@@ -130,7 +130,7 @@ impl Floor {
     }
 }
 
-/// What is used from now on.
+/// A measurement of this process.
 struct Measurement {
     start: Instant,
     used: Consumption,

@@ -32,30 +32,30 @@ const WIDTHS: [usize; 3] = [6, 8, 16];
 pub enum News {
     /// One of many.
     Broadcast(Broadcast),
-    /// Nothing comes after it.
+    /// The last packet.
     End {
-        /// How many broadcasts went to each room.
+        /// Number of broadcasts to each room.
         broadcasts: u64,
     },
 }
 
-/// What tells a broadcast from others.
+/// A numbered broadcast.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Broadcast {
     /// To which room, counted from 0; 0 if it is to all clients.
     pub room: usize,
-    /// The broadcasts that went to this room before.
+    /// Number of broadcasts to this room before it.
     pub number: u64,
-    /// When it was due, as [`monotonic_time`](crate::clock::monotonic_time).
+    /// Its due time, as [`monotonic_time`](crate::clock::monotonic_time).
     pub due: Duration,
 }
 
 impl News {
-    /// Reads a packet of Socket.IO, which is `len` bytes long if it is a broadcast.
+    /// Decodes a Socket.IO packet, which is `len` bytes long if it is a broadcast.
     ///
     /// # Errors
     ///
-    /// If it is neither event, or not as long as it has to be.
+    /// If it is another packet, or of another length.
     pub fn decode(packet: &[u8], len: usize) -> Result<Self> {
         let news = match packet.strip_prefix(NEWS) {
             Some(fields) if packet.len() == len => decode_broadcast(fields),
@@ -65,8 +65,8 @@ impl News {
         news.with_context(|| format!("no news: {}", String::from_utf8_lossy(packet)))
     }
 
-    /// Writes a packet of Socket.IO, which is `len` bytes long if it is a broadcast; at
-    /// least [`MIN_PACKET_LEN`].
+    /// Encodes a Socket.IO packet, which is `len` bytes long if it is a broadcast; at least
+    /// [`MIN_PACKET_LEN`].
     pub fn encode(&self, len: usize) -> String {
         match self {
             Self::Broadcast(broadcast) => broadcast.encode(len),

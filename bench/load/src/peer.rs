@@ -1,4 +1,4 @@
-//! A client as the floor sees it.
+//! A client of the floor.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -9,10 +9,10 @@ use anyhow::{Context, Result, ensure};
 use bytes::{Bytes, BytesMut};
 use socket_io_turbo::proto::websocket::{Decoder, Event, Limits, Opcode, Role, encode_frame};
 
-/// How long a client may keep the floor waiting.
+/// Deadline for a client to send, or to receive.
 pub const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How many bytes are read at a time; all that a client ever sends at once is shorter.
+/// Size of a read in bytes; a client never sends as much at once.
 const READ_BUFFER: usize = 4 << 10;
 
 /// RFC 6455 §1.3: what answers the key that bench/load sends, the RFC's own example.
@@ -34,7 +34,7 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// Waits for the next client and lets it in.
+    /// Waits for the next client and accepts it.
     ///
     /// # Errors
     ///
@@ -70,7 +70,7 @@ impl Peer {
         }
     }
 
-    /// The next text message of what has been read.
+    /// Returns the next text message that has been read.
     pub fn received(&mut self) -> Result<Option<Bytes>> {
         match self.decoder.poll_event(&mut self.input)? {
             Some(Event::Text(text)) => Ok(Some(text)),
@@ -109,7 +109,7 @@ impl AsRawFd for Peer {
     }
 }
 
-/// A frame with an Engine.IO packet in its text form.
+/// Returns a frame with an Engine.IO packet in its text form.
 pub fn text_frame(packet: &str) -> Bytes {
     encode_frame(true, Opcode::Text, packet.as_bytes(), None)
 }

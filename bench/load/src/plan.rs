@@ -1,70 +1,70 @@
-//! What a server broadcasts: `bench/processes/broadcasting.js` follows the same plan.
+//! The plan of a broadcasting server, which `bench/processes/broadcasting.js` follows, too.
 
 use std::time::Duration;
 
-use crate::arguments::Pace;
+use crate::schedule::Pace;
 
-/// From one room of a client to the next, so that no two clients are together in all.
+/// Distance between the rooms of a client, so that no two clients share all of them.
 const ROOM_STRIDE: usize = 97;
 
-/// To whom, and when.
+/// The recipients and the pacing of broadcasts.
 #[derive(Clone, Copy)]
 pub struct Plan {
-    /// To whom.
+    /// The recipients.
     pub rooms: Rooms,
-    /// When.
+    /// The pacing.
     pub pacing: Pacing,
-    /// How long each packet of Socket.IO is, in bytes.
+    /// Length of each Socket.IO packet in bytes.
     pub payload: usize,
-    /// How long to broadcast before anything is measured.
+    /// Length of the warm-up.
     pub warm_up: Duration,
-    /// How long to broadcast after that.
+    /// Length of the measurement, after the warm-up.
     pub measured: Duration,
 }
 
-/// How the clients are spread over rooms.
+/// The distribution of clients over rooms.
 #[derive(Clone, Copy)]
 pub struct Rooms {
-    /// How many rooms there are, of equally many clients; a room of all stands for none.
+    /// Number of rooms, of equally many clients; 1 stands for all clients.
     pub count: usize,
-    /// How many rooms each client is in.
+    /// Number of rooms of each client.
     pub per_client: usize,
 }
 
-/// What has to happen before the next broadcast.
+/// The condition for the next broadcast.
 #[derive(Clone, Copy)]
 pub enum Pacing {
-    /// It has to be due.
+    /// It is due.
     Turns(Turns),
-    /// All clients have to have the one so many places before it. There is one room.
+    /// All clients have the broadcast this many places before it. There is one room.
     Window(u64),
 }
 
-/// What is broadcast at a time.
+/// The broadcasts of one turn.
 #[derive(Clone, Copy)]
 pub struct Turns {
-    /// How many turns there are per second.
+    /// Turns per second.
     pub rate: u32,
-    /// To how many rooms, those that come next.
+    /// Number of rooms per turn, in their order.
     pub rooms: usize,
-    /// How often to each of them.
+    /// Broadcasts to each of them.
     pub burst: u64,
 }
 
 impl Plan {
-    /// The pace of so many turns per second.
+    /// Returns the pace of `rate` turns per second.
     pub fn pace(&self, rate: u32) -> Pace {
         Pace { rate, warm_up: self.warm_up, measured: self.measured }
     }
 }
 
 impl Rooms {
-    /// How many of the clients are in each room.
+    /// Returns the number of clients in each room.
     pub fn recipients(self, clients: usize) -> usize {
         clients * self.per_client / self.count
     }
 
-    /// Which of the clients are in a room.
+    /// Returns the clients in a room.
     pub fn recipients_of(self, room: usize, clients: usize) -> Vec<usize> {
         (0..clients).filter(|&client| self.of(client).any(|its| its == room)).collect()
     }

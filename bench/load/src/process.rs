@@ -1,4 +1,4 @@
-//! What this process may use and has used.
+//! Limits and use of this process's resources.
 
 use std::time::Duration;
 
@@ -27,18 +27,18 @@ pub fn allow_descriptors(clients: usize) -> Result<()> {
         .context("cannot raise the limit of descriptors")
 }
 
-/// User and system time of this process so far.
+/// Returns the user and system time of this process.
 pub fn cpu_time() -> Duration {
     clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID).map(Duration::from).unwrap_or_default()
 }
 
-/// What this process has used so far, with all its threads.
+/// CPU time and context switches of this process, with all its threads.
 pub struct Consumption {
     /// Time in user mode, in microseconds.
     pub user: i64,
     /// Time in the kernel, in microseconds.
     pub system: i64,
-    /// Voluntary and involuntary ones.
+    /// Voluntary and involuntary context switches.
     pub context_switches: i64,
 }
 
@@ -52,7 +52,7 @@ pub fn consumption() -> Result<Consumption> {
     })
 }
 
-/// Memory of this process that is resident now, in bytes.
+/// Returns the resident memory of this process in bytes.
 pub fn resident_set() -> Result<u64> {
     // proc_pid_statm(5): the second field, in pages.
     let statm = std::fs::read_to_string("/proc/self/statm")?;

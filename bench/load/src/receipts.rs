@@ -1,4 +1,4 @@
-//! Which broadcasts the clients of a server have that broadcasts without end.
+//! Receipts of a server that broadcasts without end.
 //!
 //! ```text
 //! 2["race",345,1234567890,"The quick brown fox …"]
@@ -14,24 +14,24 @@ use anyhow::{Context, Result, ensure};
 
 const RACE: &[u8] = br#"2["race","#;
 
-/// How many broadcasts clients may be apart. The server lets far fewer be under way.
+/// The largest distance between clients, in broadcasts. The server allows far fewer in flight.
 const MAX_APART: u64 = 1_000;
 
-/// What tells a broadcast from others.
+/// A broadcast of the race.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Receipt {
-    /// The broadcasts that were sent before.
+    /// Number of broadcasts before it.
     pub number: u64,
-    /// When it was due, as [`monotonic_time`](crate::clock::monotonic_time).
+    /// Its due time, as [`monotonic_time`](crate::clock::monotonic_time).
     pub due: Duration,
 }
 
 impl Receipt {
-    /// Reads a packet of Socket.IO.
+    /// Decodes a Socket.IO packet.
     ///
     /// # Errors
     ///
-    /// If it is no such broadcast.
+    /// If it is another packet.
     pub fn decode(packet: &[u8]) -> Result<Self> {
         decode(packet).with_context(|| format!("no broadcast: {}", String::from_utf8_lossy(packet)))
     }
@@ -49,8 +49,8 @@ fn decimal(digits: &[u8]) -> Option<u64> {
     std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
-/// How far each client has come. One that joins later begins with any number, and from
-/// then on nothing may be lost, doubled or overtaken.
+/// The progress of each client. A client may begin with any number; from then on no broadcast may be
+/// lost, doubled or overtaken.
 #[derive(Default)]
 pub struct Receipts {
     /// The last number of each client; `None` before its first.
@@ -62,7 +62,7 @@ pub struct Receipts {
 }
 
 impl Receipts {
-    /// Takes a broadcast that came to a client.
+    /// Records a broadcast that a client received.
     ///
     /// # Errors
     ///
@@ -86,7 +86,7 @@ impl Receipts {
         }
     }
 
-    /// The number of the last broadcast that all clients have to which any has come.
+    /// Returns the last broadcast that all clients have, of those that have any.
     pub fn slowest(&self) -> Option<u64> {
         (!self.counts.is_empty()).then_some(self.first)
     }
@@ -125,7 +125,7 @@ impl Receipts {
 mod tests {
     use super::*;
 
-    /// What two clients have received.
+    /// Records the receipts of two clients.
     fn two_clients(first: u64, second: u64) -> Result<Receipts> {
         let mut receipts = Receipts::default();
         receipts.record(0, first)?;

@@ -1,4 +1,4 @@
-//! What is printed.
+//! The output: lines of JSON.
 
 use std::io::Write;
 use std::time::Duration;
@@ -7,17 +7,17 @@ use anyhow::Result;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-/// The longest time that a [`Distribution`] tells apart.
+/// The longest time that a [`Distribution`] distinguishes.
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// All clients are connected.
+/// Report that all clients are connected.
 #[derive(Serialize)]
 pub struct Connected {
-    /// How many.
+    /// Number of clients.
     pub connected: usize,
 }
 
-/// What a paced scenario saw, warm-up included unless a field says otherwise.
+/// Report of a paced scenario, warm-up included unless a field says otherwise.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
@@ -35,14 +35,13 @@ pub struct Report {
     pub latency: Summary,
 }
 
-/// What the clients of a broadcasting server saw, warm-up included unless a field says
-/// otherwise.
+/// Report of a broadcasting server's clients, warm-up included unless a field says otherwise.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Reception {
     /// Messages received.
     pub received: u64,
-    /// Those that came after the warm-up, and before the time was over that is measured.
+    /// Messages received within the measured time.
     pub received_meanwhile: u64,
     /// User and system time of this program until the end had come to all clients, in
     /// microseconds.
@@ -54,12 +53,12 @@ pub struct Reception {
     pub until_last: Summary,
 }
 
-/// What the clients of the race saw since the line before.
+/// Report of the race's clients since the previous line.
 #[derive(Serialize)]
 pub struct Interval {
-    /// How long that was.
+    /// Its length.
     pub seconds: f64,
-    /// How many clients the server has let in.
+    /// Number of clients that the server has accepted.
     pub clients: usize,
     /// Broadcasts received, by all clients together.
     pub deliveries: u64,
@@ -69,22 +68,22 @@ pub struct Interval {
     pub latency: Summary,
 }
 
-/// The floor listens.
+/// Report that the floor listens.
 #[derive(Serialize)]
 pub struct Listening {
-    /// Where, on 127.0.0.1.
+    /// Its port on 127.0.0.1.
     pub port: u16,
 }
 
-/// What the floor did and used, after the warm-up.
+/// Report of the floor, without the warm-up.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Usage {
-    /// How long that took.
+    /// Length of the measurement.
     pub seconds: f64,
     /// Broadcasts sent.
     pub broadcasts: u64,
-    /// Those of the warm-up included.
+    /// Broadcasts sent, warm-up included.
     pub sent: u64,
     /// User time of the process, in microseconds.
     pub user: i64,
@@ -113,7 +112,7 @@ impl Distribution {
         Ok(Self(Histogram::new_with_max(LONGEST.as_nanos() as u64, 3)?))
     }
 
-    /// Counts a time; one that is too long as the longest there is.
+    /// Records a time, at most [`LONGEST`].
     pub fn record(&mut self, time: Duration) {
         self.0.saturating_record(time.as_nanos() as u64);
     }
@@ -123,13 +122,13 @@ impl Distribution {
         self.0.reset();
     }
 
-    /// How many times have been recorded.
+    /// Returns the number of recorded times.
     #[cfg(test)]
     pub fn len(&self) -> u64 {
         self.0.len()
     }
 
-    /// The figures that are reported.
+    /// Returns the figures that are reported.
     pub fn summary(&self) -> Summary {
         let microseconds = |nanoseconds: u64| nanoseconds as f64 / 1e3;
         Summary {

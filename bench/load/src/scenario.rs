@@ -1,35 +1,32 @@
-//! What the clients do once connected.
+//! The scenarios of connected clients.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 
-use crate::arguments::Pace;
 use crate::clock::monotonic_time;
 use crate::deliveries::Deliveries;
 use crate::filler::filler;
 use crate::plan::{Pacing, Plan};
 use crate::process::cpu_time;
 use crate::report::{Distribution, Reception, Report};
-use crate::schedule::Schedule;
+use crate::schedule::{Pace, Schedule};
 use crate::swarm::Swarm;
 
-/// Most messages sent between two looks at what has come, so that a client that is
-/// behind its schedule still reads.
+/// Most messages sent between two polls, so that a client behind its schedule still reads.
 const MAX_BURST: u64 = 64;
 
-/// How long after the last message everything must have left, and come back.
+/// Deadline after the last message for everything to be sent and answered.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long nothing may come before the server has said that it is done.
+/// The longest silence of a server that has not ended.
 const MAX_SILENCE: Duration = Duration::from_secs(10);
 
-/// How long receiving clients rest after they have read what was there; no message seems
-/// later than it is by more. A client on the server's machine that waits for each message
-/// makes the server pay for waking it, and lose its core to it; those of other machines do
-/// not. Measured with 1,000 clients and 40 broadcasts per second (CPU of the server per
-/// delivered message; context switches of the server per broadcast):
+/// Rest of receiving clients after each read, which is the error of a latency at most. A client on the
+/// server's machine that waits for each message makes the server pay for waking it, and lose its core
+/// to it; clients on other machines do not. Measured with 1,000 clients and 40 broadcasts per second
+/// (CPU of the server per delivered message; context switches of the server per broadcast):
 ///
 /// | rest | ws: CPU | switches | floor: CPU |
 /// | --- | --- | --- | --- |
@@ -88,8 +85,8 @@ pub fn echo(swarm: &mut Swarm, pace: &Pace, payload: usize) -> Result<Report> {
     Ok(sending.report(echoes.received, &echoes.latency))
 }
 
-/// The clients receive until the server says that it has broadcast all. If it waits for
-/// that, one of them says `next` for each broadcast that all its recipients have.
+/// Receives until the server sends `end`. With a window, a client sends `next` for each broadcast that
+/// all its recipients have.
 pub fn broadcast(swarm: &mut Swarm, plan: &Plan) -> Result<Reception> {
     let cpu_at_start = cpu_time();
     let mut deliveries = Deliveries::new(swarm.len(), plan)?;
@@ -120,7 +117,7 @@ fn receive(swarm: &mut Swarm, deliveries: &mut Deliveries) -> Result<()> {
     Ok(())
 }
 
-/// A schedule that is kept, and what it takes.
+/// A sender that keeps a schedule, and its statistics.
 struct Sending {
     schedule: Schedule,
     lateness: Distribution,
@@ -172,12 +169,12 @@ impl Sending {
     }
 }
 
-/// The acknowledgements that have come.
+/// The acknowledgements received.
 struct Echoes {
     schedule: Schedule,
-    /// What stands behind the ack id of each.
+    /// The JSON after each ack id.
     data: String,
-    /// Whether the message of an index has been answered.
+    /// By index: true once the message has been answered.
     answered: Vec<bool>,
     received: u64,
     latency: Distribution,

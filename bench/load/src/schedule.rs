@@ -1,8 +1,16 @@
-//! When each message is due.
+//! The due times of paced messages.
 
 use std::time::{Duration, Instant};
 
-use crate::arguments::Pace;
+/// Rate and duration of sending.
+pub struct Pace {
+    /// Messages per second, at least 1.
+    pub rate: u32,
+    /// Length of the warm-up.
+    pub warm_up: Duration,
+    /// Length of the measurement, after the warm-up.
+    pub measured: Duration,
+}
 
 /// Evenly paced messages, fixed in advance: a server that falls behind is sent to at
 /// the same rate, and what is measured from the due time includes all waiting (no
@@ -16,7 +24,7 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// A schedule whose first message is due now.
+    /// Starts a schedule whose first message is due now.
     pub fn start(pace: &Pace) -> Self {
         let messages = (pace.warm_up + pace.measured).as_secs_f64() * f64::from(pace.rate);
         Self {
@@ -27,22 +35,22 @@ impl Schedule {
         }
     }
 
-    /// How many messages there are.
+    /// Returns the number of messages.
     pub fn len(&self) -> u64 {
         self.len
     }
 
-    /// When message `index` is due. Computed from the start, so that no error adds up.
+    /// Returns when message `index` is due. Computed from the start, so that errors do not add up.
     pub fn due(&self, index: u64) -> Instant {
         self.start + self.offset(index)
     }
 
-    /// How long message `index` has been due; `None` if it is not yet.
+    /// Returns for how long message `index` has been due, or `None` if it is not due yet.
     pub fn lateness(&self, index: u64) -> Option<Duration> {
         Instant::now().checked_duration_since(self.due(index))
     }
 
-    /// Whether message `index` comes after the warm-up.
+    /// Returns whether message `index` belongs to the measurement.
     pub fn is_measured(&self, index: u64) -> bool {
         self.offset(index) >= self.warm_up
     }

@@ -1,4 +1,4 @@
-//! How the floor hands frames to the kernel.
+//! Sends frames of the floor.
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
@@ -6,10 +6,10 @@ use bytes::Bytes;
 use crate::peer::Peer;
 use crate::ring::Ring;
 
-/// The peers, and the way to them.
+/// The floor's peers, with the system call that reaches them.
 pub struct Sender {
     peers: Vec<Peer>,
-    /// If it is io_uring.
+    /// The ring, unless each peer gets its own `send(2)`.
     ring: Option<Ring>,
 }
 

@@ -20,10 +20,10 @@ const STDIN: Token = Token(usize::MAX - 1);
 /// accepted.
 const MAX_CONNECTING: usize = 64;
 
-/// How long connecting may stand still.
+/// Deadline for the server to accept clients.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How many bytes are read at a time.
+/// Size of the read buffer in bytes.
 const READ_BUFFER: usize = 64 << 10;
 
 /// The connected clients.
@@ -36,7 +36,7 @@ pub struct Swarm {
 }
 
 impl Swarm {
-    /// Connects `count` clients. Returns when the server has let in the last one.
+    /// Connects `count` clients. Returns when the server has accepted the last one.
     pub fn connect(address: SocketAddr, count: usize) -> Result<Self> {
         let poll = Poll::new()?;
         let mut swarm = Self {
@@ -52,8 +52,8 @@ impl Swarm {
         Ok(swarm)
     }
 
-    /// Lets some more clients connect, up to `count` in all, unless others are still under
-    /// way. Returns whether there are more now.
+    /// Connects some more clients, up to `count` in all, unless others are still connecting.
+    /// Returns whether it did.
     pub fn grow(&mut self, address: SocketAddr, count: usize) -> Result<bool> {
         if !self.is_connected() {
             return Ok(false);
@@ -63,33 +63,33 @@ impl Swarm {
         Ok(more > 0)
     }
 
-    /// Ends the connections of those clients that came last, down to `count`.
+    /// Closes the latest connections, down to `count`.
     pub fn truncate(&mut self, count: usize) {
         self.clients.truncate(count);
     }
 
-    /// Whether the server has let in all clients. Only the last [`MAX_CONNECTING`] may be
-    /// under way.
+    /// Returns whether the server has accepted all clients. Only the last [`MAX_CONNECTING`] may be
+    /// connecting.
     pub fn is_connected(&self) -> bool {
         self.clients.iter().rev().take(MAX_CONNECTING).all(Client::is_ready)
     }
 
-    /// What wakes a poll from another thread.
+    /// Returns a waker for other threads.
     pub fn waker(&self) -> Result<Waker> {
         Ok(Waker::new(self.poll.registry(), STDIN)?)
     }
 
-    /// How many clients there are.
+    /// Returns the number of clients.
     pub fn len(&self) -> usize {
         self.clients.len()
     }
 
-    /// How many of them the server has let in.
+    /// Returns the number of clients that the server has accepted.
     pub fn ready_len(&self) -> usize {
         self.clients.iter().filter(|client| client.is_ready()).count()
     }
 
-    /// Whether the kernel has taken everything that was sent.
+    /// Returns whether the kernel has taken everything that was sent.
     pub fn is_flushed(&self) -> bool {
         self.clients.iter().all(Client::is_flushed)
     }
@@ -119,7 +119,7 @@ impl Swarm {
         self.serve(&mut received)
     }
 
-    /// As [`poll`](Self::poll), for those who need no precise end of the wait: a poll
+    /// Serves the connections once, as [`poll`](Self::poll) but with a wait that ends imprecisely:
     /// saves a system call.
     pub fn poll_for(
         &mut self,

@@ -1,9 +1,9 @@
 //! Clients that receive whatever is broadcast, for the race (`examples/race/`): no plan says how
 //! much or how long, and their number changes while they do.
 //!
-//! Standard input holds commands, see [`Command`]; each quarter of a second a line says what
-//! has come, see [`Interval`]. Whenever the slowest client has one broadcast more, one of
-//! them tells the server which, `have`, so that the server can bound what is under way.
+//! Standard input holds commands, see [`Command`]; each quarter of a second a line reports the
+//! deliveries, see [`Interval`]. Whenever the slowest client has received one more broadcast, a client
+//! sends its number to the server, `have`, so that the server can bound what is in flight.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -18,10 +18,10 @@ use crate::report::{self, Distribution, Interval};
 use crate::scenario::REST;
 use crate::swarm::Swarm;
 
-/// How often a line is printed.
+/// Interval between the lines printed.
 const INTERVAL: Duration = Duration::from_millis(250);
 
-/// How long the server may leave new clients waiting. It is busy, and may be far too busy.
+/// Deadline for the server to accept new clients. It is busy, perhaps overloaded.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Receives until standard input ends.
@@ -48,18 +48,18 @@ pub fn run(swarm: Swarm, address: SocketAddr) -> Result<()> {
 struct Watch {
     address: SocketAddr,
     swarm: Swarm,
-    /// How many clients there have to be.
+    /// Number of clients to have.
     wanted: usize,
-    /// When clients were added last.
+    /// Time of the last growth.
     grown_at: Instant,
     receipts: Receipts,
-    /// The last number that the server has been told.
+    /// The last number that the server has been sent.
     told: Option<u64>,
     tally: Tally,
 }
 
 impl Watch {
-    /// Does what has been commanded. Returns whether to go on.
+    /// Executes pending commands. Returns whether to go on.
     fn obey(&mut self, commands: &Commands) -> Result<bool> {
         while let Some(command) = commands.next()? {
             match command {
@@ -76,7 +76,7 @@ impl Watch {
         Ok(())
     }
 
-    /// Once all clients are there, lets the next few connect or those that are too many go.
+    /// Once all clients are connected, connects some more, or closes those beyond the wanted number.
     fn resize(&mut self) -> Result<()> {
         if !self.swarm.is_connected() {
             let waiting = self.grown_at.elapsed();
@@ -121,7 +121,7 @@ impl Watch {
     }
 }
 
-/// What has come since the last report.
+/// The deliveries since the last report.
 struct Tally {
     start: Instant,
     cpu_at_start: Duration,
@@ -135,7 +135,7 @@ impl Tally {
         Ok(Self { start: Instant::now(), cpu_at_start: cpu_time(), deliveries: 0, latency })
     }
 
-    /// How long until the report is due.
+    /// Returns the time until the report is due.
     fn remaining(&self) -> Duration {
         INTERVAL.saturating_sub(self.start.elapsed())
     }

@@ -11,7 +11,7 @@ use crate::Measured;
 /// A packet of Engine.IO with its type.
 const PACKET_LEN: usize = 129;
 
-/// How many frames a worker writes at once.
+/// Number of frames that a worker writes at once.
 const SLICES: usize = 64;
 
 /// Prepares a packet of text, from its bytes on.

@@ -77,7 +77,7 @@ fn decoded(bytes: &[u8], messages: usize) -> Measured {
     Measured::new(input, |(decoder, input)| decode(decoder, input), is_events(messages))
 }
 
-/// How many events there are in the input.
+/// Counts the events in the input.
 fn decode(decoder: &mut Decoder, input: &mut BytesMut) -> Result<usize, DecodeError> {
     let mut events = 0;
     while let Some(event) = decoder.poll_event(input)? {

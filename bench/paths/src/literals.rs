@@ -4,7 +4,7 @@ use socket_io_turbo::proto::json_string::{Text, quote};
 
 use crate::Measured;
 
-/// How long the strings are, in UTF-16 code units.
+/// Length of the strings in UTF-16 code units.
 const LEN: usize = 4096;
 
 /// Quotes ASCII of which nothing needs an escape, as base64.

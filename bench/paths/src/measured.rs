@@ -1,4 +1,4 @@
-//! What the harnesses run.
+//! Work that the harnesses measure.
 
 use std::fmt::{self, Debug, Formatter};
 use std::hint::black_box;
@@ -20,7 +20,7 @@ struct Work<I, O, W, C> {
 }
 
 impl Measured {
-    /// Has `work` done on `input`; `check` says whether it comes to what it should.
+    /// Measures `work` on `input`; `check` returns whether its result is right.
     pub(crate) fn new<I: 'static, O: 'static>(
         input: I,
         work: impl FnMut(&mut I) -> O + 'static,
@@ -29,12 +29,12 @@ impl Measured {
         Self(Box::new(Work { input, output: None, work, check }))
     }
 
-    /// What is measured.
+    /// Does the work.
     pub fn run(&mut self) {
         self.0.run();
     }
 
-    /// Whether it has been run, and has done what it is there for.
+    /// Returns whether the work has been done, with the right result.
     pub fn is_right(&self) -> bool {
         self.0.is_right()
     }

@@ -1,4 +1,4 @@
-//! Who receives a broadcast.
+//! Finds the recipients of a broadcast.
 
 use socket_io_turbo::fanout::{Recipients, RoomId, Rooms};
 

@@ -3,7 +3,7 @@
 import uPlot from "/uplot.js";
 import { axisFigure } from "./figures.js";
 
-/** How many seconds a chart goes back. */
+/** Span of a chart in seconds. */
 const SECONDS = 30;
 
 /** Room for the figures of the y axis, the same in all charts. */
@@ -83,12 +83,12 @@ function options(style, { floor }, names) {
   };
 }
 
-/** What stands at the x axis. */
+/** Formats the labels of the x axis. */
 function seconds(_plot, values) {
   return values.map((value) => (value === 0 ? "now" : `${value}\u2009s`));
 }
 
-/** What stands at the y axis. */
+/** Formats the labels of the y axis. */
 function figures(_plot, values) {
   return values.map(axisFigure);
 }

@@ -2,10 +2,10 @@
 
 import { bytes, figure } from "./figures.js";
 
-/** How often a slider that is being moved says where it is. */
+/** Interval in which a moving slider sends its position. */
 const SEND_MILLISECONDS = 150;
 
-/** How a slider's position and its setting belong together. */
+/** Converts between a slider's position and its setting. */
 const SCALES = {
   clients: { step: 100, toSetting: Number, toPosition: Number, text: (value) => figure(value) },
   rate: { step: 1, toSetting: Number, toPosition: Number, text: (value) => String(value) },
@@ -17,7 +17,7 @@ const SCALES = {
 export class Controls {
   #send;
   #problem = document.getElementById("problem");
-  /** What has been moved and not been sent. */
+  /** Settings that have changed and have not been sent. */
   #moved = {};
   #timer;
 

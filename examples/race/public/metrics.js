@@ -1,5 +1,5 @@
 /**
- * What the four cards show.
+ * The figures of the four cards.
  *
  * @typedef {object} Metric
  * @property {(sample: object) => number | null} of takes it from a sample of a lane, in the

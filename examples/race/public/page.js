@@ -11,7 +11,7 @@ const TITLES = { ws: "stock", turbo: "turbo" };
 /** Moments that are kept, those of the charts. */
 const HISTORY_LENGTH = 120;
 
-/** How long the control server may take to answer. */
+/** Deadline for the control server to answer. */
 const ANSWER_MILLISECONDS = 5_000;
 
 const lanes = new Map(

@@ -5,7 +5,7 @@
  * all servers are side by side; a blocked one stands still, jumps, and leaves a gap.
  */
 
-/** How long the runner takes across a canvas of that many pixels or more, else half of it. */
+/** Time of the runner across a canvas of this many pixels or more, else half of it. */
 const LAP_MILLISECONDS = 4_000;
 const WIDE_PIXELS = 600;
 
@@ -74,7 +74,7 @@ export class Track {
     this.#drawRunner(height / 2);
   }
 
-  /** Where the runner is at a time. */
+  /** Returns the position of the runner at a time. */
   #x(time) {
     const length = this.#canvas.clientWidth - 2 * MARGIN;
     return MARGIN + ((time % this.#lap) / this.#lap) * length;

@@ -1,13 +1,13 @@
-//! Why a packet was refused.
+//! Errors of the peer.
 
 use std::error::Error;
 use std::fmt;
 
-/// What a peer did wrong. engine.io calls each of these a `parser error` and closes
-/// the connection.
+/// A violation of the protocol by the peer. engine.io reports each of these as `parser error` and
+/// closes the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DecodeError {
-    /// The packet is empty, or its first byte is no packet type.
+    /// The packet is empty, or its first byte is not a packet type.
     UnknownPacketType,
     /// A binary packet in text form is not base64.
     InvalidBase64,

@@ -1,11 +1,11 @@
-//! The open packet's data.
+//! The open packet.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::{DecodeError, Packet, PacketType};
 
-/// What the server tells a client first.
+/// The data of the server's first packet.
 ///
 /// Engine.IO v4, "Handshake". Unknown fields are ignored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,7 +24,7 @@ pub struct Handshake {
 }
 
 impl Handshake {
-    /// The open packet with this handshake, its fields in the order of engine.io.
+    /// Encodes the open packet, with the fields in the order of engine.io.
     #[must_use]
     pub fn encode(&self) -> Packet {
         // Strings and integers always serialize.
@@ -32,7 +32,7 @@ impl Handshake {
         Packet::Text { packet_type: PacketType::Open, data }
     }
 
-    /// Reads the data of an open packet.
+    /// Decodes the data of an open packet.
     ///
     /// # Errors
     ///

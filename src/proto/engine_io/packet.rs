@@ -7,24 +7,24 @@ use super::{DecodeError, PacketType};
 /// Marks a binary packet in text form.
 const BASE64_PREFIX: u8 = b'b';
 
-/// What a ping and its pong carry while a transport is probed.
+/// The data of a ping and its pong that probe a transport.
 const PROBE: &[u8] = b"probe";
 
 /// An Engine.IO packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Packet {
-    /// A packet with text, or with nothing: both are empty data on the wire.
+    /// A packet with text, which may be empty.
     Text {
         /// The packet type.
         packet_type: PacketType,
-        /// What follows the type: UTF-8.
+        /// UTF-8 text after the type.
         data: Bytes,
     },
     /// A message packet with binary data.
     Binary(Bytes),
 }
 
-/// A packet as one message of a transport that knows binary messages.
+/// A packet as one message of a transport with binary messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EncodedPacket {
     /// A text message, UTF-8.
@@ -34,19 +34,19 @@ pub enum EncodedPacket {
 }
 
 impl Packet {
-    /// A packet without data.
+    /// Creates a packet without data.
     #[must_use]
     pub const fn new(packet_type: PacketType) -> Self {
         Self::Text { packet_type, data: Bytes::new() }
     }
 
-    /// A message packet with text, which must be UTF-8.
+    /// Creates a message packet with text, which must be UTF-8.
     #[must_use]
     pub fn message(text: impl Into<Bytes>) -> Self {
         Self::Text { packet_type: PacketType::Message, data: text.into() }
     }
 
-    /// A ping or pong that probes a transport: `2probe`, `3probe`.
+    /// Creates a ping or pong that probes a transport: `2probe`, `3probe`.
     #[must_use]
     pub const fn probe(packet_type: PacketType) -> Self {
         Self::Text { packet_type, data: Bytes::from_static(PROBE) }
@@ -68,7 +68,7 @@ impl Packet {
         Ok(Self::Text { packet_type, data: text })
     }
 
-    /// Encodes for a transport that knows binary messages, as WebSocket does.
+    /// Encodes the packet for a transport with binary messages, such as WebSocket.
     #[must_use]
     pub fn encode(&self) -> EncodedPacket {
         match self {
@@ -97,7 +97,7 @@ impl Packet {
         }
     }
 
-    /// Length of the text form in bytes.
+    /// Returns the length of the text form in bytes.
     #[must_use]
     pub fn text_len(&self) -> usize {
         1 + match self {
@@ -106,7 +106,7 @@ impl Packet {
         }
     }
 
-    /// The type; binary packets are messages.
+    /// Returns the type; binary packets are messages.
     #[must_use]
     pub const fn packet_type(&self) -> PacketType {
         match self {
@@ -115,7 +115,7 @@ impl Packet {
         }
     }
 
-    /// Whether this is a ping or a pong that probes a transport.
+    /// Returns whether this is a ping or a pong that probes a transport.
     ///
     /// Engine.IO v4, "Upgrade".
     #[must_use]

@@ -1,4 +1,4 @@
-//! The seven packet types.
+//! The packet types of Engine.IO.
 
 /// The type of an Engine.IO packet; the discriminant is its number on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -8,7 +8,7 @@ pub enum PacketType {
     Open = 0,
     /// Asks the other side to close the transport.
     Close = 1,
-    /// The server's half of the heartbeat, and the client's probe.
+    /// The server's half of the heartbeat, and the client's probe of a transport.
     Ping = 2,
     /// The answer to a ping.
     Pong = 3,
@@ -21,7 +21,7 @@ pub enum PacketType {
 }
 
 impl PacketType {
-    /// The type that an ASCII digit stands for on the wire; `None` for any other byte.
+    /// Returns the type of this ASCII digit on the wire, or `None` for any other byte.
     #[must_use]
     pub const fn from_digit(digit: u8) -> Option<Self> {
         Some(match digit {
@@ -36,7 +36,7 @@ impl PacketType {
         })
     }
 
-    /// The ASCII digit that stands for this type on the wire.
+    /// Returns the ASCII digit of this type on the wire.
     #[must_use]
     pub const fn digit(self) -> u8 {
         b'0' + self as u8

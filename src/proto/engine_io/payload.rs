@@ -1,4 +1,4 @@
-//! Payloads: several packets in one HTTP body.
+//! HTTP long-polling payloads: several packets in one body.
 
 use bytes::{Buf, Bytes};
 
@@ -13,17 +13,24 @@ const SEPARATOR: u8 = 0x1e;
 /// it have been yielded by then. A payload that is not UTF-8 yields nothing but
 /// that error. The empty payload is one empty packet, hence an error.
 ///
-/// Time is linear in the length of the payload and nothing is allocated per
-/// packet, however many there are (CVE-2020-36048).
+/// Takes linear time and allocates nothing per packet, however many there are (CVE-2020-36048).
+///
+/// ```
+/// use socket_io_turbo::proto::engine_io::{Packet, PayloadDecoder};
+///
+/// let packets: Result<Vec<_>, _> = PayloadDecoder::new("4hello\x1e4world".into()).collect();
+/// assert_eq!(packets?, [Packet::message("hello"), Packet::message("world")]);
+/// # Ok::<(), socket_io_turbo::proto::engine_io::DecodeError>(())
+/// ```
 #[derive(Debug)]
 pub struct PayloadDecoder {
-    /// What has not been decoded; `None` once the last packet or an error was.
+    /// The remaining input; `None` after the last packet or an error.
     rest: Option<Bytes>,
     is_utf8: bool,
 }
 
 impl PayloadDecoder {
-    /// Decodes `payload`, whose size the caller has limited.
+    /// Creates a decoder of `payload`, whose size the caller has limited.
     #[must_use]
     pub fn new(payload: Bytes) -> Self {
         let is_utf8 = simdutf8::basic::from_utf8(&payload).is_ok();
@@ -56,7 +63,7 @@ impl Iterator for PayloadDecoder {
     }
 }
 
-/// Joins packets to a payload, binary ones as base64.
+/// Encodes packets into one payload, binary ones as base64.
 ///
 /// The data of a text packet must not hold U+001E, which separates packets; JSON
 /// text never does.

@@ -2,7 +2,7 @@
 //! character fits, else UTF-16, in which lone surrogates survive.
 //!
 //! V8 escapes one code unit at a time, which for long strings is most of the time
-//! of `JSON.stringify`. So the parser has them converted by [`quote`], sixteen
+//! of `JSON.stringify`. So the parser has them converted by [`quote()`], sixteen
 //! units at a time, and leaves the rest to V8.
 //!
 //! There is no counterpart for decoding. It was built and measured: on Node 20

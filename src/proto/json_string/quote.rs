@@ -2,12 +2,19 @@ use super::Text;
 use super::sink::Sink;
 use super::unit::{BACKSLASH, BLOCK, QUOTE, Unit, plain_units, take_while};
 
-/// The JSON literal of `text`, quotation marks included, exactly as ECMA-262
+/// Returns the JSON literal of `text`, quotation marks included, exactly as ECMA-262
 /// `QuoteJSONString` writes it: two-character escapes where they exist,
 /// `\u00xx` in lower case for other control characters and for lone surrogates.
 ///
-/// `None` if nothing in `text` needs an escape, so that the literal is `text`
-/// between quotation marks.
+/// Returns `None` if no character of `text` needs an escape: the literal is `text` between
+/// quotation marks.
+///
+/// ```
+/// use socket_io_turbo::proto::json_string::{Text, quote};
+///
+/// let text: Vec<u16> = "a\nb".encode_utf16().collect();
+/// assert!(matches!(quote(&text), Some(Text::Latin1(literal)) if literal == b"\"a\\nb\""));
+/// ```
 pub fn quote(text: &[u16]) -> Option<Text> {
     match Text::narrow(text) {
         Some(narrow) => quote_units(&narrow).map(Text::Latin1),
@@ -46,8 +53,8 @@ fn quote_units<U: Unit>(text: &[U]) -> Option<Vec<U>> {
     is_escaped.then(|| literal.into_units())
 }
 
-/// Writes the first `count` units of `block` from the first special one on. Returns
-/// whether there was one.
+/// Appends the first `count` units of `block`, from the first special one on. Returns whether there
+/// was one.
 #[inline(always)]
 fn push_specials<U: Unit>(
     block: &[U; BLOCK],
@@ -74,7 +81,7 @@ fn push_specials<U: Unit>(
     is_escaped
 }
 
-/// The surrogate pair at `position`, if one stands there. It goes as it is.
+/// Returns the surrogate pair at `position`, if there is one. It is copied unescaped.
 #[inline(always)]
 fn surrogate_pair<U: Unit>(text: &[U], position: usize) -> Option<[U; 2]> {
     let pair = *text.get(position..)?.first_chunk()?;

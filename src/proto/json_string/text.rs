@@ -11,7 +11,7 @@ pub enum Text {
 }
 
 impl Text {
-    /// `units` as Latin-1; `None` if one does not fit.
+    /// Returns `units` as Latin-1, or `None` if one does not fit.
     pub(super) fn narrow(units: &[u16]) -> Option<Vec<u8>> {
         let mut narrow = Vec::with_capacity(units.len());
         for stride in units.chunks(STRIDE) {

@@ -5,7 +5,7 @@ pub(super) const BLOCK: usize = 16;
 
 pub(super) const QUOTE: u8 = b'"';
 pub(super) const BACKSLASH: u8 = b'\\';
-/// The first unit that a literal may hold unescaped, RFC 8259 §7.
+/// The lowest unit that needs no escape, RFC 8259 §7.
 pub(super) const FIRST_PRINTABLE: u8 = 0x20;
 
 /// One code unit of a V8 string. The masks have bit *i* set where unit
@@ -105,7 +105,7 @@ pub(super) fn take_while<U: Unit>(
     units.len() - rest.len() + visit(&padded(rest), rest.len())
 }
 
-/// How many units at the start of a block are in no class, given the mask of
+/// Returns the number of units at the start of a block that are in no class, given the mask of
 /// the class and the number of units that are there.
 #[inline(always)]
 pub(super) fn plain_units(mask: u32, available: usize) -> usize {

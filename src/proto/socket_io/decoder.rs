@@ -1,19 +1,31 @@
-//! Messages to packets.
+//! Decodes packets from messages.
 
 use bytes::Bytes;
 
 use super::header::{DecodedText, decode_text};
 use super::{DecodeError, Packet};
 
-/// How many attachments a packet may have unless said otherwise, as in
-/// socket.io-parser (CVE-2026-33151).
+/// The largest number of attachments of a packet by default, as in socket.io-parser
+/// (CVE-2026-33151).
 pub const DEFAULT_MAX_ATTACHMENTS: usize = 10;
 
-/// Turns the messages of one connection into packets.
+/// Decodes the messages of one connection into packets.
 ///
-/// Holds at most one packet that waits for attachments; its memory is bounded by
-/// the attachment limit times the size limit of a message, which is the caller's.
-/// After an error the connection should be closed; the decoder stays usable.
+/// Holds at most one packet that waits for attachments; its memory is bounded by the attachment
+/// limit times the size limit of a message, which the caller enforces. After an error the connection
+/// should be closed; the decoder stays usable.
+///
+/// ```
+/// use socket_io_turbo::proto::socket_io::{Decoder, PacketType};
+///
+/// let mut decoder = Decoder::default();
+/// let text = r#"51-["file",{"_placeholder":true,"num":0}]"#;
+/// assert_eq!(decoder.handle_text(text.into())?, None);
+/// let packet = decoder.handle_binary("bytes".into())?.expect("it is complete");
+/// assert_eq!(packet.packet_type, PacketType::BinaryEvent);
+/// assert_eq!(packet.encode(), text);
+/// # Ok::<(), socket_io_turbo::proto::socket_io::DecodeError>(())
+/// ```
 #[derive(Debug)]
 pub struct Decoder {
     max_attachments: usize,
@@ -21,18 +33,18 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// A decoder that accepts packets of up to `max_attachments` attachments.
+    /// Creates a decoder that accepts packets with up to `max_attachments` attachments.
     #[must_use]
     pub const fn new(max_attachments: usize) -> Self {
         Self { max_attachments, pending: None }
     }
 
-    /// Takes a text message. Returns its packet, or `None` if attachments follow.
+    /// Decodes a text message. Returns its packet, or `None` if attachments follow.
     ///
     /// # Errors
     ///
-    /// [`DecodeError::UnexpectedText`] while attachments are awaited, which stay
-    /// awaited; else whatever is wrong with the text.
+    /// [`DecodeError::UnexpectedText`] while attachments are awaited, which goes on; otherwise the
+    /// first error of the text.
     pub fn handle_text(&mut self, text: Bytes) -> Result<Option<Packet>, DecodeError> {
         if self.pending.is_some() {
             return Err(DecodeError::UnexpectedText);
@@ -45,8 +57,7 @@ impl Decoder {
         Ok(None)
     }
 
-    /// Takes a binary message, the next attachment. Returns the packet if this was
-    /// the last one it waited for.
+    /// Takes a binary message as the next attachment. Returns the packet if it was the last.
     ///
     /// # Errors
     ///
@@ -63,7 +74,7 @@ impl Decoder {
         packet.map(check_placeholders).transpose()
     }
 
-    /// How many attachments the packet begun last still waits for.
+    /// Returns the number of attachments that are still awaited.
     #[must_use]
     pub fn awaited_attachments(&self) -> usize {
         self.pending.as_ref().map_or(0, |pending| {
@@ -110,8 +121,11 @@ mod tests {
     fn nothing_of_a_message_is_copied() -> Result<(), DecodeError> {
         let text = Bytes::from(r#"2/chat,["e"]"#.to_owned());
         let packet = Decoder::default().handle_text(text.clone())?;
-        let payload = packet.and_then(|packet| packet.payload).map(|payload| payload.into_bytes());
-        assert_eq!(payload.map(|payload| payload.as_ptr()), Some(text.slice(7..).as_ptr()));
+        let payload = packet.and_then(|packet| packet.payload);
+        assert_eq!(
+            payload.map(|payload| payload.as_bytes().as_ptr()),
+            Some(text.slice(7..).as_ptr())
+        );
         Ok(())
     }
 

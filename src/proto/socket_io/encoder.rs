@@ -1,4 +1,4 @@
-//! Packet to text.
+//! Encodes packets.
 
 use std::io::Write;
 
@@ -10,11 +10,11 @@ use super::Packet;
 const HEADER_CAPACITY: usize = 48;
 
 impl Packet {
-    /// The text message of this packet. On the wire the attachments follow it,
-    /// one binary message each.
+    /// Encodes the text message of this packet. On the wire the attachments follow it, one binary
+    /// message each.
     ///
-    /// Whether the type is binary follows from the attachments alone, as in
-    /// socket.io-parser; types that can have none are sent without.
+    /// The type is binary exactly if there are attachments, as in socket.io-parser; those of types
+    /// that cannot have any are not counted.
     #[must_use]
     pub fn encode(&self) -> Bytes {
         let payload = self.payload.as_ref().map_or(&b""[..], |payload| payload.as_bytes());

@@ -1,28 +1,28 @@
-//! Why a message was refused.
+//! Errors of the peer.
 
 use std::error::Error;
 use std::fmt;
 
-/// What a peer did wrong. The connection should be closed.
+/// A violation of the protocol by the peer. The connection should be closed.
 ///
 /// `Display` gives the text of socket.io-parser's error where it has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DecodeError {
     /// The first byte is no packet type. Holds its value if it is a digit.
     UnknownPacketType(Option<u8>),
-    /// The attachment count of a binary packet is absent, zero or no number.
+    /// The attachment count of a binary packet is missing, zero or not a number.
     IllegalAttachmentCount,
     /// A binary packet announces more attachments than the decoder accepts.
     TooManyAttachments,
     /// The ack id does not fit in 64 bits.
     InvalidAckId,
-    /// The payload is not JSON, or not what the packet type demands.
+    /// The payload is not JSON, or not of the shape that the packet type demands.
     InvalidPayload,
-    /// A placeholder refers to no attachment.
+    /// A placeholder refers to an attachment that does not exist.
     IllegalAttachments,
-    /// A text message came where an attachment was due.
+    /// A text message arrived instead of an attachment.
     UnexpectedText,
-    /// A binary message came where no attachment was due.
+    /// A binary message arrived while no attachment was awaited.
     UnexpectedBinary,
     /// A text message is not UTF-8.
     InvalidUtf8,

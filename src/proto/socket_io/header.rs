@@ -1,4 +1,4 @@
-//! Text to packet: what stands before the payload.
+//! Decodes text messages: the header of a packet.
 
 use bytes::Bytes;
 use bytestring::ByteString;
@@ -9,9 +9,9 @@ use super::{DecodeError, Namespace, Packet, PacketType, Payload};
 /// A decoded text message.
 #[derive(Debug)]
 pub(super) struct DecodedText {
-    /// The packet, its attachments still missing.
+    /// The packet, without its attachments.
     pub packet: Packet,
-    /// How many attachments follow; 0 for types that have none.
+    /// Number of attachments that follow; 0 for types that have none.
     pub attachment_count: usize,
 }
 
@@ -37,7 +37,7 @@ pub(super) fn decode_text(
         ack_id: take_ack_id(&mut rest)?,
         payload: match rest {
             b"" => None,
-            json => Some(Payload::parse_utf8(packet_type, text.slice_ref(json))?),
+            json => Some(Payload::parse(packet_type, text.slice_ref(json))?),
         },
         attachments: Vec::new(),
     };
@@ -94,7 +94,7 @@ fn take_digits<'a>(rest: &mut &'a [u8]) -> &'a [u8] {
     digits
 }
 
-/// The value of ASCII digits; `None` above `u64::MAX`.
+/// Returns the value of ASCII digits, or `None` above `u64::MAX`.
 fn parse_number(digits: &[u8]) -> Option<u64> {
     digits.iter().try_fold(0_u64, |number, digit| {
         number.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
@@ -123,7 +123,10 @@ mod tests {
         assert_eq!(attachment_count, 2);
         assert_eq!(packet.namespace.as_str(), "/a?b");
         assert_eq!(packet.ack_id, Some(42));
-        assert_eq!(packet.payload.map(|payload| payload.into_bytes()), Some("[\"x\"]".into()));
+        assert_eq!(
+            packet.payload.map(|payload| payload.as_bytes().clone()),
+            Some("[\"x\"]".into())
+        );
         Ok(())
     }
 

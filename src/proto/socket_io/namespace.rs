@@ -1,6 +1,5 @@
 //! Namespaces.
 
-use std::borrow::Borrow;
 use std::fmt;
 
 use bytestring::ByteString;
@@ -14,27 +13,27 @@ use bytestring::ByteString;
 pub struct Namespace(ByteString);
 
 impl Namespace {
-    /// The main namespace, `/`.
+    /// Returns the main namespace, `/`.
     #[must_use]
     pub const fn main() -> Self {
         Self(ByteString::from_static("/"))
     }
 
-    /// `name` as a namespace; `None` if it does not start with `/` or holds a
-    /// comma, which ends the namespace on the wire.
+    /// Returns the namespace `name`, or `None` if that does not start with `/` or holds a comma, which
+    /// ends the namespace on the wire.
     #[must_use]
     pub fn new(name: impl Into<ByteString>) -> Option<Self> {
         let name = name.into();
         (name.starts_with('/') && !name.contains(',')).then_some(Self(name))
     }
 
-    /// Whether this is `/`, which is left out on the wire.
+    /// Returns whether this is `/`, which is left out on the wire.
     #[must_use]
     pub fn is_main(&self) -> bool {
         self.as_str() == "/"
     }
 
-    /// The name, with its leading `/`.
+    /// Returns the name, with its leading `/`.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -44,12 +43,6 @@ impl Namespace {
 impl Default for Namespace {
     fn default() -> Self {
         Self::main()
-    }
-}
-
-impl Borrow<str> for Namespace {
-    fn borrow(&self) -> &str {
-        self.as_str()
     }
 }
 
@@ -75,11 +68,5 @@ mod tests {
         assert!(Namespace::new("chat").is_none());
         assert!(Namespace::new("").is_none());
         assert!(Namespace::new("/a,b").is_none());
-    }
-
-    #[test]
-    fn a_map_keyed_by_namespace_is_searched_by_str() {
-        let known = std::collections::HashSet::from([Namespace::main()]);
-        assert!(known.contains("/"));
     }
 }

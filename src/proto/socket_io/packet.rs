@@ -6,9 +6,9 @@ use super::{Namespace, PacketType, Payload};
 
 /// A Socket.IO packet with its attachments.
 ///
-/// A decoded packet is consistent: its payload fits its type, and it has
-/// attachments exactly if the type is binary. Whoever builds one by hand takes
-/// the payload from [`Payload::parse`] with the same packet type.
+/// A decoded packet is consistent: its payload fits its type, and it has attachments exactly if the
+/// type is binary. To build one by hand, take the payload from [`Payload::parse`] with the same
+/// packet type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Packet {
     /// The type, as on the wire.
@@ -24,7 +24,7 @@ pub struct Packet {
 }
 
 impl Packet {
-    /// A packet for the main namespace without ack id, payload or attachments.
+    /// Creates a packet for the main namespace without ack id, payload or attachments.
     #[must_use]
     pub const fn new(packet_type: PacketType) -> Self {
         Self {

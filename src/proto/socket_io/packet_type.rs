@@ -1,4 +1,4 @@
-//! The seven packet types.
+//! The packet types of Socket.IO.
 
 /// The type of a Socket.IO packet; the discriminant is its number on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -21,7 +21,7 @@ pub enum PacketType {
 }
 
 impl PacketType {
-    /// The type that an ASCII digit stands for on the wire; `None` for any other byte.
+    /// Returns the type of this ASCII digit on the wire, or `None` for any other byte.
     #[must_use]
     pub const fn from_digit(digit: u8) -> Option<Self> {
         Some(match digit {
@@ -36,21 +36,20 @@ impl PacketType {
         })
     }
 
-    /// The ASCII digit that stands for this type on the wire.
+    /// Returns the ASCII digit of this type on the wire.
     #[must_use]
     pub const fn digit(self) -> u8 {
         b'0' + self as u8
     }
 
-    /// Whether attachments follow a packet of this type.
+    /// Returns whether attachments follow a packet of this type.
     #[must_use]
     pub const fn is_binary(self) -> bool {
         matches!(self, Self::BinaryEvent | Self::BinaryAck)
     }
 
-    /// The type under which a packet travels, given whether it has attachments:
-    /// [`Event`](Self::Event) and [`Ack`](Self::Ack) and their binary forms turn
-    /// into each other, all others stay.
+    /// Returns the type on the wire of a packet with or without attachments: [`Event`](Self::Event)
+    /// and [`Ack`](Self::Ack) and their binary forms turn into each other, all others stay.
     #[must_use]
     pub const fn on_wire(self, has_attachments: bool) -> Self {
         match (self, has_attachments) {

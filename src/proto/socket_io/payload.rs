@@ -4,17 +4,15 @@ use bytes::Bytes;
 use serde::de::IgnoredAny;
 
 use super::string_literal::StringLiteral;
-use super::utf8::check_utf8;
 use super::{DecodeError, PacketType, Placeholders};
 
-/// Names that mean something to Socket.IO itself or to Node's `EventEmitter`.
+/// Event names that Socket.IO itself or Node's `EventEmitter` uses.
 const RESERVED_EVENTS: [&str; 6] =
     ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"];
 
-/// A JSON text that is valid and of the shape that its packet type demands.
+/// A valid JSON text of the shape that its packet type demands.
 ///
-/// Cheap to clone; one that was decoded is a slice of its message and keeps that
-/// message in memory.
+/// Cheap to clone. A decoded payload is a slice of its message and keeps that message in memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Payload(Bytes);
 
@@ -28,20 +26,16 @@ impl Payload {
     /// - ACK, BINARY_ACK: an array;
     /// - CONNECT_ERROR: a string or an object.
     ///
-    /// Valid is what `JSON.parse` takes: lone surrogate escapes and numbers of any
-    /// size pass. White space may follow the value, but not precede it: there
-    /// socket.io-parser takes it for a part of the ack id.
+    /// A text is valid if `JSON.parse` accepts it: lone surrogate escapes and numbers of any size
+    /// are. White space may follow the value, but not precede it: there socket.io-parser takes it
+    /// for a part of the ack id.
+    ///
+    /// The caller must have checked that `json` is UTF-8.
     ///
     /// # Errors
     ///
-    /// [`DecodeError::InvalidUtf8`] and [`DecodeError::InvalidPayload`].
+    /// [`DecodeError::InvalidPayload`].
     pub fn parse(packet_type: PacketType, json: Bytes) -> Result<Self, DecodeError> {
-        check_utf8(&json)?;
-        Self::parse_utf8(packet_type, json)
-    }
-
-    /// [`parse`](Self::parse) of what is known to be UTF-8.
-    pub(super) fn parse_utf8(packet_type: PacketType, json: Bytes) -> Result<Self, DecodeError> {
         if is_json(&json) {
             Self::of_json(packet_type, json)
         } else {
@@ -49,7 +43,7 @@ impl Payload {
         }
     }
 
-    /// [`parse`](Self::parse) of what is known to be valid JSON.
+    /// Checks, as [`parse`](Self::parse), that a valid JSON text fits `packet_type`.
     pub(in crate::proto) fn of_json(
         packet_type: PacketType,
         json: Bytes,
@@ -61,20 +55,14 @@ impl Payload {
         }
     }
 
-    /// The JSON text.
+    /// Returns the JSON text.
     #[must_use]
     pub const fn as_bytes(&self) -> &Bytes {
         &self.0
     }
 
-    /// The JSON text.
-    #[must_use]
-    pub fn into_bytes(self) -> Bytes {
-        self.0
-    }
-
-    /// The placeholders of this payload, each checked against the number of
-    /// attachments that are there.
+    /// Iterates over the placeholders of this payload, and checks each against the number of
+    /// `attachments`.
     #[must_use]
     pub fn placeholders(&self, attachments: usize) -> Placeholders<'_> {
         Placeholders::new(&self.0, attachments)

@@ -1,4 +1,4 @@
-//! Placeholders: where a payload refers to attachments.
+//! Placeholders: the references of a payload to attachments.
 
 use std::ops::Range;
 
@@ -8,7 +8,7 @@ use super::string_literal::StringLiteral;
 /// An object `{"_placeholder":true,"num":0}` of a payload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Placeholder {
-    /// Where the object stands in the payload, in bytes, braces included.
+    /// Position of the object in the payload, in bytes, braces included.
     pub range: Range<usize>,
     /// Index of the attachment that takes its place; always in range.
     pub num: usize,
@@ -20,8 +20,8 @@ pub struct Placeholder {
 /// the index of an attachment in decimal digits, and ends there
 /// (CVE-2022-2421: `"num":"splice"`).
 ///
-/// One pass, no recursion; memory is one small record for each object that is open
-/// at the same time.
+/// Takes one pass without recursion, and memory for one small record per object that is open at
+/// the same time.
 #[derive(Debug)]
 pub struct Placeholders<'a> {
     json: &'a [u8],
@@ -30,7 +30,7 @@ pub struct Placeholders<'a> {
     open: Vec<OpenObject>,
 }
 
-/// An object whose end has not been reached. Of duplicate keys the last one counts.
+/// An object whose end has not been reached. The last of duplicate keys counts.
 #[derive(Debug)]
 struct OpenObject {
     start: usize,
@@ -60,7 +60,7 @@ impl<'a> Placeholders<'a> {
         Some(Ok(Placeholder { range: object.start..self.position, num }))
     }
 
-    /// Steps over a string; if it is a key, notes what it says about its object.
+    /// Steps over a string. If it is a key of a placeholder, records its value.
     fn string(&mut self) {
         let Some(literal) = self.rest().and_then(StringLiteral::at_start_of) else {
             self.position = self.json.len(); // not reached: the JSON is valid
@@ -104,13 +104,13 @@ impl Iterator for Placeholders<'_> {
     }
 }
 
-/// The value that follows a key; `None` if the string before `rest` was no key.
+/// Returns the value that follows a key, or `None` if the string before `rest` is not a key.
 fn value_of_key(rest: &[u8]) -> Option<&[u8]> {
     let value = rest.trim_ascii_start().strip_prefix(b":")?;
     Some(value.trim_ascii_start())
 }
 
-/// The number with which `value` starts, if it is written in decimal digits alone.
+/// Returns the number at the start of `value` if it consists of decimal digits only.
 fn index(value: &[u8]) -> Option<usize> {
     let end = value.iter().position(|byte| !byte.is_ascii_digit())?;
     let (digits, tail) = value.split_at(end);

@@ -1,6 +1,6 @@
 //! String literals of a JSON text that is known to be valid.
 
-/// The longest way to write one character of ASCII: `\u0041`.
+/// Length of the longest encoding of an ASCII character: `\u0041`.
 const LONGEST_ESCAPE: usize = 6;
 
 /// A string literal, quotes included.
@@ -8,7 +8,7 @@ const LONGEST_ESCAPE: usize = 6;
 pub(in crate::proto) struct StringLiteral<'a>(&'a [u8]);
 
 impl<'a> StringLiteral<'a> {
-    /// The literal with which valid JSON starts; `None` if it starts with another value.
+    /// Returns the literal at the start of valid JSON, or `None` if that starts with another value.
     pub(in crate::proto) fn at_start_of(json: &'a [u8]) -> Option<Self> {
         let mut end = usize::from(json.first() == Some(&b'"'));
         if end == 0 {
@@ -28,17 +28,17 @@ impl<'a> StringLiteral<'a> {
         self.0.len()
     }
 
-    /// The literal.
+    /// Returns the literal.
     pub(in crate::proto) fn as_bytes(self) -> &'a [u8] {
         self.0
     }
 
-    /// The literal without its quotes, escapes as they are.
+    /// Returns the literal without its quotes, with its escapes.
     pub(in crate::proto) fn content(self) -> &'a [u8] {
         self.0.get(1..self.0.len() - 1).unwrap_or_default()
     }
 
-    /// Whether the literal, its escapes decoded, is the ASCII string `expected`.
+    /// Returns whether the decoded literal equals the ASCII string `expected`.
     pub(in crate::proto) fn is(self, expected: &str) -> bool {
         let content = self.content();
         if content.len() < expected.len() || content.len() > LONGEST_ESCAPE * expected.len() {
@@ -47,7 +47,7 @@ impl<'a> StringLiteral<'a> {
         content == expected.as_bytes() || (content.contains(&b'\\') && self.decodes_to(expected))
     }
 
-    /// A literal with a lone surrogate cannot be decoded, and is no ASCII string.
+    /// Decodes the literal to compare it. One with a lone surrogate fails to decode, and is not ASCII.
     fn decodes_to(self, expected: &str) -> bool {
         serde_json::from_slice::<String>(self.0).is_ok_and(|decoded| decoded == expected)
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// A status code that may stand in a close frame.
+/// A status code that a close frame may carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CloseCode(u16);
 
@@ -22,7 +22,7 @@ impl CloseCode {
     /// 1011: something unexpected happened here.
     pub const INTERNAL_ERROR: Self = Self(1011);
 
-    /// The code of this number; `None` if it must not stand in a close frame.
+    /// Returns the status code `code`, or `None` if a close frame must not carry it.
     ///
     /// As in ws: the codes of RFC 6455 §7.4.1, those that IANA has registered since
     /// (1012 to 1014), and the ranges for libraries and applications (3000 to 4999).
@@ -37,7 +37,7 @@ impl CloseCode {
         }
     }
 
-    /// The number on the wire.
+    /// Returns the number on the wire.
     #[must_use]
     pub const fn value(self) -> u16 {
         self.0

@@ -1,11 +1,11 @@
-//! RFC 6455 §5.5, "Control Frames": their payloads.
+//! RFC 6455 §5.5, "Control Frames": decodes their payloads.
 
 use bytes::{Buf, Bytes};
 use bytestring::ByteString;
 
 use super::{CloseCode, DecodeError, Event, Opcode};
 
-/// The event of a control frame, given its whole payload.
+/// Decodes the complete payload of a control frame.
 pub(super) fn decode_control(opcode: Opcode, payload: Bytes) -> Result<Event, DecodeError> {
     match opcode {
         Opcode::Ping => Ok(Event::Ping(payload)),

@@ -1,4 +1,4 @@
-//! Bytes to events.
+//! Decodes frames.
 
 use bytes::BytesMut;
 
@@ -9,19 +9,33 @@ use super::partial_header::PartialHeader;
 use super::payload_buffer::PayloadBuffer;
 use super::{DecodeError, Event, FrameHeader, Limits, Role};
 
-/// Turns the bytes of one connection into [`Event`]s, wherever they are cut.
+/// Decodes the bytes of one connection into [`Event`]s, however they are cut.
 ///
-/// Holds at most one message that is under way: no more than twice the bytes of it
-/// that have come, and a page; the same of one control frame. Nothing is allocated
-/// for bytes that are only announced. Between messages no buffer is held, only the
-/// 120 bytes of this type.
+/// The caller reads into a `BytesMut`, then calls [`poll_event`](Self::poll_event) until it returns
+/// `None`. The decoder does no I/O and has no clock.
+///
+/// Holds at most one incomplete message and one incomplete control frame, each in at most twice
+/// the bytes received of it, and a page. Nothing is allocated for bytes that are only announced.
+/// Between messages no buffer is held, only the 120 bytes of this type.
+///
+/// ```
+/// use bytes::BytesMut;
+/// use socket_io_turbo::proto::websocket::{Decoder, Event, Limits, Role};
+///
+/// // RFC 6455 §5.7: a masked text frame.
+/// let mut input = BytesMut::from(b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58".as_slice());
+/// let mut decoder = Decoder::new(Role::Server, Limits::default());
+/// assert_eq!(decoder.poll_event(&mut input)?, Some(Event::Text("Hello".into())));
+/// assert_eq!(decoder.poll_event(&mut input)?, None);
+/// # Ok::<(), socket_io_turbo::proto::websocket::DecodeError>(())
+/// ```
 #[derive(Debug)]
 pub struct Decoder {
     role: Role,
     limits: Limits,
     state: State,
     header: PartialHeader,
-    /// The frame whose header has come and whose payload has not.
+    /// The frame whose payload is incomplete.
     frame: Option<Frame>,
     message: Message,
     /// The payload of a control frame, which may stand between fragments.
@@ -36,7 +50,7 @@ enum State {
 }
 
 impl Decoder {
-    /// A decoder for the given end of a connection.
+    /// Creates a decoder for one end of a connection.
     #[must_use]
     pub fn new(role: Role, limits: Limits) -> Self {
         Self {
@@ -50,27 +64,27 @@ impl Decoder {
         }
     }
 
-    /// Changes the most bytes that a message may have, from the next frame on.
+    /// Changes the largest size of a message in bytes, from the next frame on.
     pub const fn set_max_payload(&mut self, max_payload: usize) {
         self.limits.max_payload = max_payload;
     }
 
-    /// Takes bytes off the front of `input` until an event is complete. `None` once
-    /// `input` is empty; what it held of an unfinished frame is kept here, so that one
-    /// read buffer serves all connections of a worker. Until then, `input` may hold more of
-    /// this connection's bytes: a caller that stops polling earlier has to keep them.
+    /// Takes bytes off the front of `input` until an event is complete. Returns `None` once
+    /// `input` is empty; the bytes of an incomplete frame are kept here, so that one read buffer
+    /// serves all connections of a worker. Until then, `input` may hold more bytes of this
+    /// connection: a caller that stops polling earlier has to keep them.
     ///
-    /// A message of more than 4 KiB that lies in `input` as a whole, in one frame, is
-    /// not copied: it is unmasked in place and split off, and shares the memory of
-    /// `input` until it is dropped. The next `BytesMut::reserve` reuses that memory if
-    /// it has been, and else takes new one. All other messages own their memory.
+    /// A message of more than 4 KiB that lies in `input` in one complete frame is not copied: it
+    /// is unmasked in place and split off, and shares the memory of `input` until it is dropped.
+    /// The next `BytesMut::reserve` reuses that memory if the message has been dropped by then,
+    /// and allocates otherwise. All other messages own their memory.
     ///
     /// After a close frame all input is dropped, RFC 6455 §5.5.1.
     ///
     /// # Errors
     ///
-    /// What the peer did wrong, as soon as the bytes that show it are there; from then
-    /// on all input is dropped, and the same error is returned.
+    /// The peer's violation of the protocol or of a limit, as soon as the bytes that show it are
+    /// there. From then on all input is dropped, and the same error is returned.
     pub fn poll_event(&mut self, input: &mut BytesMut) -> Result<Option<Event>, DecodeError> {
         let polled = match self.state {
             State::Open => self.decode(input),
@@ -88,7 +102,7 @@ impl Decoder {
         polled
     }
 
-    /// Whether a close frame has come. False after an error.
+    /// Returns whether a close frame has been received. False after an error.
     #[must_use]
     pub const fn is_closed(&self) -> bool {
         matches!(self.state, State::Closed)
@@ -125,8 +139,8 @@ impl Decoder {
         Ok(Frame::new(header, payload_len))
     }
 
-    /// Takes what is there of the payload of `frame`. Keeps the frame if more must
-    /// come, and then `input` is empty.
+    /// Takes the available payload of `frame` off `input`. Keeps the frame if its payload is
+    /// incomplete; `input` is empty then.
     fn decode_payload(
         &mut self,
         mut frame: Frame,
@@ -156,7 +170,7 @@ impl Decoder {
         Ok(None)
     }
 
-    /// Ends decoding and lets go of every buffer.
+    /// Ends decoding and releases every buffer.
     fn finish(&mut self, state: State) {
         *self = Self { state, ..Self::new(self.role, self.limits) };
     }

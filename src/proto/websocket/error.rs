@@ -1,11 +1,11 @@
-//! Why a frame was refused.
+//! Errors of the peer.
 
 use std::error::Error;
 use std::fmt;
 
 use super::CloseCode;
 
-/// What a peer did wrong. The connection should be closed with
+/// A violation of the protocol, or of a limit, by the peer. The connection should be closed with
 /// [`close_code`](Self::close_code).
 ///
 /// `Display` gives the text of ws's error where it has one; of these, ws makes
@@ -16,21 +16,21 @@ pub enum DecodeError {
     UnexpectedRsv23,
     /// RSV1 is set.
     UnexpectedRsv1,
-    /// The opcode is reserved, or not due: a continuation of nothing, or a new
-    /// message within another.
+    /// The opcode is reserved, or unexpected: a continuation without a message, or a new message
+    /// within another.
     InvalidOpcode(u8),
     /// A control frame is fragmented.
     ExpectedFin,
-    /// A control frame's seven length bits say more than 125, or a close frame's
-    /// payload is a single byte. Holds the seven bits.
+    /// The payload of a control frame has more than 125 bytes, or that of a close frame a single
+    /// one. Holds the seven length bits.
     InvalidControlPayloadLength(u8),
     /// A client's frame is not masked.
     ExpectedMask,
     /// A server's frame is masked.
     UnexpectedMask,
-    /// The length is written in more bytes than it needs.
+    /// The length is encoded in more bytes than necessary.
     NonMinimalLength,
-    /// The length is above 2⁵³ − 1, the most that JavaScript, hence ws, can count.
+    /// The length exceeds 2⁵³ − 1, the largest safe integer of JavaScript, hence of ws.
     UnsupportedPayloadLength,
     /// A limit: the message is longer than `max_payload`.
     MessageTooLong,
@@ -38,12 +38,12 @@ pub enum DecodeError {
     TooManyFragments,
     /// A text message or a close reason is not UTF-8.
     InvalidUtf8,
-    /// The code in a close frame must not stand there.
+    /// The status code of a close frame is reserved.
     InvalidCloseCode(u16),
 }
 
 impl DecodeError {
-    /// The code to close the connection with, as ws does.
+    /// Returns the status code to close the connection with, as ws does.
     #[must_use]
     pub const fn close_code(self) -> CloseCode {
         match self {
@@ -54,7 +54,7 @@ impl DecodeError {
         }
     }
 
-    /// The `code` of ws's error; `None` for what ws does not check.
+    /// Returns the `code` of ws's error, or `None` for a rule that ws does not check.
     #[must_use]
     pub const fn ws_code(self) -> Option<&'static str> {
         Some(match self {
@@ -130,7 +130,7 @@ impl Error for EncodeError {}
 mod tests {
     use super::DecodeError;
 
-    /// What a user of ws sees: close code, `code`, `message`.
+    /// Returns the close code, `code` and `message` that a user of ws sees.
     fn seen(error: DecodeError) -> (u16, Option<&'static str>, String) {
         (error.close_code().value(), error.ws_code(), error.to_string())
     }

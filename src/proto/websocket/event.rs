@@ -1,11 +1,11 @@
-//! What comes out of a decoder.
+//! Events of a connection.
 
 use bytes::Bytes;
 use bytestring::ByteString;
 
 use super::CloseCode;
 
-/// Something that the peer said, whole.
+/// A complete message or control frame of the peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// A text message. Its bytes are valid UTF-8.
@@ -16,11 +16,11 @@ pub enum Event {
     Ping(Bytes),
     /// A pong, at most 125 bytes.
     Pong(Bytes),
-    /// The closing handshake. Nothing comes after it.
+    /// The closing handshake. No event follows it.
     Close {
-        /// Why; `None` if the frame does not say, for which JavaScript has 1005.
+        /// The status code; `None` if the frame has none, which JavaScript shows as 1005.
         code: Option<CloseCode>,
-        /// Why, in words; at most 123 bytes, empty without a code.
+        /// The reason: at most 123 bytes, empty without a status code.
         reason: ByteString,
     },
 }

@@ -1,28 +1,27 @@
-//! A frame whose payload comes in.
+//! The frame that is being received.
 
 use super::mask::mask;
 use super::{FrameHeader, Opcode};
 
-/// What a decoder knows of the frame that it is in.
+/// A frame whose header is complete and whose payload is being received.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Frame {
     pub opcode: Opcode,
     pub is_fin: bool,
-    /// The masking key, turned to where the payload goes on.
+    /// The masking key, rotated to the position that the payload has reached.
     key: Option<[u8; 4]>,
-    /// How many bytes of payload are still to come.
+    /// Length of the missing payload in bytes.
     pub remaining: usize,
 }
 
 impl Frame {
-    /// The frame of `header`, whose length has been found to be `payload_len`.
+    /// Creates the frame of `header`, whose payload has `payload_len` bytes.
     pub(super) fn new(header: &FrameHeader, payload_len: usize) -> Self {
         let FrameHeader { opcode, is_fin, mask: key, .. } = *header;
         Self { opcode, is_fin, key, remaining: payload_len }
     }
 
-    /// Unmasks in place what is there of the payload, at the front of `input`. Returns
-    /// its length.
+    /// Unmasks the available payload at the front of `input` in place. Returns its length.
     pub(super) fn unmask(&mut self, input: &mut [u8]) -> usize {
         let length = self.remaining.min(input.len());
         let piece = input.get_mut(..length).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! RFC 6455 §5.2, "Base Framing Protocol": what stands before a payload.
+//! RFC 6455 §5.2, "Base Framing Protocol": the header of a frame.
 
 use std::ops::Deref;
 
@@ -15,37 +15,37 @@ const LENGTH_16: u8 = 126;
 /// The seven length bits that announce a length of 64 bits.
 const LENGTH_64: u8 = 127;
 
-/// The most bytes that a header has.
+/// Length of the longest header in bytes.
 pub const MAX_HEADER_LEN: usize = 14;
-/// The most bytes of payload that a control frame has, RFC 6455 §5.5.
+/// The longest payload of a control frame in bytes, RFC 6455 §5.5.
 pub const MAX_CONTROL_PAYLOAD: usize = 125;
-/// The most bytes of payload that a frame has: what JavaScript can count, as in ws.
+/// The longest payload of a frame in bytes: the largest safe integer of JavaScript, as in ws.
 const MAX_FRAME_PAYLOAD: u64 = (1 << 53) - 1;
 
 /// The header of a frame whose RSV bits are 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FrameHeader {
-    /// Whether this is the last fragment of its message.
+    /// True for the last fragment of a message.
     pub is_fin: bool,
-    /// What the frame carries.
+    /// The type of the frame.
     pub opcode: Opcode,
-    /// The key that the payload is masked with, if it is.
+    /// The masking key; `None` if the payload is not masked.
     pub mask: Option<[u8; 4]>,
-    /// How many bytes of payload follow.
+    /// Length of the payload in bytes.
     pub payload_len: u64,
 }
 
 impl FrameHeader {
-    /// Decodes the header at the start of `input`: the header and how many bytes it
-    /// takes, or `None` if more bytes must come. What is wrong is said as soon as the
-    /// bytes that show it are there, in the order in which ws checks.
+    /// Decodes the header at the start of `input`. Returns it with its length in bytes, or `None`
+    /// if it is incomplete. Errors are reported as soon as the bytes that show them are there, in
+    /// the order in which ws checks.
     ///
-    /// `role` is that of the end which decodes; `is_in_message` says whether a message
-    /// has begun whose last fragment has not come.
+    /// `role` is the end that decodes; `is_in_message` is true between the first and the last
+    /// fragment of a message.
     ///
     /// # Errors
     ///
-    /// Every [`DecodeError`] that does not concern a payload or a limit.
+    /// Each [`DecodeError`] that concerns neither a payload nor a limit.
     pub fn decode(
         input: &[u8],
         role: Role,
@@ -67,7 +67,7 @@ impl FrameHeader {
         Ok(Some((Self { is_fin, opcode, mask, payload_len }, input.len() - rest.len())))
     }
 
-    /// The header's bytes, its length written in as few as possible.
+    /// Encodes the header, with the payload's length in as few bytes as possible.
     #[must_use]
     pub fn encode(&self) -> EncodedHeader {
         let mut header = EncodedHeader::default();
@@ -127,7 +127,7 @@ fn check_control(opcode: Opcode, is_fin: bool, short_length: u8) -> Result<(), D
     Ok(())
 }
 
-/// The payload's length and what follows it.
+/// Splits the payload's length off `rest`; `None` if it is incomplete.
 fn decode_length(short: u8, rest: &[u8]) -> Result<Option<(u64, &[u8])>, DecodeError> {
     let (length, least, rest) = match short {
         LENGTH_16 => match rest.split_first_chunk() {
@@ -151,7 +151,7 @@ fn decode_length(short: u8, rest: &[u8]) -> Result<Option<(u64, &[u8])>, DecodeE
     Ok(Some((length, rest)))
 }
 
-/// The masking key and what follows it.
+/// Splits the masking key off `rest`, if there is one; `None` if it is incomplete.
 fn decode_mask(is_masked: bool, rest: &[u8]) -> Option<(Option<[u8; 4]>, &[u8])> {
     if !is_masked {
         return Some((None, rest));
@@ -159,7 +159,7 @@ fn decode_mask(is_masked: bool, rest: &[u8]) -> Option<(Option<[u8; 4]>, &[u8])>
     rest.split_first_chunk().map(|(&key, rest)| (Some(key), rest))
 }
 
-/// The bytes of a header, in place.
+/// An encoded header, without an allocation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct EncodedHeader {
     bytes: [u8; MAX_HEADER_LEN],
@@ -167,7 +167,7 @@ pub struct EncodedHeader {
 }
 
 impl EncodedHeader {
-    /// Takes as much of `bytes` as there is room for.
+    /// Appends as much of `bytes` as there is room for.
     pub(super) fn push(&mut self, bytes: &[u8]) {
         let free = self.bytes.get_mut(usize::from(self.len)..).unwrap_or_default();
         let taken = free.len().min(bytes.len());

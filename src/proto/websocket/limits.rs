@@ -1,13 +1,12 @@
-//! How much a peer may send.
+//! Limits of a message.
 
-/// Bounds of one message. The defaults are those of ws 8.23.
+/// Limits of one message. The defaults are those of ws 8.23.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The most bytes that a message may have, over all its fragments. There is no
-    /// value for "unlimited" but `usize::MAX`.
+    /// The largest size of a message in bytes, over all its fragments; `usize::MAX` for no limit.
     pub max_payload: usize,
-    /// The most fragments that a message may have, empty ones counted; an
-    /// unfragmented message has one (CVE-2026-48779, CVE-2026-62389).
+    /// The largest number of fragments of a message, empty ones included; an unfragmented message
+    /// has one (CVE-2026-48779, CVE-2026-62389).
     pub max_fragments: u32,
 }
 

@@ -1,10 +1,10 @@
 //! RFC 6455 §5.3, "Client-to-Server Masking".
 
-/// Masks or unmasks `payload` with `key`; both are the same. Returns the key for
-/// the bytes that follow, so that a payload can be cut anywhere.
+/// Masks or unmasks `payload` with `key`; both are the same operation. Returns the key for the
+/// bytes that follow, so that a payload can be cut anywhere.
 ///
-/// The compiler makes SIMD of the loop over words, so that wider ones gain nothing worth
-/// having (x86-64 with SSE2, ns):
+/// The compiler vectorises the loop over words, so that wider words gain next to nothing (x86-64
+/// with SSE2, ns):
 ///
 /// | payload | naive | `u32` | `u64` | `wide::u8x16` |
 /// | --- | --- | --- | --- | --- |
@@ -19,7 +19,7 @@ pub fn mask(payload: &mut [u8], mut key: [u8; 4]) -> [u8; 4] {
     for word in words {
         *word = (u32::from_ne_bytes(*word) ^ key_word).to_ne_bytes();
     }
-    // Whole words leave the key as it is.
+    // Whole words do not rotate the key.
     tail.iter_mut().zip(key).for_each(|(byte, key)| *byte ^= key);
     key.rotate_left(tail.len() % 4);
     key

@@ -1,4 +1,4 @@
-//! RFC 6455 §5.4, "Fragmentation": messages out of fragments.
+//! RFC 6455 §5.4, "Fragmentation": reassembles messages.
 
 use std::mem;
 
@@ -9,10 +9,10 @@ use super::payload_buffer::{PayloadBuffer, front};
 use super::utf8_validator::Utf8Validator;
 use super::{DecodeError, Event, FrameHeader, Limits, Opcode};
 
-/// The message that is under way, if one is.
+/// The message that is being received, if there is one.
 #[derive(Debug, Default)]
 pub(super) struct Message {
-    /// Its type, that of its first fragment.
+    /// The opcode of its first fragment: text or binary.
     opcode: Option<Opcode>,
     fragments: u32,
     utf8: Utf8Validator,
@@ -24,7 +24,11 @@ impl Message {
         self.opcode.is_some()
     }
 
-    /// Takes the header of the next fragment. Returns the fragment's length.
+    /// Begins a fragment. Returns the length of its payload.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError::MessageTooLong`] and [`DecodeError::TooManyFragments`].
     pub(super) fn handle_header(
         &mut self,
         header: &FrameHeader,
@@ -43,8 +47,12 @@ impl Message {
         Ok(length)
     }
 
-    /// Takes the next `length` bytes of payload, which belong to `frame`, off `input`.
-    /// Returns the message if these were the last.
+    /// Takes the next `length` bytes of the payload of `frame` off `input`. Returns the message if
+    /// these were the last.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError::InvalidUtf8`].
     pub(super) fn handle_payload(
         &mut self,
         frame: &Frame,

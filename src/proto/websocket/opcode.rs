@@ -1,6 +1,6 @@
 //! RFC 6455 §5.2, "Opcode".
 
-/// What a frame carries. The values are those on the wire.
+/// The type of a frame. The discriminants are the values on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Opcode {
@@ -19,7 +19,7 @@ pub enum Opcode {
 }
 
 impl Opcode {
-    /// The opcode with the given four bits; `None` if RFC 6455 reserves them.
+    /// Returns the opcode of these four bits, or `None` if RFC 6455 reserves them.
     #[must_use]
     pub const fn from_bits(bits: u8) -> Option<Self> {
         Some(match bits {
@@ -33,7 +33,8 @@ impl Opcode {
         })
     }
 
-    /// Whether this is a close, ping or pong, which may stand between fragments.
+    /// Returns whether this is a close, ping or pong: a control frame, which may stand between
+    /// fragments.
     #[must_use]
     pub const fn is_control(self) -> bool {
         matches!(self, Self::Close | Self::Ping | Self::Pong)

@@ -1,18 +1,19 @@
-//! A header that comes in pieces.
+//! Collects a header that arrives in pieces.
 
 use bytes::{Buf, BytesMut};
 
 use super::frame_header::{EncodedHeader, FrameHeader};
 use super::{DecodeError, Role};
 
-/// The bytes of a header whose end has not come.
+/// The bytes of an incomplete header.
 #[derive(Debug, Default)]
 pub(super) struct PartialHeader {
     bytes: EncodedHeader,
 }
 
 impl PartialHeader {
-    /// Takes the next header off `input`; if its end is not there, all of `input`.
+    /// Takes the next header off `input`. If it is incomplete, takes all of `input` and returns
+    /// `None`.
     pub(super) fn poll_header(
         &mut self,
         input: &mut BytesMut,

@@ -1,15 +1,15 @@
-//! A payload that comes in pieces.
+//! Collects a payload that arrives in pieces.
 
 use std::mem;
 
 use bytes::{Buf, Bytes, BytesMut};
 
-/// The least room that is made for a payload whose end has not come: one page, so
-/// that a header alone cannot make a connection expensive.
+/// The least room in bytes for an incomplete payload: one page, so that a header alone cannot make
+/// a connection expensive.
 const MIN_ROOM: usize = 4096;
 
-/// Payloads up to this length are copied even if they lie whole in the input, so that
-/// they neither keep the read buffer alive nor make the reader take a new one. Measured
+/// Payloads up to this length are copied even if they are complete in the input, so that they
+/// neither keep the read buffer alive nor make the reader allocate a new one. Measured
 /// with one message in each read into a buffer of 64 KiB (x86-64, ns to decode a masked
 /// text message; "held": 64 wait before they are dropped, as those for JavaScript do):
 ///
@@ -21,8 +21,8 @@ const MIN_ROOM: usize = 4096;
 /// | 16,384 bytes | 1,181 | 1,581 | 808 | 1,184 |
 const MAX_COPY: usize = 4096;
 
-/// Collects the pieces of a payload. Holds at most twice what has come, and a page;
-/// nothing while no payload is under way.
+/// Collects the pieces of a payload. Holds at most twice the bytes received, and a page; nothing
+/// between payloads.
 #[derive(Debug, Default)]
 pub(super) struct PayloadBuffer {
     bytes: Vec<u8>,
@@ -33,8 +33,8 @@ impl PayloadBuffer {
         self.bytes.len()
     }
 
-    /// Takes a piece of `length` bytes off `input`. `announced` is how much will come
-    /// after it, at most; `None` if that is not known.
+    /// Takes a piece of `length` bytes off `input`. At most `announced` bytes will follow it; `None`
+    /// if that is unknown.
     pub(super) fn push(&mut self, input: &mut BytesMut, length: usize, announced: Option<usize>) {
         if length > self.bytes.capacity() - self.bytes.len() {
             // Doubling keeps the copying linear; the announced end cuts the excess.
@@ -46,8 +46,8 @@ impl PayloadBuffer {
         input.advance(length);
     }
 
-    /// Takes the last piece and gives the payload. If there was no other, it is split
-    /// off unless it is short.
+    /// Takes the last piece and returns the payload. If it is the only piece, it is split off
+    /// instead of copied, unless it is short.
     pub(super) fn finish(&mut self, input: &mut BytesMut, length: usize) -> Bytes {
         if self.bytes.is_empty() && length > MAX_COPY {
             return input.split_to(length).freeze();
@@ -57,7 +57,7 @@ impl PayloadBuffer {
     }
 }
 
-/// The first `length` bytes of `input`.
+/// Returns the first `length` bytes of `input`.
 pub(super) fn front(input: &[u8], length: usize) -> &[u8] {
     input.get(..length).unwrap_or_default()
 }

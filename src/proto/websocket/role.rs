@@ -1,4 +1,4 @@
-//! Which end of the connection this is.
+//! The two ends of a connection.
 
 use super::DecodeError;
 

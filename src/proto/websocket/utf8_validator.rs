@@ -1,4 +1,4 @@
-//! UTF-8 that comes in pieces.
+//! Incremental validation of UTF-8.
 
 use std::str;
 
@@ -6,18 +6,17 @@ use simdutf8::compat;
 
 use super::DecodeError;
 
-/// Checks a text that is cut anywhere, failing at the first byte that no
-/// continuation could make valid (Autobahn 6.4). Keeps only the start of a
-/// character whose rest is still to come.
+/// Validates a text that arrives in pieces, however it is cut, and fails at the first byte that no
+/// continuation could make valid (Autobahn 6.4). Keeps only the start of an incomplete character.
 #[derive(Debug, Default)]
 pub(super) struct Utf8Validator {
-    /// The first `pending` bytes: valid so far, but not yet a character.
+    /// An incomplete character, in the first `pending` bytes.
     start: [u8; 4],
     pending: u8,
 }
 
 impl Utf8Validator {
-    /// Takes the next piece.
+    /// Validates the next piece.
     pub(super) fn handle_text(&mut self, text: &[u8]) -> Result<(), DecodeError> {
         let rest = self.complete(text)?;
         // simdutf8 rather than std: the measurement is in `socket_io/utf8.rs`.

@@ -3,36 +3,33 @@
 /** Programs that use engine.io's classes and the adapter of a Socket.IO server. */
 
 const { once } = require("node:events");
-const { io: connectClient } = require("socket.io-client");
-const { connectionCounts } = require("../engines.js");
-const { startServer } = require("../socket-io-server.js");
+const { connectionCounts } = require("../../support/engines.js");
+const { connectClient, enter } = require("../../support/socket-io-client.js");
+const { startServer } = require("../../support/socket-io-server.js");
 const { assertNative, noteEvents } = require("./programs.js");
 
 /**
- * A Socket.IO server and its clients `a`, `b` and so on, which speak WebSocket from the start.
+ * Starts a Socket.IO server and connects clients `a`, `b` and so on by WebSocket.
  *
  * @returns {Promise<object>} `clients` and `sockets` by those names; `client`, `socket` and `conn`
  *   are those of `a`
  */
 async function socketIoStage(t, engine, { serverOptions, names = ["a"] } = {}) {
-  const { io, origin, beforeClose } = await startServer(t, engine, serverOptions);
+  const server = await startServer(t, engine, serverOptions);
   const { fallback } = connectionCounts();
   const clients = {};
   const sockets = {};
   for (const name of names) {
-    const connected = once(io, "connection");
-    const options = { transports: ["websocket"], reconnection: false, forceNew: true };
-    clients[name] = connectClient(origin, options);
-    beforeClose(() => clients[name].disconnect());
-    [sockets[name]] = await connected;
-    if (!clients[name].connected) await once(clients[name], "connect");
+    const { client, socket } = await enter(server);
+    clients[name] = client;
+    sockets[name] = socket;
   }
   assertNative(fallback);
   const { conn } = sockets.a;
-  return { io, origin, clients, sockets, client: clients.a, socket: sockets.a, conn };
+  return { ...server, clients, sockets, client: clients.a, socket: sockets.a, conn };
 }
 
-/** What a client has received when an answer to what it asks afterwards is there. */
+/** Returns the packets that a client receives while `work` runs, up to an acknowledgement after it. */
 async function received(client, work) {
   const packets = [];
   client.io.engine.on("packet", ({ type, data }) => packets.push([type, data]));
@@ -44,7 +41,7 @@ async function received(client, work) {
 /** @type {import("./programs.js").Program[]} */
 const ENGINE_SOCKET = [
   {
-    title: "what conn sends, by each of its methods",
+    title: "packets that conn sends, by each of its methods",
     members: ["send", "write", "sendPacket", "flush"],
     run: ({ client, conn }) =>
       received(client, () => {
@@ -105,7 +102,7 @@ const ENGINE_TRANSPORT = [
     },
   },
   {
-    title: "what it sends, text and binary data, one packet and more",
+    title: "packets that it sends, text and binary data, one and more",
     members: ["send"],
     run: ({ client, conn: { transport } }) =>
       received(client, () => {
@@ -158,8 +155,7 @@ const ENGINE_SERVER = [
         paths.push(new URL(request.url, origin).pathname);
         next();
       });
-      const options = { transports: ["websocket"], reconnection: false, forceNew: true };
-      const client = connectClient(origin, options);
+      const client = connectClient(origin);
       await once(client, "connect");
       client.disconnect();
       return paths;
@@ -178,7 +174,7 @@ const ENGINE_SERVER = [
 
 const rooms = (adapter) => [...adapter.rooms.values()].map((members) => members.size);
 
-/** Who has got an event, when all have been asked. */
+/** Returns the names of the clients that receive `news` while `work` runs, sorted. */
 async function recipients({ clients }, work) {
   const names = [];
   for (const [name, client] of Object.entries(clients)) client.on("news", () => names.push(name));
@@ -196,7 +192,7 @@ const optionsOf = (names, except = []) => ({ rooms: new Set(names), except: new 
 /** @type {import("./programs.js").Program[]} */
 const ADAPTER = [
   {
-    title: "rooms change, and its events tell",
+    title: "rooms change, and its events report it",
     names: ["a", "b"],
     members: ["addAll", "del", "delAll", "socketRooms"],
     async run({ io, sockets: { a, b } }) {
@@ -276,7 +272,7 @@ const ADAPTER = [
     },
   },
   {
-    title: "what it answers alone",
+    title: "the results of its other methods",
     members: ["init", "close", "serverCount", "serverSideEmit", "persistSession", "restoreSession"],
     async run({ io }) {
       const { adapter } = io.sockets;

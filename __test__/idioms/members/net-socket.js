@@ -6,22 +6,22 @@ const { once } = require("node:events");
 const { existsSync, readFileSync } = require("node:fs");
 const net = require("node:net");
 const { PassThrough } = require("node:stream");
-const frames = require("../websocket/frames.js");
-const { Observed } = require("../observed.js");
-const { arrived } = require("../websocket/pair.js");
+const frames = require("../../support/websocket/frames.js");
+const { Observed, polled } = require("../../support/observed.js");
+const { arrived } = require("../../support/websocket/pair.js");
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
 const EMPTY = Buffer.alloc(0);
 
-/** A message as a client's bytes. */
+/** A message as a client sends it. */
 const messageFrame = (text) => frames.text(text);
 
 /** As a server sends it. */
 const serverFrame = (text) => frames.text(text, { key: null });
 
-/** What the server's WebSocket gets, as text. */
+/** The messages that the server's WebSocket receives, as text. */
 class Messages extends Observed {
   list = [];
 
@@ -44,7 +44,7 @@ class Messages extends Observed {
   }
 }
 
-/** The server's WebSocket sends back what comes. */
+/** Sends a message to the server's WebSocket and back. */
 async function echo({ client, socket }, text) {
   socket.once("message", (data) => socket.send(data));
   client.send(text);
@@ -52,15 +52,15 @@ async function echo({ client, socket }, text) {
 }
 
 /**
- * Waits until what the application has done to the socket is in effect: a worker has done it when
- * what was sent after it arrives.
+ * Waits until earlier calls on the socket are in effect: a worker has processed them when a message
+ * that is sent after them arrives.
  */
 async function inEffect({ client, socket }) {
   socket.send("in effect");
   await once(client, "message");
 }
 
-/** As `setKeepAlive()` shows in the kernel: the timer that the connection waits for. */
+/** Returns whether the kernel's timer of a connection is that of keep-alive. */
 function hasKeepAliveTimer({ localPort, remotePort }) {
   const hex = (port) => port.toString(16).toUpperCase().padStart(4, "0");
   const lines = ["/proc/net/tcp", "/proc/net/tcp6"]
@@ -73,22 +73,17 @@ function hasKeepAliveTimer({ localPort, remotePort }) {
   return line?.trim().split(/\s+/)[5].startsWith("02:");
 }
 
-/** Waits until a function that looks at the kernel says so. */
-async function polled(isReached) {
-  while (!isReached()) await new Promise((resolve) => setTimeout(resolve, 5));
-}
-
-/** Programs in which data comes. */
+/** Programs that receive data. */
 const READING = [
   {
-    title: "pause() holds messages back, resume() lets them go on",
+    title: "pause() holds messages back, resume() releases them",
     members: ["pause", "resume", "isPaused"],
     async run({ client, socket, tcp }) {
       const messages = new Messages(socket);
       tcp.pause();
       const isPaused = tcp.isPaused();
       for (let i = 0; i < 50; i++) client.send(`message ${i}`);
-      // All have been received by the kernel when an answer to something else is there.
+      // The kernel has received all of them when a message in the other direction arrives.
       socket.send("are you there?");
       await once(client, "message");
       await new Promise((resolve) => client._socket.write(EMPTY, resolve));
@@ -137,7 +132,7 @@ const READING = [
     },
   },
   {
-    title: "its data events have the bytes of the frames",
+    title: "its data events carry the bytes of the frames",
     members: ["on", "addListener", "prependListener", "once", "off", "removeListener"],
     async run(stage) {
       const { client, socket, tcp } = stage;
@@ -161,7 +156,7 @@ const READING = [
     },
   },
   {
-    title: "a listener that is put in front gets the bytes before the message",
+    title: "a listener that is prepended receives the bytes before the message",
     members: ["prependListener"],
     async run(stage) {
       const { client, socket, tcp } = stage;
@@ -201,7 +196,7 @@ const READING = [
     },
   },
   {
-    title: "read() gives the bytes of the frames",
+    title: "read() returns the bytes of the frames",
     members: ["read", "readable", "readableLength", "readableBuffer"],
     async run(stage) {
       const { client, tcp } = stage;
@@ -215,7 +210,7 @@ const READING = [
     },
   },
   ...["map", "filter", "flatMap", "take", "drop"].map((method) => ({
-    title: `${method}() gives another stream`,
+    title: `${method}() returns another stream`,
     members: [method],
     async run(stage) {
       const { client, tcp } = stage;
@@ -229,7 +224,7 @@ const READING = [
     },
   })),
   ...["some", "find", "every", "forEach", "reduce", "toArray"].map((method) => ({
-    title: `${method}() reads until it knows`,
+    title: `${method}() reads until its result is certain`,
     members: [method],
     async run(stage) {
       const { client, socket, tcp } = stage;
@@ -251,7 +246,7 @@ const READING = [
     },
   })),
   {
-    title: "what is pushed or put back goes to the WebSocket",
+    title: "bytes that are pushed or put back are read by the WebSocket",
     members: ["push", "unshift"],
     async run({ client, socket, tcp }) {
       const messages = new Messages(socket);
@@ -265,7 +260,7 @@ const READING = [
     },
   },
   {
-    title: "bytesRead counts what comes, the request included",
+    title: "bytesRead counts received bytes, the request included",
     members: ["bytesRead"],
     async run(stage) {
       const counts = [stage.tcp.bytesRead];
@@ -281,7 +276,7 @@ const READING = [
   },
 ];
 
-/** Waits until a client cannot write on, as its data is not read. */
+/** Waits until a client makes no progress, since its data is not read. */
 async function arrivedNothing(client) {
   let before;
   do {
@@ -290,10 +285,10 @@ async function arrivedNothing(client) {
   } while (before !== client._socket.bytesWritten - client._socket.writableLength);
 }
 
-/** Programs in which data goes. */
+/** Programs that send data. */
 const WRITING = [
   {
-    title: "what is written goes between messages, in any encoding",
+    title: "bytes that are written are sent between messages, in any encoding",
     members: ["write", "cork", "uncork", "setDefaultEncoding", "writableCorked"],
     async run({ client, socket, tcp }) {
       const texts = ["one", "two", "three", "four", "five"];
@@ -315,7 +310,7 @@ const WRITING = [
     },
   },
   {
-    title: "bytesWritten counts what goes, the response included, as soon as it is sent",
+    title: "bytesWritten counts bytes as soon as they are sent, the response included",
     members: ["bytesWritten", "_bytesDispatched"],
     async run(stage) {
       const { client, socket, tcp } = stage;
@@ -338,7 +333,7 @@ const WRITING = [
     },
   },
   {
-    title: "what the WebSocket sends to a slow client waits in it, and drain follows",
+    title: "messages to a slow client are queued in it, and drain follows",
     members: ["writableLength", "writableNeedDrain", "bufferSize"],
     async run({ client, socket, tcp }) {
       client._socket.pause();
@@ -353,14 +348,14 @@ const WRITING = [
       client._socket.resume();
       await drained;
       while (client.messages.length < sent) await once(client, "message");
-      // The client may have it all before this side knows.
+      // The client may have received all before this side knows.
       while (tcp.writableLength > 0) await new Promise((resolve) => setImmediate(resolve));
       return { waited, needsDrain: tcp.writableNeedDrain };
     },
   },
 ];
 
-/** Programs about what it is and what can be set. */
+/** Programs that read and change its state. */
 const STATE = [
   {
     title: "its addresses",

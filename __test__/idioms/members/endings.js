@@ -1,6 +1,6 @@
 "use strict";
 
-/** Programs in which a connection ends: in what order its events come, and with what. */
+/** Programs in which a connection ends: its events, their order and their arguments. */
 
 const { once } = require("node:events");
 const { noteEvents } = require("./programs.js");
@@ -8,7 +8,7 @@ const { noteEvents } = require("./programs.js");
 const EVENTS = ["end", "finish", "error", "close"];
 
 /**
- * The events of both ends, from the call that ends the connection on.
+ * Returns the events of both ends, from the call that ends the connection on.
  *
  * @param {object} stage
  * @param {() => void} endIt
@@ -34,7 +34,7 @@ function endingBy(title, members, end) {
   return { title, members, run: (stage) => ending(stage, () => end(stage)) };
 }
 
-/** Members of `net.Socket` that end a connection, and what happens to it when others do. */
+/** Members of `net.Socket` that end a connection, and other ends of it. */
 const NET_SOCKET_ENDINGS = [
   endingBy("destroy()", ["destroy", "destroyed", "closed"], ({ tcp }) => tcp.destroy()),
   endingBy("destroy() with an error", ["destroy", "errored"], ({ tcp }) =>
@@ -122,7 +122,7 @@ const WEBSOCKET_ENDINGS = [
         stage.socket.close();
         stage.socket.terminate();
       });
-      // Whether the client's answer comes before the descriptor is closed, and is reset, is a race.
+      // The client's answer races with the close of the descriptor, which resets the connection.
       return { ...seen, remote: remote.filter((note) => note.startsWith("ws ")) };
     },
   },

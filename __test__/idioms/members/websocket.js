@@ -34,7 +34,7 @@ const WEBSOCKET = [
     },
   },
   {
-    title: "pause() holds messages back, resume() lets them go on",
+    title: "pause() holds messages back, resume() releases them",
     members: ["pause", "resume", "isPaused"],
     async run({ client, socket }) {
       const messages = new Messages(socket);
@@ -61,7 +61,7 @@ const WEBSOCKET = [
     },
   },
   {
-    title: "what it sends, in every form",
+    title: "messages that it sends, in every form",
     members: ["send"],
     async run({ client, socket }) {
       const bytes = new Uint8Array([1, 2, 3]);
@@ -135,7 +135,7 @@ const WEBSOCKET = [
       const { _maxPayload: byDefault } = socket._receiver;
       socket._receiver._maxPayload = 10;
       const limit = socket._receiver._maxPayload;
-      // The limit is in effect when what is sent after it arrives.
+      // The limit is in effect when a message that is sent after it arrives.
       socket.send("limited");
       await once(client, "message");
       client.send("x".repeat(10));
@@ -162,7 +162,7 @@ const WEBSOCKET = [
     },
   },
   {
-    title: "close frames leave their traces",
+    title: "close frames change its state",
     members: [],
     async run(stage) {
       const { client, socket } = stage;

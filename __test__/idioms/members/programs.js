@@ -1,27 +1,26 @@
 "use strict";
 
 /**
- * Small programs that use the members of a class, each run with the official packages and with
- * ours: what they return has to be the same. `__test__/idioms/census.test.js` reads which members
- * they use.
+ * Small programs that use the members of a class. Each runs with the official packages and with
+ * ours, and must return the same. `census.test.js` reads which members they use.
  */
 
 const assert = require("node:assert/strict");
 const { describe, test } = require("node:test");
-const { connectionCounts, engines, hasNative } = require("../engines.js");
-const { HANG_GUARD } = require("../observed.js");
-const { connectPair } = require("../websocket/pair.js");
+const { connectionCounts, engines, hasNative } = require("../../support/engines.js");
+const { HANG_GUARD } = require("../../support/observed.js");
+const { connectPair } = require("../../support/websocket/pair.js");
 
 /**
  * @typedef {object} Program
  * @property {string} title
  * @property {string[]} members of the class
- * @property {(stage: object) => Promise<unknown>} run returns what is compared
+ * @property {(stage: object) => Promise<unknown>} run returns the value that is compared
  * @property {object} [serverOptions] of ws
  */
 
 /**
- * A connection between a client of ws and the engine that is judged.
+ * Connects a client of ws to the engine under test.
  *
  * @returns {Promise<{ client: object, socket: object, tcp: object, server: object }>} `socket` is
  *   the server's WebSocket, `tcp` its `net.Socket`
@@ -33,7 +32,7 @@ async function websocketStage(t, engine, { serverOptions } = {}) {
   return { ...pair, tcp: pair.socket._socket };
 }
 
-/** Where connections are native at all: asserts that none was left to ws since `fallback`. */
+/** Asserts, where connections can be native, that none was left to ws since `fallback`. */
 function assertNative(fallback) {
   if (hasNative) assert.deepEqual(connectionCounts().fallback, fallback);
 }
@@ -60,11 +59,11 @@ function testPrograms(title, programs, stageOf = websocketStage) {
 }
 
 /**
- * Notes events as they are emitted.
+ * Records events as they are emitted.
  *
  * @param {Record<string, import("node:events").EventEmitter>} emitters by the name for the notes
  * @param {string[]} events
- * @returns {string[]} such as `"tcp error ECONNRESET"`, which grows
+ * @returns {string[]} grows by an entry for each, such as `"tcp error ECONNRESET"`
  */
 function noteEvents(emitters, events) {
   const notes = [];

@@ -1,0 +1,257 @@
+"use strict";
+
+/**
+ * The layouts of `lib/addon/codes.js`, which the addon cannot state: numbers are sent through it
+ * here, and are found where the layouts say.
+ */
+
+const assert = require("node:assert/strict");
+const { spawnSync } = require("node:child_process");
+const { once } = require("node:events");
+const fs = require("node:fs");
+const net = require("node:net");
+const os = require("node:os");
+const path = require("node:path");
+const { after, describe, test } = require("node:test");
+const { setTimeout: delay } = require("node:timers/promises");
+const codes = require("../../lib/addon/codes.js");
+const { binding, hasCluster, hasEngine } = require("../../lib/addon/index.js");
+const { Recipients } = require("../../lib/adapter/recipients.js");
+const frames = require("../support/websocket/frames.js");
+
+const { Delivery, END_REASON_BITS, END_REASONS, EventBatch, EventNumbers } = codes;
+const { EventKind, RecipientLists, Traffic, VALUE_COUNTS } = codes;
+const { TEXT } = frames;
+
+const NOTHING = Buffer.alloc(0);
+
+/** More than the kernel's buffers of a connection hold. */
+const MUCH = Buffer.alloc(32 * 1024 * 1024);
+
+const OPTIONS = {
+  maxPayload: Infinity,
+  maxFragments: Infinity,
+  hasAutomaticPongs: false,
+  maxPendingPongs: 60,
+  maxBackpressure: Infinity,
+  backpressureTimeout: 5_000,
+  highWaterMark: 1024,
+  closeTimeout: 5_000,
+  isTextAsString: true,
+};
+
+const kindNames = new Map(Object.entries(EventKind).map(([name, kind]) => [kind, name]));
+
+/** Kinds of events that a test has seen. */
+const seen = new Set();
+
+/** The addon's workers, with events as the layouts read them. */
+class Pool {
+  constructor(t, eventsPerBatch = 64) {
+    const { FIRST_EVENT, NUMBERS_PER_EVENT } = EventBatch;
+    this.numbers = new Uint32Array(FIRST_EVENT + eventsPerBatch * NUMBERS_PER_EVENT);
+    this.native = new binding.Workers();
+    this.native.start(() => this.take());
+    this.options = this.native.configure(OPTIONS);
+    this.events = [];
+    this.hasMore = [];
+    this.peers = [];
+    this.server = net.createServer({ pauseOnConnect: true }).listen(0, "127.0.0.1");
+    t.after(() => {
+      this.native.shutDown();
+      this.server.close();
+      for (const peer of this.peers) peer.destroy();
+    });
+  }
+
+  /** @returns {Promise<{ id: number, peer: net.Socket }>} a connection and its peer */
+  async connect(bytesRead = 0, bytesWritten = 0) {
+    if (!this.server.listening) await once(this.server, "listening");
+    const peer = net.connect(this.server.address().port, "127.0.0.1");
+    const [socket] = await once(this.server, "connection");
+    const { fd } = socket._handle;
+    const id = this.native.open(fd, NOTHING, this.options, 1, bytesRead, bytesWritten);
+    this.native.flush();
+    socket.destroy();
+    peer.on("error", () => {});
+    this.peers.push(peer);
+    return { id, peer };
+  }
+
+  take() {
+    const { numbers } = this;
+    const values = this.native.take(numbers, (...all) => all);
+    this.hasMore.push(numbers[EventBatch.HAS_MORE]);
+    for (let event = 0; event < numbers[EventBatch.COUNT]; event++) {
+      const start = EventBatch.FIRST_EVENT + event * EventBatch.NUMBERS_PER_EVENT;
+      const id = numbers[start + EventNumbers.ID];
+      const kind = numbers[start + EventNumbers.KIND];
+      const number = numbers[start + EventNumbers.NUMBER];
+      seen.add(kindNames.get(kind));
+      this.events.push([id, kindNames.get(kind), number, ...values.splice(0, VALUE_COUNTS[kind])]);
+    }
+    assert.deepEqual(values, []);
+    if (this.hasMore.at(-1) === 1) setImmediate(() => this.take());
+  }
+
+  /** Waits for the next event: id, kind, number and values. */
+  async next() {
+    for (let waited = 0; this.events.length === 0; waited++) {
+      assert.ok(waited < 10_000, "no event");
+      await delay(1);
+    }
+    return this.events.shift();
+  }
+
+  command(name, ...args) {
+    this.native[name](...args);
+    this.native.flush();
+  }
+}
+
+/** Resolves with all that a peer has received, up to and with `end`. */
+async function receivedUntil(peer, end) {
+  let received = NOTHING;
+  while (!received.includes(end)) {
+    const [data] = await once(peer, "data");
+    received = Buffer.concat([received, data]);
+  }
+  return received.toString("latin1");
+}
+
+describe("the numbers that both halves share", { skip: !hasEngine, timeout: 30_000 }, () => {
+  const names = ["Delivery", "EventKind"];
+  if (hasCluster) {
+    names.push("AddressKind", "SubscriptionKind", "MessageKind", "RedisEventKind", "Topology");
+  }
+  for (const name of names) {
+    test(`${name} is read from the addon`, () => {
+      const numbers = Object.values(codes[name]);
+      assert.deepEqual(
+        numbers,
+        numbers.map((_, index) => index),
+      );
+      assert.ok(numbers.length > 1);
+    });
+  }
+
+  test("messages and control frames of the peer", async (t) => {
+    const pool = new Pool(t);
+    await pool.connect();
+    const { id, peer } = await pool.connect();
+    pool.command("tap", id, true);
+    const ping = frames.ping("are you there?");
+    peer.write(ping);
+    assert.deepEqual(await pool.next(), [id, "Raw", 0, ping]);
+    assert.deepEqual(await pool.next(), [id, "Ping", 0, Buffer.from("are you there?")]);
+    pool.command("tap", id, false);
+    // The worker has the command when what was sent behind it has been written.
+    pool.command("send", id, "x", TEXT, true, true);
+    assert.deepEqual(await pool.next(), [id, "Sent", 1]);
+    peer.write(frames.text("día"));
+    assert.deepEqual(await pool.next(), [id, "Text", 0, "día"]);
+    peer.write(frames.binary("bytes"));
+    assert.deepEqual(await pool.next(), [id, "Binary", 0, Buffer.from("bytes")]);
+    peer.write(frames.pong("yes"));
+    assert.deepEqual(await pool.next(), [id, "Pong", 0, Buffer.from("yes")]);
+    peer.write(frames.close(4001, "bye"));
+    assert.deepEqual(await pool.next(), [id, "Close", 4001, Buffer.from("bye")]);
+    peer.end();
+    assert.deepEqual(await pool.next(), [id, "PeerEnded", 0]);
+    pool.command("terminate", id);
+    assert.deepEqual(await pool.next(), [id, "Ended", END_REASONS.indexOf("terminated")]);
+  });
+
+  test("a failure has a message and a code", async (t) => {
+    const pool = new Pool(t);
+    await pool.connect();
+    const { id, peer } = await pool.connect();
+    peer.write(Buffer.concat([frames.text("good"), frames.frame({ opcode: 3 })]));
+    assert.deepEqual(await pool.next(), [id, "Text", 0, "good"]);
+    const [, kind, closeCode, message, code] = await pool.next();
+    assert.deepEqual([kind, closeCode, code], ["Failed", 1002, "WS_ERR_INVALID_OPCODE"]);
+    assert.match(message, /^Invalid WebSocket frame: [^\n]*$/);
+  });
+
+  test("the backlog of a slow peer", async (t) => {
+    const pool = new Pool(t);
+    const { id, peer } = await pool.connect();
+    pool.command("send", id, MUCH, TEXT, true, false);
+    const [, kind, waiting] = await pool.next();
+    assert.equal(kind, "Backlog");
+    assert.ok(waiting > 1024 && waiting < MUCH.length, waiting);
+    peer.resume();
+    assert.deepEqual(await pool.next(), [id, "Backlog", 0]);
+  });
+
+  test("an error of the system ends a connection", async (t) => {
+    const pool = new Pool(t);
+    await pool.connect();
+    const { peer } = await pool.connect();
+    peer.resetAndDestroy();
+    const [, kind, number] = await pool.next();
+    assert.equal(kind, "Ended");
+    assert.equal(END_REASONS[number & ((1 << END_REASON_BITS) - 1)], "ioError");
+    assert.equal(number >> END_REASON_BITS, os.constants.errno.ECONNRESET);
+  });
+
+  test("a batch says whether more events wait", async (t) => {
+    const pool = new Pool(t, 1);
+    const { id, peer } = await pool.connect();
+    peer.write(Buffer.concat([frames.text("first"), frames.text("second")]));
+    assert.deepEqual(await pool.next(), [id, "Text", 0, "first"]);
+    assert.deepEqual(await pool.next(), [id, "Text", 0, "second"]);
+    assert.deepEqual(pool.hasMore, [1, 0]);
+  });
+
+  test("the traffic of a connection", async (t) => {
+    const pool = new Pool(t);
+    await pool.connect();
+    const { id } = await pool.connect(100, 1000);
+    await delay(100);
+    const traffic = pool.native.traffic(id);
+    assert.equal(traffic[Traffic.BYTES_READ], 100);
+    assert.equal(traffic[Traffic.BYTES_WRITTEN], 1000);
+    assert.ok(traffic[Traffic.IDLE] >= 50 && traffic[Traffic.IDLE] < 30_000);
+    assert.ok(fs.fstatSync(traffic[Traffic.DESCRIPTOR]).isSocket());
+    assert.equal(traffic.length, Object.keys(Traffic).length);
+  });
+
+  test("the lists of recipients", async (t) => {
+    const pool = new Pool(t);
+    const connections = [];
+    for (let count = 0; count < 5; count++) connections.push(await pool.connect());
+    const [a, b, c, d, e] = connections.map(({ id }) => id);
+    // Ids of rooms differ from those of connections.
+    for (let count = 0; count < 10; count++) pool.native.createRoom();
+    const [room, except] = [pool.native.createRoom(), pool.native.createRoom()];
+    for (const id of [a, b, c]) pool.native.join(room, id);
+    pool.native.join(except, b);
+    const recipients = new Recipients();
+    recipients.add(RecipientLists.ROOMS, room);
+    recipients.add(RecipientLists.MEMBERS, c);
+    recipients.add(RecipientLists.MEMBERS, d);
+    recipients.add(RecipientLists.EXCEPT_ROOMS, except);
+    recipients.add(RecipientLists.EXCEPT_MEMBERS, c);
+    pool.native.broadcast("sent", undefined, recipients.numbers, false);
+    for (const id of [a, b, c, d, e]) pool.native.sendPacket(id, "end", false, Delivery.Sure);
+    pool.native.flush();
+    const received = await Promise.all(connections.map(({ peer }) => receivedUntil(peer, "4end")));
+    const [sent, end] = ["\x81\x054sent", "\x81\x044end"];
+    assert.deepEqual(received, [sent + end, end, end, sent + end, end]);
+  });
+
+  after(() => assert.deepEqual(seen, new Set(Object.keys(EventKind))));
+});
+
+test("without the addon there are no numbers", () => {
+  const file = path.join(__dirname, "../../lib/addon/codes.js");
+  const script = `
+    const codes = require(process.argv[1]);
+    const { EventKind, Topology, END_REASONS, VALUE_COUNTS } = codes;
+    console.log(JSON.stringify([EventKind, Topology, END_REASONS, VALUE_COUNTS]));
+  `;
+  const env = { ...process.env, TURBO_NATIVE: "0" };
+  const { stdout } = spawnSync(process.execPath, ["-e", script, file], { env, encoding: "utf8" });
+  assert.equal(stdout, "[{},{},[],[]]\n");
+});

@@ -1,0 +1,64 @@
+"use strict";
+
+const { binding } = require("./index.js");
+
+/**
+ * The numbers that both halves share, and the layouts of the arrays of numbers that cross.
+ *
+ * Enumerations are read from the addon. Without it they have no members: the code that uses them
+ * does not run then. The addon cannot state a layout; `__test__/addon/codes.test.js` sends numbers
+ * through the addon to hold these.
+ */
+
+const enumeration = (name) => Object.freeze({ ...binding?.[name] });
+
+/** The kind of an event of a connection; src/binding/events.rs says which number and values it has. */
+const EventKind = enumeration("EventKind");
+
+/** How many values an event has besides its numbers; 0 for the other kinds. */
+const VALUES = { Text: 1, Binary: 1, Ping: 1, Pong: 1, Close: 1, Failed: 2, Raw: 1 };
+
+function valueCounts() {
+  const counts = [];
+  for (const [name, kind] of Object.entries(EventKind)) counts[kind] = VALUES[name] ?? 0;
+  return counts;
+}
+
+module.exports = {
+  /** How a packet is sent to one connection. */
+  Delivery: enumeration("Delivery"),
+  EventKind,
+  /** By event kind. */
+  VALUE_COUNTS: Object.freeze(valueCounts()),
+  /** A batch of events: positions in its header, where events begin, and the length of each. */
+  EventBatch: Object.freeze({ COUNT: 0, HAS_MORE: 1, FIRST_EVENT: 2, NUMBERS_PER_EVENT: 3 }),
+  /** Positions within the numbers of an event. */
+  EventNumbers: Object.freeze({ ID: 0, KIND: 1, NUMBER: 2 }),
+  /** Names of the reasons for which connections end; indexed by the number of an `Ended` event. */
+  END_REASONS: Object.freeze(binding?.endReasons?.() ?? []),
+  /** The number of an `Ended` event: the reason in these bits, the system's error number above. */
+  END_REASON_BITS: 8,
+  /** Positions in the result of `traffic()`. */
+  Traffic: Object.freeze({ BYTES_READ: 0, BYTES_WRITTEN: 1, IDLE: 2, DESCRIPTOR: 3 }),
+  /**
+   * Positions of the lengths of the lists of recipients, which is also the order of the lists;
+   * `COUNT` lengths stand in front of the first list.
+   */
+  RecipientLists: Object.freeze({
+    ROOMS: 0,
+    MEMBERS: 1,
+    EXCEPT_ROOMS: 2,
+    EXCEPT_MEMBERS: 3,
+    COUNT: 4,
+  }),
+  /** Where the direct members of a room are. */
+  AddressKind: enumeration("AddressKind"),
+  /** How a Redis channel is subscribed to. */
+  SubscriptionKind: enumeration("SubscriptionKind"),
+  /** What is published on a Redis channel. */
+  MessageKind: enumeration("MessageKind"),
+  /** The kind of an event of a link to Redis. */
+  RedisEventKind: enumeration("RedisEventKind"),
+  /** How Redis is deployed. */
+  Topology: enumeration("Topology"),
+};
