@@ -29,7 +29,7 @@ const UNENCODABLE = {
   "what throws when it is encoded": [throwing, /not this one/],
 };
 
-const errorsOf = ({ told }) => told.filter((each) => each instanceof Error);
+const errorsOf = ({ events }) => events.filter((each) => each instanceof Error);
 
 for (const sharded of [false, true]) {
   for (const kind of ourKinds) {
