@@ -1747,7 +1747,7 @@ test("what createAdapter() gives cannot be extended", { skip: !hasNative }, () =
   class Extended extends turbo.createAdapter() {}
   assert.throws(() => new Extended({ server: { encoder: null } }), {
     name: "TypeError",
-    message: "createAdapter() returns no class to extend; give it yours as its base",
+    message: "createAdapter() returns no class to extend; pass your class to it instead",
   });
 });
 

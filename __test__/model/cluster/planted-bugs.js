@@ -5,14 +5,14 @@
  * of adapters.
  */
 
-const { kFanOut } = require("../../../lib/adapter/index.js");
+const { clusteredFanOutOf } = require("../../../lib/redis/clustered-fan-out.js");
 
 /** A factory whose adapters are changed once they are there; not those of the sharded protocol. */
 const changed = (change) => (factory) =>
   function AdapterOf(nsp) {
     const adapter = factory(nsp);
     if (adapter.requestChannel === undefined) return adapter;
-    change(adapter, adapter[kFanOut].directory, adapter.pubClient.carrier);
+    change(adapter, clusteredFanOutOf(adapter).directory, adapter.pubClient.transport);
     return adapter;
   };
 
@@ -51,34 +51,34 @@ const IgnoresListenersOfTheEngine = changed((_adapter, directory) => {
   directory.setObserved = () => {};
 });
 
-const OvertakesWhatIsNotHandled = changed((_adapter, _directory, carrier) => {
-  override(carrier, "hand", (hand) => (namespace, channel, message) => {
-    carrier.engine.native.handled(namespace);
-    carrier.engine.flush();
+const OvertakesWhatIsNotHandled = changed((_adapter, _directory, transport) => {
+  override(transport, "hand", (hand) => (namespace, channel, message) => {
+    transport.workers.native.handled(namespace);
+    transport.workers.flush();
     setImmediate(hand, namespace, channel, message);
   });
 });
 
-const PublishesToTheFirstRoom = changed((adapter, _directory, carrier) => {
-  override(carrier, "publishBroadcast", (publish) => (namespace, channel, packet, options) => {
+const PublishesToTheFirstRoom = changed((adapter, _directory, transport) => {
+  override(transport, "publishBroadcast", (publish) => (namespace, channel, packet, options) => {
     const { rooms } = JSON.parse(options);
     const isMine = channel === adapter.channel && rooms.length > 1;
     publish(namespace, isMine ? `${channel}${rooms[0]}#` : channel, packet, options);
   });
 });
 
-const PublishesNoExceptions = changed((_adapter, _directory, carrier) => {
-  override(carrier, "publishBroadcast", (publish) => (namespace, channel, packet, options) => {
+const PublishesNoExceptions = changed((_adapter, _directory, transport) => {
+  override(transport, "publishBroadcast", (publish) => (namespace, channel, packet, options) => {
     publish(namespace, channel, packet, JSON.stringify({ ...JSON.parse(options), except: [] }));
   });
 });
 
-const HearsItself = changed((adapter, directory, carrier) => {
-  carrier.native.addNode(directory.namespace, adapter.nsp.name, "another", adapter.channel);
+const HearsItself = changed((adapter, directory, transport) => {
+  transport.native.addNode(directory.namespace, adapter.nsp.name, "another", adapter.channel);
 });
 
-const DeliversInTheNextTurn = changed((_adapter, _directory, carrier) => {
-  override(carrier, "hand", (hand) => (namespace, channel, message) => {
+const DeliversInTheNextTurn = changed((_adapter, _directory, transport) => {
+  override(transport, "hand", (hand) => (namespace, channel, message) => {
     const isRequest = channel.includes("-request#");
     if (isRequest) setImmediate(hand, namespace, channel, message);
     else hand(namespace, channel, message);
