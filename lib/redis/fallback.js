@@ -4,8 +4,8 @@ const { createAdapter, createShardedAdapter } = require("@socket.io/redis-adapte
 const { RedisError } = require("../errors.js");
 
 /**
- * The official adapters, where the addon is not loaded: on the application's clients, or on
- * those of @redis/client, which end with the last adapter.
+ * Returns a factory of the official adapters, for when the addon is not loaded. They use the
+ * application's clients, or clients of @redis/client, which are closed with the last adapter.
  *
  * @param {{ url: object, clients: object | null, adapter: object }} settings
  * @param {import("node:events").EventEmitter} events
@@ -29,7 +29,10 @@ function makeAdapter(
   return createShardedAdapter(pubClient, subClient, { channelPrefix: key, subscriptionMode })(nsp);
 }
 
-/** Two clients of our own. */
+/**
+ * Two clients of @redis/client, and the adapters that share them. Emits on the factory what
+ * `OwnConnection` emits: `ready`, `reconnecting`, `error` and `end`.
+ */
 class Connection {
   constructor(server, events) {
     this.events = events;
@@ -42,7 +45,7 @@ class Connection {
       client.on("error", ({ message }) => this.handleError(message));
       client.on("ready", () => this.handleReady());
       client.on("reconnecting", () => this.handleReconnecting());
-      // What fails is told by the events.
+      // Failures are reported by the events.
       client.connect().catch(() => {});
     }
   }
@@ -61,7 +64,7 @@ class Connection {
     if (this.events.listenerCount("error") > 0) this.events.emit("error", new RedisError(message));
   }
 
-  /** Ends with the last adapter. */
+  /** Adds an adapter. The clients are closed with the last one. */
   attach(adapter) {
     this.adapters++;
     const { close } = adapter;
@@ -86,7 +89,7 @@ class Connection {
   }
 }
 
-/** Loaded by those who need it. */
+/** Makes a client for the options. @redis/client is loaded only here, as few applications need it. */
 function makeClient({ urls, cluster, sentinel, tls }) {
   const { createClient, createCluster, createSentinel } = require("@redis/client");
   const socket = tls;
