@@ -61,7 +61,7 @@ class Member {
 
   /** @returns {import("../engine/connection.js").Connection | null} where broadcasts may go now */
   get direct() {
-    return this.socket.listenersAnyOutgoing().length > 0 || this.isSecond
+    return this.socket.listenersAnyOutgoing().length > 0 || isSecond(this)
       ? null
       : this.route.direct;
   }
@@ -71,17 +71,17 @@ class Member {
     const { broadcasts } = this.connection?.workers ?? NO_WORKERS;
     return broadcasts.filter((each) => each.fanOut === this.mirror && each.reaches(this.id)).length;
   }
+}
 
-  /**
-   * True if another socket of the same client is direct in this namespace. The client gets each
-   * broadcast twice then, so JavaScript writes the second one.
-   */
-  get isSecond() {
-    const { route, mirror } = this;
-    const isFirst = (other) =>
-      other !== this && other.mirror === mirror && other.connection !== null;
-    return route.members.length > 1 && route.members.some(isFirst);
-  }
+/**
+ * Returns whether another socket of the same client is direct in this namespace. The client gets each
+ * broadcast twice then, so JavaScript writes the second one.
+ */
+function isSecond(member) {
+  const { members } = member.route;
+  const isFirst = (other) =>
+    other !== member && other.mirror === member.mirror && other.connection !== null;
+  return members.length > 1 && members.some(isFirst);
 }
 
 /** The replacements of these methods, with the same parameters. */

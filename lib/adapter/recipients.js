@@ -14,26 +14,24 @@ const EXCEPT_MEMBERS = 3;
  * `Recipients::decode` reads them. One object is reused for all broadcasts.
  */
 class Recipients {
-  constructor() {
-    this.encoded = new Uint32Array(64);
-    this.end = LISTS;
-  }
+  encoded = new Uint32Array(64);
+  #end = LISTS;
 
   clear() {
     this.encoded.fill(0, 0, LISTS);
-    this.end = LISTS;
+    this.#end = LISTS;
   }
 
   /** True if nothing has been added. */
   get isEmpty() {
-    return this.end === LISTS;
+    return this.#end === LISTS;
   }
 
   /** Adds an id to a list. The lists have to be filled one after the other, in their order. */
   add(list, id) {
-    if (this.end === this.encoded.length) this.#grow();
+    if (this.#end === this.encoded.length) this.#grow();
     this.encoded[list]++;
-    this.encoded[this.end++] = id;
+    this.encoded[this.#end++] = id;
   }
 
   #grow() {

@@ -11,7 +11,7 @@ const { isWatchableSet, observerOf } = require("./watched.js");
 const EMPTY = new Set();
 
 /**
- * Mirrors the sockets and rooms of an adapter to the workers, so that they know who is in a room.
+ * Mirrors the sockets and rooms of an adapter to the workers, which send broadcasts by them.
  *
  * The maps are the truth: `adapter.rooms`, `adapter.sids`, `nsp.sockets`, and the Sets in the first.
  * They are watched (`watched.js`), and the mirror follows them, whether Socket.IO or the application
@@ -22,9 +22,9 @@ const EMPTY = new Set();
  * of the socket and writes to it; or *served*: JavaScript writes to it as the official adapter does.
  * A socket is served first; `update()` is called whenever its member may have become direct or served.
  *
- * A Set of `adapter.rooms` is mirrored from the first broadcast on that names it (in a cluster at
- * once, see `ClusteredFanOut`), and has a room on the workers as soon as it holds two ids; of a Set of
- * one id, the workers get the id of the connection instead.
+ * A Set of `adapter.rooms` is mirrored from the first broadcast that names it while it has several ids
+ * (in a cluster at once, see `ClusteredFanOut`), and gets a room on the workers then. For a Set of one
+ * id, a broadcast names the id of the connection instead.
  *
  * Invariants, between two calls from outside:
  * - each id of `nsp.sockets` is in exactly one of `direct` and `served`, if the maps are watched;

@@ -33,9 +33,7 @@ function isJsonEncoder(encoder) {
  * application's clients. Both have the same methods.
  */
 class ClusterNode {
-  #transport;
   #namespace;
-  #directory;
   /** The channel to which all nodes subscribe. */
   #commonChannel;
   /** The promise that `close()` has returned. */
@@ -49,14 +47,16 @@ class ClusterNode {
    *   transport
    */
   constructor(adapter, transport) {
-    this.#transport = transport;
+    /** @private read by tests */
+    this.transport = transport;
     /** True if packets are JSON with attachments, so that the addon can make and read them. */
     this.isStandard = isJsonEncoder(adapter.encoder);
     this.isClosed = false;
     const fanOut = clusteredFanOutOf(adapter);
-    this.#directory = new RoomDirectory(fanOut);
-    fanOut.attach(this.#directory);
-    this.#namespace = this.#directory.namespace;
+    /** @private read by tests */
+    this.directory = new RoomDirectory(fanOut);
+    fanOut.attach(this.directory);
+    this.#namespace = this.directory.namespace;
     const { nsp, uid, channel: prefix } = adapter;
     transport.add(this.#namespace, adapter, { name: nsp.name, uid, prefix });
     this.#commonChannel = adapter.requestChannel ?? adapter.channel;
@@ -71,12 +71,12 @@ class ClusterNode {
    * @param {string[]} channels
    */
   subscribe(messageKind, kind, channels) {
-    if (!this.isClosed) this.#transport.subscribe(this.#namespace, messageKind, kind, channels);
+    if (!this.isClosed) this.transport.subscribe(this.#namespace, messageKind, kind, channels);
   }
 
   /** Ends what `subscribe()` began, with the same parameters. */
   unsubscribe(messageKind, kind, channels) {
-    if (!this.isClosed) this.#transport.unsubscribe(this.#namespace, messageKind, kind, channels);
+    if (!this.isClosed) this.transport.unsubscribe(this.#namespace, messageKind, kind, channels);
   }
 
   /**
@@ -87,7 +87,7 @@ class ClusterNode {
    * @param {boolean} isSharded true for `SPUBLISH`
    */
   publish(channel, message, isSharded) {
-    if (!this.isClosed) this.#transport.publish(channel, message, isSharded);
+    if (!this.isClosed) this.transport.publish(channel, message, isSharded);
   }
 
   /**
@@ -100,17 +100,17 @@ class ClusterNode {
    */
   publishBroadcast(channel, packet, options, isSharded) {
     if (this.isClosed) return;
-    this.#transport.publishBroadcast(this.#namespace, channel, packet, options, isSharded);
+    this.transport.publishBroadcast(this.#namespace, channel, packet, options, isSharded);
   }
 
   /** Counts a message that could not be decoded. */
   countMalformed() {
-    this.#transport.countMalformed();
+    this.transport.countMalformed();
   }
 
   /** Emits `error` on the factory, or prints a warning. */
   report(problem) {
-    this.#transport.report(problem);
+    this.transport.report(problem);
   }
 
   /**
@@ -124,7 +124,7 @@ class ClusterNode {
   async serverCount(isSharded, timeout) {
     if (this.isClosed) return 1;
     try {
-      const counting = this.#transport.countNodes(this.#commonChannel, isSharded);
+      const counting = this.transport.countNodes(this.#commonChannel, isSharded);
       this.#lastServerCount = await within(timeout, counting);
     } catch {
       return Math.max(UNKNOWN_COUNT, this.#lastServerCount);
@@ -145,9 +145,9 @@ class ClusterNode {
 
   #leave() {
     this.isClosed = true;
-    this.#transport.countListener(this.#commonChannel, -1);
-    this.#directory.close();
-    return this.#transport.remove(this.#namespace);
+    this.transport.countListener(this.#commonChannel, -1);
+    this.directory.close();
+    return this.transport.remove(this.#namespace);
   }
 }
 

@@ -9,9 +9,10 @@ const fanOuts = new WeakMap();
 /**
  * The fan-out of an adapter in a cluster. Broadcasts of other nodes go to the workers without
  * JavaScript, and may name any room. So all rooms are mirrored from the beginning, and everything that
- * changes is reported to a `RoomDirectory`, from `attach()` to `detach()`.
+ * changes is reported to a `RoomDirectory`, which notes it until the next flush.
  *
- * In between, `adapter.rooms`, `adapter.sids` and `nsp.sockets` themselves are watched, too: there may
+ * Each method that is overridden reports a change after `RoomMirror` has followed it. From `attach()`
+ * to `detach()`, `adapter.rooms`, `adapter.sids` and `nsp.sockets` themselves are watched, too: there may
  * be no broadcast of this node, at which `synchronize()` would find that a map has been replaced.
  */
 class ClusteredFanOut extends FanOut {

@@ -34,58 +34,61 @@ function makeAdapter(
  * `OwnConnection` emits: `ready`, `reconnecting`, `error` and `end`.
  */
 class Connection {
+  #events;
+  #adapters = 0;
+  #readyClients = 0;
+
   constructor(server, events) {
-    this.events = events;
-    this.adapters = 0;
+    this.#events = events;
     this.isClosing = false;
     this.pubClient = makeClient(server);
     this.subClient = this.pubClient.duplicate();
-    this.readyClients = 0;
     for (const client of [this.pubClient, this.subClient]) {
-      client.on("error", ({ message }) => this.handleError(message));
-      client.on("ready", () => this.handleReady());
-      client.on("reconnecting", () => this.handleReconnecting());
+      client.on("error", ({ message }) => this.#handleError(message));
+      client.on("ready", () => this.#handleReady());
+      client.on("reconnecting", () => this.#handleReconnecting());
       // Failures are reported by the events.
       client.connect().catch(() => {});
     }
   }
 
-  handleReady() {
-    this.readyClients++;
-    if (this.readyClients === 2) this.events.emit("ready");
+  #handleReady() {
+    this.#readyClients++;
+    if (this.#readyClients === 2) this.#events.emit("ready");
   }
 
-  handleReconnecting() {
-    if (this.readyClients === 2) this.events.emit("reconnecting");
-    this.readyClients = Math.max(0, this.readyClients - 1);
+  #handleReconnecting() {
+    if (this.#readyClients === 2) this.#events.emit("reconnecting");
+    this.#readyClients = Math.max(0, this.#readyClients - 1);
   }
 
-  handleError(message) {
-    if (this.events.listenerCount("error") > 0) this.events.emit("error", new RedisError(message));
+  #handleError(message) {
+    if (this.#events.listenerCount("error") > 0)
+      this.#events.emit("error", new RedisError(message));
   }
 
   /** Adds an adapter. The clients are closed with the last one. */
   attach(adapter) {
-    this.adapters++;
+    this.#adapters++;
     const { close } = adapter;
     let closed;
     adapter.close = () => {
-      closed ??= this.detach(() => close.call(adapter));
+      closed ??= this.#detach(() => close.call(adapter));
       return closed;
     };
     return adapter;
   }
 
-  async detach(close) {
+  async #detach(close) {
     await close();
-    this.adapters--;
-    if (this.adapters === 0) await this.end();
+    this.#adapters--;
+    if (this.#adapters === 0) await this.#end();
   }
 
-  async end() {
+  async #end() {
     this.isClosing = true;
     await Promise.allSettled([this.pubClient.close(), this.subClient.close()]);
-    this.events.emit("end");
+    this.#events.emit("end");
   }
 }
 

@@ -30,11 +30,8 @@ class MalformedMessage extends Error {}
  * makes them itself.
  */
 class TransportClient {
-  constructor(transport) {
-    this.transport = transport;
-    /** @type {ClusterNode | null} set by the adapter's constructor */
-    this.node = null;
-  }
+  /** @type {ClusterNode | null} set by the adapter's constructor */
+  node = null;
 
   publish(channel, message) {
     this.node.publish(channel, message, false);
@@ -68,7 +65,7 @@ class RedisAdapter extends withFanOut(official.RedisAdapter, IN_CLUSTER) {
   #broadcastKind;
 
   constructor(nsp, transport, { subscriptionMode, ...options }) {
-    const client = new TransportClient(transport);
+    const client = new TransportClient();
     super(nsp, client, client, options);
     this.#node = new ClusterNode(this, transport);
     client.node = this.#node;

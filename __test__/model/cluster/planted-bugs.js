@@ -5,14 +5,13 @@
  * of adapters.
  */
 
-const { clusteredFanOutOf } = require("../../../lib/redis/clustered-fan-out.js");
-
 /** A factory whose adapters are changed once they are there; not those of the sharded protocol. */
 const changed = (change) => (factory) =>
   function AdapterOf(nsp) {
     const adapter = factory(nsp);
     if (adapter.requestChannel === undefined) return adapter;
-    change(adapter, clusteredFanOutOf(adapter).directory, adapter.pubClient.transport);
+    const { directory, transport } = adapter.pubClient.node;
+    change(adapter, directory, transport);
     return adapter;
   };
 
