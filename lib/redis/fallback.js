@@ -7,7 +7,7 @@ const { RedisError } = require("../errors.js");
  * Returns a factory of the official adapters, for when the addon is not loaded. They use the
  * application's clients, or clients of @redis/client, which are closed with the last adapter.
  *
- * @param {{ url: object, clients: object | null, adapter: object }} settings
+ * @param {{ server: object | null, clients: object | null, adapter: object }} settings
  * @param {import("node:events").EventEmitter} events
  * @returns {(nsp: import("socket.io").Namespace) => import("socket.io-adapter").Adapter}
  */

@@ -51,7 +51,7 @@ function withoutUnencodable(details, encode, report) {
   if (rooms.length < details.rooms.length) omitted.push("rooms");
   if (omitted.length === 0) return details;
   const names = omitted.join(", ");
-  report(`fetchSockets() of another node gets socket ${details.id} without ${names}`);
+  report(`fetchSockets() on another node returns socket ${details.id} without ${names}`);
   const [handshake, data] = parts.map(({ good }) => good);
   return { ...details, handshake, rooms, data };
 }
@@ -96,7 +96,7 @@ function encodeRooms(rooms, encode, report) {
     return encode(rooms);
   } catch {
     const encodable = rooms.filter((room) => isEncodable([room], encode));
-    report(`allRooms() of another node gets ${encodable.length} of ${rooms.length} rooms`);
+    report(`allRooms() on another node returns ${encodable.length} of ${rooms.length} rooms`);
     return encode(encodable);
   }
 }
