@@ -7,18 +7,18 @@ const { isServerObserved } = require("./packet-listeners.js");
 const shown = new WeakSet();
 
 /**
- * An Engine.IO socket whose packets a worker sends, as applications see it that send no faster than
- * the client reads. They look at `conn.writeBuffer`, `conn.transport.writable` and the `drain` event,
- * so these change as if engine.io had sent each packet:
+ * An Engine.IO socket by which applications can pace themselves although a worker sends its packets.
+ * They go by `conn.writeBuffer`, `conn.transport.writable` and the `drain` event, which therefore
+ * change as if engine.io had sent each packet:
  *   - the first packet makes the transport unwritable until it is written (it is *in flight*);
  *   - a packet sent meanwhile stands in `writeBuffer` until then, although the worker has it (it is
  *     *shown*), and is in flight itself afterwards.
  *
- * A packet is sent by `show()` or `startFlight()`, and by `PacketRoute` to the worker. The flight ends
- * at the end of the turn; or, if much waits for the network, when the worker has reported that it is
- * written: `Connection` calls `handleSent()` and `handleBacklog()`. Either calls `#handleWritten()`,
- * which does what engine.io's transport does after a write, and so begins the flight of the packets
- * that are shown.
+ * For each packet that `PacketRoute` sends to the worker, it calls `show()` or `startFlight()`. A flight
+ * ends at the end of the turn; or, if much waits for the network, when the worker has reported that it
+ * is written (`handleSent()`, `handleBacklog()`). `#handleWritten()` then does what engine.io's
+ * transport does after a write: among others it calls `conn.flush()`, by which the packets that are
+ * shown leave the buffer and are in flight.
  *
  * At most one of `#isInFlight` and `#isAwaiting` is set.
  */
