@@ -37,7 +37,7 @@ function planted(Planted) {
 }
 
 /**
- * Where programs are made and played.
+ * Makes programs, and plays them.
  *
  * @typedef {object} World
  * @property {(seed: number) => object} makeProgram

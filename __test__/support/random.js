@@ -3,13 +3,13 @@
 /** Pseudo-random choices that depend on a seed alone. */
 
 /**
- * The seed of this run: SEED from the environment, as `npm run explore` sets it, or else always the
- * same, so that a change fails by what it changes.
+ * The seed of this run: SEED from the environment, as `npm run explore` sets it, else always 1, so that
+ * a test fails because of a change only.
  */
 const SEED = Number(process.env.SEED ?? 1);
 
 /**
- * Choices from one stream of numbers, by Mulberry32.
+ * Returns functions that choose by one stream of numbers, Mulberry32.
  *
  * @param {number} seed a 32-bit integer
  */
