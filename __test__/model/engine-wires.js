@@ -9,9 +9,9 @@
 
 const net = require("node:net");
 const { constants, inflateRawSync } = require("node:zlib");
-const { upgradeRequest } = require("./websocket/client.js");
-const { BINARY, CLOSE, PING, RSV1, TEXT, close, frame } = require("./websocket/frames.js");
-const { ServerBytes } = require("./websocket/server-bytes.js");
+const { upgradeRequest } = require("../support/websocket/client.js");
+const { BINARY, CLOSE, PING, RSV1, TEXT, close, frame } = require("../support/websocket/frames.js");
+const { ServerBytes } = require("../support/websocket/server-bytes.js");
 
 const EMPTY = Buffer.alloc(0);
 

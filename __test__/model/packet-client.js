@@ -6,7 +6,7 @@
  */
 
 const { PollingWire, WebSocketWire } = require("./engine-wires.js");
-const { shown } = require("./websocket/client.js");
+const { shown } = require("../support/websocket/client.js");
 
 // Socket.IO v5, "Packet encoding": type, number of attachments, namespace, ack id, JSON.
 const PACKET = /^(\d)(?:(\d+)-)?(?:(\/[^,]*),?)?(\d+)?(.*)$/s;

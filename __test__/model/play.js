@@ -17,7 +17,7 @@ const { Stage } = require("./stage.js");
 const { ClusterOrder } = require("./cluster/order.js");
 const { ALL_HAS_COME, StormLog } = require("./cluster/storm.js");
 const { HANG_GUARD } = require("../support/observed.js");
-const { PacketClient } = require("../support/packet-client.js");
+const { PacketClient } = require("./packet-client.js");
 
 /** No timer of the server is to come due. */
 const NEVER = 2 ** 30;

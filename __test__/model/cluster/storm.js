@@ -10,7 +10,7 @@
  *     missing between two others, nor at the end if it was still there.
  */
 
-const { parsePacket } = require("../../support/packet-client.js");
+const { parsePacket } = require("../packet-client.js");
 
 /** In which clients are only during storms, and are told when they come in and when they go. */
 const STORM_ROOMS = ["s1", "s2"];
