@@ -5,7 +5,7 @@
 const assert = require("node:assert/strict");
 const { once } = require("node:events");
 const { describe, test } = require("node:test");
-const { setTimeout: delay } = require("node:timers/promises");
+const { polled } = require("../support/observed.js");
 const { kinds, ourKinds, skip, startCluster } = require("../support/redis/idioms.js");
 
 /** A guard against hanging only, in milliseconds. */
@@ -17,10 +17,6 @@ const PROTOCOLS = {
   "classic, subscribed to rooms": { subscriptionMode: "dynamic" },
   sharded: { sharded: true },
 };
-
-async function until(isReached) {
-  while (!isReached()) await delay(2);
-}
 
 for (const [protocol, adapter] of Object.entries(PROTOCOLS)) {
   for (const kind of kinds) {
@@ -41,9 +37,9 @@ for (const [protocol, adapter] of Object.entries(PROTOCOLS)) {
         const early = first.socket("/dyn-1");
         await once(early, "connect");
         const late = second.socket("/dyn-1", { auth: { isSlow: true } });
-        await until(() => waiting.length > 0);
+        await polled(() => waiting.length > 0);
         early.disconnect();
-        await until(() => !node.io._nsps.has("/dyn-1"));
+        await polled(() => !node.io._nsps.has("/dyn-1"));
         waiting[0]();
         await once(late, "connect");
         late.disconnect();

@@ -6,15 +6,16 @@ const assert = require("node:assert/strict");
 const { once } = require("node:events");
 const { createServer } = require("node:http");
 const { describe, test } = require("node:test");
-const { setTimeout: delay } = require("node:timers/promises");
 const { Redis } = require("ioredis");
 const { Server } = require("socket.io");
-const { io: connect } = require("socket.io-client");
 const { createRedisAdapter, turbo } = require("../..");
+const { polled } = require("../support/observed.js");
 const { oursOverIoRedis } = require("../support/redis/adapters.js");
 const { eachGets } = require("../support/redis/nodes.js");
 const { kinds, ourKinds, skip, startCluster } = require("../support/redis/idioms.js");
 const { startRedisServer } = require("../support/redis/server.js");
+const { connectClient } = require("../support/socket-io-client.js");
+const { listen } = require("../support/tcp-server.js");
 
 /** A guard against hanging only, in milliseconds. */
 const TIMEOUT = 60_000;
@@ -35,10 +36,9 @@ function endsOf(t) {
 async function serve(after, adapter) {
   const httpServer = createServer();
   const io = new Server(httpServer, turbo({ adapter }));
-  await once(httpServer.listen(0, "127.0.0.1"), "listening");
+  const { origin } = await listen(httpServer);
   after(() => io.close());
-  const origin = `http://127.0.0.1:${httpServer.address().port}`;
-  const client = connect(origin, { transports: ["websocket"], reconnection: false });
+  const client = connectClient(origin);
   after(() => client.disconnect());
   await once(client, "connect");
   return { io, client, origin };
@@ -55,7 +55,7 @@ for (const kind of ourTransports) {
         const nodes = [];
         for (let count = 0; count < 4; count++) nodes.push(await serve(after, factory));
         const [{ io }] = nodes;
-        while ((await io.of("/").adapter.serverCount()) !== 4) await delay(5);
+        await polled(async () => (await io.of("/").adapter.serverCount()) === 4);
         assert.equal((await io.fetchSockets()).length, 4);
         for (const [index, { client, io: server }] of nodes.entries()) {
           client.on("question", (answer) => answer(index));
@@ -158,7 +158,7 @@ describe("ioredis with a keyPrefix", {
         nodes.push(await serve(after, createRedisAdapter({ pubClient, subClient, sharded })));
       }
       const [first, second] = nodes;
-      while ((await first.io.of("/").adapter.serverCount()) !== 2) await delay(5);
+      await polled(async () => (await first.io.of("/").adapter.serverCount()) === 2);
       assert.equal((await first.io.fetchSockets()).length, 2);
       const heard = once(second.client, "news");
       first.io.emit("news", 1);
