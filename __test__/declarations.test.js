@@ -1,6 +1,6 @@
 "use strict";
 
-/** That index.d.ts and index.d.mts declare what is there, nothing else, and say what it is. */
+/** index.d.ts and index.d.mts: they declare exactly the exports, with documentation. */
 
 const assert = require("node:assert/strict");
 const { spawnSync } = require("node:child_process");
@@ -41,7 +41,7 @@ const COMPILER_OPTIONS = {
  * Compiles modules against the declarations.
  *
  * @param {Record<string, string[]>} modules lines by file name
- * @returns {string[]} what the compiler has found, beginning with the file name
+ * @returns {string[]} the errors of the compiler, which begin with the file name
  */
 function compile(modules) {
   const directory = mkdtempSync(path.join(tmpdir(), "socket-io-turbo-types-"));
@@ -69,24 +69,24 @@ function union(names) {
   return names.map((name) => JSON.stringify(name)).join(" | ");
 }
 
-/** A line that compiles if the type `declared` is the union of `names`. */
+/** Returns a line that compiles if the type `declared` is the union of `names`. */
 function same(declared, names) {
   return `{ const same: Same<${declared}, ${union(names)}> = true; void same; }`;
 }
 
-/** A line that compiles if each name of the type `declared` is among `names`. */
+/** Returns a line that compiles if each name of the type `declared` is among `names`. */
 function among(declared, names) {
   return same(`Exclude<${declared}, ${union(names)}>`, []);
 }
 
-/** The names of an object's members, inherited ones too. */
+/** Returns the names of an object's members, including inherited ones. */
 function memberNames(object) {
   const next = Object.getPrototypeOf(object);
   const names = Object.getOwnPropertyNames(object);
   return next === Object.prototype ? names : [...names, ...memberNames(next)];
 }
 
-/** `stats()` beside a connection, so that there is an I/O thread. */
+/** Returns `stats()` while there is a connection, and so a worker. */
 async function readStats() {
   const server = new commonJs.WebSocketServer({ port: 0 });
   await once(server, "listening");
@@ -98,7 +98,7 @@ async function readStats() {
   return stats;
 }
 
-/** What is compared, by file name. */
+/** The lines to compile, by file name. */
 async function comparisons() {
   const { parser, turbo } = commonJs;
   const { Decoder, Encoder, PacketType } = parser;
@@ -157,7 +157,7 @@ describe("the declarations", { timeout: 120_000 }, () => {
     });
   }
 
-  test("do not pass where a name is missing on one side", () => {
+  test("fail where a name is missing on one side", () => {
     const wrong = lines.filter((line) => line.startsWith("wrong.cts"));
     assert.equal(wrong.length, 3);
     const text = lines.join(" ");
@@ -166,7 +166,7 @@ describe("the declarations", { timeout: 120_000 }, () => {
     assert.match(text, /declaredOnly: "encode"/);
   });
 
-  test("say of each thing what it is", () => {
+  test("document each declaration", () => {
     assert.deepEqual(undocumented(readFileSync(path.join(root, "index.d.ts"), "utf8")), []);
     const sample =
       "/** Told. */\nexport interface A {\n  b?: number;\n  /** Told. */\n  c(): void;\n}";
@@ -174,11 +174,11 @@ describe("the declarations", { timeout: 120_000 }, () => {
   });
 });
 
-/** Begins what needs words: a declaration, a member of an interface, enum or class, a choice. */
+/** Matches lines that need a comment: declarations, members of types, choices. */
 const THING =
   /^\s*(export (declare|interface|type) |(class|const|enum|function|interface|type) |constructor\(|\| "|\w+\??: .*[;{]$|\w+\(.*|[A-Z_]+ = \d+,)/;
 
-/** @returns {string[]} lines that begin a thing without a comment above */
+/** @returns {string[]} lines that need a comment and have none above */
 function undocumented(text) {
   const all = text.split("\n").filter((line) => !line.includes("biome-ignore"));
   return all.filter((line, index) => {

@@ -23,7 +23,7 @@ const SEQUENCES = 50_000;
 
 const { random, below, pick, chance, times } = randomFrom(SEED);
 
-/** One of several functions, called. */
+/** Calls one of several functions. */
 const oneOf = (...functions) => pick(functions)();
 
 // --- Text
@@ -50,7 +50,7 @@ function textOf(length) {
     .slice(0, length);
 }
 
-/** A string that may be encoded in Rust: about as long as the threshold, or far longer. */
+/** Returns a string that may be encoded in Rust: about as long as the threshold, or far longer. */
 function longText() {
   const isNear = chance(0.6);
   return textOf(isNear ? LONG_TEXT_LENGTH - 1 + below(3) : LONG_TEXT_LENGTH + below(20 * 1024));
@@ -192,7 +192,7 @@ function oddity(depth, ancestors) {
   );
 }
 
-/** An object or array with a `toJSON`. */
+/** Returns an object or array with a `toJSON`. */
 function withToJSON(depth, ancestors) {
   const result = value(depth - 1, ancestors);
   return oneOf(
@@ -248,7 +248,7 @@ function define(target, name, descriptor) {
   Object.defineProperty(target, name, { configurable: true, ...descriptor });
 }
 
-/** A value with at most `depth` levels, or a few more. */
+/** Returns a value with at most `depth` levels, or a few more. */
 function value(depth, ancestors) {
   if (depth <= 0 || chance(0.4)) return primitive();
   if (chance(0.1)) return binary();
@@ -292,7 +292,7 @@ function packet() {
   return chance(0.97) ? result : disguised(result);
 }
 
-/** A packet that is not a plain object. */
+/** Returns a packet that is not a plain object. */
 function disguised(fields) {
   return oneOf(
     () => Object.assign(new Point(1), fields),
@@ -343,7 +343,7 @@ const PLAIN_ENCODERS = [new ours.Encoder(), new official.Encoder()];
 
 // --- Outcomes
 
-/** What a call returned or threw. */
+/** Returns the result or the error of a call. */
 function attempt(call) {
   try {
     return { result: call() };
@@ -352,7 +352,7 @@ function attempt(call) {
   }
 }
 
-/** Where the stack ends in a built-in function of another realm, the RangeError is of that realm. */
+/** If the stack overflows in a built-in function of another realm, the RangeError is of that realm. */
 const isSameError = (a, b) =>
   a === b ||
   (types.isNativeError(a) &&
@@ -448,7 +448,7 @@ const STRANGE_INPUTS = [null, undefined, 0, 5, true, {}, [], { base64: "AQ==" },
 STRANGE_INPUTS.push(Symbol("input"), { valueOf: () => 5 }, Object.create(null), 7n, new Date(0));
 STRANGE_INPUTS.push(Object("2[]"), () => 1, new SharedArrayBuffer(1), { base64: { length: 1 } });
 
-/** Messages for one decoder, so that packets with attachments tend to be complete. */
+/** Returns messages for one decoder; packets with attachments tend to be complete. */
 function messages() {
   const list = [];
   for (let i = 1 + below(3); i > 0; i--) {
@@ -487,7 +487,7 @@ const decoderOptions = () =>
         () => pick([null, {}, "options"]),
       );
 
-/** What a listener does besides. */
+/** Side effects of a listener. */
 const LISTENING = {
   usual() {},
   throwing() {
@@ -506,7 +506,7 @@ const LISTENING = {
   },
 };
 
-/** Everything that a decoder did with some messages. */
+/** Returns all that a decoder does with some messages. */
 function decodeAll({ Decoder }, options, list, listening) {
   const decoder = new Decoder(options);
   const events = [];

@@ -45,7 +45,7 @@ describeServers("a WebSocket that receives", (kind) => {
     blob: async (data) => data instanceof Blob && Buffer.from(await data.arrayBuffer()),
   };
   for (const [binaryType, bytesOf] of Object.entries(BINARY_TYPES)) {
-    test(`gets binary messages as its binaryType ${binaryType} says`, GUARD, async (t) => {
+    test(`receives binary messages as its binaryType: ${binaryType}`, GUARD, async (t) => {
       const { client, socket } = await connectPair(t, kind);
       assert.equal(socket.binaryType, "nodebuffer");
       socket.binaryType = binaryType;
@@ -61,13 +61,13 @@ describeServers("a WebSocket that receives", (kind) => {
     });
   }
 
-  test("keeps its binaryType when told a wrong one", GUARD, async (t) => {
+  test("keeps its binaryType when it is set to a wrong one", GUARD, async (t) => {
     const { socket } = await connectPair(t, kind);
     socket.binaryType = "text";
     assert.equal(socket.binaryType, "nodebuffer");
   });
 
-  test("gets pings, which it answers, and pongs", GUARD, async (t) => {
+  test("receives pings, which it answers, and pongs", GUARD, async (t) => {
     const { client, socket } = await connectPair(t, kind);
     const seen = [];
     for (const event of ["ping", "pong"]) socket.on(event, (data) => seen.push([event, data]));
@@ -91,12 +91,12 @@ describeServers("a WebSocket that receives", (kind) => {
     assert.deepEqual(await once(client, "pong"), [Buffer.from("mine one")]);
   });
 
-  test("gets nothing while it is paused, and all of it in order later", GUARD, async (t) => {
+  test("receives nothing while it is paused, and all messages in order later", GUARD, async (t) => {
     const { client, socket } = await connectPair(t, kind);
     const messages = recordMessages(socket);
     socket.pause();
     assert.equal(socket.isPaused, true);
-    // What the client has received was sent where bytes are read, behind the pause.
+    // The client's message was sent by the thread that reads, after the pause.
     const passes = async () => {
       socket.send("paused");
       await once(client, "message");
@@ -132,7 +132,7 @@ describeServers("a WebSocket that receives", (kind) => {
 });
 
 describeServers("a WebSocket as EventTarget", (kind) => {
-  test("gives events as browsers do", GUARD, async (t) => {
+  test("emits events as browsers do", GUARD, async (t) => {
     const { client, socket } = await connectPair(t, kind);
     const events = [];
     const listener = { handleEvent: (event) => events.push(["object", event.data]) };
@@ -187,7 +187,7 @@ describeServers("a WebSocket as EventTarget", (kind) => {
 });
 
 describeServers("a WebSocket that ends", (kind) => {
-  test("closes with code and reason, and says so on both sides", GUARD, async (t) => {
+  test("closes with code and reason, and reports them on both sides", GUARD, async (t) => {
     const { client, socket } = await connectPair(t, kind);
     const both = Promise.all([once(client, "close"), once(socket, "close")]);
     socket.close(4321, TEXT);
@@ -274,7 +274,7 @@ describeServers("a WebSocket that ends", (kind) => {
     assert.equal(socket.readyState, WebSocket.CLOSED);
   });
 
-  test("is told code and reason by the peer that closes", GUARD, async (t) => {
+  test("receives code and reason of the peer that closes", GUARD, async (t) => {
     const { client, socket } = await connectPair(t, kind);
     const closed = once(socket, "close");
     client.send("last words");
@@ -309,7 +309,7 @@ describeServers("a WebSocket that ends", (kind) => {
 });
 
 describeServers("a WebSocket", (kind) => {
-  test("knows the addresses of both ends", GUARD, async (t) => {
+  test("has the addresses of both ends", GUARD, async (t) => {
     const { server, client, socket } = await connectPair(t, kind);
     const { address, port } = server.address();
     const { _socket: tcp } = socket;
