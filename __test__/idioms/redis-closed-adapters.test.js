@@ -1,6 +1,6 @@
 "use strict";
 
-/** Namespaces that are removed, and adapters that are closed, while sockets still come and go. */
+/** Namespaces that are removed, and adapters that are closed, while sockets connect and disconnect. */
 
 const assert = require("node:assert/strict");
 const { once } = require("node:events");
@@ -21,7 +21,7 @@ const PROTOCOLS = {
 for (const [protocol, adapter] of Object.entries(PROTOCOLS)) {
   for (const kind of kinds) {
     describe(`${kind.name}, ${protocol}`, { skip, timeout: TIMEOUT }, () => {
-      test("a client may be in middleware when the last other one leaves", async (t) => {
+      test("a client may be in a middleware when the last other one leaves", async (t) => {
         const options = kind.isOurs || adapter.sharded ? adapter : {};
         const server = { cleanupEmptyChildNamespaces: true };
         const { nodes } = await startCluster(t, kind, { adapter: options, server });
@@ -45,7 +45,7 @@ for (const [protocol, adapter] of Object.entries(PROTOCOLS)) {
         late.disconnect();
         const again = first.socket("/dyn-2");
         await once(again, "connect");
-        // The cluster is whole.
+        // The cluster is complete.
         await nodes.assertReceived({});
         again.disconnect();
       });

@@ -20,10 +20,10 @@ const { listen } = require("../support/tcp-server.js");
 /** A guard against hanging only, in milliseconds. */
 const TIMEOUT = 60_000;
 
-/** Ours, over all that they can be. */
+/** Our nodes over each of their transports. */
 const ourTransports = ourKinds.length > 0 ? [...ourKinds, oursOverIoRedis] : [];
 
-/** Takes what ends a test, the last first. */
+/** Returns a function that takes what is called after the test, the last first. */
 function endsOf(t) {
   const ends = [];
   t.after(async () => {
@@ -100,7 +100,7 @@ for (const kind of ourTransports) {
           await once(socket, "connect");
         }
         assert.ok(origin);
-        // Listeners of the application are still noticed, in each of them.
+        // Listeners of the application are still detected, in each of them.
         const flushed = once(io.engine, "flush");
         io.of(names[15]).emit("news");
         await flushed;
@@ -116,7 +116,7 @@ for (const kind of kinds) {
       const { nodes, servers } = await startCluster(t, kind);
       for (const [index, io] of servers.entries()) {
         await new Promise((resolve) => {
-          // Without a timeout, it comes at once: nobody has answered by then.
+          // Without a timeout, it is called at once: no client has answered by then.
           io.to("even").emit("question", index, resolve);
         });
         await nodes.answer(nodes.all[index]);
@@ -125,7 +125,7 @@ for (const kind of kinds) {
         const own = nodes.all[index].clients.map(({ name }) => name);
         for (const { name } of even) {
           const questions = got[name].filter(([event]) => event === "question");
-          // The official adapter takes its own question for another node's.
+          // The official adapter takes its own request for another node's.
           const expected = kind.isOurs || !own.includes(name) ? 1 : questions.length;
           assert.equal(questions.length, expected, name);
         }
@@ -147,7 +147,7 @@ describe("ioredis with a keyPrefix", {
   };
 
   for (const sharded of [false, true]) {
-    test(`nodes hear each other, ${sharded ? "sharded" : "classic"}`, async (t) => {
+    test(`nodes receive each other's messages, ${sharded ? "sharded" : "classic"}`, async (t) => {
       const after = endsOf(t);
       const { url } = await startRedisServer(after);
       const nodes = [];
