@@ -240,4 +240,4 @@ function parsePacket(line) {
 
 const prefixOf = (namespace) => (namespace === "/" ? "" : `${namespace},`);
 
-module.exports = { PacketClient, parsePacket, prefixOf };
+module.exports = { PacketClient, parsePacket };

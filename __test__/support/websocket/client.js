@@ -250,4 +250,4 @@ class WebSocketClient extends Observed {
   }
 }
 
-module.exports = { ACCEPT, KEY, WebSocketClient, nextTurn, shown, upgradeRequest };
+module.exports = { ACCEPT, WebSocketClient, nextTurn, shown, upgradeRequest };

@@ -87,7 +87,6 @@ function protocolError(error, before = {}) {
 }
 
 module.exports = {
-  asRecorded,
   assertEchoed,
   assertReceived,
   assertRefused,

@@ -198,7 +198,6 @@ function echo(websocket) {
 }
 
 module.exports = {
-  Application,
   RecordingServer,
   SERVERS,
   describeServers,
