@@ -50,9 +50,9 @@ const DONE = {
 
 /** Waits until the nodes have received all that was sent before on the same connection. */
 const settledBy = (redis, nodes, protocol) => async (expected) => {
-  const heard = nodes.all.map(({ io }) => new Promise((resolve) => io.once("done", resolve)));
+  const received = nodes.all.map(({ io }) => new Promise((resolve) => io.once("done", resolve)));
   await redis.command(...DONE[protocol]);
-  await Promise.all(heard);
+  await Promise.all(received);
   await nodes.assertReceived(expected);
 };
 

@@ -73,9 +73,9 @@ for (const kind of ourKinds) {
       nodes.all[1].socketOf(client).join([null, true]);
       const delivered = () => turbo.stats().redis.reduce((sum, each) => sum + each.delivered, 0);
       const before = delivered();
-      const heard = once(client.socket, "news");
+      const received = once(client.socket, "news");
       servers[0].to(null).to(true).emit("news");
-      await heard;
+      await received;
       assert.equal(delivered() - before, 1);
     });
   });

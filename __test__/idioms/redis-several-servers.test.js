@@ -65,9 +65,9 @@ for (const kind of ourTransports) {
         assert.deepEqual(answers.sort(), [0, 1, 2, 3]);
         const others = await nodes[3].io.serverSideEmitWithAck("question");
         assert.deepEqual(others.sort(), [0, 1, 2]);
-        const heard = nodes.map(({ client }) => once(client, "news"));
+        const received = nodes.map(({ client }) => once(client, "news"));
         io.emit("news", 1);
-        for (const each of heard) assert.deepEqual(await each, [1]);
+        for (const each of received) assert.deepEqual(await each, [1]);
         await nodes[1].io.of("/").adapter.close();
         assert.equal(await io.of("/").adapter.serverCount(), 3);
         assert.equal((await io.fetchSockets()).length, 3);
@@ -160,9 +160,9 @@ describe("ioredis with a keyPrefix", {
       const [first, second] = nodes;
       await polled(async () => (await first.io.of("/").adapter.serverCount()) === 2);
       assert.equal((await first.io.fetchSockets()).length, 2);
-      const heard = once(second.client, "news");
+      const received = once(second.client, "news");
       first.io.emit("news", 1);
-      assert.deepEqual(await heard, [1]);
+      assert.deepEqual(await received, [1]);
     });
   }
 

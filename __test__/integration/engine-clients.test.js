@@ -30,11 +30,11 @@ function ask(socket, ...args) {
 
 /** Returns all `news` that a client has received. */
 async function receivedBy(socket) {
-  const heard = [];
+  const received = [];
   for (;;) {
-    const [more] = await ask(socket, "heard", heard.length);
-    if (more.length === 0) return heard;
-    heard.push(...more);
+    const [more] = await ask(socket, "heard", received.length);
+    if (more.length === 0) return received;
+    received.push(...more);
   }
 }
 
@@ -123,9 +123,9 @@ function exchangesData(engine, driver) {
         await once(socket.conn, "upgrade");
         for (let i = 0; i < 10; i++) send();
         clearInterval(timer);
-        const heard = await receivedBy(socket);
+        const received = await receivedBy(socket);
         assert.deepEqual(
-          heard.map(numberOf),
+          received.map(numberOf),
           Array.from({ length: count }, (_, i) => i),
         );
       },
@@ -172,22 +172,22 @@ function exchangesData(engine, driver) {
       if (i % 7 === 0) io.emit("news", ...args);
       else socket.emit("news", ...args);
     }
-    const heard = await receivedBy(socket);
+    const received = await receivedBy(socket);
     // Numbers first: the difference of long texts takes minutes to print.
-    assert.deepEqual(heard.map(numberOf), expected.map(numberOf));
-    assert.ok(isDeepStrictEqual(heard, expected));
+    assert.deepEqual(received.map(numberOf), expected.map(numberOf));
+    assert.ok(isDeepStrictEqual(received, expected));
   });
 
   test("receives volatile events in order, and drops some", GUARD, async (t) => {
     const { socket } = await connect(t, engine, driver);
-    let heard = [];
-    for (let i = 0; heard.length === 0; i++) {
+    let received = [];
+    for (let i = 0; received.length === 0; i++) {
       socket.volatile.emit("news", i, BYTES);
-      heard = await receivedBy(socket);
+      received = await receivedBy(socket);
     }
     for (let i = 0; i < 50; i++) socket.volatile.emit("news", 1000 + i, "text");
-    heard = await receivedBy(socket);
-    const numbers = heard.map(numberOf);
+    received = await receivedBy(socket);
+    const numbers = received.map(numberOf);
     assert.deepEqual(
       numbers,
       numbers.toSorted((a, b) => a - b),

@@ -23,8 +23,8 @@ const WAYS = {
 };
 
 /**
- * The most that half of the connections may add, in bytes. ws adds up to 5 MiB of RSS and 0.45 MiB of heap
- * with its second 1,500, and no more in 25,000: the heap's own growth and compiled code.
+ * The most that half of the connections may add, in bytes. ws adds up to 5 MiB of RSS and 0.45 MiB
+ * of heap with its second 1,500, and no more in 25,000: the heap's own growth and compiled code.
  */
 const RSS_BOUND = 8 * 1024 * 1024;
 const HEAP_BOUND = 1024 * 1024;

@@ -192,17 +192,17 @@ describe("Decoder", () => {
 
   test("it emits to no listener, to one and to several, with itself as `this`", () => {
     const decoder = new Decoder();
-    const heard = [];
+    const received = [];
     decoder.add("0");
     decoder.on("decoded", function ({ type }) {
-      heard.push(["first", type, this === decoder]);
+      received.push(["first", type, this === decoder]);
     });
     decoder.add("1");
     decoder.on("decoded", function ({ type }) {
-      heard.push(["second", type, this === decoder]);
+      received.push(["second", type, this === decoder]);
     });
     decoder.add("0");
-    assert.deepEqual(heard, [
+    assert.deepEqual(received, [
       ["first", 1, true],
       ["first", 0, true],
       ["second", 0, true],
@@ -211,15 +211,15 @@ describe("Decoder", () => {
 
   test("once() receives one packet, alone or beside another listener", () => {
     const decoder = new Decoder();
-    const heard = [];
-    decoder.once("decoded", ({ type }) => heard.push(["alone", type]));
+    const received = [];
+    decoder.once("decoded", ({ type }) => received.push(["alone", type]));
     decoder.add("0");
     decoder.add("0");
-    decoder.on("decoded", ({ type }) => heard.push(["on", type]));
-    decoder.once("decoded", ({ type }) => heard.push(["beside", type]));
+    decoder.on("decoded", ({ type }) => received.push(["on", type]));
+    decoder.once("decoded", ({ type }) => received.push(["beside", type]));
     decoder.add("1");
     decoder.add("0");
-    assert.deepEqual(heard, [
+    assert.deepEqual(received, [
       ["alone", 0],
       ["on", 1],
       ["beside", 1],
@@ -229,16 +229,16 @@ describe("Decoder", () => {
 
   test("a listener that another one removes still receives the current packet", () => {
     const decoder = new Decoder();
-    const heard = [];
-    const second = () => heard.push("second");
+    const received = [];
+    const second = () => received.push("second");
     decoder.on("decoded", () => {
-      heard.push("first");
+      received.push("first");
       decoder.removeListener("decoded", second);
     });
     decoder.on("decoded", second);
     decoder.add("0");
     decoder.add("0");
-    assert.deepEqual(heard, ["first", "second", "first"]);
+    assert.deepEqual(received, ["first", "second", "first"]);
   });
 
   test("the decoder is ready for the next packet after a listener has thrown", () => {

@@ -19,14 +19,14 @@
 function runProgram(socket) {
   const PHRASE =
     "Žluťoučký kůň úpěl ďábelské ódy. Щит 你好 😀 👩‍🚀 \u0000\u007f\u0080\u07ff\u0800\uffff";
-  const heard = [];
+  const news = [];
   socket.on("relay", (...args) => {
     const acknowledge = args.pop();
     acknowledge(...args);
     socket.emit("echo", ...args, (...echoed) => socket.emit("relayed", ...echoed));
   });
-  socket.on("news", (...args) => heard.push(args));
-  socket.on("heard", (from, acknowledge) => acknowledge(heard.slice(from, from + 5)));
+  socket.on("news", (...args) => news.push(args));
+  socket.on("heard", (from, acknowledge) => acknowledge(news.slice(from, from + 5)));
   socket.on("recovered", (acknowledge) => acknowledge(socket.recovered === true));
   socket.on("recite", (phrase, acknowledge) => acknowledge(phrase === PHRASE, PHRASE));
   socket.on("leave", () => socket.disconnect());
