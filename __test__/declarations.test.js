@@ -158,7 +158,7 @@ describe("the declarations", { timeout: 120_000 }, () => {
     });
   }
 
-  test("do not pass where a name is missing on one side", () => {
+  test("fail where a name is missing on one side", () => {
     const wrong = lines.filter((line) => line.startsWith("wrong.cts"));
     assert.equal(wrong.length, 3);
     const text = lines.join(" ");

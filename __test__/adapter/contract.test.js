@@ -64,7 +64,7 @@ function idOf({ id }) {
   return id;
 }
 
-/** Returns the room events of an adapter from now on, each with the members that its listener finds. */
+/** Returns the room events of an adapter from now on, each with the members at that moment. */
 function recordRooms(adapter) {
   const events = [];
   for (const name of ROOM_EVENTS) {

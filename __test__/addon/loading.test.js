@@ -16,7 +16,7 @@ const platform = currentPlatform();
 const name = `socket.io-turbo-${platform}`;
 const file = fileOf(platform);
 
-/** What a fresh process says of the package in `directory`. */
+/** A script that reports what a fresh process finds in the package. */
 const REPORT = `
   const { native, nativeError, parser, turbo } = require(process.argv[1]);
   const isOfficial = parser.Encoder === require("socket.io-parser").Encoder;
@@ -32,7 +32,7 @@ const REPORT = `
   console.log(JSON.stringify({ native, error, isOfficial, decoded }));
 `;
 
-/** What becomes of a server with one client. */
+/** A script that serves one client. */
 const CONVERSATION = `
   const { Server } = require("socket.io");
   const { io: connect } = require("socket.io-client");
@@ -77,7 +77,7 @@ function report(directory, options) {
   return { ...JSON.parse(stdout), warnings: stderr };
 }
 
-/** A folder with the package as it is installed, for the time of a test: without any addon. */
+/** Creates a folder with the package as it is installed, without any addon, for one test. */
 function installed(t) {
   const directory = fs.mkdtempSync(path.join(tmpdir(), "socket-io-turbo-"));
   t.after(() => fs.rmSync(directory, { recursive: true }));
@@ -89,7 +89,7 @@ function installed(t) {
   return main;
 }
 
-/** Adds a package beside those that the main one finds. @returns {string} its folder */
+/** Adds a package where the main one looks for packages. @returns {string} its folder */
 function add(main, packageName, manifest) {
   const directory = path.join(main, "node_modules", packageName);
   fs.mkdirSync(directory, { recursive: true });
@@ -108,7 +108,7 @@ function builtAddon() {
   return fs.readFileSync(path.join(root, file));
 }
 
-/** The addon with some of its text replaced by another, which is not longer. */
+/** Returns the addon with some of its text replaced by another, which is not longer. */
 function patchedAddon(replacements) {
   const addon = builtAddon();
   for (const [from, to] of Object.entries(replacements)) {
@@ -128,7 +128,7 @@ const decoded = [
   ["e", event],
 ];
 
-/** Everything works on the official packages, and one warning says why. */
+/** Asserts that all works with the official packages, with one warning that has the reason. */
 function fallsBack(main, expected, options) {
   const { warnings, error, ...rest } = report(main, options);
   assert.deepEqual(rest, { native: false, isOfficial: true, decoded });
@@ -142,7 +142,7 @@ function fallsBack(main, expected, options) {
   assert.ok(warnings.includes(warning), warnings);
 }
 
-/** As if this were another platform. */
+/** Code that makes a process believe that it runs on another platform. */
 const pretend = (values) =>
   Object.entries(values)
     .map(([key, value]) => `Object.defineProperty(process, "${key}", { value: "${value}" });`)
@@ -159,7 +159,7 @@ describe("the addon", { skip: process.env.TURBO_NATIVE === "0" && "TURBO_NATIVE=
     assert.deepEqual(report(root), expected);
   });
 
-  test("warns of nothing where it comes from the platform's package", (t) => {
+  test("warns of nothing when it is loaded from the platform's package", (t) => {
     const main = installed(t);
     addPlatform(main, builtAddon());
     const expected = { native: true, error: null, isOfficial: false, decoded, warnings: "" };
@@ -169,7 +169,7 @@ describe("the addon", { skip: process.env.TURBO_NATIVE === "0" && "TURBO_NATIVE=
   });
 });
 
-/** Has the platform's package export something else than the addon, as bundlers do. */
+/** Makes the platform's package export another value than the addon, as bundlers do. */
 function replaceAddon(main, code) {
   const directory = addPlatform(main);
   fs.writeFileSync(path.join(directory, "replaced.js"), `module.exports = ${code};`);
@@ -182,7 +182,7 @@ describe("in a bundle", { skip: process.env.TURBO_NATIVE === "0" && "TURBO_NATIV
     ["its name as that of an ES module", '{ __esModule: true, default: "./addon-1A2B.node" }'],
     ["its path", "__filename.replace(/node_modules.*/, 'lib/addon/addon-1A2B.node')"],
   ]) {
-    test(`the file is loaded where ${what} stands in place of the addon`, (t) => {
+    test(`the file is loaded where ${what} is exported in place of the addon`, (t) => {
       const main = installed(t);
       replaceAddon(main, code);
       fs.writeFileSync(path.join(main, "lib/addon/addon-1A2B.node"), builtAddon());
@@ -191,7 +191,7 @@ describe("in a bundle", { skip: process.env.TURBO_NATIVE === "0" && "TURBO_NATIV
     });
   }
 
-  test("a file that is named and not there is to be copied along", (t) => {
+  test("a message asks to copy a file that is named and missing", (t) => {
     const main = installed(t);
     replaceAddon(main, '"./addon-1A2B.node"');
     fallsBack(main, /addon.addon-1A2B\.node, by which the bundler has replaced .*Copy the file/);
@@ -218,20 +218,20 @@ describe("NAPI_RS_NATIVE_LIBRARY_PATH", { skip: process.env.TURBO_NATIVE === "0"
     return { env: { NAPI_RS_NATIVE_LIBRARY_PATH: "named.node" } };
   }
 
-  test("names the file where nothing else serves", (t) => {
+  test("names the file where no other is found", (t) => {
     const main = installed(t);
     assert.deepEqual(report(main, named(main, builtAddon())), expected);
     addPlatform(main, "not an addon");
     assert.deepEqual(report(main, named(main, builtAddon())), expected);
   });
 
-  test("may name the addon of another package: that of ours comes first", (t) => {
+  test("may name the addon of another package: ours is loaded first", (t) => {
     const main = installed(t);
     addPlatform(main, builtAddon());
     assert.deepEqual(report(main, named(main, "another addon")), expected);
   });
 
-  test("gives both reasons where it is no help", (t) => {
+  test("reports both reasons if it does not help", (t) => {
     const main = installed(t);
     fallsBack(
       main,
@@ -240,7 +240,7 @@ describe("NAPI_RS_NATIVE_LIBRARY_PATH", { skip: process.env.TURBO_NATIVE === "0"
     );
   });
 
-  test("is no help either where it names an addon of another version", (t) => {
+  test("does not help if it names an addon of another version", (t) => {
     const main = installed(t);
     const manifest = { ...require("../../package.json"), version: "99.0.0" };
     fs.writeFileSync(path.join(main, "package.json"), JSON.stringify(manifest));
@@ -281,7 +281,7 @@ describe("an addon without the engine, as on Windows,", () => {
   });
 });
 
-describe("a message says what is missing and how to mend it", () => {
+describe("a message names the missing part and the remedy", () => {
   test("where the optional dependency is not installed", (t) => {
     const main = installed(t);
     const folders = path.join(main, "../node_modules");
@@ -295,7 +295,7 @@ describe("a message says what is missing and how to mend it", () => {
     );
   });
 
-  test("where the one for another platform is installed", (t) => {
+  test("where the dependency for another platform is installed", (t) => {
     const main = installed(t);
     const other = platform === "darwin-x64" ? "darwin-arm64" : "darwin-x64";
     add(main, `socket.io-turbo-${other}`, {});
@@ -305,7 +305,7 @@ describe("a message says what is missing and how to mend it", () => {
     );
   });
 
-  test("where there is none for the platform", (t) => {
+  test("where there is no addon for the platform", (t) => {
     fallsBack(installed(t), /: there is no prebuilt addon for sunos-x64, only for darwin-arm64, /, {
       prelude: pretend({ platform: "sunos", arch: "x64" }),
     });
@@ -373,7 +373,7 @@ describe("a message says what is missing and how to mend it", () => {
     });
   }
 
-  test("where Windows does not say which file it means", (t) => {
+  test("where Windows does not name the file", (t) => {
     const main = installed(t);
     addPlatform(main, "");
     fallsBack(
@@ -436,7 +436,7 @@ describe("a message says what is missing and how to mend it", () => {
 });
 
 describe("TURBO_NATIVE", () => {
-  test("=0 leaves the addon out without a warning", () => {
+  test("=0 does not load the addon, without a warning", () => {
     const { warnings, error, ...rest } = report(root, { env: { TURBO_NATIVE: "0" } });
     assert.deepEqual(rest, { native: false, isOfficial: true, decoded });
     assert.deepEqual(error, {

@@ -174,7 +174,7 @@ function makeWire() {
   return { bytes, pieces: piecesAnywhere(bytes), limits: below(LIMITS.length) };
 }
 
-// --- Comparing
+// --- Comparisons
 
 /** Sends the pieces, then FIN; returns the application's events and errors, and the bytes back. */
 async function play(server, pieces) {

@@ -1,8 +1,8 @@
 "use strict";
 
 /**
- * Values that no encoder takes: in payloads, in `socket.data`, as names of rooms. The official
- * adapters end the process in these cases, where nothing else is said; ours do not.
+ * Values that cannot be encoded: in payloads, in `socket.data`, as names of rooms. Unless a test has
+ * another result, the official adapters end the process in these cases; ours do not.
  */
 
 const assert = require("node:assert/strict");
@@ -22,7 +22,7 @@ const throwing = {
   },
 };
 
-/** Values that no encoder takes, and the errors thrown where they are emitted. */
+/** Values that cannot be encoded, and the errors that emitting them throws. */
 const UNENCODABLE = {
   "a BigInt": [5n, /BigInt/],
   "what is cyclic": [cyclic, /circular|call stack/],
@@ -35,7 +35,7 @@ for (const sharded of [false, true]) {
   for (const kind of ourKinds) {
     const name = `${kind.name}, ${sharded ? "sharded" : "classic"}`;
     describe(name, { skip, timeout: TIMEOUT }, () => {
-      test("emit() throws what the encoder throws, and nobody gets anything", async (t) => {
+      test("emit() throws the error of the encoder, and no client receives anything", async (t) => {
         const { nodes, servers } = await startCluster(t, kind, { adapter: { sharded } });
         const [io] = servers;
         const [socket] = io.sockets.sockets.values();
@@ -84,7 +84,7 @@ for (const sharded of [false, true]) {
       });
 
       if (sharded) {
-        test("a broadcast to a room that has no name for others says so", async (t) => {
+        test("a broadcast to a room that has no name for others reports an error", async (t) => {
           const { nodes, servers } = await startCluster(t, kind, { adapter: { sharded } });
           const [node] = nodes.all;
           const [client] = node.clients;

@@ -17,7 +17,7 @@ const { Stage } = require("./stage.js");
 const { ClusterOrder } = require("./cluster/order.js");
 const { ALL_HAS_COME, StormLog } = require("./cluster/storm.js");
 const { HANG_GUARD } = require("../support/observed.js");
-const { PacketClient } = require("../support/packet-client.js");
+const { PacketClient } = require("./packet-client.js");
 
 /** Longer than any program takes, in milliseconds. */
 const NEVER = 2 ** 30;

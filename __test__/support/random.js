@@ -15,20 +15,20 @@ const SEED = Number(process.env.SEED ?? 1);
  */
 function randomFrom(seed) {
   let state = seed >>> 0;
-  /** A number in [0, 1). */
+  /** Returns a number in [0, 1). */
   const random = () => {
     state = (state + 0x6d2b79f5) >>> 0;
     let t = Math.imul(state ^ (state >>> 15), state | 1);
     t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
     return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
   };
-  /** An integer in [0, limit). */
+  /** Returns an integer in [0, limit). */
   const below = (limit) => Math.floor(random() * limit);
-  /** One of a list. */
+  /** Returns an element of a list. */
   const pick = (list) => list[below(list.length)];
-  /** True with the given probability. */
+  /** Returns true with the given probability. */
   const chance = (probability) => random() < probability;
-  /** An array of fewer than `limit` results of `make`. */
+  /** Returns an array of fewer than `limit` results of `make`. */
   const times = (limit, make) => Array.from({ length: below(limit) }, make);
   return { random, below, pick, chance, times };
 }

@@ -9,7 +9,7 @@
  *     two others, nor at the end if the visit lasts.
  */
 
-const { parsePacket } = require("../../support/packet-client.js");
+const { parsePacket } = require("../packet-client.js");
 
 /** Rooms that clients are in during storms only, with an event when they join and when they leave. */
 const STORM_ROOMS = ["s1", "s2"];
