@@ -50,7 +50,6 @@ function receive(message) {
       rooms: roomNames(opts.rooms),
       except: roomNames(opts.except),
       volatile: Boolean(flags.volatile),
-      compressed: flags.compress !== false,
     };
     return { sent, decoded, packet, opts };
   } catch (error) {

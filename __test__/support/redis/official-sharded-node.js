@@ -65,14 +65,13 @@ class OfficialShardedNode {
 
   /** In the place of the adapter's: one client gets everything. */
   #apply({ rooms, except }, callback) {
-    const writeToEngine = ([text, ...attachments], { volatile, compress }) => {
+    const writeToEngine = ([text, ...attachments], { volatile }) => {
       this.#sent = {
         text,
         attachments: attachments.map((attachment) => Buffer.from(attachment).toString("hex")),
         rooms: roomNames(rooms),
         except: roomNames(except),
         volatile: Boolean(volatile),
-        compressed: compress !== false,
       };
     };
     callback({ client: { writeToEngine } });

@@ -125,7 +125,6 @@ mod cluster_broadcast;
 mod error;
 mod flags;
 mod json;
-mod json_message;
 mod message_pack;
 mod options;
 mod packet;
