@@ -467,8 +467,8 @@ export interface RedisStats {
   own: number;
   /** Broadcasts that went to the I/O threads without JavaScript. */
   delivered: number;
-  /** Messages that JavaScript got: requests, responses, broadcasts to clients that it serves. */
-  passedToJavaScript: number;
+  /** Messages that JavaScript served: requests, responses, broadcasts to clients that it serves. */
+  served: number;
   /** Messages that are none, and were dropped. */
   malformed: number;
   /** Messages that Redis has taken. */

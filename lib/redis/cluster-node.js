@@ -41,7 +41,7 @@ class ClusterNode {
 
   /**
    * @param {number} messageKind what comes on the channels
-   * @param {number} kind how they are subscribed to; both as in `redis-messages.js`
+   * @param {number} kind how they are subscribed to; both as in `transport.js`
    * @param {string[]} channels
    */
   subscribe(messageKind, kind, channels) {

@@ -4,7 +4,7 @@ const { createShardedAdapter } = require("@socket.io/redis-adapter");
 const { existing, kPrepare, withFanOut } = require("../adapter/index.js");
 const { ClusterNode } = require("./cluster-node.js");
 const messagePack = require("./message-pack.js");
-const { REQUEST, SHARD, SHARDED } = require("./redis-messages.js");
+const { REQUEST, SHARD, SHARDED } = require("./transport.js");
 const { decodeMessage, isClusterMessage } = require("./requests.js");
 const { encodeSockets } = require("./remote-sockets.js");
 

@@ -1,33 +1,29 @@
-//! Where Redis is, and how to get there. redis-rs 1 does it: the client that Redis itself keeps
-//! up, with RESP3, Cluster, Sentinel and rustls; it gives pushed messages to a function at once,
-//! where fred 10 (last released in 2025) has a channel that drops what is not taken in time.
+//! Where Redis is, and how to connect to it.
+//!
+//! The client is redis-rs 1, which Redis itself maintains, with RESP3, Cluster, Sentinel and
+//! rustls. It passes pushed messages to a function at once; fred 10 (last released in 2025) has a
+//! channel that drops messages which are not taken in time.
 
 use std::fmt;
 use std::time::Duration;
 
-use redis::aio::{AsyncPushSender, ConnectionLike, MultiplexedConnection};
+use redis::aio::AsyncPushSender;
 use redis::cluster::{ClusterClient, ClusterClientBuilder};
-use redis::cluster_async::ClusterConnection;
-use redis::cluster_routing::{MultipleNodeRoutingInfo, RoutingInfo};
 use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
 use redis::{
-    AsyncConnectionConfig, Client, ClientTlsConfig, Cmd, ConnectionAddr, ConnectionInfo,
-    IntoConnectionInfo, Pipeline, ProtocolVersion, RedisError, RedisFuture, RedisResult,
-    TlsCertificates, TlsMode, Value,
+    AsyncConnectionConfig, Client, ClientTlsConfig, ConnectionAddr, ConnectionInfo,
+    IntoConnectionInfo, ProtocolVersion, RedisError, RedisResult, TlsCertificates, TlsMode,
 };
 
-use super::Channel;
+use super::connection::Connection;
 
-/// How long it may take to make a connection.
+/// How long one attempt to connect to a server may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Commands that wait for the connection; those that do not fit wait as well.
-const PIPELINE: usize = 1024;
+/// How many commands the client queues in front of its socket; further ones wait for room.
+const PIPELINE_BUFFER: usize = 1024;
 
-/// Channels of one command.
-const CHANNELS: usize = 512;
-
-/// What is wrong with a description of a server.
+/// Why a server or its certificates are invalid.
 #[derive(Debug)]
 pub struct InvalidServer(String);
 
@@ -49,9 +45,9 @@ impl From<RedisError> for InvalidServer {
 /// Certificates and keys, as PEM.
 #[derive(Clone, Debug, Default)]
 pub struct TlsFiles {
-    /// Who may sign the server's certificate; Mozilla's list if there is none.
+    /// The authorities that may sign the server's certificate; `None` for Mozilla's list.
     pub ca: Option<Vec<u8>>,
-    /// Our certificate, and its key.
+    /// The client's certificate and its key.
     pub client: Option<(Vec<u8>, Vec<u8>)>,
 }
 
@@ -67,19 +63,20 @@ impl TlsFiles {
     }
 }
 
-/// One of the ways in which Redis is run.
+/// The server or servers that a link connects to. It is valid once made, and says nothing of
+/// whether Redis can be reached.
 #[derive(Debug)]
-pub struct Server(Kind);
+pub struct Server(Topology);
 
 #[derive(Debug)]
-enum Kind {
+enum Topology {
     Single(Client),
     /// The master that Sentinels name.
     Sentinel(Sentinels),
     Cluster(Seeds),
 }
 
-/// What makes a client of Sentinels, again for each connection.
+/// The settings of a client of Sentinels, which is made for each connection.
 #[derive(Debug)]
 struct Sentinels {
     infos: Vec<ConnectionInfo>,
@@ -89,7 +86,7 @@ struct Sentinels {
     tls: TlsFiles,
 }
 
-/// What makes a client of a Redis Cluster, again for each connection.
+/// The settings of a client of a Redis Cluster, which is made for each connection.
 #[derive(Debug)]
 struct Seeds {
     infos: Vec<ConnectionInfo>,
@@ -97,12 +94,12 @@ struct Seeds {
 }
 
 impl Server {
-    /// The server of a URL: `redis[s]://[[user]:password@]host[:port][/db]`, or
+    /// Returns the server of a URL: `redis[s]://[[user]:password@]host[:port][/db]`, or
     /// `redis+unix:///path`.
     ///
     /// # Errors
     ///
-    /// [`InvalidServer`] where it is none, or where certificates are none.
+    /// [`InvalidServer`] if the URL or a certificate is invalid.
     pub fn single(url: &str, tls: &TlsFiles) -> Result<Self, InvalidServer> {
         let info = connection_info(url)?;
         let client = if is_tls(&info) {
@@ -111,11 +108,11 @@ impl Server {
         } else {
             Client::open(info)?
         };
-        Ok(Self(Kind::Single(client)))
+        Ok(Self(Topology::Single(client)))
     }
 
-    /// The Redis Cluster that has the servers of these URLs, whose user and password are the
-    /// first's.
+    /// Returns the Redis Cluster of which these URLs name some servers. The first has the user
+    /// and the password of all.
     ///
     /// # Errors
     ///
@@ -123,11 +120,11 @@ impl Server {
     pub fn cluster(urls: &[String], tls: TlsFiles) -> Result<Self, InvalidServer> {
         let seeds = Seeds { infos: connection_infos(urls)?, tls };
         seeds.builder().build()?;
-        Ok(Self(Kind::Cluster(seeds)))
+        Ok(Self(Topology::Cluster(seeds)))
     }
 
-    /// The master of this name that the Sentinels of these URLs know. User and password in the
-    /// URLs are for the Sentinels.
+    /// Returns the master of this name, as the Sentinels of these URLs know it. User and password
+    /// in the URLs are for the Sentinels.
     ///
     /// # Errors
     ///
@@ -145,15 +142,15 @@ impl Server {
         }
         let sentinels = Sentinels { infos, name, username, password, tls };
         sentinels.build()?;
-        Ok(Self(Kind::Sentinel(sentinels)))
+        Ok(Self(Topology::Sentinel(sentinels)))
     }
 
-    /// Whether a master can become another server's replica without ending connections.
+    /// Returns whether a master may become a replica without closing connections.
     pub(super) const fn has_roles(&self) -> bool {
-        matches!(self.0, Kind::Sentinel(_))
+        matches!(self.0, Topology::Sentinel(_))
     }
 
-    /// A connection, whose messages go to `push`.
+    /// Connects. The connection passes data that Redis pushes to `push`.
     pub(super) async fn connect(
         &self,
         push: impl AsyncPushSender + Clone,
@@ -161,19 +158,19 @@ impl Server {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             .set_response_timeout(None)
-            .set_pipeline_buffer_size(PIPELINE)
+            .set_pipeline_buffer_size(PIPELINE_BUFFER)
             .set_push_sender(push.clone());
         match &self.0 {
-            Kind::Single(client) => {
+            Topology::Single(client) => {
                 let connection = client.get_multiplexed_async_connection_with_config(&config);
                 connection.await.map(Connection::One)
             }
-            Kind::Sentinel(sentinels) => {
+            Topology::Sentinel(sentinels) => {
                 let mut client = sentinels.build()?;
                 let connection = client.get_async_connection_with_config(&config);
                 connection.await.map(Connection::One)
             }
-            Kind::Cluster(seeds) => {
+            Topology::Cluster(seeds) => {
                 let client = seeds.builder().push_sender(push).build()?;
                 client.get_async_connection().await.map(Connection::Cluster)
             }
@@ -181,13 +178,13 @@ impl Server {
     }
 }
 
-/// Where it is, for messages: without users and passwords.
+/// The addresses, for error messages: without users and passwords.
 impl fmt::Display for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (before, infos) = match &self.0 {
-            Kind::Single(client) => return client.get_connection_info().addr().fmt(f),
-            Kind::Sentinel(Sentinels { infos, .. }) => ("Sentinel ", infos),
-            Kind::Cluster(Seeds { infos, .. }) => ("Redis Cluster ", infos),
+            Topology::Single(client) => return client.get_connection_info().addr().fmt(f),
+            Topology::Sentinel(Sentinels { infos, .. }) => ("Sentinel ", infos),
+            Topology::Cluster(Seeds { infos, .. }) => ("Redis Cluster ", infos),
         };
         let addresses: Vec<_> = infos.iter().map(|info| info.addr().to_string()).collect();
         write!(f, "{before}{}", addresses.join(", "))
@@ -257,136 +254,7 @@ fn connection_info(url: &str) -> Result<ConnectionInfo, InvalidServer> {
     Ok(info.set_redis_settings(settings))
 }
 
-/// The cryptography of TLS. Another part of the process may have chosen one.
+/// Installs the cryptography of TLS, unless another part of the process has installed one.
 fn use_ring() {
     let _ = rustls::crypto::ring::default_provider().install_default();
-}
-
-/// A connection to one server, or to all of a cluster.
-#[derive(Clone)]
-pub(super) enum Connection {
-    One(MultiplexedConnection),
-    Cluster(ClusterConnection),
-}
-
-/// What is done with channels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Change {
-    Subscribe,
-    Unsubscribe,
-}
-
-impl Connection {
-    /// Subscribes to channels, or ends that.
-    pub(super) async fn change(
-        &mut self,
-        change: Change,
-        channels: Vec<Channel>,
-    ) -> RedisResult<()> {
-        let (mut named, mut patterns, mut shards) = (Vec::new(), Vec::new(), Vec::new());
-        for channel in &channels {
-            match channel {
-                Channel::Named(name) => named.push(&**name),
-                Channel::Pattern(pattern) => patterns.push(&**pattern),
-                Channel::Shard(name) => shards.push(&**name),
-            }
-        }
-        for names in named.chunks(CHANNELS) {
-            self.change_named(change, names).await?;
-        }
-        for names in patterns.chunks(CHANNELS) {
-            self.change_patterns(change, names).await?;
-        }
-        for name in shards {
-            self.change_shard(change, name).await?;
-        }
-        Ok(())
-    }
-
-    async fn change_named(&mut self, change: Change, names: &[&[u8]]) -> RedisResult<()> {
-        match (self, change) {
-            (Self::One(one), Change::Subscribe) => one.subscribe(names).await,
-            (Self::One(one), Change::Unsubscribe) => one.unsubscribe(names).await,
-            (Self::Cluster(cluster), Change::Subscribe) => cluster.subscribe(names).await,
-            (Self::Cluster(cluster), Change::Unsubscribe) => cluster.unsubscribe(names).await,
-        }
-    }
-
-    async fn change_patterns(&mut self, change: Change, names: &[&[u8]]) -> RedisResult<()> {
-        match (self, change) {
-            (Self::One(one), Change::Subscribe) => one.psubscribe(names).await,
-            (Self::One(one), Change::Unsubscribe) => one.punsubscribe(names).await,
-            (Self::Cluster(cluster), Change::Subscribe) => cluster.psubscribe(names).await,
-            (Self::Cluster(cluster), Change::Unsubscribe) => cluster.punsubscribe(names).await,
-        }
-    }
-
-    async fn change_shard(&mut self, change: Change, name: &[u8]) -> RedisResult<()> {
-        match (self, change) {
-            (Self::One(one), Change::Subscribe) => {
-                redis::cmd("SSUBSCRIBE").arg(name).exec_async(one).await
-            }
-            (Self::One(one), Change::Unsubscribe) => {
-                redis::cmd("SUNSUBSCRIBE").arg(name).exec_async(one).await
-            }
-            (Self::Cluster(cluster), Change::Subscribe) => cluster.ssubscribe(name).await,
-            (Self::Cluster(cluster), Change::Unsubscribe) => cluster.sunsubscribe(name).await,
-        }
-    }
-
-    /// The subscribers that `PUBSUB NUMSUB` counts, on all servers: clients of other nodes
-    /// subscribe at replicas, too.
-    pub(super) async fn count(&mut self, command: &Cmd) -> RedisResult<i64> {
-        let value = match self {
-            Self::One(one) => command.query_async(one).await?,
-            Self::Cluster(cluster) => {
-                let routing = RoutingInfo::MultiNode((MultipleNodeRoutingInfo::AllNodes, None));
-                cluster.route_command(command.clone(), routing).await?
-            }
-        };
-        Ok(sum_counts(&value))
-    }
-
-    /// Whether several commands may go in one piece, wherever their keys are.
-    pub(super) const fn has_pipelines(&self) -> bool {
-        matches!(self, Self::One(_))
-    }
-}
-
-/// The sum of the numbers in what servers have answered, each the channel and a number.
-fn sum_counts(value: &Value) -> i64 {
-    match value {
-        Value::Int(count) => *count,
-        Value::Array(values) => values.iter().map(sum_counts).sum(),
-        Value::Map(pairs) => pairs.iter().map(|(_, value)| sum_counts(value)).sum(),
-        _ => 0,
-    }
-}
-
-impl ConnectionLike for Connection {
-    fn req_packed_command<'a>(&'a mut self, cmd: &'a Cmd) -> RedisFuture<'a, Value> {
-        match self {
-            Self::One(one) => one.req_packed_command(cmd),
-            Self::Cluster(cluster) => cluster.req_packed_command(cmd),
-        }
-    }
-
-    fn req_packed_commands<'a>(
-        &'a mut self,
-        pipeline: &'a Pipeline,
-        offset: usize,
-        count: usize,
-    ) -> RedisFuture<'a, Vec<Value>> {
-        match self {
-            Self::One(one) => one.req_packed_commands(pipeline, offset, count),
-            Self::Cluster(cluster) => cluster.req_packed_commands(pipeline, offset, count),
-        }
-    }
-
-    fn get_db(&self) -> i64 {
-        match self {
-            Self::One(one) => one.get_db(),
-            Self::Cluster(cluster) => cluster.get_db(),
-        }
-    }
 }
