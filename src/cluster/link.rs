@@ -43,7 +43,7 @@ pub struct LinkOptions {
 /// - Events: [`take`](Self::take) returns them; `notify`, given to [`start`](Self::start), is
 ///   called when there are some.
 /// - End: [`close`](Self::close) lets the queue drain first, [`shut_down`](Self::shut_down) does
-///   not; nothing may be queued after either. The last event is
+///   not. Commands given after either may be lost. The last event is
 ///   [`State::Ended`](super::State::Ended).
 ///
 /// The link's thread owns the connection, the subscriptions and the messages that it has not

@@ -410,8 +410,8 @@ mod tests {
         let room = |room: Room| Options { rooms: vec![room], ..Options::default() };
         directory.set_room(id, RoomName::Null, Address::Room(9), None, false);
         directory.set_room(id, RoomName::Boolean(true), Address::Room(10), None, false);
-        for (name, number) in [(Room::Null, 9), (Room::Boolean(true), 10)] {
-            let found = Recipients { rooms: vec![number], ..Recipients::default() };
+        for (name, room_id) in [(Room::Null, 9), (Room::Boolean(true), 10)] {
+            let found = Recipients { rooms: vec![room_id], ..Recipients::default() };
             let expected = LocalRecipients::Direct(found, WorkerSet::ALL);
             assert_eq!(directory.find(id, &room(name)), expected);
         }
