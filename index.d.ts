@@ -460,8 +460,8 @@ export interface RedisStats {
   own: number;
   /** Received broadcasts that went directly to the I/O threads. */
   delivered: number;
-  /** Messages passed to JavaScript: requests, responses, broadcasts to clients that it serves. */
-  passedToJavaScript: number;
+  /** Messages that JavaScript served: requests, responses, broadcasts to clients that it serves. */
+  served: number;
   /** Messages dropped because they could not be decoded. */
   malformed: number;
   /** Messages that Redis has accepted. */

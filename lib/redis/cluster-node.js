@@ -67,7 +67,7 @@ class ClusterNode {
    * Subscribes to channels.
    *
    * @param {number} messageKind the form of the messages on them
-   * @param {number} kind the kind of subscription; both numbers as in `redis-messages.js`
+   * @param {number} kind the kind of subscription; both numbers as in `transport.js`
    * @param {string[]} channels
    */
   subscribe(messageKind, kind, channels) {

@@ -15,9 +15,9 @@ const { fallbackFactory } = require("./fallback.js");
 const messagePack = require("./message-pack.js");
 const { redisAdapterOptions } = require("./options.js");
 const { OwnConnection } = require("./own-connection.js");
-const { BROADCAST, NAMED, PATTERN, REQUEST } = require("./redis-messages.js");
 const { ANSWERS, broadcastOf, decodeMessage, isRequest, isResponse } = require("./requests.js");
 const { makeShardedAdapter } = require("./sharded-adapter.js");
+const { BROADCAST, NAMED, PATTERN, REQUEST } = require("./transport.js");
 
 /** A type of request, as numbered by @socket.io/redis-adapter 8. */
 const BROADCAST_WITH_ACK = 7;

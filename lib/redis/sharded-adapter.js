@@ -6,7 +6,7 @@ const { kPrepare, withFanOut } = require("../adapter/with-fan-out.js");
 const { ClusterNode } = require("./cluster-node.js");
 const { ClusteredFanOut } = require("./clustered-fan-out.js");
 const messagePack = require("./message-pack.js");
-const { REQUEST, SHARD, SHARDED } = require("./redis-messages.js");
+const { REQUEST, SHARD, SHARDED } = require("./transport.js");
 const { decodeMessage, isClusterMessage } = require("./requests.js");
 const { encodeSockets } = require("./remote-sockets.js");
 
