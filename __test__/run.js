@@ -28,6 +28,7 @@ const ONCE = [
   "packaging",
   "runtimes",
   "conformance/cluster-codec.test.js",
+  "conformance/engine-session.test.js",
   "conformance/rust-codec.test.js",
   "declarations.test.js",
   "documentation.test.js",

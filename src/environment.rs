@@ -39,7 +39,7 @@ pub type ConfigurationId = u32;
 
 /// Workers, their connections and rooms, and the directory of rooms for a cluster.
 ///
-/// Belongs to one thread, that of its JavaScript environment. In the order of their use:
+/// Belongs to the thread of its JavaScript environment. The methods, in the order of their use:
 ///
 /// - [`start`](Self::start), then [`configure`](Self::configure) for each set of options, then
 ///   [`open`](Self::open) for each connection;

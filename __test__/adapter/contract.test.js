@@ -426,7 +426,7 @@ test("the class that createAdapter() returns cannot be extended", { skip: !hasNa
   class Extended extends turbo.createAdapter() {}
   assert.throws(() => new Extended({ server: { encoder: null } }), {
     name: "TypeError",
-    message: "createAdapter() returns no class to extend; give it yours as its base",
+    message: "createAdapter() returns no class to extend; pass your class to it instead",
   });
 });
 

@@ -1,8 +1,8 @@
 "use strict";
 
 /**
- * The layouts of `lib/addon/codes.js`, which the addon cannot state: numbers are sent through it
- * here, and are found where the layouts say.
+ * The layouts of `lib/addon/codes.js`: numbers are sent through the addon, and must be found where
+ * the layouts place them.
  */
 
 const assert = require("node:assert/strict");

@@ -76,9 +76,9 @@ for (const sharded of [false, true]) {
         assert.deepEqual([...remote(getter).rooms].sort(), [getter.id, "room", "even"].sort());
         const told = errorsOf(node).map(({ code, message }) => `${code} ${message}`);
         assert.deepEqual(told, [
-          `TURBO_ERR_REDIS Redis: fetchSockets() of another node gets socket ${cycle.id} without handshake.session, data.cyclic`,
-          `TURBO_ERR_REDIS Redis: fetchSockets() of another node gets socket ${number.id} without data`,
-          `TURBO_ERR_REDIS Redis: fetchSockets() of another node gets socket ${getter.id} without data.trap, rooms`,
+          `TURBO_ERR_REDIS Redis: fetchSockets() on another node returns socket ${cycle.id} without handshake.session, data.cyclic`,
+          `TURBO_ERR_REDIS Redis: fetchSockets() on another node returns socket ${number.id} without data`,
+          `TURBO_ERR_REDIS Redis: fetchSockets() on another node returns socket ${getter.id} without data.trap, rooms`,
         ]);
         assert.deepEqual(errorsOf(nodes.all[1]), []);
       });
@@ -103,7 +103,10 @@ for (const sharded of [false, true]) {
         const rooms = await servers[1].of("/").adapter.allRooms();
         assert.ok(rooms.has("room"));
         assert.ok(nodes.clients.every(({ id }) => rooms.has(id)));
-        assert.match(errorsOf(node)[0].message, /allRooms\(\) of another node gets 6 of 7 rooms/);
+        assert.match(
+          errorsOf(node)[0].message,
+          /allRooms\(\) on another node returns 6 of 7 rooms/,
+        );
       });
     });
   }

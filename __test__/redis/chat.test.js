@@ -280,7 +280,7 @@ describe("the chat on two nodes", { skip: skipWithoutRedis }, () => {
     await redis.restart();
     while (heard.eve.length < 1) await once(eve, "message");
     const printed = () => errors.mock.calls.map(({ arguments: [line] }) => line);
-    while (printed().filter((line) => line === "Redis:       there again").length < 2)
+    while (printed().filter((line) => line === "Redis:       connected again").length < 2)
       await nextTurn();
     await ada.emitWithAck("message", { id: newId(), room: "lobby", text: "light" });
     while (heard.eve.at(-1).text !== "light") await once(eve, "message");

@@ -3,16 +3,18 @@
 const { binding } = require("./index.js");
 
 /**
- * The numbers that both halves share, and the layouts of the arrays of numbers that cross.
+ * The numbers that both halves share, and the layouts of the arrays of numbers that cross between
+ * them.
  *
- * Enumerations are read from the addon. Without it they have no members: the code that uses them
- * does not run then. The addon cannot state a layout; `__test__/addon/codes.test.js` sends numbers
- * through the addon to hold these.
+ * Enumerations are read from the addon. Without it they have no members, and the code that uses
+ * them does not run. Layouts are copies of those in `src/`, which `__test__/addon/codes.test.js`
+ * verifies by sending numbers through the addon. Read members into constants of a module: the
+ * lookup then stays out of the code that runs for each event.
  */
 
 const enumeration = (name) => Object.freeze({ ...binding?.[name] });
 
-/** The kind of an event of a connection; src/binding/events.rs says which number and values it has. */
+/** The kind of an event of a connection; see src/binding/events.rs for its number and values. */
 const EventKind = enumeration("EventKind");
 
 /** How many values an event has besides its numbers; 0 for the other kinds. */

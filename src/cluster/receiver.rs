@@ -11,7 +11,7 @@ use super::stats::{Counter, Counters};
 use super::subscriptions::Kind;
 use super::{NamespaceId, RoomDirectory};
 use crate::fanout::PreparedPacket;
-use crate::net::{Broadcaster, Outgoing};
+use crate::net::{Broadcaster, OutgoingBroadcast};
 use crate::proto::cluster::{Broadcast, ClusterBroadcast, Options};
 use crate::proto::engine_io::PacketType;
 use crate::proto::socket_io::{Namespace, Packet};
@@ -190,7 +190,7 @@ impl Receiver {
                         prepare(&decoded.packet, true)
                     };
                     let is_volatile = decoded.options.flags.is_volatile();
-                    outgoing.push(Outgoing { packet, recipients, is_volatile, workers });
+                    outgoing.push(OutgoingBroadcast { packet, recipients, is_volatile, workers });
                 }
                 (Recipience::Nobody, _) => self.counters.filtered.add(1),
                 (Recipience::Application | Recipience::Direct(..), _) => {

@@ -2,15 +2,14 @@
 
 /** Our adapter for Redis with one bug each, which the search has to find: changes of a factory. */
 
-const { kFanOut } = require("../../../lib/adapter/index.js");
-
 /** Changes each adapter that a factory makes, except those of the sharded protocol. */
 const changed = (change) => (factory) =>
   function AdapterOf(nsp) {
     const adapter = factory(nsp);
     if (adapter.requestChannel === undefined) return adapter;
     try {
-      change(adapter, adapter[kFanOut].directory, adapter.pubClient.transport);
+      const { directory, transport } = adapter.pubClient.node;
+      change(adapter, directory, transport);
     } catch (error) {
       // Else its connection would keep the process.
       adapter.close();

@@ -25,12 +25,12 @@ pub enum Action {
     /// Deliver the data of the packet.
     Deliver,
     /// Close the transport, and report the end of the session.
-    End(EndReason),
+    Close(CloseReason),
 }
 
 /// Why a session has ended. `as_str()` returns the reason that engine.io gives to `close` listeners.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EndReason {
+pub enum CloseReason {
     /// The peer did not answer a ping.
     PingTimeout,
     /// A packet could not be decoded.
@@ -43,7 +43,7 @@ pub enum EndReason {
     ForcedClose,
 }
 
-impl EndReason {
+impl CloseReason {
     /// Returns the text of engine.io.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -81,7 +81,7 @@ enum State {
 /// ```
 /// use std::time::{Duration, Instant};
 /// use socket_io_turbo::proto::engine_io::{
-///     Action, EndReason, Heartbeat, PacketType, ProtocolVersion, Session,
+///     Action, CloseReason, Heartbeat, PacketType, ProtocolVersion, Session,
 /// };
 ///
 /// let seconds = Duration::from_secs;
@@ -94,7 +94,7 @@ enum State {
 /// assert_eq!(pong, Some(Action::Heartbeat));
 /// assert_eq!(session.handle_timeout(start + seconds(51)), Some(Action::SendPing));
 /// let end = session.handle_timeout(start + seconds(71));
-/// assert_eq!(end, Some(Action::End(EndReason::PingTimeout)));
+/// assert_eq!(end, Some(Action::Close(CloseReason::PingTimeout)));
 /// ```
 #[derive(Debug)]
 pub struct Session {
@@ -149,14 +149,14 @@ impl Session {
                 Some(Action::Heartbeat)
             }
             // Engine.IO v4, "Heartbeat": pings are the server's; in v3 they are the client's.
-            (PacketType::Ping | PacketType::Pong, _) => self.end(EndReason::TransportError),
+            (PacketType::Ping | PacketType::Pong, _) => self.end(CloseReason::TransportError),
             (PacketType::Message, _) => Some(Action::Deliver),
             _ => None,
         }
     }
 
     /// Ends the session because of its transport or its decoder.
-    pub fn handle_end(&mut self, reason: EndReason) -> Option<Action> {
+    pub fn handle_end(&mut self, reason: CloseReason) -> Option<Action> {
         self.end(reason)
     }
 
@@ -170,11 +170,11 @@ impl Session {
     /// after it.
     pub fn handle_timeout(&mut self, now: Instant) -> Option<Action> {
         if self.deadline.is_some_and(|deadline| deadline <= now) {
-            return self.end(EndReason::PingTimeout);
+            return self.end(CloseReason::PingTimeout);
         }
-        let due = self.ping_due.take_if(|due| *due <= now)?;
+        self.ping_due.take_if(|due| *due <= now)?;
         self.has_extended_deadline = false;
-        self.await_peer(due.max(now));
+        self.await_peer(now);
         // A session that is closing sends no more, but still waits for no longer than this.
         (self.state == State::Open).then_some(Action::SendPing)
     }
@@ -186,7 +186,7 @@ impl Session {
     }
 
     /// Begins to close an open session: its queue is sent, then
-    /// [`handle_end`](Self::handle_end) ends it with [`EndReason::ForcedClose`]. Returns whether it
+    /// [`handle_end`](Self::handle_end) ends it with [`CloseReason::ForcedClose`]. Returns whether it
     /// was open.
     pub fn close(&mut self) -> bool {
         let was_open = self.state == State::Open;
@@ -226,12 +226,12 @@ impl Session {
         }
     }
 
-    fn end(&mut self, reason: EndReason) -> Option<Action> {
+    fn end(&mut self, reason: CloseReason) -> Option<Action> {
         if self.state == State::Closed {
             return None;
         }
         self.state = State::Closed;
         (self.ping_due, self.deadline) = (None, None);
-        Some(Action::End(reason))
+        Some(Action::Close(reason))
     }
 }
