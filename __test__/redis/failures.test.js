@@ -7,10 +7,10 @@
 
 const assert = require("node:assert/strict");
 const { describe, test } = require("node:test");
-const { setTimeout: delay } = require("node:timers/promises");
 const { turbo } = require("../..");
 const { hasCluster } = require("../../lib/addon/index.js");
 const { isFirstNode } = require("../support/node-versions.js");
+const { polled } = require("../support/observed.js");
 const { ours } = require("../support/redis/adapters.js");
 const { Nodes } = require("../support/redis/nodes.js");
 const { endsOf, skipWithoutRedis, startRedisServer } = require("../support/redis/server.js");
@@ -48,10 +48,6 @@ async function start(t, { settings, adapter, isAbsent = false } = {}) {
   return { redis, proxy, nodes };
 }
 
-async function until(isReached) {
-  while (!isReached()) await delay(2);
-}
-
 /** Returns the part of `stats()` about a node's connection. */
 const redisStats = (place) => turbo.stats().redis[place];
 
@@ -66,7 +62,7 @@ async function servesItsOwn(node) {
   const isComplete = ({ index, received }) =>
     received.some(([event, mark]) => event === "own" && mark === marks[0]) &&
     (index % 2 === 1 || received.some(([event, mark]) => event === "even" && mark === marks[0]));
-  await until(() => node.clients.every(isComplete));
+  await polled(() => node.clients.every(isComplete));
   for (const { socket } of node.clients) {
     assert.deepEqual(await socket.emitWithAck("echo", ...marks), marks);
   }
@@ -121,7 +117,7 @@ for (const [name, adapter] of Object.entries(PROTOCOLS)) {
       const { redis, nodes } = await start(t, { adapter, isAbsent: true });
       for (const node of nodes.all) {
         await servesItsOwn(node);
-        await until(() => errorsOf(node).length > 0);
+        await polled(() => errorsOf(node).length > 0);
         assert.equal(errorsOf(node)[0].code, "TURBO_ERR_REDIS");
         assert.deepEqual(eventsOf(node), []);
       }
@@ -135,7 +131,7 @@ for (const [name, adapter] of Object.entries(PROTOCOLS)) {
       for (const [place, node] of nodes.all.entries()) {
         assert.deepEqual(eventsOf(node), ["ready"]);
         assert.equal(redisStats(place).state, "ready");
-        await until(() => redisStats(place).queuedBytes === 0);
+        await polled(() => redisStats(place).queuedBytes === 0);
         assert.equal(redisStats(place).publishDropped, 0);
         assert.equal(redisStats(place).reconnections, 0);
       }
@@ -145,7 +141,7 @@ for (const [name, adapter] of Object.entries(PROTOCOLS)) {
       const { redis, nodes } = await start(t, { adapter });
       await redis.kill();
       for (const [place, node] of nodes.all.entries()) {
-        await until(() => eventsOf(node).includes("reconnecting"));
+        await polled(() => eventsOf(node).includes("reconnecting"));
         await servesItsOwn(node);
         assert.equal(redisStats(place).state, "connecting");
       }
@@ -169,7 +165,7 @@ for (const [name, adapter] of Object.entries(PROTOCOLS)) {
       redis.continue();
       const numbers = ({ received }) =>
         received.filter(([event]) => event === "n").map(([, number]) => number);
-      await until(() => nodes.clients.every((client) => numbers(client).length >= 100));
+      await polled(() => nodes.clients.every((client) => numbers(client).length >= 100));
       for (const client of nodes.clients) {
         assert.deepEqual(numbers(client), [...Array(100).keys()]);
       }
@@ -188,7 +184,7 @@ describe("a cluster", { skip, timeout: TIMEOUT }, () => {
     const bytes = Buffer.alloc(30_000);
     for (let n = 0; n < 10; n++) one.io.emit("large", n, bytes);
     const isComplete = ({ received }) => received.length === 10;
-    await until(() => one.clients.every(isComplete));
+    await polled(() => one.clients.every(isComplete));
     const { queuedBytes, publishDropped } = redisStats(0);
     assert.ok(queuedBytes > 0 && queuedBytes <= limit, `${queuedBytes}`);
     assert.equal(publishDropped, 7);
@@ -203,9 +199,9 @@ describe("a cluster", { skip, timeout: TIMEOUT }, () => {
     const [one] = nodes.all;
     one.io.emit("large", Buffer.alloc(2_000_000));
     for (const [place, node] of nodes.all.entries()) {
-      await until(() => eventsOf(node).includes("reconnecting"));
+      await polled(() => eventsOf(node).includes("reconnecting"));
       await servesItsOwn(node);
-      await until(() => redisStats(place).state === "ready");
+      await polled(() => redisStats(place).state === "ready");
       assert.ok(errorsOf(node).length > 0);
     }
     await isWhole(nodes);
@@ -219,7 +215,7 @@ describe("a cluster", { skip, timeout: TIMEOUT }, () => {
     const [one, other] = nodes.all;
     for (let times = 1; times <= 3; times++) {
       proxy.reset();
-      await until(() => eventsOf(one).length === 1 + 2 * times);
+      await polled(() => eventsOf(one).length === 1 + 2 * times);
       for (const node of nodes.all) await servesItsOwn(node);
       await isWhole(nodes);
       assert.equal(redisStats(0).reconnections, times);
@@ -237,7 +233,7 @@ describe("silence", { skip: skipLong, timeout: TIMEOUT, concurrency: true }, () 
     proxy.stall();
     await servesItsOwn(one);
     await allTimeOut(nodes, {});
-    await until(() => eventsOf(one).includes("reconnecting"));
+    await polled(() => eventsOf(one).includes("reconnecting"));
     assert.deepEqual(
       errorsOf(one).map(({ message }) => message),
       ["Redis: Redis does not answer"],
@@ -253,7 +249,7 @@ describe("silence", { skip: skipLong, timeout: TIMEOUT, concurrency: true }, () 
     const { redis, nodes } = await start(t);
     redis.stop();
     for (const node of nodes.all) {
-      await until(() => eventsOf(node).includes("reconnecting"));
+      await polled(() => eventsOf(node).includes("reconnecting"));
       await servesItsOwn(node);
     }
     redis.continue();

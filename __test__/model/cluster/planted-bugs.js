@@ -33,7 +33,7 @@ exports.ReportsRoomsInTheNextTurn = changed((_adapter, directory) => {
 });
 
 exports.ReportsOnlyNewRooms = changed((_adapter, directory) => {
-  directory.touchNamesOf = () => {};
+  override(directory, "touchNamesOf", () => () => {});
 });
 
 exports.MissesLeftRooms = changed((adapter, directory) => {
@@ -50,7 +50,7 @@ exports.MissesServedSockets = changed((_adapter, directory) => {
 });
 
 exports.IgnoresListenersOfTheEngine = changed((_adapter, directory) => {
-  directory.setObserved = () => {};
+  override(directory, "setObserved", () => () => {});
 });
 
 exports.OvertakesUnhandledMessages = changed((_adapter, _directory, transport) => {
