@@ -60,4 +60,4 @@ if (require.main === module) {
   process.exitCode = found.length > 0 ? 1 : 0;
 }
 
-module.exports = { obstacles, requirements };
+module.exports = { OLDEST_GLIBC, obstacles, requirements };

@@ -284,7 +284,7 @@ describe("an addon without the engine, as on Windows,", () => {
 describe("a message names the missing part and the remedy", () => {
   test("where the optional dependency is not installed", (t) => {
     const main = installed(t);
-    const folders = path.join(main, "../node_modules");
+    const folders = path.join(main, "../node_modules").replaceAll("\\", "\\\\");
     fallsBack(
       main,
       new RegExp(

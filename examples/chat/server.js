@@ -92,29 +92,34 @@ function joinCluster(adapter, cluster) {
 }
 
 /**
- * @returns {{ redis?: string }} the options of the command line
- * @throws {TypeError} for unknown arguments
+ * @returns {{ port?: string, redis?: string }} the options of the command line
+ * @throws {TypeError} for any other argument
  */
 function parseCommandLine() {
-  return parseArgs({ options: { redis: { type: "string" } } }).values;
+  return parseArgs({ options: { port: { type: "string" }, redis: { type: "string" } } }).values;
+}
+
+/** @returns {string} the native parts on this platform */
+function nativeParts() {
+  if (!turbo.native) return `no (${turbo.nativeError?.message})`;
+  return process.platform === "win32" ? "the parser; connections are left to ws on Windows" : "yes";
 }
 
 /** Runs the chat until it is interrupted. */
 async function main() {
   const { PORT = "3000", HOST, PASSPHRASE } = process.env;
-  const { redis } = parseCommandLine();
+  const { port = PORT, redis } = parseCommandLine();
   const chat = await createChat({
-    port: Number(PORT),
+    port: Number(port),
     host: HOST,
     passphrase: PASSPHRASE || undefined,
     redis,
   });
   console.log(`Chat:        ${chat.url}`);
   console.log(`Pass phrase: ${chat.passphrase} (staff)`);
-  console.log(`Native:      ${turbo.native ? "yes" : `no (${turbo.nativeError?.message})`}`);
+  console.log(`Native:      ${nativeParts()}`);
   if (redis !== undefined) {
-    const another = Number(PORT) + 1;
-    console.log(`Cluster:     for another node, PORT=${another} and the same --redis`);
+    console.log(`Cluster:     for another node, --port ${Number(port) + 1} and the same --redis`);
   }
   process.once("SIGINT", () => chat.close());
   process.once("SIGTERM", () => chat.close());
