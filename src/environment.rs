@@ -229,7 +229,7 @@ mod tests {
 
     use super::{Configuration, ConfigurationId, Environment, TextMode};
     use crate::net::{ConnectionId, ConnectionOptions, Event};
-    use crate::proto::websocket::{Opcode, encode_close, encode_frame};
+    use crate::proto::websocket::{Opcode, encode_frame};
 
     /// How long a test waits before it fails.
     const PATIENCE: Duration = Duration::from_secs(20);
@@ -375,7 +375,7 @@ mod tests {
         let mut application = Application::new();
         let (id, mut peer) = application.connect_with(TextMode::Buffer);
         let text = encode_frame(true, Opcode::Text, b"text", None);
-        let close = encode_close(crate::proto::websocket::CloseCode::NORMAL, "", None).unwrap();
+        let close = encode_frame(true, Opcode::Close, &1000_u16.to_be_bytes(), None);
         let environment = &mut application.environment;
         environment.send(id, Opcode::Text, text.clone(), true);
         environment.send(id, Opcode::Close, close.clone(), true);

@@ -11,24 +11,31 @@ use std::net::Shutdown;
 use std::time::Duration;
 
 use application::{Application, big_frame, end_reason, is_end, text};
+use bytes::Bytes;
 use socket_io_turbo::net::{ConnectionOptions, EndReason, Event, Failure};
-use socket_io_turbo::proto::websocket::{self, CloseCode, DecodeError, Opcode, encode_close};
+use socket_io_turbo::proto::websocket::{self, CloseCode, DecodeError, Opcode, encode_frame};
+
+/// Encodes a close frame.
+fn close_frame(code: u16, reason: &str, mask: Option<[u8; 4]>) -> Bytes {
+    let payload = [&code.to_be_bytes(), reason.as_bytes()].concat();
+    encode_frame(true, Opcode::Close, &payload, mask)
+}
 
 #[test]
 fn the_application_may_send_before_it_answers_a_close_frame() {
     let mut application = Application::new();
     let (id, mut peer) = application.connect(ConnectionOptions::default());
-    peer.stream.write_all(&encode_close(CloseCode::NORMAL, "bye", Some([0; 4])).unwrap()).unwrap();
+    peer.stream.write_all(&close_frame(1000, "bye", Some([0; 4]))).unwrap();
     // The peer is allowed to end its side at once.
     peer.stream.shutdown(Shutdown::Write).unwrap();
     match application.next_event(id) {
         Event::Close { code, reason } => {
-            assert_eq!((code, &*reason), (Some(CloseCode::NORMAL), "bye"));
+            assert_eq!((code, &*reason), (CloseCode::new(1000), "bye"));
         }
         other => panic!("{other:?}"),
     }
     application.send_text(id, "last words");
-    application.pool.close(id, encode_close(CloseCode::NORMAL, "bye", None).unwrap());
+    application.pool.close(id, close_frame(1000, "bye", None));
     application.send_text(id, "too late");
     application.pool.flush();
     assert_eq!(peer.next_text(), "last words");
@@ -41,7 +48,7 @@ fn the_application_may_send_before_it_answers_a_close_frame() {
 fn our_side_ends_after_both_close_frames() {
     let mut application = Application::new();
     let (id, mut peer) = application.connect(ConnectionOptions::default());
-    application.pool.close(id, encode_close(CloseCode::GOING_AWAY, "", None).unwrap());
+    application.pool.close(id, close_frame(1001, "", None));
     application.pool.flush();
     assert!(matches!(peer.next_event(), Some(websocket::Event::Close { .. })));
     // Messages in front of the peer's close frame are still reported.
@@ -59,7 +66,7 @@ fn a_peer_that_does_not_answer_the_close_frame_is_abandoned() {
     let close_timeout = Duration::from_millis(50);
     let (id, _peer) =
         application.connect(ConnectionOptions { close_timeout, ..Default::default() });
-    application.pool.close(id, encode_close(CloseCode::NORMAL, "", None).unwrap());
+    application.pool.close(id, close_frame(1000, "", None));
     application.pool.flush();
     assert_eq!(end_reason(&application.events_until(id, is_end)), EndReason::CloseTimeout);
 }
@@ -87,7 +94,7 @@ fn a_violation_is_reported_once_and_further_input_is_dropped() {
     let expected = Failure::Protocol(DecodeError::InvalidOpcode(3));
     assert!(matches!(application.next_event(id), Event::Failed(failure) if failure == expected));
     peer.send(Opcode::Text, b"dropped");
-    let close = encode_close(CloseCode::PROTOCOL_ERROR, "", None).unwrap();
+    let close = close_frame(1002, "", None);
     application.pool.close(id, close);
     application.pool.flush();
     assert!(matches!(peer.next_event(), Some(websocket::Event::Close { .. })));

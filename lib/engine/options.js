@@ -67,7 +67,7 @@ function engineOptions(given) {
  *
  * @param {Record<string, unknown>} given options of ws and ours
  * @returns {{ ioThreads: number, highWaterMark: number, connection: object }} `connection` as
- *   `EngineConnectionOptions` in binding.d.ts
+ *   `NativeConnectionOptions` in binding.d.ts
  * @throws {InvalidOptionError}
  */
 function connectionSettings(given) {

@@ -77,7 +77,7 @@ class Workers {
    * @param {{ fd: number, bytesRead: number, bytesWritten: number }} handle of a connected TCP
    *   socket; the worker gets a duplicate of the descriptor
    * @param {Buffer} input what Node.js has read behind the request
-   * @param {object} options as `EngineConnectionOptions` in binding.d.ts
+   * @param {object} options as `NativeConnectionOptions` in binding.d.ts
    * @param {number} ioThreads
    * @returns {number} the connection's id
    * @throws {Error} when descriptors or threads have run out

@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use super::{ConnectionOptions, EndReason, Event, Failure};
 use crate::fanout::{FrameKind, SendQueue};
 use crate::proto::engine_io::ProtocolVersion;
-use crate::proto::websocket::{self, Decoder, Role, encode_pong};
+use crate::proto::websocket::{self, Decoder, Opcode, Role, encode_frame};
 
 /// The number of a turn of the application.
 pub(super) type Turn = u64;
@@ -113,7 +113,8 @@ impl Connection {
         }
         if self.queue.pongs() >= self.options.max_pending_pongs {
             self.terminate(EndReason::TooManyPings);
-        } else if let Ok(pong) = encode_pong(payload, None) {
+        } else {
+            let pong = encode_frame(true, Opcode::Pong, payload, None);
             self.queue.push(pong, FrameKind::AutomaticPong);
         }
     }
