@@ -112,6 +112,12 @@ mod tests {
     }
 
     #[test]
+    fn its_length_is_that_of_the_frames_of_both_versions() {
+        assert_eq!(PreparedPacket::new(TEXT, &[b"ab"], false).len_bytes(), 4 + 4);
+        assert_eq!(PreparedPacket::new(TEXT, &[b"ab"], true).len_bytes(), 4 + 4 + 4 + 5);
+    }
+
+    #[test]
     fn a_packet_may_have_no_text() {
         let packet = PreparedPacket::new(Bytes::new(), &[b"ab"], true);
         assert_eq!(
