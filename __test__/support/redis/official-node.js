@@ -26,14 +26,13 @@ function roomNames(rooms) {
 }
 
 /** Returns the effect of a broadcast, as the Rust codec prints it. */
-function effectOf([text, ...attachments], { rooms, except }, { volatile, compress }) {
+function effectOf([text, ...attachments], { rooms, except }, { volatile }) {
   return {
     text,
     attachments: attachments.map((attachment) => Buffer.from(attachment).toString("hex")),
     rooms: roomNames(rooms),
     except: roomNames(except),
     volatile: Boolean(volatile),
-    compressed: compress !== false,
   };
 }
 
