@@ -293,7 +293,7 @@ describe("the chat on two nodes", { skip: skipWithoutRedis }, () => {
 
   test("is started by --redis, on other ports", async (t) => {
     const [a, b] = [await startProcess(t, redis.url), await startProcess(t, redis.url)];
-    assert.match(a.output, /^Cluster: .*PORT=1 and the same --redis$/m);
+    assert.match(a.output, /^Cluster: .*--port 1 and the same --redis$/m);
     const [ada, grace] = ["Ada", "Grace"].map((name, index) => {
       const auth = { name, page: `page-of-${name}` };
       const client = connect([a, b][index].url, { auth, transports: ["websocket"] });
