@@ -31,7 +31,7 @@ export interface ConnectionEndedError extends Error {
 export interface EngineOptions {
   /**
    * The number of I/O threads for the server's connections: an integer from 1 to 64. All servers of a
-   * process share their threads.
+   * JavaScript thread share them.
    * @default 1 for up to 4 cores, else a quarter of the cores, at most 4
    */
   ioThreads?: number;
@@ -407,7 +407,7 @@ export interface Counters {
   reads: number;
   /** System calls that wrote data. */
   writes: number;
-  /** Broadcasts, counted once for each thread with recipients. */
+  /** Broadcasts, counted once for each I/O thread that received it. */
   broadcasts: number;
   /** Volatile packets that were dropped because data waited, counted once for each connection. */
   volatileDropped: number;

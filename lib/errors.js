@@ -38,7 +38,7 @@ class ConnectionEndedError extends Error {
   }
 }
 
-/** Why the addon is not loaded. `code` is `TURBO_ERR_NOT_NATIVE`. */
+/** The reason why the addon is not loaded. `code` is `TURBO_ERR_NOT_NATIVE`. */
 class NativeLoadError extends Error {
   /**
    * @param {string} reason what is missing, and what to do about it

@@ -1,6 +1,6 @@
 "use strict";
 
-/** How options of ours are read: checks, defaults, and warnings of misspelt names. */
+/** Reads this package's options: checks, defaults, and warnings of misspelt names. */
 
 const { InvalidOptionError, warnOnce } = require("./errors.js");
 

@@ -231,7 +231,7 @@ mod tests {
     use crate::net::{ConnectionId, ConnectionOptions, Event};
     use crate::proto::websocket::{Opcode, encode_frame};
 
-    /// How long a test waits before it fails.
+    /// The time after which a test that waits fails.
     const PATIENCE: Duration = Duration::from_secs(20);
 
     struct Application {

@@ -1,4 +1,4 @@
-//! How a connection on an I/O worker ends, over real sockets.
+//! The ends of connections on an I/O worker, over real sockets.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may")]
 

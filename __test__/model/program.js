@@ -72,7 +72,7 @@ const OPERATIONS = {
   later: (author) => author.later(),
 };
 
-/** How often operations are chosen. */
+/** The weights of the operations. */
 // biome-ignore format: a table
 const WEIGHTS = {
   emit: 14, join: 7, leave: 3, leaveAll: 0.3, edit: 3, many: 2, disconnect: 0.7, listen: 1.5,

@@ -2,7 +2,7 @@
 
 const { unwatchSet, watchSet } = require("./watched.js");
 
-/** Stands for the id of a room where the workers have none. */
+/** The `id` of a room that the workers do not have. */
 const NO_ROOM = -1;
 
 /** Stands for the name of a room that has none, since any value can be a name. */

@@ -2,7 +2,7 @@
 
 const { isFullyReported, isWatchableMap, unwatchMap, watchMap } = require("./watched.js");
 
-/** The three maps of an adapter that say which sockets and rooms there are, while they are watched. */
+/** The three maps that hold an adapter's sockets and rooms, while they are watched. */
 class WatchedMaps {
   #adapter;
   #observers;

@@ -47,7 +47,7 @@ class EventBatch extends PendingEvents {
   numbers = new Uint32Array(FIRST_EVENT + EVENTS_PER_BATCH * NUMBERS_PER_EVENT);
   /** The values of the events that have one. */
   values = NO_VALUES;
-  /** How many of the batch's events and values have been delivered. */
+  /** The numbers of the batch's events and values that have been delivered. */
   delivered = 0;
   deliveredValues = 0;
   /** The connection whose events are being delivered. */

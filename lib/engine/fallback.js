@@ -8,7 +8,7 @@ const { warn } = require("../errors.js");
 const { stats } = require("../stats.js");
 
 /**
- * Why a connection is left to ws: names as counted in `stats()`, and the words of the warning. Tests
+ * The reasons to leave a connection to ws: names as counted in `stats()`, and the words of the warning. Tests
  * compare the names with index.d.ts and with the guides.
  */
 const REASONS = {

@@ -14,7 +14,7 @@ const NOT_IN_USE =
  */
 class Placement {
   #options;
-  /** How many options there are before Socket.IO adds its own to those of `attach()`. */
+  /** The number of options before Socket.IO adds its own to those of `attach()`. */
   #size = 0;
   /** Set once a server has been constructed with the options. */
   #isConstructed = false;

@@ -9,7 +9,7 @@ const { Named: NAMED, Pattern: PATTERN, Shard: SHARD } = SubscriptionKind;
 const { Broadcast: BROADCAST, Request: REQUEST, Sharded: SHARDED } = MessageKind;
 
 /**
- * By connection to Redis, how many nodes of this process have subscribed to each channel. Redis counts
+ * For each connection to Redis, the number of nodes of this process subscribed to each channel. Redis counts
  * connections, but several servers may share a factory, and several factories a client.
  *
  * @type {WeakMap<object, Map<string, number>>}
@@ -29,7 +29,7 @@ const listeners = new WeakMap();
  */
 class Transport {
   #nodes = new Map();
-  /** How many nodes have subscribed to each channel by this connection. */
+  /** The number of nodes subscribed to each channel by this connection. */
   #listeners;
   /** True if a warning was printed and the connection has not been ready since. */
   #hasWarned = false;

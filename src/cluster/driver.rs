@@ -31,7 +31,7 @@ use super::requests::{
 };
 use super::server::Server;
 
-/// How often the connection is checked.
+/// Interval between checks of the connection.
 const PING_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The first pause between attempts to connect; it doubles after each.
@@ -40,13 +40,13 @@ const MIN_PAUSE: Duration = Duration::from_millis(100);
 /// The longest pause between attempts to connect.
 const MAX_PAUSE: Duration = Duration::from_secs(2);
 
-/// How long one attempt to connect and subscribe may take.
+/// Deadline of one attempt to connect and subscribe.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The most publications that are sent in one piece.
 const MAX_PIPELINE: usize = 128;
 
-/// How long a link that is closed waits until Redis has accepted its publications.
+/// Deadline for Redis to accept the publications of a link that is closed.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Runs the thread of a link until it is closed. Reports to `ready` whether it could begin; it
@@ -90,7 +90,7 @@ struct Driver {
     is_closing: bool,
 }
 
-/// Why a connection has ended.
+/// The reason for the end of a connection.
 enum ConnectionEnd {
     Closed,
     Lost(String),

@@ -40,7 +40,7 @@ pub(super) struct Inbox {
     outbox: Arc<Outbox>,
     /// Notified by each message.
     is_due: Notify,
-    /// How many messages had a possible recipient here since the last rest, and how many had not.
+    /// The numbers of messages since the last rest with and without a possible recipient here.
     relevant: AtomicUsize,
     irrelevant: AtomicUsize,
     rest: Arc<Rest>,

@@ -28,9 +28,9 @@ use crate::net::Broadcaster;
 /// The options of a link.
 #[derive(Debug)]
 pub struct LinkOptions {
-    /// Where Redis is.
+    /// The address of Redis.
     pub server: Server,
-    /// How many bytes the publish queue may hold. Messages that do not fit are dropped and
+    /// The largest size of the publish queue in bytes. Messages that do not fit are dropped and
     /// counted.
     pub max_publish_queue: usize,
 }

@@ -12,10 +12,10 @@ use super::receiver::ServedMessage;
 /// The link's thread blocks while events of more bytes than this have not been taken.
 const MAX_HELD_BYTES: usize = 16 * 1024 * 1024;
 
-/// What an event counts for besides its bytes.
+/// The weight of an event besides its bytes.
 const EVENT_OVERHEAD: usize = 128;
 
-/// How often the blocked thread of a link checks whether the link is to end.
+/// Interval at which the blocked thread of a link checks whether the link is to end.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The state of a connection.

@@ -36,7 +36,7 @@ pub(super) struct Receiver {
     counters: Arc<LinkCounters>,
     pending: Vec<Pending>,
     pending_bytes: usize,
-    /// How many pending messages JavaScript will serve; these may create rooms.
+    /// The number of pending messages for JavaScript, which may create rooms.
     pending_requests: usize,
 }
 

@@ -8,7 +8,7 @@ use crate::fanout::{MemberId, Recipients, RoomId};
 use crate::net::WorkerSet;
 use crate::proto::cluster::{Options, Room};
 
-/// Where the direct members of a room are.
+/// The address of a room's direct members.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Address {
     /// The room has no direct members.
@@ -52,7 +52,7 @@ pub enum LocalRecipients {
 #[derive(Debug, Default)]
 pub struct RoomDirectory {
     namespaces: HashMap<NamespaceId, Namespace>,
-    /// How many namespaces there have been; the next id.
+    /// The number of namespaces so far, which is the next id.
     count: usize,
     /// By connection id, how often it has been released.
     releases: Vec<u32>,
@@ -62,13 +62,13 @@ pub struct RoomDirectory {
 struct Namespace {
     all: Entry,
     rooms: HashMap<RoomName, Entry>,
-    /// How many rooms are named by numbers.
+    /// The number of rooms that are named by numbers.
     numbers: usize,
     /// True if the application listens to outgoing packets.
     is_observed: bool,
     /// True if only JavaScript can tell which rooms exist, or which members one of them has.
     is_unreadable: bool,
-    /// How many messages JavaScript was given and has not handled.
+    /// The number of messages that JavaScript has received and not handled.
     unhandled: usize,
 }
 

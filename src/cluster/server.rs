@@ -1,4 +1,4 @@
-//! Where Redis is, and how to connect to it.
+//! The address of Redis, and connections to it.
 //!
 //! The client is redis-rs 1, which Redis itself maintains, with RESP3, Cluster, Sentinel and
 //! rustls. It passes pushed messages to a function at once; fred 10 (last released in 2025) has a
@@ -17,13 +17,13 @@ use redis::{
 
 use super::connection::Connection;
 
-/// How long one attempt to connect to a server may take.
+/// Deadline of one attempt to connect to a server.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How many commands the client queues in front of its socket; further ones wait for room.
+/// The number of commands that the client queues in front of its socket; further ones wait for room.
 const PIPELINE_BUFFER: usize = 1024;
 
-/// Why a server or its certificates are invalid.
+/// The reason why a server or its certificates are invalid.
 #[derive(Debug)]
 pub struct InvalidServer(String);
 

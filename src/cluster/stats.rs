@@ -79,6 +79,6 @@ pub struct LinkStats {
     pub publish_failed: u64,
     /// Bytes in the publish queue, and sent but not yet acknowledged by Redis.
     pub queued_bytes: u64,
-    /// How often the connection was made again.
+    /// The number of reconnections.
     pub reconnections: u64,
 }

@@ -15,7 +15,7 @@ pub(super) struct Subscriptions(HashMap<Channel, Vec<Subscriber>>);
 pub(super) struct Subscriber {
     pub(super) namespace: Arc<LocalNamespace>,
     pub(super) kind: MessageKind,
-    /// How often it has subscribed: rooms named `5` and `"5"` share one channel.
+    /// The number of its subscriptions: rooms named `5` and `"5"` share one channel.
     count: usize,
 }
 

@@ -6,7 +6,7 @@ use std::mem;
 
 use bytes::Bytes;
 
-/// How a queued frame is counted.
+/// The accounting of a queued frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FrameKind {
     /// Its sender waits for the report: [`SendQueue::poll_sent`] counts it once it is written.

@@ -1,4 +1,4 @@
-//! How far a worker lags behind the threads that send it commands.
+//! The lag of a worker behind the threads that send it commands.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};

@@ -19,16 +19,16 @@ thread_local! {
     static THREADS: RefCell<Vec<Weak<IoThread>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A thread with a current-thread runtime. Pools hold it by reference; it ends, and is joined, when
-/// the last of them drops it.
+/// A thread with a current-thread runtime. Pools hold a thread by reference. The thread ends, and is
+/// joined, when the last pool drops it.
 pub(super) struct IoThread {
     jobs: Option<UnboundedSender<Job>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl IoThread {
-    /// Returns the thread of this index; starts it unless a pool holds it. Test runners load the
-    /// package, and with it a pool, again for each file.
+    /// Returns the thread of this index; starts it unless a pool holds it. Several pools share a thread
+    /// where a test runner loads the package again for each file.
     ///
     /// # Errors
     ///
@@ -63,7 +63,7 @@ impl IoThread {
     /// Runs `job` on the thread, where it may spawn tasks.
     pub(super) fn spawn(&self, job: impl FnOnce() + Send + 'static) {
         if let Some(jobs) = &self.jobs {
-            // Fails if the thread has panicked; `job` and what it owns are dropped then.
+            // Fails if the thread has panicked; `job` and its captures are dropped then.
             let _ = jobs.send(Box::new(job));
         }
     }

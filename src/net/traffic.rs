@@ -35,7 +35,7 @@ pub struct TrafficView {
 }
 
 impl Traffic {
-    /// Begins with the bytes that had been read and written before the takeover.
+    /// Creates counters that start at the bytes read and written before the takeover.
     pub(super) fn new(descriptor: RawFd, bytes_read: u64, bytes_written: u64) -> Self {
         Self {
             descriptor,

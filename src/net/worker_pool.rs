@@ -117,8 +117,8 @@ impl WorkerPool {
         Ok(id)
     }
 
-    /// Sends a whole frame. If `is_reported`, [`Event::Sent`] counts it once the operating system
-    /// has accepted it, and with it all frames before.
+    /// Sends a whole frame. If `is_reported`, [`Event::Sent`] counts the frame once the operating
+    /// system has accepted it and all earlier frames.
     pub fn send(&mut self, id: ConnectionId, frame: Bytes, is_reported: bool) {
         let kind = if is_reported { FrameKind::Reported } else { FrameKind::Silent };
         self.count_posted(id, frame.len());
@@ -281,7 +281,7 @@ impl WorkerPool {
     }
 
     /// Lets the id of a connection that has ended be used again. Due when the application refers to
-    /// the connection no more, so that no command can reach another one.
+    /// the connection no longer, so that no command can reach another one.
     pub fn release(&mut self, id: ConnectionId) {
         let route = self.routes.try_remove(id as usize);
         if let Some(worker) = route.and_then(|route| self.workers.get_mut(route.worker)) {
@@ -325,7 +325,7 @@ impl WorkerPool {
         }
         self.broadcaster.clear();
         for worker in self.workers.drain(..) {
-            // Until all its tasks have ended. Its thread ends with the last worker there.
+            // Waits until all its tasks have ended. Its thread ends with the last worker there.
             while worker.events.recv().is_ok() {}
         }
     }
@@ -381,7 +381,7 @@ impl WorkerPool {
         })
     }
 
-    /// Receives the events of all workers, unless received events have not been taken: so at most
+    /// Receives the events of all workers once the previous ones are taken: so at most
     /// [`MAX_HELD_BYTES`](super::MAX_HELD_BYTES) wait here, and as many at each worker.
     fn receive(&mut self) {
         if self.received.is_empty() {
@@ -405,7 +405,7 @@ impl WorkerHandle {
         }
         self.shared.held_bytes.fetch_sub(bytes, Ordering::SeqCst);
         if self.shared.has_stalled.swap(false, Ordering::SeqCst) {
-            // On its own: queued commands are sent when the turn ends.
+            // Posted alone: queued commands are sent when the turn ends.
             self.mailbox.post(vec![Command::Taken]);
         }
     }

@@ -12,7 +12,7 @@ const turbo = require("../../..");
 const { NAMESPACES } = require("../stage.js");
 const { HANG_GUARD } = require("../../support/observed.js");
 
-/** How many nodes a cluster has. */
+/** The number of nodes of a cluster. */
 const SIZE = 3;
 
 /** Workers of our nodes, which all nodes of a process share. */

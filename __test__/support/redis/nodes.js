@@ -19,7 +19,7 @@ const NAMESPACES = ["/name"];
 /** For adapters that do not mix up channels: a pattern that matches "/name", and the channel of a room. */
 const ODD_NAMESPACES = ["/n*", "/#even"];
 
-/** How events are shown in errors. */
+/** Formats events for errors. */
 const SHORT = { depth: 6, maxStringLength: 200, maxArrayLength: 20, breakLength: 200 };
 
 /** The event that arrives behind everything before it. */

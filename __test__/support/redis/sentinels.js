@@ -12,7 +12,7 @@ const NAME = "mymaster";
  * take ten seconds.
  */
 const DOWN_AFTER = [300, 5_000, 5_000];
-/** How many must notice. The leader of the failover still needs the votes of most. */
+/** The number of Sentinels that must notice. The leader of the failover still needs the votes of most. */
 const QUORUM = 1;
 
 /**

@@ -21,11 +21,11 @@ const { createClient } = require("redis");
  */
 const PORTS = { first: 15_000, count: 15_000 };
 
-/** How often a server is started on another port, since another process may have taken the first. */
+/** Attempts to start a server, each on another port, since another process may have taken the first. */
 const START_ATTEMPTS = 5;
 
 /**
- * Why tests that need Redis are skipped, for the `skip` option. With `CI=true` they never are.
+ * The reason to skip tests that need Redis, for the `skip` option. With `CI=true` they never are.
  *
  * @type {string | false}
  */

@@ -7,7 +7,7 @@ use napi_derive::napi;
 use crate::binding::workers::Workers;
 use crate::cluster::{Address, RoomName};
 
-/// Where the direct members of a room are, see `Address` in `src/cluster/room_directory.rs`.
+/// The kind of a room's address, see `Address` in `src/cluster/room_directory.rs`.
 #[napi]
 pub enum AddressKind {
     Nobody = 0,

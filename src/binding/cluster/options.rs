@@ -5,7 +5,7 @@ use napi_derive::napi;
 
 use crate::cluster::{InvalidServer, Server, TlsFiles};
 
-/// How Redis is run.
+/// The deployment of Redis.
 #[napi]
 pub enum Topology {
     /// One server, of the first URL.

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-/// Why a received message was refused. The caller should drop and count it.
+/// The reason to refuse a received message. The caller should drop and count it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DecodeError {
     /// The message ends within a value, or announces more than it holds.
@@ -53,7 +53,7 @@ impl fmt::Display for DecodeError {
 
 impl Error for DecodeError {}
 
-/// Why a message could not be encoded.
+/// The reason why a message could not be encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EncodeError {
     /// The text of a packet or an attachment has 4 GiB or more.

@@ -13,7 +13,7 @@ pub struct Heartbeat {
     pub ping_timeout: Duration,
 }
 
-/// What the driver of a session has to do.
+/// A task for the driver of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Send a ping.
@@ -28,7 +28,7 @@ pub enum Action {
     Close(CloseReason),
 }
 
-/// Why a session has ended. `as_str()` returns the reason that engine.io gives to `close` listeners.
+/// The reason for the end of a session. `as_str()` returns the reason that engine.io gives to `close` listeners.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CloseReason {
     /// The peer did not answer a ping.
@@ -101,9 +101,9 @@ pub struct Session {
     version: ProtocolVersion,
     heartbeat: Heartbeat,
     state: State,
-    /// When the next ping is due; `None` while one is unanswered, and in v3.
+    /// The time of the next ping; `None` while one is unanswered, and in v3.
     ping_due: Option<Instant>,
-    /// When the peer is considered gone; `None` while nothing is awaited.
+    /// The deadline for the peer's answer; `None` while none is awaited.
     deadline: Option<Instant>,
     /// True once a packet has extended the deadline of the current ping.
     has_extended_deadline: bool,

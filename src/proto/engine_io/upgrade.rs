@@ -7,7 +7,7 @@ use super::{Packet, PacketType};
 /// Time between the packets that end pending polls while a transport is probed, as in engine.io.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// What the driver of an upgrade has to do.
+/// A task for the driver of an upgrade.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UpgradeAction {
     /// Send the pong of the probe on the new transport, and report that the upgrade has begun.
@@ -32,7 +32,7 @@ pub enum UpgradeAction {
 #[derive(Debug)]
 pub struct Upgrade {
     deadline: Instant,
-    /// When pending polls are ended next; `None` before the probe.
+    /// The next time to end pending polls; `None` before the probe.
     next_poll_end: Option<Instant>,
 }
 

@@ -8,7 +8,7 @@ const { eachGets } = require("../nodes.js");
 
 const BYTES = Buffer.from([0, 1, 0x7b, 0xff]);
 
-/** How long acknowledgements may take, in milliseconds: the official adapter keeps the process so long. */
+/** Deadline for acknowledgements in milliseconds, for which the official adapter keeps the process. */
 const ACK_TIMEOUT = 5_000;
 
 /** @type {import("./all.js").Behaviour} */

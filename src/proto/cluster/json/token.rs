@@ -30,7 +30,7 @@ pub(crate) enum Token<'a> {
 pub(crate) struct Tokens<'a> {
     json: &'a [u8],
     position: usize,
-    /// How many arrays and objects are open now.
+    /// The number of open arrays and objects.
     depth: usize,
     /// The largest `depth` so far.
     deepest: usize,

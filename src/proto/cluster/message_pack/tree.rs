@@ -9,7 +9,7 @@ use super::reader::{Reader, Span};
 use super::value::Value;
 use crate::proto::cluster::error::DecodeError;
 
-/// How deep arrays and maps may be nested. notepack.io and socket.io-parser recurse: measured on
+/// The deepest nesting of arrays and maps. notepack.io and socket.io-parser recurse: measured on
 /// Node.js 20 to 26, they overflow the stack between 2,200 and 8,400, so nothing that they can
 /// decode is refused.
 pub const MAX_DEPTH: usize = 10_000;
@@ -41,7 +41,7 @@ const fn room_for_values(message_len: usize) -> usize {
 /// An array or a map that is not complete.
 struct Open {
     index: usize,
-    /// How many values are missing, keys included.
+    /// The number of missing values, keys included.
     missing: u64,
     is_map: bool,
 }

@@ -25,7 +25,7 @@ pub(crate) enum Value {
 /// The children of an array or a map: the values behind it, up to `end`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Children {
-    /// How many elements, or how many pairs of key and value.
+    /// The number of elements, or of pairs of key and value.
     pub count: u32,
     /// The index of the value behind the last child.
     pub end: u32,
