@@ -5,28 +5,23 @@ import type { Namespace, ServerOptions } from "socket.io";
 import type { Adapter } from "socket.io-adapter";
 import type { WebSocket, WebSocketServer as WsServer, ServerOptions as WsServerOptions } from "ws";
 
-/**
- * Thrown where an option of ours is wrong, before anything else happens. Only a type: tell it
- * by its `code`.
- */
+/** Thrown if an option of ours is invalid. Only a type, not a class: recognise it by its `code`. */
 export interface InvalidOptionError extends TypeError {
-  /** What tells it from other errors. */
+  /** Identifies the error. */
   code: "TURBO_ERR_INVALID_OPTION";
   /**
-   * The option's name; `"options"` where the whole is no object, `"base"` for that of
-   * `createAdapter()`, `"the environment variable TURBO_NATIVE"` for that.
+   * The name of the option: `"options"` if the options are not an object, `"base"` for the argument of
+   * `createAdapter()`, `"the environment variable TURBO_NATIVE"` for that variable.
    */
   option: string;
 }
 
 /**
- * Given to the callback of a `send()` whose bytes did not go out, as the connection has ended.
- * Only a type: tell it by its `code`.
+ * Passed to the callback of `send()` if the connection ended before the message was sent. Only a type,
+ * not a class: recognise it by its `code`.
  */
 export interface ConnectionEndedError extends Error {
-  /**
-   * The operating system's, such as `"ECONNRESET"`, or else `"TURBO_ERR_CONNECTION_ENDED"`.
-   */
+  /** The operating system's code, such as `"ECONNRESET"`, or else `"TURBO_ERR_CONNECTION_ENDED"`. */
   code: string;
   /** How the connection ended. */
   reason: EndReason;
@@ -35,29 +30,29 @@ export interface ConnectionEndedError extends Error {
 /** Options of our WebSocket engine. */
 export interface EngineOptions {
   /**
-   * I/O threads that the server's connections are spread over: an integer from 1 to 64.
-   * Servers of one process share them.
-   * @default 1 for up to 4 cores, then a quarter of them, at most 4
+   * The number of I/O threads for the server's connections: an integer from 1 to 64. All servers of a
+   * JavaScript thread share them.
+   * @default 1 for up to 4 cores, else a quarter of the cores, at most 4
    */
   ioThreads?: number;
   /**
-   * Bytes. While at most so many wait in front of the network, a `send()` calls back at the
-   * end of the turn, as with ws where the kernel takes all at once, and the client counts as
-   * writable; else when the kernel has its bytes. 0: always then. An integer of at least 0.
+   * Bytes that may wait for the network while a client counts as writable: an integer of at least 0. Up
+   * to this mark, `send()` calls back at the end of the turn, as with ws if the kernel accepts
+   * everything at once; beyond it, when the kernel has accepted the message.
    * @default 65536 (64 KiB)
    */
   highWaterMark?: number;
   /**
-   * Bytes. A client for which more than this waits for `backpressureTimeout` without a break, its
-   * last message not counted, is cut off with an error of code `"TURBO_ERR_MAX_BACKPRESSURE"`;
-   * Socket.IO's `disconnect` reason is then `"transport error"`, and its description has the
-   * error's text. An integer of at least 1, or `Infinity`.
+   * Bytes that may wait for a slow client, its last message not counted: an integer of at least 1, or
+   * `Infinity`. If more than that waits for `backpressureTimeout` without a break, the client is
+   * disconnected. Its WebSocket emits an error of code `"TURBO_ERR_MAX_BACKPRESSURE"`; Socket.IO's
+   * `disconnect` event has the reason `"transport error"` and, in its description, the error's text.
    * @default 67108864 (64 MiB)
    */
   maxBackpressure?: number;
   /**
-   * Milliseconds in which a client for which more than `maxBackpressure` waits must catch up; 0: it
-   * is cut off at once. An integer from 0 to 2147483647.
+   * Milliseconds that a client has to get below `maxBackpressure` again: an integer from 0 to
+   * 2147483647. With 0, it is disconnected at once.
    * @default 5000
    */
   backpressureTimeout?: number;
@@ -66,24 +61,24 @@ export interface EngineOptions {
 /** Options of `turbo()` that Socket.IO does not have. */
 export interface TurboOptions extends EngineOptions {
   /**
-   * Binary attachments that one packet may have: an integer of at least 1. Not
-   * together with a `parser` of one's own, which has a limit of its own.
+   * The most binary attachments in one packet: an integer of at least 1. A client that sends more is
+   * disconnected. Not allowed together with `parser`, which has its own limit.
    * @default 10
    */
   maxAttachments?: number;
 }
 
 /**
- * Socket.IO server options with our parts filled in. A part named by the caller
- * is kept; every other option goes through. A name that is nearly one of ours prints a process
- * warning of code `TURBO_UNKNOWN_OPTION`.
+ * Returns Socket.IO server options with our `adapter`, `parser` and `wsEngine`. Those that the caller
+ * names are kept, and every other option is passed on. An option whose name is nearly one of ours
+ * prints a process warning of code `TURBO_UNKNOWN_OPTION`.
  *
- * @param options what `new Server()` takes, and ours; it is left as it is
- * @returns a new object, for `new Server()`; it has `adapter`, `parser` and `wsEngine`. Given to
- *   `attach()` or `listen()` alone it prints a process warning of code `TURBO_NOT_IN_USE`, as
- *   Socket.IO takes the adapter and the parser in its constructor only
- * @throws {InvalidOptionError} where an option of ours is wrong, or beside a part that it does
- *   not concern: `maxAttachments` beside a `parser`, those of the engine beside a `wsEngine`
+ * @param options for `new Server()`, together with ours; they are not changed
+ * @returns a new object for `new Server()`. If it is given to `attach()` or `listen()` only, a process
+ *   warning of code `TURBO_NOT_IN_USE` is printed: Socket.IO accepts the adapter and the parser in its
+ *   constructor only
+ * @throws {InvalidOptionError} if an option of ours is invalid or has no effect: `maxAttachments`
+ *   together with a `parser`, {@link EngineOptions} together with a `wsEngine`
  *
  * @example
  * const io = new Server(httpServer, turbo({ cors: { origin: "*" } }));
@@ -96,9 +91,9 @@ export declare function turbo(
   options?: Partial<ServerOptions> & TurboOptions,
 ): Partial<ServerOptions> & { adapter: unknown; parser: unknown; wsEngine: unknown };
 
-/** The named exports are properties of `turbo` too. */
+/** The named exports are also properties of `turbo`. */
 export declare namespace turbo {
-  /** With `wsEngine` and `parser`, what `turbo()` returns: `new Server(http, turbo)` works, too. */
+  /** With `parser` and `wsEngine`, makes `new Server(http, turbo)` the same as with `turbo()`. */
   export const adapter: unknown;
   /** See `adapter`. */
   export const wsEngine: unknown;
@@ -119,24 +114,24 @@ export declare namespace turbo {
 export default turbo;
 
 /**
- * A factory for Socket.IO's option `adapter`, or for `io.adapter()`; `turbo()` fills it in.
- * With our `wsEngine` a broadcast is one call into Rust, whatever the number of recipients; with
- * another it is what it always was.
+ * Returns a factory for Socket.IO's option `adapter`, or for `io.adapter()`. `turbo()` uses it by
+ * default. With our `wsEngine`, a broadcast is one call into Rust for any number of recipients; with
+ * another engine, packets are sent to one socket after the other, as by the official adapter.
  *
- * Without `base`, the adapter is that of socket.io-adapter 2.5, session-aware where
- * `connectionStateRecovery` is on, with its methods, events and properties. With `base`, it is
- * what that makes, with another way from a broadcast to the sockets of this process; whatever comes
- * from other processes is fanned out so, too. Packets to be acknowledged go to each socket by itself
- * then.
+ * Without `base`, the adapters have the methods, events and properties of socket.io-adapter 2.5, and
+ * are session-aware if `connectionStateRecovery` is on. With `base`, they are the adapters that it
+ * makes; broadcasts, including those from other processes, reach the sockets of this process in one
+ * call. Only broadcasts with acknowledgement are sent to one socket after the other.
  *
- * What it returns is called by Socket.IO, with `new` or without, for each namespace. It is no
- * class to extend: doing so throws a `TypeError` at the first namespace.
+ * Socket.IO calls the factory for each namespace, with `new` or without. It is not a class: extending it
+ * throws a `TypeError` at the first namespace.
  *
- * @param base a factory or a class of adapters that extend socket.io-adapter's 2.5, such as those of
- *   `@socket.io/redis-adapter`, and override none of `_encode`, `apply` and `computeExceptSids`
- * @returns a factory; without the addon, of the official adapters, or `base`'s
- * @throws {InvalidOptionError} where `base` is no function; and from what is returned, where it
- *   makes no such adapter
+ * @param base a factory or a class of adapters that extend the Adapter of socket.io-adapter 2.5, such
+ *   as those of `@socket.io/redis-adapter`. They must override none of `_encode`, `apply` and
+ *   `computeExceptSids`
+ * @returns the factory. Without the addon, it makes the official adapters, or those of `base`
+ * @throws {InvalidOptionError} if `base` is not a function. The factory throws it if `base` makes other
+ *   adapters
  *
  * @example
  * const io = new Server(httpServer, { wsEngine: createEngine(), adapter: createAdapter() });
@@ -151,133 +146,132 @@ export declare function createAdapter<Base extends Adapter = Adapter>(
   base?: ((nsp: never) => Base) | (new (nsp: never) => Base),
 ): (nsp: Namespace) => Base;
 
-/** A parser of messages between nodes, in the place of notepack.io. */
+/** Encodes and decodes the messages between nodes, instead of notepack.io. */
 export interface MessageParser {
-  /** A message of a value. */
+  /** Returns a value as a message. */
   encode(value: unknown): Buffer;
-  /** The value of a message; throws where it is none. */
+  /** Returns the value of a message; throws if the message is malformed. */
   decode(message: Buffer): unknown;
 }
 
-/** Options of `createRedisAdapter()`: either `url`, or `pubClient` and `subClient`. */
+/** Options of `createRedisAdapter()`. Either `url` or both `pubClient` and `subClient` are required. */
 export interface RedisAdapterOptions {
   /**
-   * Where Redis is: `redis://[[user]:password@]host[:port][/db]`, `rediss://` for TLS, or
-   * `redis+unix:///path`. Several where they are those of Sentinels or of a Redis Cluster. Redis 6
-   * or later: the connection speaks RESP3.
+   * The address of Redis: `redis://[[user]:password@]host[:port][/db]`, `rediss://` for TLS, or
+   * `redis+unix:///path`. A list for `sentinel` and `cluster`. Redis 6 or later is required, as the
+   * connection uses RESP3.
    */
   url?: string | readonly string[];
   /**
-   * A connected client of `redis` 4 or 5 or of `ioredis` 5, in the place of `url`. JavaScript then
-   * passes on what comes, and Rust does the rest. You close it.
+   * A connected client of `redis` 4 or 5 or of `ioredis` 5, instead of `url`. Messages then pass
+   * through JavaScript on their way to Rust. The application closes the client.
    */
   pubClient?: object;
-  /** Another, which is used for nothing else. */
+  /** A second client, which is used for subscriptions only. */
   subClient?: object;
   /**
-   * Whether the URLs are those of some servers of a Redis Cluster. User and password are the first's.
-   *
+   * True if `url` lists servers of a Redis Cluster; not all are required. User and password are taken
+   * from the first URL.
    * @default false
    */
   cluster?: boolean;
   /**
-   * The URLs are those of Sentinels, which know the master of this name. User and password here are
-   * those of the Redis servers, and those in the URLs are the Sentinels'.
+   * Makes `url` a list of Sentinels, which are asked for the master of this name. `username` and
+   * `password` are for the Redis servers, those in the URLs for the Sentinels.
    */
   sentinel?: { name: string; username?: string; password?: string };
   /**
-   * For `rediss://`, as PEM: who may have signed the server's certificate, by default those on
-   * Mozilla's list; our own certificate and its key.
+   * For `rediss://`, as PEM: the trusted certificate authorities, by default Mozilla's list; the
+   * certificate of this client, and its key.
    */
   tls?: { ca?: string | Buffer; cert?: string | Buffer; key?: string | Buffer };
   /**
-   * What the names of all channels begin with.
-   *
+   * The prefix of all channel names.
    * @default "socket.io"
    */
   key?: string;
   /**
-   * Milliseconds until a request to other nodes fails.
-   *
+   * Milliseconds until a request to other nodes fails: an integer of at least 1. Not with `sharded`.
    * @default 5000
    */
   requestsTimeout?: number;
   /**
-   * Whether responses go to the node that has asked alone. All nodes of a cluster have to agree.
-   *
+   * True to send responses only to the node that made the request. All nodes must use the same value.
+   * Not with `sharded`.
    * @default false
    */
   publishOnSpecificResponseChannel?: boolean;
-  /** A parser of messages of one's own; then JavaScript reads them all. All nodes have to agree. */
+  /**
+   * Replaces the encoding of messages. JavaScript then handles all of them. All nodes must use the same
+   * one. Not with `sharded`.
+   */
   parser?: MessageParser;
   /**
-   * Whether to speak the protocol of the official `createShardedAdapter()`, for Redis 7: in a Redis
-   * Cluster, messages then stay on the servers that they concern. All nodes have to agree.
-   *
+   * True to use the protocol of the official `createShardedAdapter()`, for Redis 7: in a Redis Cluster,
+   * a message then goes only to the servers of its channel. All nodes must use the same value.
    * @default false
    */
   sharded?: boolean;
   /**
-   * With `"pattern"`, the default, Redis sends each broadcast to each node, as with the official
-   * adapter. With `"dynamic"` a node subscribes to the rooms in which it has somebody, each socket's
-   * own among them: for clusters where most broadcasts concern few nodes. Nodes of both kinds
-   * understand each other. What is sent to a room before Redis has subscribed for its first member
-   * on a node, a round trip after it joined, does not come there.
+   * The channels to which a node subscribes.
    *
-   * With `sharded`, as the official adapter has them: `"dynamic"`, the default, `"static"` and
-   * `"dynamic-private"`. All nodes have to agree.
+   * With `"pattern"`, Redis sends each broadcast to each node, as with the official adapter. With
+   * `"dynamic"`, a node subscribes to the rooms that have members on it, including each socket's own
+   * room; this is for clusters where most broadcasts concern few nodes. A broadcast to a room does not
+   * reach a node where the first member joined less than a round trip to Redis before. A cluster may
+   * have nodes of both modes.
+   *
+   * With `sharded`: `"dynamic"`, `"static"` or `"dynamic-private"`, as in the official adapter. All
+   * nodes must use the same mode.
+   * @default "pattern"; with `sharded` "dynamic"
    */
   subscriptionMode?: "pattern" | "dynamic" | "static" | "dynamic-private";
   /**
-   * Bytes that may wait to be published. What does not fit is dropped, and counted by
-   * `stats().redis`.
-   *
-   * @default 67108864
+   * Bytes that may wait to be published: an integer of at least 1, or `Infinity`. Messages beyond that
+   * are dropped, and counted as `publishDropped` in {@link RedisStats}. Not with `pubClient`.
+   * @default 67108864 (64 MiB)
    */
   maxPublishQueue?: number;
 }
 
-/**
- * What has gone wrong with Redis. Only a type: tell it by its `code`.
- */
+/** An error of Redis or of the connection to it. Only a type: recognise it by its `code`. */
 export interface RedisError extends Error {
-  /** What tells it from other errors. */
+  /** Identifies the error. */
   code: "TURBO_ERR_REDIS";
 }
 
-/** What `createRedisAdapter()` returns: a factory of adapters, and what tells of their connection. */
+/** Returned by `createRedisAdapter()`: a factory of adapters, with the events of their connection. */
 export interface RedisAdapterFactory {
   /** Called by Socket.IO, with `new` or without, for each namespace. */
   (nsp: Namespace): Adapter;
-  /** There is a connection to Redis, and all that comes from other nodes is heard. */
+  /** The connection to Redis is open and all subscriptions are active. */
   on(event: "ready", listener: () => void): this;
-  /** The connection was lost, and another is being made. */
+  /** The connection was lost; a new one is being opened. */
   on(event: "reconnecting", listener: () => void): this;
   /**
-   * The connection was lost, could not be made, or Redis has refused something. Without a listener
-   * the first error of each outage is printed as a process warning.
+   * The connection was lost or could not be opened, or Redis refused a command. Without a listener, the
+   * first error of each outage is printed as a process warning.
    */
   on(event: "error", listener: (error: RedisError) => void): this;
-  /** The last adapter has been closed, and the connection, too. */
+  /** The last adapter and the connection have been closed. */
   on(event: "end", listener: () => void): this;
   /** As `on()`, for one event. */
   once: RedisAdapterFactory["on"];
-  /** Ends what `on()` began. */
+  /** Removes a listener. */
   off(event: string, listener: (...args: never[]) => void): this;
 }
 
 /**
- * A factory for Socket.IO's option `adapter`: a cluster of servers over Redis. It speaks the
- * protocol of `@socket.io/redis-adapter` 8, in whose clusters it takes part, and of
- * `@socket.io/redis-emitter` 5. A thread of its own keeps the connection. A broadcast of another node
- * goes from there to the I/O threads: JavaScript sees it only where a recipient is a client that
- * JavaScript serves, such as one by long-polling.
+ * Returns a factory for Socket.IO's option `adapter` that connects servers by Redis. It is compatible
+ * with `@socket.io/redis-adapter` 8, also in the same cluster, and with `@socket.io/redis-emitter` 5. A
+ * thread of its own holds the connection. Broadcasts of other nodes go from there directly to the I/O
+ * threads, unless JavaScript serves one of the recipients, such as a client by long-polling.
  *
- * The connection is made with the first adapter, and ends with the last: `await io.close()`.
+ * The connection is opened for the first adapter and closed with the last: `await io.close()`.
  *
- * @param options where Redis is, and how to use it
- * @throws {InvalidOptionError} where an option is wrong; and from `new Server()`, where
- *   `connectionStateRecovery` is on: what is published is not kept
+ * @param options either `url` or clients, and how to use them
+ * @throws {InvalidOptionError} if an option is invalid. `new Server()` throws it if
+ *   `connectionStateRecovery` is on: published messages are not stored
  *
  * @example
  * const adapter = createRedisAdapter({ url: "redis://localhost:6379" });
@@ -287,11 +281,11 @@ export interface RedisAdapterFactory {
 export declare function createRedisAdapter(options: RedisAdapterOptions): RedisAdapterFactory;
 
 /**
- * A constructor for Socket.IO's and engine.io's option `wsEngine`. `turbo()` fills it in;
- * this is for servers that want the engine without the rest. Text messages are strings.
+ * Returns a constructor for the option `wsEngine` of Socket.IO and engine.io. `turbo()` uses it by
+ * default; it is for servers that want the engine only. Text messages are strings.
  *
- * @param options those of ours; engine.io adds its own when it constructs the server
- * @throws {InvalidOptionError} where an option is wrong
+ * @param options our options; engine.io adds its own when it constructs the server
+ * @throws {InvalidOptionError} if an option is invalid
  *
  * @example
  * const io = new Server(httpServer, { wsEngine: createEngine({ maxBackpressure: 1e6 }) });
@@ -299,45 +293,44 @@ export declare function createRedisAdapter(options: RedisAdapterOptions): RedisA
 export declare function createEngine(options?: EngineOptions): typeof WebSocketServer;
 
 /**
- * Options of a {@link WebSocketServer}: those of ws, and ours. `perMessageDeflate`,
- * `skipUTF8Validation`, `allowSynchronousEvents: false` and `WebSocket` leave connections to ws;
- * see {@link FallbackReason}.
+ * Options of a {@link WebSocketServer}: ours and those of ws. With `perMessageDeflate`,
+ * `skipUTF8Validation`, `allowSynchronousEvents: false` or `WebSocket`, connections are left to ws; see
+ * {@link FallbackReason}.
  */
 export interface WebSocketServerOptions extends WsServerOptions, EngineOptions {
   /**
-   * What a text message is in the `message` event: a Buffer, as with ws, or a string, which
-   * costs less. On connections that are left to ws too.
+   * The type of text messages in the `message` event: `"buffer"` as with ws, or `"string"`, which is
+   * faster. Applies to connections that are left to ws, too.
    * @default "buffer"
    */
   textType?: "buffer" | "string";
 }
 
 /**
- * The `WebSocketServer` of ws 8.23, whose connections live on I/O threads: sockets are
- * read and written, frames decoded, checked and encoded there. Connections for which that
- * is not possible are left to ws; `stats()` counts them, and a warning of code
- * `TURBO_FALLBACK` says why.
+ * The `WebSocketServer` of ws 8.23 with its connections on I/O threads, which read and write the sockets
+ * and decode, check and encode the frames. Connections for which that is not possible are left to ws:
+ * `stats()` counts them, and a process warning of code `TURBO_FALLBACK` gives the reason.
  *
- * Its events, methods and properties are those of ws, and so are those of the `WebSocket`s that
- * it gives. A WebSocket's `error` event has ws's codes (`WS_ERR_…`), and
- * `TURBO_ERR_NON_MINIMAL_LENGTH` and `TURBO_ERR_MAX_BACKPRESSURE`.
+ * The server and its `WebSocket`s have the events, methods and properties of ws. The `error` event of a
+ * WebSocket has the codes of ws (`WS_ERR_…`), `TURBO_ERR_NON_MINIMAL_LENGTH` or
+ * `TURBO_ERR_MAX_BACKPRESSURE`.
  */
 export declare class WebSocketServer extends WsServer {
   /**
-   * @param options exactly one of `port`, `server` and `noServer` has to be given
-   * @param callback called when the server that listens on `port` does so
-   * @throws {InvalidOptionError} where an option of ours is wrong
-   * @throws {TypeError} what ws throws for its own
+   * @param options exactly one of `port`, `server` and `noServer` is required
+   * @param callback called when the server listens on `port`
+   * @throws {InvalidOptionError} if an option of ours is invalid
+   * @throws {TypeError} if an option of ws is invalid
    */
   constructor(options?: WebSocketServerOptions, callback?: () => void);
   /**
-   * As in ws: does the handshake for an upgrade request, or refuses it.
+   * Answers an upgrade request, as in ws.
    *
    * @param request the HTTP request
-   * @param socket the connection on which it came
+   * @param socket its connection
    * @param head what has been read of the connection behind the request
-   * @param callback gets the WebSocket when the handshake is done
-   * @throws {Error} if it was called before with the same socket
+   * @param callback called with the WebSocket after the handshake
+   * @throws {Error} if it has been called with the same socket before
    */
   handleUpgrade(
     request: IncomingMessage,
@@ -351,162 +344,162 @@ export declare class WebSocketServer extends WsServer {
 export type FallbackReason =
   /** The addon is not loaded. */
   | "addon"
-  /** Neither Linux nor macOS. */
+  /** The operating system is neither Linux nor macOS. */
   | "platform"
-  /** The runtime has a ws of its own in the place of the package, as Bun has. */
+  /** The runtime replaces the package ws with its own implementation, as Bun does. */
   | "otherWs"
   /** TLS is terminated in Node.js. */
   | "tls"
-  /** A Unix domain socket or a named pipe, or a stream that is no socket. */
+  /** The connection is a Unix domain socket, a named pipe or another stream. */
   | "notTcp"
-  /** The socket has been closed, or lives in another process. */
+  /** The socket is closed or belongs to another process. */
   | "noDescriptor"
-  /** The runtime does not give the descriptors of its sockets, as Deno does not. */
+  /** The runtime, such as Deno, does not expose the file descriptors of its sockets. */
   | "hiddenDescriptor"
   /** The response to the upgrade could not be written at once. */
   | "pendingWrite"
-  /** `perMessageDeflate` is enabled, and the client supports it. */
+  /** `perMessageDeflate` is enabled and the client supports it. */
   | "compressed"
   /** ws's option `skipUTF8Validation` is set. */
   | "skipUTF8Validation"
-  /** ws's option `allowSynchronousEvents` is off. */
+  /** ws's option `allowSynchronousEvents` is `false`. */
   | "allowSynchronousEvents"
-  /** ws's option `WebSocket` names a class of its own. */
+  /** ws's option `WebSocket` names another class. */
   | "customClass"
-  /** Descriptors or threads have run out. */
+  /** File descriptors or threads have run out. */
   | "resources";
 
 /** How a connection ended. */
 export type EndReason =
-  /** By the closing handshake. */
+  /** After the closing handshake. */
   | "closed"
   /** The peer ended its side without a close frame. */
   | "peerEnded"
-  /** The peer broke the protocol or a limit such as `maxPayload`. */
+  /** The peer violated the protocol or a limit such as `maxPayload`. */
   | "protocolError"
   /** The peer did not answer the close frame in time. */
   | "closeTimeout"
-  /** The peer did not read; see `maxBackpressure`. */
+  /** The peer read too slowly; see `maxBackpressure`. */
   | "maxBackpressure"
   /** The peer sent pings and did not read the pongs; see ws's `maxPendingAutoPongs`. */
   | "tooManyPings"
-  /** `terminate()`, or its socket was destroyed. */
+  /** `terminate()` was called, or the socket was destroyed. */
   | "terminated"
   /** The operating system reported an error, such as a reset by the peer. */
   | "ioError";
 
 /**
- * What one I/O thread has done, or all of them: numbers that only grow, from the first connection
- * on, but for `queuedBytes`. Connections that are left to ws are not in them.
+ * Counters of one I/O thread, or of all. All but `queuedBytes` only grow, from the first connection on.
+ * Connections that are left to ws are not counted.
  */
 export interface Counters {
   /** Messages received. */
   messagesIn: number;
-  /** Frames given to the network's queues; close frames and automatic pongs not counted. */
+  /** Frames queued for the network, except close frames and automatic pongs. */
   framesOut: number;
-  /** Bytes read from connections after the upgrade. */
+  /** Bytes received after the upgrade. */
   bytesIn: number;
-  /** Bytes that the operating system has taken. */
+  /** Bytes that the operating system has accepted. */
   bytesOut: number;
-  /** Bytes that wait for their connections now. */
+  /** Bytes that wait to be sent now. */
   queuedBytes: number;
-  /** System calls that read something, the end of a connection included. */
+  /** System calls that read data or the end of a connection. */
   reads: number;
-  /** System calls that wrote something. */
+  /** System calls that wrote data. */
   writes: number;
-  /** Broadcasts, one for each thread that took part. */
+  /** Broadcasts, counted once for each I/O thread that received it. */
   broadcasts: number;
-  /** Volatile packets that were dropped, as something waited: one for each connection. */
+  /** Volatile packets that were dropped because data waited, counted once for each connection. */
   volatileDropped: number;
-  /** Batches of commands that came from JavaScript. */
+  /** Batches of commands received from JavaScript. */
   wakes: number;
-  /** How often JavaScript was told that something has come. */
+  /** Notifications of JavaScript about new events. */
   notifications: number;
-  /** How often reading stopped because JavaScript was behind by 4 MiB. */
+  /** Pauses in reading because JavaScript had 4 MiB of events to handle. */
   stalls: number;
 }
 
-/** What one I/O thread has done. */
+/** Counters of one I/O thread. */
 export interface WorkerStats extends Counters {
-  /** Connections that it owns now. */
+  /** Connections of the thread now. */
   connections: number;
-  /** Connections that it has owned. */
+  /** Connections that the thread has had. */
   opened: number;
-  /** How many of them have ended, by reason; reasons that have not occurred are left out. */
+  /** Connections that have ended, by reason. Reasons that have not occurred are left out. */
   ended: Partial<Record<EndReason, number>>;
 }
 
-/** See {@link stats}. */
+/** Counters of all I/O threads; see {@link stats}. */
 export interface Stats extends Counters {
-  /** Connections, by who serves them and how they ended. */
+  /** Connections on I/O threads and those left to ws. */
   connections: {
     /** Connections on I/O threads now. */
     native: number;
-    /** Connections that have been taken over by I/O threads. */
+    /** Connections that I/O threads have had. */
     opened: number;
-    /** Connections that have been left to ws, by reason; others are left out. */
+    /** Connections left to ws, by reason. Reasons that have not occurred are left out. */
     fallback: Partial<Record<FallbackReason, number>>;
-    /** Connections on I/O threads that have ended, by reason; others are left out. */
+    /** Connections on I/O threads that have ended, by reason, likewise. */
     ended: Partial<Record<EndReason, number>>;
   };
-  /** The connections of `createRedisAdapter()` that have not ended. */
+  /** The open connections of `createRedisAdapter()`. */
   redis: RedisStats[];
   /** Each I/O thread. */
   workers: WorkerStats[];
 }
 
-/** What a connection to Redis has done. */
+/** Counters of a connection to Redis. */
 export interface RedisStats {
-  /** Whether it is there, is being made, or is over. */
+  /** The state of the connection; `"connecting"` also after it was lost. */
   state: "connecting" | "ready" | "ended";
-  /** Messages that have come. */
+  /** Messages received. */
   received: number;
-  /** Broadcasts for nobody on this node. */
+  /** Received broadcasts without recipients on this node. */
   filtered: number;
-  /** Broadcasts that this node has published itself. */
+  /** Received broadcasts that this node has published itself. */
   own: number;
-  /** Broadcasts that went to the I/O threads without JavaScript. */
+  /** Received broadcasts that went directly to the I/O threads. */
   delivered: number;
-  /** Messages that JavaScript got: requests, responses, broadcasts to clients that it serves. */
-  passedToJavaScript: number;
-  /** Messages that are none, and were dropped. */
+  /** Messages that JavaScript served: requests, responses, broadcasts to clients that it serves. */
+  served: number;
+  /** Messages dropped because they could not be decoded. */
   malformed: number;
-  /** Messages that Redis has taken. */
+  /** Messages that Redis has accepted. */
   published: number;
-  /** Messages that were dropped, as too much waited: see `maxPublishQueue`. */
+  /** Messages dropped because too much waited; see `maxPublishQueue`. */
   publishDropped: number;
-  /** Messages that Redis has refused, or of which it is not known, as the connection was lost. */
+  /** Messages that Redis refused, or may have missed because the connection was lost. */
   publishFailed: number;
-  /** Bytes that wait for Redis. */
+  /** Bytes that wait to be published now. */
   queuedBytes: number;
-  /** How often the connection was made again. */
+  /** How often the connection was opened again. */
   reconnections: number;
 }
 
 /**
- * What the engine has done in this JavaScript environment (the main thread, or a worker
- * thread), over all its servers. Reads some counters: cheap enough for every scrape.
+ * Returns the counters of this JavaScript environment (the main thread, or a worker thread), for all
+ * its servers. Only reads them: cheap enough for every scrape.
  */
 export declare function stats(): Stats;
 
 /**
- * Whether the addon is loaded. If not, the official JavaScript packages do the work, and a
- * process warning of code `TURBO_NOT_NATIVE` says why.
+ * True if the addon is loaded. If it is not, the official JavaScript packages are used, and a process
+ * warning of code `TURBO_NOT_NATIVE` gives the reason.
  *
- * The environment variable `TURBO_NATIVE` decides: `0` leaves the addon out, without a warning;
- * `require` makes loading this package throw instead of falling back.
+ * With `TURBO_NATIVE=0` in the environment, the addon is not loaded, and no warning is printed. With
+ * `TURBO_NATIVE=require`, loading this package throws if the addon cannot be loaded.
  */
 export declare const native: boolean;
 
-/** Why the addon is not loaded, with the `code` `TURBO_ERR_NOT_NATIVE`; `null` if it is. */
+/** Why the addon is not loaded, an error of code `TURBO_ERR_NOT_NATIVE`; `null` if it is. */
 export declare const nativeError: Error | null;
 
 /** The version of this package. */
 export declare const version: string;
 
 /**
- * A drop-in for `socket.io-parser`, for servers (`new Server(http, { parser })`)
- * and for clients (`io(url, { parser })`).
+ * A drop-in replacement for `socket.io-parser`, for servers (`new Server(http, { parser })`) and clients
+ * (`io(url, { parser })`).
  */
 export declare namespace parser {
   /** The version of the Socket.IO protocol: 5. */
@@ -514,7 +507,7 @@ export declare namespace parser {
 
   /** Socket.IO v5, "Packet types". */
   enum PacketType {
-    /** A client joins a namespace, or is told that it has. */
+    /** A client joins a namespace; the server confirms it. */
     CONNECT = 0,
     /** A client or the server leaves a namespace. */
     DISCONNECT = 1,
@@ -522,7 +515,7 @@ export declare namespace parser {
     EVENT = 2,
     /** The answer to an event that has an ack id. */
     ACK = 3,
-    /** A client may not join a namespace. */
+    /** The server refuses a client that joins a namespace. */
     CONNECT_ERROR = 4,
     /** An event with attachments; only on the wire. */
     BINARY_EVENT = 5,
@@ -530,18 +523,18 @@ export declare namespace parser {
     BINARY_ACK = 6,
   }
 
-  /** What travels between a client and a server. */
+  /** A Socket.IO packet. */
   interface Packet {
-    /** Decoded packets are of the types 0 to 4, whether binary or not. */
+    /** Decoded packets have the types 0 to 4, binary or not. */
     type: PacketType;
     /** The namespace. */
     nsp: string;
-    /** An event's name and arguments, an ack's arguments, or what CONNECT carries. */
+    /** The name and arguments of an event, the arguments of an ack, or the payload of CONNECT. */
     // biome-ignore lint/suspicious/noExplicitAny: as in socket.io-parser
     data?: any;
     /** The ack id. */
     id?: number;
-    /** The number of attachments; only in a binary packet that is not decoded yet. */
+    /** The number of attachments, until a binary packet is complete. */
     attachments?: number;
   }
 
@@ -551,16 +544,16 @@ export declare namespace parser {
     // biome-ignore lint/suspicious/noExplicitAny: as in socket.io-parser
     constructor(replacer?: (this: any, key: string, value: any) => any);
     /**
-     * The text of a packet, followed by its attachments. Leaves `packet` as it is.
-     * @returns a string, then what was binary in `data`, as it is
+     * Encodes a packet, without changing it.
+     * @returns the text of the packet, followed by the binary values of `data`, which are not copied
      * @throws {TypeError} what `JSON.stringify` throws
-     * @throws {RangeError} where `data` is cyclic or too deep
+     * @throws {RangeError} if `data` is cyclic or too deep
      */
     // biome-ignore lint/suspicious/noExplicitAny: as in socket.io-parser
     encode(packet: Packet): any[];
   }
 
-  /** What `JSON.parse` takes as its second argument. */
+  /** The second argument of `JSON.parse`. */
   // biome-ignore lint/suspicious/noExplicitAny: as in socket.io-parser
   type Reviver = (this: any, key: string, value: any) => any;
 
@@ -569,8 +562,8 @@ export declare namespace parser {
     /** For `JSON.parse`. */
     reviver?: Reviver;
     /**
-     * Binary attachments that one packet may have: a number. A packet that announces more is
-     * refused with `too many attachments`.
+     * The most binary attachments in one packet. For a packet with more, `add()` throws `too many
+     * attachments`.
      * @default 10
      */
     maxAttachments?: number;
@@ -584,20 +577,20 @@ export declare namespace parser {
 
   /** Decodes the packets of one connection. */
   class Decoder extends Emitter<DecoderEvents, DecoderEvents> {
-    /** @param options or a function, which is the `reviver` */
+    /** @param options or the `reviver` alone */
     constructor(options?: Reviver | DecoderOptions);
     /**
-     * Takes one message: a string, or an attachment.
-     * @param data a string, a Buffer, an ArrayBuffer or a view of one
-     * @throws {Error} where the peer broke the protocol, with the texts of socket.io-parser:
+     * Decodes one message.
+     * @param data a string, or an attachment: a Buffer, an ArrayBuffer or a view of one
+     * @throws {Error} if the peer violated the protocol, with the texts of socket.io-parser:
      *   `invalid payload`, `unknown packet type 9`, `too many attachments` and so on
      */
     // biome-ignore lint/suspicious/noExplicitAny: as in socket.io-parser
     add(data: any): void;
-    /** Forgets a packet whose attachments have not all come. */
+    /** Drops a packet whose attachments have not all been received. */
     destroy(): void;
   }
 
-  /** Whether a packet could have been decoded from the wire. */
+  /** Returns whether a packet has a valid type, namespace, ack id and data. */
   function isPacketValid(packet: Packet): boolean;
 }

@@ -1,6 +1,6 @@
 "use strict";
 
-/** That index.d.ts and index.d.mts declare what is there, nothing else, and say what it is. */
+/** The declarations name each export, field and reason and nothing else, and document them. */
 
 const assert = require("node:assert/strict");
 const { spawnSync } = require("node:child_process");
@@ -9,14 +9,15 @@ const { mkdtempSync, readFileSync, rmSync, writeFileSync } = require("node:fs");
 const { tmpdir } = require("node:os");
 const path = require("node:path");
 const { before, describe, test } = require("node:test");
-const { WebSocket } = require("ws");
+const ws = require("ws");
 const commonJs = require("..");
 const { binding, hasEngine } = require("../lib/addon/index.js");
 const { REASONS } = require("../lib/engine/fallback.js");
+const { WebSocket } = require("../lib/engine/websocket.js");
 
 const root = path.join(__dirname, "..");
 
-/** True if two unions are the same; else a type that shows what only one of them has. */
+/** A type: `true` if two unions are the same, else the difference. */
 const SAME = `
 type Same<Declared, Real> = [Exclude<Declared, Real>, Exclude<Real, Declared>] extends [never, never]
   ? true
@@ -41,7 +42,7 @@ const COMPILER_OPTIONS = {
  * Compiles modules against the declarations.
  *
  * @param {Record<string, string[]>} modules lines by file name
- * @returns {string[]} what the compiler has found, beginning with the file name
+ * @returns {string[]} the compiler's messages, beginning with the file name
  */
 function compile(modules) {
   const directory = mkdtempSync(path.join(tmpdir(), "socket-io-turbo-types-"));
@@ -69,28 +70,28 @@ function union(names) {
   return names.map((name) => JSON.stringify(name)).join(" | ");
 }
 
-/** A line that compiles if the type `declared` is the union of `names`. */
+/** Returns a line that compiles if the type `declared` is the union of `names`. */
 function same(declared, names) {
   return `{ const same: Same<${declared}, ${union(names)}> = true; void same; }`;
 }
 
-/** A line that compiles if each name of the type `declared` is among `names`. */
+/** Returns a line that compiles if each name of the type `declared` is among `names`. */
 function among(declared, names) {
   return same(`Exclude<${declared}, ${union(names)}>`, []);
 }
 
-/** The names of an object's members, inherited ones too. */
+/** Returns the names of an object's members, including inherited ones. */
 function memberNames(object) {
   const next = Object.getPrototypeOf(object);
   const names = Object.getOwnPropertyNames(object);
   return next === Object.prototype ? names : [...names, ...memberNames(next)];
 }
 
-/** `stats()` beside a connection, so that there is an I/O thread. */
+/** Returns `stats()` while a connection is open, so that there is an I/O thread. */
 async function readStats() {
   const server = new commonJs.WebSocketServer({ port: 0 });
   await once(server, "listening");
-  const client = new WebSocket(`ws://127.0.0.1:${server.address().port}`);
+  const client = new ws.WebSocket(`ws://127.0.0.1:${server.address().port}`);
   await once(client, "open");
   const stats = commonJs.stats();
   client.terminate();
@@ -98,7 +99,7 @@ async function readStats() {
   return stats;
 }
 
-/** What is compared, by file name. */
+/** Returns the lines that compare declarations with reality, by file name. */
 async function comparisons() {
   const { parser, turbo } = commonJs;
   const { Decoder, Encoder, PacketType } = parser;
@@ -148,7 +149,7 @@ describe("the declarations", { timeout: 120_000 }, () => {
   for (const [what, name] of [
     ["each export and each property of turbo", "exports.cts"],
     ["each export of the ES module", "exports.mts"],
-    ["what the parser has", "parser.cts"],
+    ["each member of the parser", "parser.cts"],
     ["each field of stats(), and each reason", "stats.cts"],
   ]) {
     test(`name ${what}, and nothing else`, () => {
@@ -157,7 +158,7 @@ describe("the declarations", { timeout: 120_000 }, () => {
     });
   }
 
-  test("do not pass where a name is missing on one side", () => {
+  test("fail where a name is missing on one side", () => {
     const wrong = lines.filter((line) => line.startsWith("wrong.cts"));
     assert.equal(wrong.length, 3);
     const text = lines.join(" ");
@@ -166,7 +167,7 @@ describe("the declarations", { timeout: 120_000 }, () => {
     assert.match(text, /declaredOnly: "encode"/);
   });
 
-  test("say of each thing what it is", () => {
+  test("document each declaration", () => {
     assert.deepEqual(undocumented(readFileSync(path.join(root, "index.d.ts"), "utf8")), []);
     const sample =
       "/** Told. */\nexport interface A {\n  b?: number;\n  /** Told. */\n  c(): void;\n}";
@@ -174,15 +175,24 @@ describe("the declarations", { timeout: 120_000 }, () => {
   });
 });
 
-/** Begins what needs words: a declaration, a member of an interface, enum or class, a choice. */
-const THING =
+/** The beginning of what needs a comment: a declaration, a member, a choice of a union. */
+const DECLARATION =
   /^\s*(export (declare|interface|type) |(class|const|enum|function|interface|type) |constructor\(|\| "|\w+\??: .*[;{]$|\w+\(.*|[A-Z_]+ = \d+,)/;
 
-/** @returns {string[]} lines that begin a thing without a comment above */
+test("a WebSocket shows applications the members of ws, and no others", () => {
+  const isPublic = (name) => !name.startsWith("_");
+  const options = { autoPong: true, closeTimeout: 0, turbo: {} };
+  const [ours, theirs] = [WebSocket, ws.WebSocket].map((Class) =>
+    memberNames(new Class(null, undefined, options)).filter(isPublic),
+  );
+  assert.deepEqual(new Set(ours), new Set(theirs));
+});
+
+/** Returns the lines that begin a declaration without a comment above. */
 function undocumented(text) {
   const all = text.split("\n").filter((line) => !line.includes("biome-ignore"));
   return all.filter((line, index) => {
-    const isTold = /\*\/$/.test(all[index - 1] ?? "");
-    return THING.test(line) && !/^\s*\*/.test(line) && !isTold;
+    const isDocumented = /\*\/$/.test(all[index - 1] ?? "");
+    return DECLARATION.test(line) && !/^\s*\*/.test(line) && !isDocumented;
   });
 }

@@ -28,7 +28,7 @@ const topFolders = new Set(
   files.filter((file) => file.includes("/")).map((file) => file.split("/")[0]),
 );
 
-/** Built, installed or measured: not in a clone of the repository. */
+/** Paths that are built, installed or measured, and so are not in the repository. */
 const GENERATED = [
   "dist/",
   "bench/results/",
@@ -41,7 +41,7 @@ const GENERATED = [
  * @param {string} file a document
  * @param {string} name a path relative to the root or to the document, or the bare name of a file
  *   anywhere in the repository; `*` stands for any name
- * @returns {string | undefined} what is wrong with it
+ * @returns {string | undefined} its problem, if it has one
  */
 function pathProblem(file, name) {
   if (GENERATED.some((folder) => name.startsWith(folder))) return undefined;
@@ -55,7 +55,7 @@ function pathProblem(file, name) {
   return files.some((each) => pattern.test(each)) ? undefined : "no such path";
 }
 
-/** @returns {string | undefined} what is wrong with a link of `file` */
+/** @returns {string | undefined} the problem of a link in `file`, if it has one */
 function linkProblem(file, target) {
   if (/^[a-z]+:/.test(target)) return undefined;
   const [relative, anchor] = target.split("#");
@@ -66,8 +66,8 @@ function linkProblem(file, target) {
 }
 
 /**
- * @param {string} code of a CommonJS or an ES module, whichever it looks like
- * @returns {string | undefined} what Node.js says, if it cannot parse it
+ * @param {string} code of an ES module if it has imports or exports, otherwise of a CommonJS module
+ * @returns {string | undefined} the error of Node.js, if it cannot parse the code
  */
 function syntaxProblem(code) {
   if (/^(import|export) /m.test(code)) return moduleProblem(code);
@@ -84,7 +84,7 @@ function moduleProblem(code) {
   return status === 0 ? undefined : stderr;
 }
 
-/** @returns {string[]} words of the form `pattern` in the files of a folder */
+/** @returns {string[]} the words in the files of a folder that match `pattern` */
 function wordsIn(folder, pattern) {
   const files = readdirSync(path.join(root, folder), { recursive: true });
   const texts = files
@@ -93,7 +93,7 @@ function wordsIn(folder, pattern) {
   return [...new Set(texts.flatMap((text) => text.match(pattern) ?? []))];
 }
 
-/** @returns {string[]} the members that an interface of index.d.ts declares itself */
+/** @returns {string[]} the members that an interface of index.d.ts declares, without inherited ones */
 function membersOf(name) {
   const text = read("index.d.ts");
   const start = text.indexOf(`interface ${name} `);
@@ -101,13 +101,13 @@ function membersOf(name) {
   return [...body.matchAll(/^ {2}(\w+)\??:/gm)].map(([, member]) => member);
 }
 
-/** @returns {Set<string>} what stands as code at the beginning of rows of tables */
+/** @returns {Set<string>} the back-ticked words in the first cells of tables */
 function rowsOf(file) {
   const rows = readDocument(file).prose.matchAll(/^\| (`[^|]*?) \|/gm);
   return new Set([...rows].flatMap(([, cell]) => cell.match(/[^`, ]+/g)));
 }
 
-/** Fails with the names of `wanted` that have no row. */
+/** Asserts that each name of `wanted` has a row in a table. */
 function assertRows(file, wanted) {
   const rows = rowsOf(file);
   assert.deepEqual(

@@ -1,10 +1,10 @@
 "use strict";
 
 /**
- * `npm run explore [-- MINUTES]`: what `npm test` and `.ci/run` run on one seed, on one new seed
- * after the other, for an hour by default. These are the JavaScript tests that print their seed, the
- * Rust tests, and the fuzz targets where cargo-fuzz is installed. Each failure is printed with the
- * command that repeats it, and again in the end. A fault that it shows becomes a test of its own.
+ * `npm run explore [-- MINUTES]`: runs the seeded tests of `npm test` and `.ci/run` on one new seed
+ * after the other, for an hour by default: the JavaScript tests that print their seed, the Rust tests,
+ * and the fuzz targets if cargo-fuzz is installed. Each failure is printed with the command that
+ * repeats it, and again in the end. A fault that it finds becomes a test of its own.
  */
 
 const { spawnSync } = require("node:child_process");
@@ -14,11 +14,11 @@ const path = require("node:path");
 const { filesIn, testFiles } = require("./support/test-files.js");
 
 const DEFAULT_MINUTES = 60;
-/** Of one fuzz target in a row. */
+/** How long a fuzz target runs at a time. */
 const FUZZ_SECONDS = 60;
-/** Of each property in Rust; by default they are 256. */
+/** Cases of each property in Rust, by default 256. */
 const CASES = "4096";
-/** Output of a step, in bytes. */
+/** The longest output of a step, in bytes. */
 const MAX_BUFFER = 2 ** 28;
 
 const root = path.join(__dirname, "..");
@@ -29,7 +29,7 @@ const root = path.join(__dirname, "..");
  * @property {(seed: number) => string[]} command
  */
 
-/** @returns {Step[]} one for each test file that says SEED */
+/** @returns {Step[]} one for each test file with SEED in it */
 function seededTests() {
   const packaging = filesIn(["packaging"], testFiles());
   const isSeeded = (file) => readFileSync(path.join(root, file), "utf8").includes("SEED");
@@ -47,7 +47,7 @@ const rustTests = {
   command: () => ["cargo", "test", "--locked", "--no-default-features", "--features", "cluster"],
 };
 
-/** @returns {Step[]} one for each fuzz target, which goes on from what it found before */
+/** @returns {Step[]} one for each fuzz target, which continues with the corpus that it has found */
 function fuzzTargets() {
   const env = { ...process.env, RUSTC_BOOTSTRAP: "1" };
   const { status, stdout } = spawnSync("cargo", ["fuzz", "list"], { cwd: root, env });

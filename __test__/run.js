@@ -1,11 +1,10 @@
 "use strict";
 
 /**
- * `npm test`: the Rust tests, then the JavaScript tests under this Node.js and
- * under every other one that is installed in `node-versions/`. With CI=true all
- * of those are required; else what is missing is skipped with one line. Under this
- * Node.js alone: the integration tests without the addon, and what no other Node.js can change.
- * Seeds are fixed; `npm run explore` looks for new ones.
+ * `npm test`: the Rust tests, then the JavaScript tests under this Node.js and under each other one
+ * that is installed in `node-versions/`. With CI=true all of those are required, otherwise missing
+ * ones are skipped with one line. Under this Node.js alone: the integration tests without the addon,
+ * and tests that depend on no release. Seeds are fixed; `npm run explore` tries new ones.
  */
 
 const { spawnSync } = require("node:child_process");
@@ -18,8 +17,8 @@ const root = path.join(__dirname, "..");
 const isCI = process.env.CI === "true";
 
 /**
- * What is run under this Node.js alone: the longest, of which `packaging` uses the others by itself,
- * and what looks at files or compares programs in Rust with packages.
+ * Tests that run under this Node.js alone: the longest, of which `packaging` starts the other
+ * releases itself, and those that read files or compare programs in Rust with packages.
  */
 const ONCE = [
   "bench",
@@ -28,6 +27,7 @@ const ONCE = [
   "packaging",
   "runtimes",
   "conformance/cluster-codec.test.js",
+  "conformance/engine-session.test.js",
   "conformance/rust-codec.test.js",
   "declarations.test.js",
   "documentation.test.js",
@@ -36,7 +36,7 @@ const ONCE = [
 /** Half of the time of the tests is spent waiting: for servers, clients, browsers, timeouts. */
 const FILES_AT_A_TIME = availableParallelism() + 1;
 
-/** Runs a command in the open; ends the run where it fails. `env` adds to this environment. */
+/** Runs a command with its output; exits if it fails. `env` is added to this environment. */
 function run(title, command, args, env = {}) {
   console.log(`\n# ${title}`);
   const options = { cwd: root, stdio: "inherit", env: { ...process.env, ...env } };
@@ -45,7 +45,7 @@ function run(title, command, args, env = {}) {
   if (status !== 0) process.exit(1);
 }
 
-/** @returns {boolean} whether `cargo nextest` is there */
+/** @returns {boolean} true if `cargo nextest` is installed */
 function hasNextest() {
   return spawnSync("cargo", ["nextest", "--version"], { stdio: "ignore" }).status === 0;
 }

@@ -1,5 +1,7 @@
 "use strict";
 
+/** `turbo()` and its options. */
+
 const assert = require("node:assert/strict");
 const { test } = require("node:test");
 const { Adapter } = require("socket.io-adapter");
@@ -31,7 +33,7 @@ test("an adapter and a wsEngine that the user names are kept", () => {
   assert.equal(options.wsEngine, Engine);
 });
 
-test("other options go through untouched, and the user's object stays as it is", () => {
+test("other options are passed on unchanged, and the user's object is not changed", () => {
   const given = Object.freeze({ pingInterval: 5, anOptionOfTomorrow: Symbol.iterator });
   const { adapter, parser: _parser, wsEngine, ...rest } = turbo(given);
   assert.deepEqual(rest, given);
@@ -80,7 +82,7 @@ test("an engine's options are neither passed on nor accepted beside a wsEngine",
   }
 });
 
-test("textType is a choice", () => {
+test("textType is one of two words", () => {
   assert.throws(() => new WebSocketServer({ noServer: true, textType: "text" }), {
     message: 'textType must be "buffer" or "string", got "text"',
   });
@@ -120,7 +122,7 @@ test("the version is that of the package", () => {
   assert.equal(turbo.version, version);
 });
 
-test("CommonJS and ES modules see the same things", async () => {
+test("CommonJS and ES modules have the same exports", async () => {
   const commonJs = require("..");
   const esm = await import("../index.mjs");
   assert.deepEqual(Object.keys(esm).sort(), Object.keys(commonJs).sort());

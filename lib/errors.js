@@ -1,12 +1,14 @@
 "use strict";
 
-/** An option of ours that is wrong. `code` is `TURBO_ERR_INVALID_OPTION`. */
+/** Errors and process warnings with a `code`, which docs/errors.md lists. Texts may change, codes may not. */
+
+/** An invalid option of ours. `code` is `TURBO_ERR_INVALID_OPTION`. */
 class InvalidOptionError extends TypeError {
   /**
    * @param {string} option its name
-   * @param {string} accepted the accepted values, in words
+   * @param {string} accepted the accepted values, in words that follow "must be"
    * @param {unknown} value what was given
-   * @param {string} [message] the whole text, where that is not how to say it
+   * @param {string} [message] the whole text, where that wording does not fit
    */
   constructor(
     option,
@@ -21,25 +23,25 @@ class InvalidOptionError extends TypeError {
 }
 
 /**
- * Given to the callback of what was not sent. `code` is the operating system's, such as
+ * Passed to the callback of a message that was not sent. `code` is the operating system's, such as
  * `ECONNRESET`, or else `TURBO_ERR_CONNECTION_ENDED`.
  */
 class ConnectionEndedError extends Error {
   /**
    * @param {string} reason how the connection ended, as counted in `stats()`
-   * @param {string} systemError empty if there was none
+   * @param {string} systemError empty if there was no system error
    */
   constructor(reason, systemError) {
-    super(`the connection ended before this was sent: ${systemError || reason}`);
+    super(`the connection ended before the message was sent: ${systemError || reason}`);
     this.code = systemError || "TURBO_ERR_CONNECTION_ENDED";
     this.reason = reason;
   }
 }
 
-/** Why the addon is not loaded. `code` is `TURBO_ERR_NOT_NATIVE`. */
+/** The reason why the addon is not loaded. `code` is `TURBO_ERR_NOT_NATIVE`. */
 class NativeLoadError extends Error {
   /**
-   * @param {string} reason what is missing, and how to mend it
+   * @param {string} reason what is missing, and what to do about it
    * @param {ErrorOptions} [options] `cause`: what was thrown
    */
   constructor(reason, options) {
@@ -48,16 +50,19 @@ class NativeLoadError extends Error {
   }
 }
 
-/** What has gone wrong with Redis. `code` is `TURBO_ERR_REDIS`. */
+/** An error of Redis or of the connection to it. `code` is `TURBO_ERR_REDIS`. */
 class RedisError extends Error {
-  /** @param {string} reason what the server says, or what has become of the connection */
+  /** @param {string} reason the server's message, or what happened to the connection */
   constructor(reason) {
     super(`Redis: ${reason}`);
     this.code = "TURBO_ERR_REDIS";
   }
 }
 
-/** Thrown where something cannot be done with a connection of an I/O thread. `code` is `TURBO_ERR_NOT_POSSIBLE`. */
+/**
+ * Thrown when an application does something with a socket that is not possible while an I/O thread
+ * serves its connection. `code` is `TURBO_ERR_NOT_POSSIBLE`.
+ */
 class NotPossibleError extends Error {
   /** @param {string} reason why, and what to do instead */
   constructor(reason) {
@@ -66,7 +71,7 @@ class NotPossibleError extends Error {
   }
 }
 
-/** @returns {string} a short description that cannot throw */
+/** Returns a short description of a value. It does not call the value's methods, which may throw. */
 function describe(value) {
   if (typeof value === "string") return JSON.stringify(value);
   if (typeof value === "bigint") return `${value}n`;
@@ -75,10 +80,32 @@ function describe(value) {
   return typeof value === "function" ? "a function" : String(value);
 }
 
+/** The texts that `warnOnce()` has printed. */
+const printed = new Set();
+
+/**
+ * Prints a process warning of type `SocketIoTurboWarning`.
+ *
+ * @param {string} code
+ * @param {string} text
+ */
+function warn(code, text) {
+  process.emitWarning(text, { type: "SocketIoTurboWarning", code });
+}
+
+/** As `warn()`, but does nothing if the text has been printed. */
+function warnOnce(code, text) {
+  if (printed.has(text)) return;
+  printed.add(text);
+  warn(code, text);
+}
+
 module.exports = {
   ConnectionEndedError,
   InvalidOptionError,
   NativeLoadError,
   NotPossibleError,
   RedisError,
+  warn,
+  warnOnce,
 };

@@ -1,21 +1,22 @@
 "use strict";
 
+/** `turbo()`, with the exports of the package as its properties. */
+
 const { createAdapter } = require("./adapter/index.js");
-const { InvalidOptionError } = require("./errors.js");
-const { ENGINE_OPTIONS, engineOptions } = require("./engine/options.js");
 const { binding, error } = require("./addon/index.js");
-const { warnOfNearMisses } = require("./option-names.js");
-const { optionsObject, refuse } = require("./options.js");
-const { Placement } = require("./placement.js");
-const { stats } = require("./stats.js");
+const { ENGINE_OPTIONS, engineOptions } = require("./engine/options.js");
+const { Placement } = require("./engine/placement.js");
 const { WebSocketServer, createEngine } = require("./engine/websocket-server.js");
+const { InvalidOptionError } = require("./errors.js");
+const { optionsObject, refuse, warnOfNearMisses } = require("./options.js");
+const { stats } = require("./stats.js");
 const { version } = require("../package.json");
 
-/** Ours where the addon is loaded, else the official one (rule R8). */
+/** Our parser where the addon is loaded, else the official one. */
 const parser = binding === null ? require("socket.io-parser") : require("./parser/index.js");
 
 /**
- * The parser with another limit on attachments. Socket.IO constructs its
+ * Returns the parser with another limit on attachments. Socket.IO constructs its
  * decoders without arguments, so the limit has to come with the class.
  *
  * @param {number} maxAttachments
@@ -31,14 +32,16 @@ function parserWith(maxAttachments) {
 }
 
 /**
+ * Returns the parser that the caller names, or ours.
+ *
  * @param {Record<string, unknown>} options
- * @returns {unknown} the parser that the caller names, or ours
+ * @returns {unknown}
  * @throws {InvalidOptionError}
  */
 function parserFor(options) {
   const { parser: given, maxAttachments } = options;
   if (given !== undefined && given !== null) {
-    const accepted = "left out where a parser is given, which has a limit of its own";
+    const accepted = "left out when a parser is given, which has its own limit";
     refuse(options, ["maxAttachments"], accepted);
     if (typeof given.Encoder !== "function" || typeof given.Decoder !== "function") {
       throw new InvalidOptionError(
@@ -57,30 +60,35 @@ function parserFor(options) {
 }
 
 /**
+ * Returns the WebSocket engine that the caller names, or ours.
+ *
  * @param {Record<string, unknown>} options
  * @param {Placement} placement
- * @returns {unknown} the WebSocket engine that the caller names, or ours
+ * @returns {unknown}
  * @throws {InvalidOptionError}
  */
 function wsEngineFor({ wsEngine: given, ...options }, placement) {
   const ours = engineOptions(options);
   if (given === undefined || given === null) return placement.observeEngine(createEngine(ours));
-  refuse(ours, Object.keys(ours), "left out where a wsEngine is given");
+  refuse(ours, Object.keys(ours), "left out when a wsEngine is given");
   return classFor("wsEngine", given, "a class like ws's WebSocketServer");
 }
 
-/** @throws {InvalidOptionError} if `given` cannot be constructed or called */
+/**
+ * Returns the class or factory that the caller names.
+ *
+ * @throws {InvalidOptionError} if it cannot be constructed or called
+ */
 function classFor(option, given, accepted) {
   if (typeof given !== "function") throw new InvalidOptionError(option, accepted, given);
   return given;
 }
 
 /**
- * Makes the parts for some options and puts them in.
+ * Makes the parts for some options.
  *
- * @param {object} target what `new Server()` is to be given; it gets `adapter`, `parser` and
- *   `wsEngine`
- * @param {Record<string, unknown>} options as the caller has given them
+ * @param {object} target options for `new Server()`; `adapter`, `parser` and `wsEngine` are added
+ * @param {Record<string, unknown>} options of the caller
  * @throws {InvalidOptionError}
  */
 function fillIn(target, options) {
@@ -94,18 +102,13 @@ function fillIn(target, options) {
 }
 
 /**
- * Socket.IO server options with our parts filled in: `new Server(http, turbo())`.
- * A part that the caller names himself is kept, and every other option goes through; names that are
- * nearly ours print a warning of code `TURBO_UNKNOWN_OPTION`.
+ * Returns Socket.IO server options with our parts filled in: `new Server(http, turbo())`. Parts that
+ * the caller names are kept; every other option is passed on.
  *
  * `turbo` itself has the parts for no options: `new Server(http, turbo)` works, too.
  *
- * @param {Record<string, unknown>} [options] own properties count: what `new Server()`
- *   accepts, and
- *   - `maxAttachments`: binary attachments that one packet may have, an integer
- *     of at least 1 (default 10); not together with a `parser` of one's own
- *   - `ioThreads`, `highWaterMark`, `maxBackpressure`, `backpressureTimeout`: see
- *     `WebSocketServer`; not together with a `wsEngine` of one's own
+ * @param {Record<string, unknown>} [options] what `new Server()` accepts, and `TurboOptions` of
+ *   index.d.ts; own properties count
  * @returns {Record<string, unknown>} a new object
  * @throws {InvalidOptionError} with the option's name and the accepted values
  */
@@ -118,16 +121,12 @@ function turbo(options = {}) {
   return target;
 }
 
-/**
- * What the engine of this environment (main thread or worker thread) has done.
- *
- * @returns {object} see `Stats` in index.d.ts
- */
+/** @returns {object} counters of this environment (main thread or worker thread); see index.d.ts */
 turbo.stats = () => stats.read();
 
 turbo.WebSocketServer = WebSocketServer;
 turbo.createAdapter = createAdapter;
-// Loaded by those who need it.
+// Loaded only where it is used.
 turbo.createRedisAdapter = (options) =>
   require("./redis/redis-adapter.js").createRedisAdapter(options);
 turbo.createEngine = createEngine;

@@ -1,11 +1,11 @@
 "use strict";
 
 /**
- * Whether methods that our fast ways skip are those of their packages. Tracing and metrics put
- * methods of their own in front of them, on the prototypes, before our package is loaded or at any
- * time after; then packets take the full way, on which each of these is called as ever.
+ * Detects whether methods that our fast paths skip have been replaced. Tracing and metrics put methods
+ * of their own in front of them, on the prototypes, before our package is loaded or at any time after.
+ * Packets then take the full path, on which each of these methods is called.
  *
- * Nobody reports such a change, so the methods are compared: once for each broadcast, and for each
+ * Such a change cannot be reported, so the methods are compared: once for each broadcast, and for each
  * packet that is sent to one client.
  */
 
@@ -14,20 +14,21 @@ const ws = require("ws");
 
 const STATE_METHODS = ["close", "terminate", "pause", "resume"];
 
-/** Methods of prototypes, and whether all of them are untouched. */
+/** A list of methods of prototypes, which are compared with the packages' own. */
 class Methods {
   #prototypes = [];
   #names = [];
-  /** The methods when they were compared last. */
+  /** The methods at the last comparison. */
   #seen = [];
-  /** The package's own, as far as they have been met. */
+  /** The packages' own methods, `undefined` for those that have not been seen yet. */
   #originals = [];
   #known = new Set();
 
   /**
-   * @param {object | undefined} prototype of a class; a second time for the same nothing happens, nor
-   *   without one
-   * @param {string[]} names its own methods or inherited ones; what it does not have counts as well
+   * Adds methods to the list.
+   *
+   * @param {object | undefined} prototype of a class; ignored if `undefined` or added before
+   * @param {string[]} names of own or inherited methods; a missing one is compared as `undefined`
    * @returns {this}
    */
   watch(prototype, names) {
@@ -42,7 +43,7 @@ class Methods {
     return this;
   }
 
-  /** Returns whether all are the package's own. */
+  /** True if all methods are the packages' own. */
   get areUntouched() {
     const prototypes = this.#prototypes;
     for (let index = 0; index < prototypes.length; index++) {
@@ -55,23 +56,24 @@ class Methods {
 
   #handleChange(index, method) {
     this.#seen[index] = method;
-    const isMet = this.#originals[index] !== undefined;
-    if (!isMet && isOriginal(this.#prototypes[index], this.#names[index], method)) {
+    const isKnown = this.#originals[index] !== undefined;
+    if (!isKnown && isOriginal(this.#prototypes[index], this.#names[index], method)) {
       this.#originals[index] = method;
     }
   }
 }
 
-/** Returns whether a method that is met for the first time is the class's own. */
+/** Returns whether a method that is seen for the first time is the class's own. */
 function isOriginal(prototype, name, method) {
   const owner = ownerOf(prototype, name);
-  // Methods of classes begin with their names, functions that are put in front do not.
+  // The text of a class's method begins with its name, that of a function in front of it does not.
   const isOfClass = textOf(owner?.constructor).startsWith("class");
   return !isOfClass || new RegExp(`^(?:async\\s+)?${name}\\s*\\(`).test(textOf(method));
 }
 
-function ownerOf(prototype, name) {
-  for (let owner = prototype; owner; owner = Object.getPrototypeOf(owner)) {
+/** Returns the object on the prototype chain that has a property; `undefined` if there is none. */
+function ownerOf(object, name) {
+  for (let owner = object; owner; owner = Object.getPrototypeOf(owner)) {
     if (Object.hasOwn(owner, name)) return owner;
   }
   return undefined;
@@ -81,43 +83,55 @@ function textOf(value) {
   return typeof value === "function" ? Function.prototype.toString.call(value) : "";
 }
 
-/** Skipped where a packet goes to the worker without engine.io. */
+/** The methods that are skipped when a packet goes to the worker without engine.io. */
 const packetMethods = new Methods();
 
-/** Skipped where one command broadcasts a packet. */
+/** The methods that are skipped when one command broadcasts a packet. */
 const broadcastMethods = new Methods();
 
-/** With which a WebSocket sends a message. */
+/** The method that sends a message on a WebSocket. */
 const sendMethod = new Methods().watch(ws.WebSocket.prototype, ["send"]);
 packetMethods.watch(ws.WebSocket.prototype, ["send"]);
 
-/** With which a WebSocket is closed, paused or resumed. */
+/** The methods that close, pause or resume a WebSocket. */
 const stateMethods = new Methods().watch(ws.WebSocket.prototype, STATE_METHODS);
 
-/** With which ws hands a message on. */
+/** The methods by which ws's receiver emits a message. */
 const receiverMethods = new Methods();
-// The ws of some runtimes has none.
+// The ws of some runtimes has no receiver.
 receiverMethods.watch(ws.Receiver?.prototype, ["on", "addListener", "emit"]);
 
-/** socket.io-parser's, in whose place ours are. */
+/** The methods of socket.io-parser that ours override. */
 const encodeMethod = new Methods().watch(official.Encoder.prototype, ["encode"]);
 const decodeMethod = new Methods().watch(official.Decoder.prototype, ["add"]);
 
-/** @param {import("engine.io").Socket} conn whose class, and server's, are to be watched */
+/**
+ * Watches the classes of an Engine.IO socket and its server.
+ *
+ * @param {import("engine.io").Socket} conn
+ */
 function watchConnection(conn) {
   const [socket, server] = [Object.getPrototypeOf(conn), Object.getPrototypeOf(conn.server)];
   packetMethods.watch(socket, ["sendPacket", "flush", "emit"]).watch(server, ["emit"]);
   broadcastMethods.watch(socket, ["write", "sendPacket", "flush", "emit"]).watch(server, ["emit"]);
 }
 
-/** @param {import("engine.io").Transport} transport a WebSocket one, whose class is to be watched */
+/**
+ * Watches the class of a WebSocket transport.
+ *
+ * @param {import("engine.io").Transport} transport
+ */
 function watchTransport(transport) {
   const prototype = Object.getPrototypeOf(transport);
   packetMethods.watch(prototype, ["send", "emit"]);
   broadcastMethods.watch(prototype, ["send", "emit"]);
 }
 
-/** @param {import("socket.io").Socket} socket whose class, and client's, are to be watched */
+/**
+ * Watches the classes of a Socket.IO socket and its client.
+ *
+ * @param {import("socket.io").Socket} socket
+ */
 function watchSocket(socket) {
   broadcastMethods.watch(Object.getPrototypeOf(socket), ["notifyOutgoingListeners"]);
   broadcastMethods.watch(Object.getPrototypeOf(socket.client), ["writeToEngine"]);
@@ -127,6 +141,7 @@ module.exports = {
   broadcastMethods,
   decodeMethod,
   encodeMethod,
+  ownerOf,
   packetMethods,
   receiverMethods,
   sendMethod,

@@ -1,6 +1,6 @@
 "use strict";
 
-/** The platforms that there are packages for: the folders in `npm/`. */
+/** The platforms that have a package: the folders in `npm/`. */
 
 const { readdirSync } = require("node:fs");
 const path = require("node:path");
@@ -8,7 +8,7 @@ const path = require("node:path");
 const root = path.join(__dirname, "..");
 const folder = path.join(root, "npm");
 
-/** Where the addons are that are packed: those of `npm run build`, or what was built apart. */
+/** The folder of the addons to pack: those of `npm run build`, or others that were built before. */
 const addons = path.resolve(root, process.env.TURBO_ADDONS || ".");
 
 /**
@@ -16,7 +16,7 @@ const addons = path.resolve(root, process.env.TURBO_ADDONS || ".");
  * @property {string} name such as `linux-x64-gnu`
  * @property {string} directory of its package
  * @property {Record<string, unknown>} manifest its package.json
- * @property {string} addon its file, absolute, which need not be there
+ * @property {string} addon the absolute path of its addon, which may not exist
  */
 
 /** @type {Platform[]} */

@@ -1,16 +1,16 @@
 "use strict";
 
-/** What an addon for Linux needs of the system that it is to run on. */
+/** Reads which glibc and which shared libraries an addon for Linux needs. */
 
 const { execFileSync } = require("node:child_process");
 
-/** As for Node.js 18 and Rust: RHEL 7, and so all of RHEL 8, Debian 11 and Ubuntu 20.04. */
+/** The glibc of RHEL 7, as for Node.js 18 and Rust. RHEL 8, Debian 11 and Ubuntu 20.04 have later ones. */
 const OLDEST_GLIBC = "2.17";
 
-/** Bytes of text about one file; that about Node.js has some 20 MiB. */
+/** Bytes of output about one file. The output about Node.js has about 20 MiB. */
 const MAX_OUTPUT = 256 * 1024 * 1024;
 
-/** Libraries that each Linux has, those of musl under the names that Alpine and Zig have for it. */
+/** Libraries that every Linux has. musl has different names in Alpine and in Zig. */
 const LIBRARIES = {
   glibc: /^(libc\.so\.6|libm\.so\.6|libdl\.so\.2|libpthread\.so\.0|librt\.so\.1|ld-linux-.*)$/,
   musl: /^(libc\.so|libc\.musl-.*|libgcc_s\.so\.1)$/,
@@ -18,9 +18,9 @@ const LIBRARIES = {
 
 /**
  * @param {string} file an addon for Linux
- * @returns {{ glibc: string | null, libraries: string[] }} the oldest glibc that has all that it
- *   needs, and the shared libraries that it is linked with
- * @throws {Error} where `readelf`, of GNU binutils or LLVM, is missing or does not know the file
+ * @returns {{ glibc: string | null, libraries: string[] }} the oldest glibc that has all symbols
+ *   that it needs, and the shared libraries that it is linked with
+ * @throws {Error} if `readelf`, of GNU binutils or LLVM, is missing or does not recognise the file
  */
 function requirements(file) {
   const args = ["--wide", "--dynamic", "--version-info", file];
@@ -38,7 +38,7 @@ function compareVersions(a, b) {
 /**
  * @param {string} file an addon for Linux
  * @param {"glibc" | "musl"} libc the C library that it is for
- * @returns {string[]} why it would not run on every system that we promise it for; none if it does
+ * @returns {string[]} the reasons why it would not run on every supported system; empty if it would
  */
 function obstacles(file, libc) {
   const { glibc, libraries } = requirements(file);
@@ -47,12 +47,12 @@ function obstacles(file, libc) {
     .map((library) => `it needs ${library}`);
   if (glibc !== null && libc === "musl") found.push("it needs glibc");
   else if (glibc !== null && compareVersions(glibc, OLDEST_GLIBC) > 0) {
-    found.push(`it needs glibc ${glibc}, and ${OLDEST_GLIBC} has to do`);
+    found.push(`it needs glibc ${glibc}, and must run with ${OLDEST_GLIBC}`);
   }
   return found;
 }
 
-/** `node packaging/portability.js socket-io-turbo.linux-x64-gnu.node` fails where it is not. */
+/** `node packaging/portability.js socket-io-turbo.linux-x64-gnu.node` fails if there is an obstacle. */
 if (require.main === module) {
   const [file] = process.argv.slice(2);
   const found = obstacles(file, file.includes("musl") ? "musl" : "glibc");

@@ -1,26 +1,27 @@
 "use strict";
 
 /**
- * What is published, as folders to pack. The package.json of the repository is that of a
- * workplace: it has scripts and development dependencies, and cannot name the packages of the
- * platforms, as `npm ci` of a new version would look for them before they are published.
+ * Makes the folders to pack from the repository. The package.json of the repository is for
+ * development: it has scripts and development dependencies. It cannot name the packages of the
+ * platforms, because `npm ci` of a new version would look for them before they are published.
  */
 
 const { cpSync, existsSync, mkdirSync, writeFileSync } = require("node:fs");
 const path = require("node:path");
 const { platforms, root } = require("./platforms.js");
 
-/** What npm takes along without being asked. */
+/** Files that npm packs even if they are not listed. */
 const ALWAYS = ["README.md", "LICENSE"];
 
-/** Fields of package.json that matter in a clone of the repository only. */
+/** Fields of package.json that are only used in a clone of the repository. */
 const OF_THE_REPOSITORY = ["scripts", "devDependencies", "overrides", "napi"];
 
 /**
- * The main package, which has the platforms' as optional dependencies of the very same version.
+ * Writes the main package. Its optional dependencies are the packages of the platforms, in exactly
+ * its own version.
  *
- * @param {string} directory becomes it
- * @throws {Error} if a platform's version is another
+ * @param {string} directory the folder to write
+ * @throws {Error} if the package of a platform has another version
  */
 function stageMain(directory) {
   const manifest = { ...require(path.join(root, "package.json")) };
@@ -31,15 +32,15 @@ function stageMain(directory) {
     optionalDependencies[platform.manifest.name] = manifest.version;
   }
   copy(root, [...manifest.files, ...ALWAYS], directory);
-  // Not so in the repository, where the pages of examples/ are ES modules.
+  // The repository has no type, because the pages of examples/ are ES modules.
   writeManifest(directory, { ...manifest, type: "commonjs", optionalDependencies });
 }
 
 /**
- * The package of a platform, with its addon.
+ * Writes the package of a platform, with its addon.
  *
  * @param {import("./platforms.js").Platform} platform
- * @param {string} directory becomes it
+ * @param {string} directory the folder to write
  * @throws {Error} if the addon is not built
  */
 function stagePlatform({ directory: source, manifest, addon }, directory) {
@@ -67,7 +68,7 @@ function writeManifest(directory, manifest) {
   writeFileSync(path.join(directory, "package.json"), `${text}\n`);
 }
 
-/** npm's provenance wants the repository that the workflow runs in. */
+/** Returns the repository of the running workflow, which npm's provenance requires. */
 function repository() {
   const { GITHUB_REPOSITORY: name, GITHUB_SERVER_URL: server } = process.env;
   if (!name || !server) return {};

@@ -1,6 +1,6 @@
 "use strict";
 
-/** Packs what is published. */
+/** Packs the packages to publish. */
 
 const { execFileSync } = require("node:child_process");
 const { existsSync, mkdirSync, mkdtempSync, rmSync } = require("node:fs");
@@ -10,12 +10,12 @@ const { platforms, root } = require("./platforms.js");
 const { stageMain, stagePlatform } = require("./staging.js");
 
 /**
- * Packs the main package, and those of the platforms whose addons are built.
+ * Packs the main package, and the packages of the platforms whose addons are built.
  *
  * @param {string} destination a folder for the tarballs
- * @param {{ isComplete?: boolean }} [options] whether every platform's is needed (default: no)
- * @returns {string[]} the tarballs; the main package, which needs the others, is the last
- * @throws {Error} if an addon is missing that is needed, or a version differs
+ * @param {{ isComplete?: boolean }} [options] true if every platform is required (default: false)
+ * @returns {string[]} the tarballs; the main package, which depends on the others, is the last
+ * @throws {Error} if a required addon is missing, or a version differs
  */
 function packAll(destination, { isComplete = false } = {}) {
   const built = platforms.filter(({ addon }) => isComplete || existsSync(addon));
@@ -43,7 +43,7 @@ function packPlatform(destination, platform) {
   return pack(destination, (directory) => stagePlatform(platform, directory));
 }
 
-/** @returns {string} the tarball of what `stage` makes */
+/** @returns {string} the tarball of the folder that `stage` writes */
 function pack(destination, stage) {
   mkdirSync(destination, { recursive: true });
   const directory = mkdtempSync(path.join(tmpdir(), "socket-io-turbo-"));
@@ -64,7 +64,7 @@ function pack(destination, stage) {
   }
 }
 
-/** `npm run pack`, and `npm run pack -- --complete` where a platform must not be missing. */
+/** `npm run pack`, or `npm run pack -- --complete` to require every platform. */
 if (require.main === module) {
   const isComplete = process.argv.includes("--complete");
   for (const file of packAll(path.join(root, "dist"), { isComplete })) console.log(file);

@@ -1,9 +1,9 @@
 "use strict";
 
 /**
- * Gives every file the version that package.json has, as `npm version` calls it: after it has
- * written package.json and package-lock.json, and before it commits and tags. With `--check`, before
- * it has written anything, it only looks whether there is something to release.
+ * Writes the version of package.json into all other files. `npm version` calls it after it has
+ * written package.json and package-lock.json, and before it commits and tags. With `--check`, which
+ * runs before anything is written, it only checks that there is something to release.
  */
 
 const { execFileSync } = require("node:child_process");
@@ -12,7 +12,7 @@ const path = require("node:path");
 
 const root = path.join(__dirname, "..");
 
-/** Where Cargo has the version of our crate: after its name. */
+/** The version of our crate in files of Cargo: after its name. */
 const CRATE = /(name = "socket-io-turbo"\n(?:description = .*\n)?version = )".*"/;
 
 const CARGO_FILES = [
@@ -23,17 +23,17 @@ const CARGO_FILES = [
   "fuzz/Cargo.lock",
 ];
 
-/** The examples have a link to this folder, with its version. */
+/** The lock file of the examples, which link to this folder with its version. */
 const EXAMPLES = "examples/package-lock.json";
 
 const LINK = /("name": "socket\.io-turbo",\n\s*"version": )".*"/;
 
 const CHANGELOG = "CHANGELOG.md";
 
-/** The heading under which changes are gathered, and what is there up to the next version. */
+/** The heading of unreleased changes, and the text up to the next version. */
 const UNRELEASED = /^## Unreleased\n([\s\S]*?)(?=^## |(?![\s\S]))/m;
 
-/** @throws {Error} where `pattern` is not in the file */
+/** Replaces a pattern in a file. @throws {Error} if the file does not contain it */
 function replace(file, pattern, replacement) {
   const absolute = path.join(root, file);
   const text = readFileSync(absolute, "utf8");
@@ -41,14 +41,14 @@ function replace(file, pattern, replacement) {
   writeFileSync(absolute, text.replace(pattern, replacement));
 }
 
-/** @throws {Error} where no change is listed */
+/** @throws {Error} if no change is listed */
 function checkChangelog() {
   const text = readFileSync(path.join(root, CHANGELOG), "utf8");
   const changes = UNRELEASED.exec(text)?.[1] ?? "";
   if (!/^- /m.test(changes)) throw new Error(`${CHANGELOG} lists no change under "Unreleased"`);
 }
 
-/** Sets the version everywhere, and hands the files to the commit that is to follow. */
+/** Writes the version into all files, and stages them for the commit that follows. */
 function setVersion() {
   const { version } = require(path.join(root, "package.json"));
   for (const file of CARGO_FILES) replace(file, CRATE, `$1"${version}"`);

@@ -39,7 +39,7 @@ pub type ConfigurationId = u32;
 
 /// Workers, their connections and rooms, and the directory of rooms for a cluster.
 ///
-/// Belongs to one thread, that of its JavaScript environment. In the order of their use:
+/// Belongs to the thread of its JavaScript environment. The methods, in the order of their use:
 ///
 /// - [`start`](Self::start), then [`configure`](Self::configure) for each set of options, then
 ///   [`open`](Self::open) for each connection;
@@ -229,9 +229,9 @@ mod tests {
 
     use super::{Configuration, ConfigurationId, Environment, TextMode};
     use crate::net::{ConnectionId, ConnectionOptions, Event};
-    use crate::proto::websocket::{Opcode, encode_close, encode_frame};
+    use crate::proto::websocket::{Opcode, encode_frame};
 
-    /// How long a test waits before it fails.
+    /// The time after which a test that waits fails.
     const PATIENCE: Duration = Duration::from_secs(20);
 
     struct Application {
@@ -375,7 +375,7 @@ mod tests {
         let mut application = Application::new();
         let (id, mut peer) = application.connect_with(TextMode::Buffer);
         let text = encode_frame(true, Opcode::Text, b"text", None);
-        let close = encode_close(crate::proto::websocket::CloseCode::NORMAL, "", None).unwrap();
+        let close = encode_frame(true, Opcode::Close, &1000_u16.to_be_bytes(), None);
         let environment = &mut application.environment;
         environment.send(id, Opcode::Text, text.clone(), true);
         environment.send(id, Opcode::Close, close.clone(), true);

@@ -1,4 +1,4 @@
-//! Packets for many, over real sockets.
+//! Broadcasts and volatile packets, over real sockets.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may")]
 
@@ -8,10 +8,9 @@ mod application;
 
 use std::time::Duration;
 
-use application::{Application, Peer};
+use application::{Application, MUCH, Peer};
 use bytes::Bytes;
-use socket_io_turbo::fanout::PreparedPacket;
-use socket_io_turbo::fanout::{Recipients, RoomId};
+use socket_io_turbo::fanout::{PreparedPacket, Recipients, RoomId};
 use socket_io_turbo::net::{ConnectionId, ConnectionOptions, EndReason, Event, Failure, Volatile};
 use socket_io_turbo::proto::websocket::{self, Opcode, encode_frame};
 
@@ -35,30 +34,30 @@ fn only(member: ConnectionId) -> Recipients {
     Recipients { members: vec![member], ..Recipients::default() }
 }
 
-/// A room with all of these.
+/// Creates a room of these members.
 fn room_of(application: &mut Application, members: &[(ConnectionId, Peer)]) -> RoomId {
-    let room = application.engine.create_room();
-    members.iter().for_each(|(id, _)| application.engine.join(room, *id));
+    let room = application.pool.create_room();
+    members.iter().for_each(|(id, _)| application.pool.join(room, *id));
     room
 }
 
-fn say(application: &mut Application, text: &str, recipients: Recipients) {
-    application.engine.broadcast(packet(text), recipients, false);
+fn broadcast(application: &mut Application, text: &str, recipients: Recipients) {
+    application.pool.broadcast(packet(text), recipients, false);
 }
 
-fn say_volatile(application: &mut Application, text: &str, recipients: Recipients) {
-    application.engine.broadcast(packet(text), recipients, true);
+fn broadcast_volatile(application: &mut Application, text: &str, recipients: Recipients) {
+    application.pool.broadcast(packet(text), recipients, true);
 }
 
-/// Everything up to "end", which is sent to all.
-fn heard(
+/// Returns the messages of each member up to "end", which is sent to all of them.
+fn received(
     application: &mut Application,
     room: RoomId,
     members: &mut [(ConnectionId, Peer)],
 ) -> Vec<Vec<String>> {
-    application.engine.flush();
-    say(application, "end", to(room));
-    application.engine.flush();
+    application.pool.flush();
+    broadcast(application, "end", to(room));
+    application.pool.flush();
     members.iter_mut().map(|(_, peer)| texts_until_end(peer)).collect()
 }
 
@@ -66,72 +65,69 @@ fn texts_until_end(peer: &mut Peer) -> Vec<String> {
     std::iter::from_fn(|| Some(peer.next_text())).take_while(|text| text != "end").collect()
 }
 
-/// More than the kernel's buffers of a connection hold.
-const MUCH: usize = 32 * 1024 * 1024;
-
 #[test]
-fn a_broadcast_reaches_those_who_are_in_the_room_at_that_moment() {
+fn a_broadcast_reaches_the_members_of_the_room_at_that_moment() {
     let mut application = Application::new();
     let mut members = connect(&mut application, 3);
     let all = room_of(&mut application, &members);
-    let room = application.engine.create_room();
-    say(&mut application, "nobody", to(room));
-    application.engine.join(room, members[0].0);
-    say(&mut application, "first", to(room));
-    application.engine.join(room, members[1].0);
-    application.engine.leave(room, members[0].0);
-    say(&mut application, "second", to(room));
-    let heard = heard(&mut application, all, &mut members);
-    assert_eq!(heard, [vec!["first"], vec!["second"], vec![]]);
+    let room = application.pool.create_room();
+    broadcast(&mut application, "nobody", to(room));
+    application.pool.join(room, members[0].0);
+    broadcast(&mut application, "first", to(room));
+    application.pool.join(room, members[1].0);
+    application.pool.leave(room, members[0].0);
+    broadcast(&mut application, "second", to(room));
+    let received = received(&mut application, all, &mut members);
+    assert_eq!(received, [vec!["first"], vec!["second"], vec![]]);
 }
 
 #[test]
-fn rooms_members_and_exceptions_go_together() {
+fn rooms_members_and_exceptions_combine() {
     let mut application = Application::new();
     let mut members = connect(&mut application, 4);
     let all = room_of(&mut application, &members);
     let pair = room_of(&mut application, &members[..2]);
     let mut recipients = Recipients { members: vec![members[1].0, members[2].0], ..to(pair) };
-    say(&mut application, "three", recipients.clone());
+    broadcast(&mut application, "three", recipients.clone());
     recipients.except_members = vec![members[1].0];
-    say(&mut application, "two", recipients);
+    broadcast(&mut application, "two", recipients);
     let but_the_pair = Recipients { except_rooms: vec![pair], ..to(all) };
-    say(&mut application, "others", but_the_pair);
-    let heard = heard(&mut application, all, &mut members);
+    broadcast(&mut application, "others", but_the_pair);
+    let received = received(&mut application, all, &mut members);
     let expected: [Vec<&str>; 4] =
         [vec!["three", "two"], vec!["three"], vec!["three", "two", "others"], vec!["others"]];
-    assert_eq!(heard, expected);
+    assert_eq!(received, expected);
 }
 
 #[test]
-fn what_is_sent_to_one_and_to_many_keeps_its_order() {
+fn packets_to_one_and_to_many_keep_their_order() {
     let mut application = Application::new();
     let mut members = connect(&mut application, 2);
     let all = room_of(&mut application, &members);
     for round in 0..50 {
         application.send_text(members[0].0, &format!("one {round}"));
-        say(&mut application, &format!("all {round}"), to(all));
-        application.engine.send_volatile(members[1].0, text_frame("never"), Volatile::First);
+        broadcast(&mut application, &format!("all {round}"), to(all));
+        application.pool.send_volatile(members[1].0, text_frame("never"), Volatile::First);
         if round % 7 == 0 {
-            application.engine.flush();
+            application.pool.flush();
         }
     }
-    let heard = heard(&mut application, all, &mut members);
+    let received = received(&mut application, all, &mut members);
     let expected: Vec<String> =
         (0..50).flat_map(|round| [format!("one {round}"), format!("all {round}")]).collect();
-    assert_eq!(heard[0], expected);
-    assert!(!heard[1].iter().any(|text| text == "never"));
+    assert_eq!(received[0], expected);
+    assert!(!received[1].iter().any(|text| text == "never"));
 }
 
 #[test]
-fn attachments_follow_in_the_form_of_the_peer() {
+fn attachments_are_encoded_for_the_version_of_the_peer() {
     let mut application = Application::new();
     let mut members = connect(&mut application, 2);
     let all = room_of(&mut application, &members);
-    application.engine.use_version_3(members[1].0);
+    application.pool.use_version_3(members[1].0);
     let packet = PreparedPacket::new(text_frame("head"), &[b"ab"], true);
-    application.engine.broadcast(packet, to(all), false);
-    application.engine.flush();
+    application.pool.broadcast(packet, to(all), false);
+    application.pool.flush();
     for ((_, peer), expected) in members.iter_mut().zip([b"ab".as_slice(), b"\x04ab"]) {
         assert_eq!(peer.next_text(), "head");
         match peer.next_event() {
@@ -144,36 +140,36 @@ fn attachments_follow_in_the_form_of_the_peer() {
 }
 
 #[test]
-fn who_has_ended_is_in_no_room_any_more() {
+fn a_connection_that_has_ended_is_in_no_room() {
     let mut application = Application::new();
     let mut members = connect(&mut application, 2);
     let all = room_of(&mut application, &members);
     let (old, peer) = members.remove(0);
     peer.reset();
     while !matches!(application.next_event(old), Event::Ended(_)) {}
-    // Its number is used again.
+    // Its id is reused.
     let (new, mut peer) = application.connect(ConnectionOptions::default());
     assert_eq!(new, old);
-    say(&mut application, "all", to(all));
-    say(&mut application, "end", Recipients { members: vec![new], ..to(all) });
-    application.engine.flush();
+    broadcast(&mut application, "all", to(all));
+    broadcast(&mut application, "end", Recipients { members: vec![new], ..to(all) });
+    application.pool.flush();
     assert_eq!(texts_until_end(&mut peer), [] as [&str; 0]);
     assert_eq!(texts_until_end(&mut members[0].1), ["all"]);
 }
 
 #[test]
-fn a_removed_room_is_empty_and_its_number_free() {
+fn a_removed_room_is_empty_and_its_id_free() {
     let mut application = Application::new();
     let mut members = connect(&mut application, 2);
     let all = room_of(&mut application, &members);
     let room = room_of(&mut application, &members);
-    application.engine.remove_room(room);
-    say(&mut application, "nobody", to(room));
-    let next = application.engine.create_room();
+    application.pool.remove_room(room);
+    broadcast(&mut application, "nobody", to(room));
+    let next = application.pool.create_room();
     assert_eq!(next, room);
-    say(&mut application, "nobody yet", to(next));
-    let heard = heard(&mut application, all, &mut members);
-    assert_eq!(heard, [[] as [&str; 0]; 2]);
+    broadcast(&mut application, "nobody yet", to(next));
+    let received = received(&mut application, all, &mut members);
+    assert_eq!(received, [[] as [&str; 0]; 2]);
 }
 
 #[test]
@@ -182,54 +178,54 @@ fn a_volatile_packet_is_dropped_after_another_of_the_same_turn_only() {
     let mut members = connect(&mut application, 3);
     let all = room_of(&mut application, &members);
     application.send_text(members[0].0, "first");
-    say_volatile(&mut application, "dropped for one", to(all));
-    say_volatile(&mut application, "dropped", to(all));
-    application.engine.begin_turn();
-    say_volatile(&mut application, "another turn", to(all));
-    application.engine.flush();
-    say_volatile(&mut application, "another batch", to(all));
-    let heard = heard(&mut application, all, &mut members);
+    broadcast_volatile(&mut application, "dropped for one", to(all));
+    broadcast_volatile(&mut application, "dropped", to(all));
+    application.pool.begin_turn();
+    broadcast_volatile(&mut application, "another turn", to(all));
+    application.pool.flush();
+    broadcast_volatile(&mut application, "another batch", to(all));
+    let received = received(&mut application, all, &mut members);
     let later = ["another turn", "another batch"];
-    assert_eq!(heard[0], [["first"].as_slice(), &later].concat());
-    assert_eq!(heard[1], [["dropped for one"].as_slice(), &later].concat());
-    assert_eq!(heard[2], heard[1]);
+    assert_eq!(received[0], [["first"].as_slice(), &later].concat());
+    assert_eq!(received[1], [["dropped for one"].as_slice(), &later].concat());
+    assert_eq!(received[2], received[1]);
     let stats = application.wait_for_stats(|stats| stats.volatile_dropped > 0);
     assert_eq!(stats.volatile_dropped, 4);
 }
 
 #[test]
-fn the_attachments_of_a_volatile_packet_share_its_fate() {
+fn attachments_are_dropped_with_their_volatile_packet() {
     let mut application = Application::new();
     let mut members = connect(&mut application, 1);
     let all = room_of(&mut application, &members);
     let id = members[0].0;
     let send = |application: &mut Application, head: &str, attachment: &str| {
-        application.engine.send_volatile(id, text_frame(head), Volatile::First);
-        application.engine.send_volatile(id, text_frame(attachment), Volatile::Continued);
+        application.pool.send_volatile(id, text_frame(head), Volatile::First);
+        application.pool.send_volatile(id, text_frame(attachment), Volatile::Continued);
     };
     send(&mut application, "head", "attachment");
     send(&mut application, "dropped", "with it");
-    application.engine.begin_turn();
+    application.pool.begin_turn();
     send(&mut application, "head 2", "attachment 2");
-    let heard = heard(&mut application, all, &mut members);
-    assert_eq!(heard, [["head", "attachment", "head 2", "attachment 2"]]);
+    let received = received(&mut application, all, &mut members);
+    assert_eq!(received, [["head", "attachment", "head 2", "attachment 2"]]);
 }
 
 #[test]
-fn a_volatile_broadcast_passes_over_a_peer_that_does_not_read() {
+fn a_volatile_broadcast_skips_a_peer_that_does_not_read() {
     let mut application = Application::new();
     let mut members = connect(&mut application, 2);
     let all = room_of(&mut application, &members);
     let big = encode_frame(true, Opcode::Text, &vec![b'x'; MUCH], None);
-    application.engine.send(members[0].0, big, false);
-    application.engine.flush();
+    application.pool.send(members[0].0, big, false);
+    application.pool.flush();
     application.wait_for_stats(|stats| stats.writes > 0 && stats.queued_bytes > 0);
-    say_volatile(&mut application, "volatile", to(all));
-    application.engine.flush();
+    broadcast_volatile(&mut application, "volatile", to(all));
+    application.pool.flush();
     assert_eq!(members[1].1.next_text(), "volatile");
-    let heard = heard(&mut application, all, &mut members);
-    assert_eq!(heard[0].iter().map(String::len).collect::<Vec<_>>(), [MUCH]);
-    assert_eq!(heard[1], [] as [&str; 0]);
+    let received = received(&mut application, all, &mut members);
+    assert_eq!(received[0].iter().map(String::len).collect::<Vec<_>>(), [MUCH]);
+    assert_eq!(received[1], [] as [&str; 0]);
 }
 
 #[test]
@@ -243,19 +239,19 @@ fn a_peer_that_does_not_read_is_cut_off_and_the_others_never_notice() {
     let (slow, _peer) = application.connect(options);
     let mut members = connect(&mut application, 1);
     let all = room_of(&mut application, &members);
-    application.engine.join(all, slow);
+    application.pool.join(all, slow);
     let text = "x".repeat(64 << 10);
     let mut events = Vec::new();
     while events.is_empty() {
-        say(&mut application, &text, to(all));
-        application.engine.flush();
+        broadcast(&mut application, &text, to(all));
+        application.pool.flush();
         assert_eq!(members[0].1.next_text(), text);
-        let stats = application.engine.stats().next().unwrap();
+        let stats = application.pool.stats().next().unwrap();
         if stats.connections == 1 {
             events = application.events_until(slow, |event| matches!(event, Event::Ended(_)));
         }
     }
-    // How much waits is told of whenever it has doubled.
+    // The backlog is reported whenever it has doubled.
     let backlogs = application.backlogs(slow);
     assert!(backlogs.is_sorted_by(|before, after| 2 * before < *after), "{backlogs:?}");
     assert!((6..=8).contains(&backlogs.len()), "{backlogs:?}");
@@ -269,24 +265,24 @@ fn a_peer_that_does_not_read_is_cut_off_and_the_others_never_notice() {
 }
 
 #[test]
-fn what_waits_for_a_slow_peer_is_told_of_and_that_it_has_gone() {
+fn the_backlog_of_a_slow_peer_is_reported_and_that_it_has_drained() {
     let mut application = Application::new();
     let options = ConnectionOptions { high_water_mark: 1 << 20, ..Default::default() };
     let (slow, mut peer) = application.connect(options);
     let big = encode_frame(true, Opcode::Text, &vec![b'x'; MUCH], None);
-    application.engine.send(slow, big, false);
-    application.engine.flush();
+    application.pool.send(slow, big, false);
+    application.pool.flush();
     application.wait_for_stats(|stats| stats.queued_bytes > 0);
-    let told = |application: &mut Application, count| loop {
+    let reported = |application: &mut Application, count| loop {
         let backlogs = application.backlogs(slow);
         if backlogs.len() == count {
             return backlogs[count - 1];
         }
     };
-    let waiting = told(&mut application, 1);
+    let waiting = reported(&mut application, 1);
     assert!(waiting > 1 << 20 && waiting < MUCH, "{waiting}");
     assert_eq!(peer.next_text().len(), MUCH);
-    assert_eq!(told(&mut application, 2), 0);
+    assert_eq!(reported(&mut application, 2), 0);
 }
 
 #[test]
@@ -296,15 +292,15 @@ fn all_workers_take_part() {
     let mut members: Vec<_> =
         (0..6).map(|_| application.connect_with_input(options(), b"", 3)).collect();
     let all = room_of(&mut application, &members);
-    say(&mut application, "all", to(all));
+    broadcast(&mut application, "all", to(all));
     for (index, (id, _)) in members.iter().enumerate() {
-        say(&mut application, &format!("only {index}"), only(*id));
+        broadcast(&mut application, &format!("only {index}"), only(*id));
     }
-    let heard = heard(&mut application, all, &mut members);
+    let received = received(&mut application, all, &mut members);
     let expected: Vec<_> =
         (0..6).map(|index| vec!["all".to_owned(), format!("only {index}")]).collect();
-    assert_eq!(heard, expected);
-    // What concerns one connection is told to its worker alone.
-    let broadcasts: u64 = application.engine.stats().map(|stats| stats.broadcasts).sum();
+    assert_eq!(received, expected);
+    // A broadcast to a single connection is sent to its worker alone.
+    let broadcasts: u64 = application.pool.stats().map(|stats| stats.broadcasts).sum();
     assert_eq!(broadcasts, 3 + 6 + 3);
 }

@@ -83,7 +83,7 @@ fn packet_like_text() -> impl Strategy<Value = String> {
     vec(token, 0..24).prop_map(|tokens| tokens.concat())
 }
 
-/// What decodes is encoded to messages that decode to the same.
+/// Asserts that a decoded packet is encoded to messages that decode to the same.
 fn check_input(text: Bytes) {
     let mut decoder = Decoder::default();
     let mut decoded = decoder.handle_text(text);

@@ -1,4 +1,4 @@
-//! What the WebSocket decoder allocates, against peers that would make it allocate more.
+//! Allocations of the WebSocket decoder, with peers that try to make it allocate more.
 
 mod support;
 

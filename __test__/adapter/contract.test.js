@@ -64,7 +64,7 @@ function idOf({ id }) {
   return id;
 }
 
-/** Returns the room events of an adapter from now on, each with the members that its listener finds. */
+/** Returns the room events of an adapter from now on, each with the members at that moment. */
 function recordRooms(adapter) {
   const events = [];
   for (const name of ROOM_EVENTS) {
@@ -426,7 +426,7 @@ test("the class that createAdapter() returns cannot be extended", { skip: !hasNa
   class Extended extends turbo.createAdapter() {}
   assert.throws(() => new Extended({ server: { encoder: null } }), {
     name: "TypeError",
-    message: "createAdapter() returns no class to extend; give it yours as its base",
+    message: "createAdapter() returns no class to extend; pass your class to it instead",
   });
 });
 

@@ -244,7 +244,7 @@ describeAdapters((kind) => {
   });
 });
 
-/** Returns the events that arrive on a connection from now on, also those of a namespace it has left. */
+/** Returns the events on a connection from now on, also those of namespaces that it has left. */
 function eventsOf({ client }) {
   const events = [];
   client.io.on("packet", (packet) => {

@@ -21,7 +21,7 @@ const {
 const GUARD = { timeout: 20_000 };
 const BYTES = Buffer.from([0, 1, 127, 128, 255]);
 
-/** Listeners of a socket: `add` calls `listener` with each number, and returns a function that removes it. */
+/** Listeners of a socket: `add()` calls back with each number, and returns its own removal. */
 const outgoing = ["onAnyOutgoing", "prependAnyOutgoing"].map((method) => ({
   name: method,
   add: (socket, listener) => {
@@ -113,7 +113,7 @@ describeConnections((engine) => {
       const removals = entrances.map(() => undefined);
       for (const { socket } of entrances) socket.join(["room", "hall"]);
       const reported = entrances.map(() => []);
-      const addTo = (i) => add(entrances[i].socket, (received) => reported[i].push(received));
+      const addTo = (i) => add(entrances[i].socket, (number) => reported[i].push(number));
       for (const number of range(300)) {
         const i = below(entrances.length);
         const remove = removals[i];
@@ -145,12 +145,12 @@ describeConnections((engine) => {
       const [{ socket }, ...others] = await enterAll(server, 3);
       const expected = [];
       const reported = [];
+      const report = (number) => reported.push(number);
       let remove;
       for (const number of range(300)) {
         if (chance(0.5)) {
           remove?.();
-          remove =
-            remove === undefined ? add(socket, (received) => reported.push(received)) : undefined;
+          remove = remove === undefined ? add(socket, report) : undefined;
         }
         if (remove !== undefined) expected.push(number);
         if (chance(0.7)) others[0].socket.broadcast.emit("news", number);
@@ -171,11 +171,11 @@ describeConnections((engine) => {
       server.io.emit("before");
       await nextTurn();
       conn.on(event, onConn);
-      server.io.emit("heard of by one");
+      server.io.emit("reported to one");
       await nextTurn();
       assert.equal(onConn.mock.callCount(), 1);
       server.io.engine.on(event, onEngine);
-      server.io.emit("heard of by all");
+      server.io.emit("reported to all");
       await nextTurn();
       assert.equal(onConn.mock.callCount(), 2);
       const conns = onEngine.mock.calls.map((call) => call.arguments[0]);
@@ -187,7 +187,7 @@ describeConnections((engine) => {
       await nextTurn();
       assert.equal(onConn.mock.callCount(), 2);
       assert.equal(onEngine.mock.callCount(), 2);
-      const names = ["before", "heard of by one", "heard of by all", "after"].map((name) => [name]);
+      const names = ["before", "reported to one", "reported to all", "after"].map((name) => [name]);
       assert.deepEqual(await receivedByAll(entrance, other), [names, names]);
     });
   }

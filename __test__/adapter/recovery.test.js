@@ -19,7 +19,7 @@ function withoutOffsets(received) {
   return received.map((args) => args.slice(0, -1));
 }
 
-/** Breaks a client's connection off, calls `meanwhile`, and waits until the client is connected again. */
+/** Breaks a connection off, calls `meanwhile`, and waits until the client is connected again. */
 async function interrupt({ io }, { client, socket }, meanwhile) {
   const left = once(socket, "disconnect");
   const back = once(io, "connection");

@@ -42,11 +42,11 @@ const handlers = {
   "in the next turn": (send) => setImmediate(send),
 };
 /** Called before Socket.IO has decoded the event. */
-const AS_DATA = "as soon as the data comes";
+const AS_DATA = "as soon as the data arrives";
 handlers[AS_DATA] = handlers["at once"];
 
 /** Makes a socket broadcast its moves to all others; `onSent` is called after each. */
-function passMovesOn(socket, when, onSent) {
+function broadcastMoves(socket, when, onSent) {
   const send = (number) =>
     handlers[when](() => {
       socket.broadcast.volatile.emit("news", Number(number));
@@ -68,7 +68,7 @@ async function moveTogether(t, engine, when) {
   const count = 30;
   const entrances = await enterAll(server, count);
   let sent = 0;
-  for (const { socket } of entrances) passMovesOn(socket, when, () => sent++);
+  for (const { socket } of entrances) broadcastMoves(socket, when, () => sent++);
   const numbers = entrances.map(() => []);
   for (const [i, { client }] of entrances.entries()) {
     client.on("news", (number) => numbers[i].push(number));
@@ -100,7 +100,7 @@ async function moveTogetherAlone(engine) {
   process.send(failures);
 }
 
-/** Asserts that each binary packet is followed by its attachments, and that there is no other data. */
+/** Asserts that each binary packet is followed by its attachments, with no other data. */
 function assertWhole(messages) {
   let previous = -1;
   while (messages.length > 0) {

@@ -6,32 +6,32 @@ const assert = require("node:assert/strict");
 const { describe, test } = require("node:test");
 const watched = require("../../lib/adapter/watched.js");
 
-/** Methods that leave a Map or a Set as it is, of all versions of Node.js. */
+/** Methods that do not change a Map or a Set, of all versions of Node.js. */
 const READING = [
   ...["constructor", "get", "has", "size", "entries", "keys", "values", "forEach"],
   ...["union", "intersection", "difference", "symmetricDifference"],
   ...["isSubsetOf", "isSupersetOf", "isDisjointFrom"],
 ];
 
-/** An observer that writes down what it is told. */
+/** Returns an observer that keeps the reports that it receives. */
 function recorder() {
-  const told = [];
+  const reports = [];
   const note =
     (name) =>
     (...args) =>
-      told.push([name, ...args]);
+      reports.push([name, ...args]);
   const [handleSet, handleAdd, handleDelete] = ["set", "add", "delete"].map(note);
-  return { told, handleSet, handleAdd, handleDelete };
+  return { reports, handleSet, handleAdd, handleDelete };
 }
 
 describe("a watched Map", () => {
-  test("reports what changes it, once that is done", () => {
+  test("reports its changes, once they are done", () => {
     const map = new Map([["a", 1]]);
     const observer = recorder();
     watched.watchMap(map, observer);
     map.set("a", 1).set("a", 2).set("b", 3);
     assert.deepEqual([map.delete("a"), map.delete("a"), map.clear()], [true, false, undefined]);
-    assert.deepEqual(observer.told, [
+    assert.deepEqual(observer.reports, [
       ["set", "a", 2, 1, false],
       ["set", "b", 3, undefined, true],
       ["delete", "a", 2],
@@ -39,7 +39,7 @@ describe("a watched Map", () => {
     ]);
   });
 
-  test("reports to several, until each ends it", () => {
+  test("reports to several observers, until each is removed", () => {
     const map = new Map();
     const [first, second] = [recorder(), recorder()];
     watched.watchMap(map, first);
@@ -49,11 +49,11 @@ describe("a watched Map", () => {
     map.set("b", 2);
     watched.unwatchMap(map, second);
     map.set("c", 3);
-    assert.deepEqual([first.told.length, second.told.length], [1, 2]);
+    assert.deepEqual([first.reports.length, second.reports.length], [1, 2]);
     assert.ok(watched.isWatchableMap(map));
   });
 
-  test("tells whether changes of its size have been missed", () => {
+  test("returns whether changes of its size have been missed", () => {
     const map = new Map();
     watched.watchMap(map, recorder());
     map.set("a", 1);
@@ -62,7 +62,7 @@ describe("a watched Map", () => {
     assert.equal(watched.isFullyReported(map), false);
   });
 
-  test("has every method that changes a Map", () => {
+  test("replaces every method that changes a Map", () => {
     const map = new Map();
     watched.watchMap(map, recorder());
     const changing = methodsOf(Map).filter((name) => !READING.includes(name));
@@ -74,23 +74,23 @@ describe("a watched Map", () => {
 });
 
 describe("a watched Set", () => {
-  test("reports what changes it, once that is done", () => {
+  test("reports its changes, once they are done", () => {
     const set = new Set(["a"]);
     const observer = recorder();
     watched.watchSet(set, observer);
     assert.equal(set.add("a").add("b"), set);
     assert.deepEqual([set.delete("a"), set.delete("a"), set.clear()], [true, false, undefined]);
-    assert.deepEqual(observer.told, [
+    assert.deepEqual(observer.reports, [
       ["add", "b"],
       ["delete", "a"],
       ["delete", "b"],
     ]);
     watched.unwatchSet(set);
     set.add("c");
-    assert.equal(observer.told.length, 3);
+    assert.equal(observer.reports.length, 3);
   });
 
-  test("has every method that changes a Set", () => {
+  test("replaces every method that changes a Set", () => {
     const set = new Set();
     watched.watchSet(set, recorder());
     const changing = methodsOf(Set).filter((name) => !READING.includes(name));
@@ -100,14 +100,14 @@ describe("a watched Set", () => {
     );
   });
 
-  test("can end although it was frozen meanwhile", () => {
+  test("can be unwatched although it was frozen meanwhile", () => {
     const set = Object.freeze(watchedSet());
     watched.unwatchSet(set);
     assert.equal(watched.isWatchableSet(set), false);
   });
 });
 
-test("what has methods of its own cannot be watched", () => {
+test("an object with methods of its own cannot be watched", () => {
   const withOwn = Object.assign(new Set(), { add: Set.prototype.add });
   const sets = [
     new (class extends Set {})(),
@@ -128,7 +128,7 @@ test("what has methods of its own cannot be watched", () => {
   );
 });
 
-test("a watched property reports its replacement, and is one like others in the end", () => {
+test("a watched property reports its replacement, and is restored by unwatching", () => {
   const object = { value: 1 };
   let count = 0;
   const observer = () => count++;
@@ -146,7 +146,7 @@ function watchedSet() {
   return set;
 }
 
-/** The names of the methods that instances of a class have. */
+/** Returns the names of the methods of a class. */
 function methodsOf({ prototype }) {
   return Object.getOwnPropertyNames(prototype);
 }

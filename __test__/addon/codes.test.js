@@ -1,8 +1,8 @@
 "use strict";
 
 /**
- * The layouts of `lib/addon/codes.js`, which the addon cannot state: numbers are sent through it
- * here, and are found where the layouts say.
+ * The layouts of `lib/addon/codes.js`: numbers are sent through the addon, and must be found where
+ * the layouts place them.
  */
 
 const assert = require("node:assert/strict");
@@ -233,7 +233,7 @@ describe("the numbers that both halves share", { skip: !hasEngine, timeout: 30_0
     recipients.add(RecipientLists.MEMBERS, d);
     recipients.add(RecipientLists.EXCEPT_ROOMS, except);
     recipients.add(RecipientLists.EXCEPT_MEMBERS, c);
-    pool.native.broadcast("sent", undefined, recipients.numbers, false);
+    pool.native.broadcast("sent", undefined, recipients.encoded, false);
     for (const id of [a, b, c, d, e]) pool.native.sendPacket(id, "end", false, Delivery.Sure);
     pool.native.flush();
     const received = await Promise.all(connections.map(({ peer }) => receivedUntil(peer, "4end")));

@@ -16,7 +16,7 @@ const platform = currentPlatform();
 const name = `socket.io-turbo-${platform}`;
 const file = fileOf(platform);
 
-/** What a fresh process says of the package in `directory`. */
+/** A script that reports what a fresh process finds in the package. */
 const REPORT = `
   const { native, nativeError, parser, turbo } = require(process.argv[1]);
   const isOfficial = parser.Encoder === require("socket.io-parser").Encoder;
@@ -32,7 +32,7 @@ const REPORT = `
   console.log(JSON.stringify({ native, error, isOfficial, decoded }));
 `;
 
-/** What becomes of a server with one client. */
+/** A script that serves one client. */
 const CONVERSATION = `
   const { Server } = require("socket.io");
   const { io: connect } = require("socket.io-client");
@@ -77,7 +77,7 @@ function report(directory, options) {
   return { ...JSON.parse(stdout), warnings: stderr };
 }
 
-/** A folder with the package as it is installed, for the time of a test: without any addon. */
+/** Creates a folder with the package as it is installed, without any addon, for one test. */
 function installed(t) {
   const directory = fs.mkdtempSync(path.join(tmpdir(), "socket-io-turbo-"));
   t.after(() => fs.rmSync(directory, { recursive: true }));
@@ -89,7 +89,7 @@ function installed(t) {
   return main;
 }
 
-/** Adds a package beside those that the main one finds. @returns {string} its folder */
+/** Adds a package where the main one looks for packages. @returns {string} its folder */
 function add(main, packageName, manifest) {
   const directory = path.join(main, "node_modules", packageName);
   fs.mkdirSync(directory, { recursive: true });
@@ -108,7 +108,7 @@ function builtAddon() {
   return fs.readFileSync(path.join(root, file));
 }
 
-/** The addon with some of its text replaced by another, which is not longer. */
+/** Returns the addon with some of its text replaced by another, which is not longer. */
 function patchedAddon(replacements) {
   const addon = builtAddon();
   for (const [from, to] of Object.entries(replacements)) {
@@ -128,7 +128,7 @@ const decoded = [
   ["e", event],
 ];
 
-/** Everything works on the official packages, and one warning says why. */
+/** Asserts that all works with the official packages, with one warning that has the reason. */
 function fallsBack(main, expected, options) {
   const { warnings, error, ...rest } = report(main, options);
   assert.deepEqual(rest, { native: false, isOfficial: true, decoded });
@@ -136,11 +136,13 @@ function fallsBack(main, expected, options) {
   assert.match(error.message, expected);
   assert.match(error.message, /^the native addon is not loaded: [^\n]+$/);
   assert.equal(warnings.match(/SocketIoTurboWarning/g).length, 1);
-  const warning = `[TURBO_NOT_NATIVE] SocketIoTurboWarning: nothing is accelerated, for ${error.message}`;
+  const warning =
+    "[TURBO_NOT_NATIVE] SocketIoTurboWarning: the official packages are used and nothing is " +
+    `accelerated, because ${error.message}`;
   assert.ok(warnings.includes(warning), warnings);
 }
 
-/** As if this were another platform. */
+/** Code that makes a process believe that it runs on another platform. */
 const pretend = (values) =>
   Object.entries(values)
     .map(([key, value]) => `Object.defineProperty(process, "${key}", { value: "${value}" });`)
@@ -157,7 +159,7 @@ describe("the addon", { skip: process.env.TURBO_NATIVE === "0" && "TURBO_NATIVE=
     assert.deepEqual(report(root), expected);
   });
 
-  test("warns of nothing where it comes from the platform's package", (t) => {
+  test("warns of nothing when it is loaded from the platform's package", (t) => {
     const main = installed(t);
     addPlatform(main, builtAddon());
     const expected = { native: true, error: null, isOfficial: false, decoded, warnings: "" };
@@ -167,7 +169,7 @@ describe("the addon", { skip: process.env.TURBO_NATIVE === "0" && "TURBO_NATIVE=
   });
 });
 
-/** Has the platform's package export something else than the addon, as bundlers do. */
+/** Makes the platform's package export another value than the addon, as bundlers do. */
 function replaceAddon(main, code) {
   const directory = addPlatform(main);
   fs.writeFileSync(path.join(directory, "replaced.js"), `module.exports = ${code};`);
@@ -180,7 +182,7 @@ describe("in a bundle", { skip: process.env.TURBO_NATIVE === "0" && "TURBO_NATIV
     ["its name as that of an ES module", '{ __esModule: true, default: "./addon-1A2B.node" }'],
     ["its path", "__filename.replace(/node_modules.*/, 'lib/addon/addon-1A2B.node')"],
   ]) {
-    test(`the file is loaded where ${what} stands in place of the addon`, (t) => {
+    test(`the file is loaded where ${what} is exported in place of the addon`, (t) => {
       const main = installed(t);
       replaceAddon(main, code);
       fs.writeFileSync(path.join(main, "lib/addon/addon-1A2B.node"), builtAddon());
@@ -189,13 +191,10 @@ describe("in a bundle", { skip: process.env.TURBO_NATIVE === "0" && "TURBO_NATIV
     });
   }
 
-  test("a file that is named and not there is to be copied along", (t) => {
+  test("a message asks to copy a file that is named and missing", (t) => {
     const main = installed(t);
     replaceAddon(main, '"./addon-1A2B.node"');
-    fallsBack(
-      main,
-      /addon.addon-1A2B\.node, which the bundler names in the place of .*Copy the file/,
-    );
+    fallsBack(main, /addon.addon-1A2B\.node, by which the bundler has replaced .*Copy the file/);
   });
 
   for (const code of ["{}", "null", '"data:application/octet-stream;base64,f0VMRg"']) {
@@ -204,7 +203,7 @@ describe("in a bundle", { skip: process.env.TURBO_NATIVE === "0" && "TURBO_NATIV
       replaceAddon(main, code);
       fallsBack(
         main,
-        new RegExp(`: a bundler has put something else in the place of ${name}\\. Have`),
+        new RegExp(`: a bundler has replaced ${name} with something that is not the addon\\. Let`),
       );
     });
   }
@@ -219,35 +218,35 @@ describe("NAPI_RS_NATIVE_LIBRARY_PATH", { skip: process.env.TURBO_NATIVE === "0"
     return { env: { NAPI_RS_NATIVE_LIBRARY_PATH: "named.node" } };
   }
 
-  test("names the file where nothing else serves", (t) => {
+  test("names the file where no other is found", (t) => {
     const main = installed(t);
     assert.deepEqual(report(main, named(main, builtAddon())), expected);
     addPlatform(main, "not an addon");
     assert.deepEqual(report(main, named(main, builtAddon())), expected);
   });
 
-  test("may name the addon of another package: that of ours comes first", (t) => {
+  test("may name the addon of another package: ours is loaded first", (t) => {
     const main = installed(t);
     addPlatform(main, builtAddon());
     assert.deepEqual(report(main, named(main, "another addon")), expected);
   });
 
-  test("gives both reasons where it is no help", (t) => {
+  test("reports both reasons if it does not help", (t) => {
     const main = installed(t);
     fallsBack(
       main,
-      /: the optional dependency .*named\.node, which NAPI_RS_NATIVE_LIBRARY_PATH names, does not replace it: .*named\.node/,
+      /: the optional dependency .*named\.node, which NAPI_RS_NATIVE_LIBRARY_PATH names, cannot be loaded either: .*named\.node/,
       named(main, "not an addon"),
     );
   });
 
-  test("is no help either where it names an addon of another version", (t) => {
+  test("does not help if it names an addon of another version", (t) => {
     const main = installed(t);
     const manifest = { ...require("../../package.json"), version: "99.0.0" };
     fs.writeFileSync(path.join(main, "package.json"), JSON.stringify(manifest));
     fallsBack(
       main,
-      /does not replace it: the addon for .* is of version /,
+      /cannot be loaded either: the addon for .* has version /,
       named(main, builtAddon()),
     );
   });
@@ -282,7 +281,7 @@ describe("an addon without the engine, as on Windows,", () => {
   });
 });
 
-describe("a message says what is missing and how to mend it", () => {
+describe("a message names the missing part and the remedy", () => {
   test("where the optional dependency is not installed", (t) => {
     const main = installed(t);
     const folders = path.join(main, "../node_modules").replaceAll("\\", "\\\\");
@@ -290,20 +289,23 @@ describe("a message says what is missing and how to mend it", () => {
       main,
       new RegExp(
         `: the optional dependency ${name} is not installed\\. Looked for version ${turbo.version} of it ` +
-          `in [^"]*${folders}.*\\. "npm view ${name}@${turbo.version}" says whether your registry has it.*` +
+          `in [^"]*${folders}.*\\. "npm view ${name}@${turbo.version}" tells whether your registry has it.*` +
           "--omit=optional.*lock file",
       ),
     );
   });
 
-  test("where the one for another platform is installed", (t) => {
+  test("where the dependency for another platform is installed", (t) => {
     const main = installed(t);
     const other = platform === "darwin-x64" ? "darwin-arm64" : "darwin-x64";
     add(main, `socket.io-turbo-${other}`, {});
-    fallsBack(main, new RegExp(`only that for ${other}: node_modules was made on or for another`));
+    fallsBack(
+      main,
+      new RegExp(`only the one for ${other}: node_modules was installed on or for another`),
+    );
   });
 
-  test("where there is none for the platform", (t) => {
+  test("where there is no addon for the platform", (t) => {
     fallsBack(installed(t), /: there is no prebuilt addon for sunos-x64, only for darwin-arm64, /, {
       prelude: pretend({ platform: "sunos", arch: "x64" }),
     });
@@ -328,7 +330,7 @@ describe("a message says what is missing and how to mend it", () => {
   test("where the package has lost its file", (t) => {
     const main = installed(t);
     addPlatform(main);
-    fallsBack(main, new RegExp(`: ${name} is installed, but its file is not there\\. Remove`));
+    fallsBack(main, new RegExp(`: ${name} is installed, but its addon file is missing\\. Remove`));
   });
 
   for (const [what, addon] of [
@@ -341,7 +343,9 @@ describe("a message says what is missing and how to mend it", () => {
       addPlatform(main, addon());
       fallsBack(
         main,
-        new RegExp(`: the file of ${name} is damaged or for another platform\\. Rem`),
+        new RegExp(
+          `: the addon file of ${name} is damaged or was built for another platform\\. Rem`,
+        ),
       );
     });
   }
@@ -363,26 +367,30 @@ describe("a message says what is missing and how to mend it", () => {
       });
       assert.equal(
         error.message,
-        `the native addon is not loaded: the file of ${name} is damaged or for another platform. ` +
+        `the native addon is not loaded: the addon file of ${name} is damaged or was built for another platform. ` +
           `Remove node_modules and install again: ${text.replace("$", windowsPath)}`,
       );
     });
   }
 
-  test("where Windows does not say which file it means", (t) => {
+  test("where Windows does not name the file", (t) => {
     const main = installed(t);
     addPlatform(main, "");
-    fallsBack(main, / does not load: The specified module could not be found\. C:\\app\\x\.node$/, {
-      prelude: `require("node:module")._extensions[".node"] = () => {
+    fallsBack(
+      main,
+      / could not be loaded: The specified module could not be found\. C:\\app\\x\.node$/,
+      {
+        prelude: `require("node:module")._extensions[".node"] = () => {
         throw new Error("The specified module could not be found.\\r\\nC:\\\\app\\\\x.node");
       };`,
-    });
+      },
+    );
   });
 
   test("where the file in a clone of the repository is damaged", (t) => {
     const main = installed(t);
     fs.writeFileSync(path.join(main, file), "not an addon");
-    fallsBack(main, /is damaged or for another platform/);
+    fallsBack(main, /is damaged or was built for another platform/);
   });
 
   test("where the addon is of another version", (t) => {
@@ -394,7 +402,7 @@ describe("a message says what is missing and how to mend it", () => {
     fallsBack(
       main,
       new RegExp(
-        `: the addon for ${platform} is of version ${found}, socket\\.io-turbo of 99\\.0\\.0; the two have to be the same\\. Remove node_modules`,
+        `: the addon for ${platform} has version ${found}, but socket\\.io-turbo has version 99\\.0\\.0; both must be the same\\. Remove node_modules`,
       ),
     );
   });
@@ -416,19 +424,19 @@ describe("a message says what is missing and how to mend it", () => {
     addPlatform(main, patchedAddon({ [version]: "GLIBC_9.99" }));
     fallsBack(
       main,
-      new RegExp(`: ${name} needs GLIBC 9\\.99, and this system has 2\\.\\d+\\. Use`),
+      new RegExp(`: ${name} needs GLIBC 9\\.99, but this system has 2\\.\\d+\\. Use`),
     );
   });
 
   test("where the C library is another", { skip }, (t) => {
     const main = installed(t);
     addPlatform(main, patchedAddon({ "libc.so.6": "libc.so" }));
-    fallsBack(main, new RegExp(`: ${name} is for another C library \\(glibc or musl\\)`));
+    fallsBack(main, new RegExp(`: ${name} was built for another C library \\(glibc or musl\\)`));
   });
 });
 
 describe("TURBO_NATIVE", () => {
-  test("=0 leaves the addon out without a warning", () => {
+  test("=0 does not load the addon, without a warning", () => {
     const { warnings, error, ...rest } = report(root, { env: { TURBO_NATIVE: "0" } });
     assert.deepEqual(rest, { native: false, isOfficial: true, decoded });
     assert.deepEqual(error, {

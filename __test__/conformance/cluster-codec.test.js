@@ -1,12 +1,12 @@
 "use strict";
 
 /**
- * The Rust codec for broadcasts through Redis against the official adapters, notepack.io and
- * socket.io-parser, over generated messages in both directions: the same text and attachments for
- * the clients, and the same bytes for Redis. They may differ only where the documentation of
+ * Compares the Rust codec for broadcasts through Redis with the official adapters, notepack.io and
+ * socket.io-parser, over generated messages in both directions: text and attachments for the clients
+ * must be the same, and so must the bytes for Redis. They may differ only where the documentation of
  * `src/proto/cluster` says so.
  *
- * SEED=<number> repeats a run, of one test as of all.
+ * SEED=<number> repeats a run, of one test or of all.
  */
 
 const assert = require("node:assert/strict");
@@ -28,7 +28,7 @@ const BATCH = 10_000;
 const NAME = "/ž";
 const LONE_SURROGATE = "a\ud800";
 
-/** Runs `compare` for `count` cases, a batch at a time. */
+/** Runs `compare` for `count` cases, in batches. */
 function inBatches(count, make, toLine, compare) {
   for (let done = 0; done < count; done += BATCH) {
     const cases = Array.from({ length: Math.min(count, BATCH) }, () => make());
@@ -41,7 +41,7 @@ function inBatches(count, make, toLine, compare) {
 
 // Decoding
 
-/** Whether socket.io-parser refuses what an official node would send. */
+/** Returns whether clients refuse the packet that an official node would send. */
 function isRefusedByClients({ text, attachments }) {
   const decoder = new Decoder({ maxAttachments: Infinity });
   try {
@@ -53,7 +53,7 @@ function isRefusedByClients({ text, attachments }) {
   }
 }
 
-/** By the codec's error: whether a message that an official node takes deserves it. */
+/** By error of the codec, whether a message that an official node accepts deserves it. */
 const SHARDED_REFUSALS = {
   "unsupported key of a map": ({ isIntact }) => !isIntact,
   "invalid packet type": ({ packet }) => ![2, 3].includes(packet.type),
@@ -66,12 +66,12 @@ const REFUSALS = {
   "invalid ack id": ({ packet }) => !(Number.isSafeInteger(packet.id) && packet.id >= 0),
 };
 
-/** Whether an official node differs where a message that the codec takes is no longer intact. */
+/** Returns whether a broken message that the codec accepts is one that official nodes treat differently. */
 function isDeviation({ message, isIntact }, { sent }) {
   return !isIntact && (message.includes("__proto__") || /^[56]0-/.test(sent?.text));
 }
 
-test(`what comes through Redis is sent as by an official node (SEED=${SEED})`, (t) => {
+test(`a message is sent to clients as by an official node (SEED=${SEED})`, (t) => {
   const seen = { same: 0, refusedByBoth: 0, refusedHere: 0, deviations: 0 };
   const compare = ({ message, isIntact }, ours) => {
     const official = receive(message);
@@ -102,13 +102,13 @@ const isText = (any) => typeof any === "string" && !/\p{Surrogate}/u.test(any);
 const isLone = (any) => typeof any === "string" && !isText(any);
 const hasLoneRoom = ({ rooms, except }) => [rooms, except].flat().some(isLone);
 
-/** What `JSON.stringify` makes of the payload of a text, whoever has written it. */
+/** Prints the payload of a text again, as `JSON.stringify` does. */
 function printedAgain(text) {
   const at = text.indexOf("[");
   return at < 0 ? text : text.slice(0, at) + JSON.stringify(JSON.parse(text.slice(at)));
 }
 
-/** Returns the effect of a broadcast, so that it can be compared. */
+/** Returns a broadcast in a form that can be compared. */
 function comparable({ text, rooms, except, ...rest }, isForeign = false) {
   const asSets = { rooms: [...new Set(rooms)], except: [...new Set(except)] };
   return { ...rest, ...asSets, text: isForeign ? printedAgain(text) : text };
@@ -116,8 +116,8 @@ function comparable({ text, rooms, except, ...rest }, isForeign = false) {
 
 /**
  * @param {{ message: Buffer, isIntact: boolean, isForeign?: boolean }} message `isForeign` if its
- *   JSON need not be what `JSON.stringify` writes
- * @returns {string} one of `SHARDED_OUTCOMES`, or what is wrong
+ *   JSON may differ from the output of `JSON.stringify`
+ * @returns {string} one of `SHARDED_OUTCOMES`, or the kind of failure
  */
 function shardedOutcome(
   { message, isIntact, isForeign },
@@ -145,7 +145,7 @@ function shardedOutcome(
 
 const SHARDED_OUTCOMES = ["same", "other", "ignored", "refusedByBoth", "refusedHere", "deviation"];
 
-/** Compares what the codec and an official node make of generated messages. */
+/** Compares how the codec and an official node decode generated messages. */
 function compareSharded(t, make) {
   const node = new OfficialShardedNode(NAME);
   const seen = Object.fromEntries(SHARDED_OUTCOMES.map((outcome) => [outcome, 0]));
@@ -164,7 +164,7 @@ function compareSharded(t, make) {
   return seen;
 }
 
-test(`what comes by the sharded protocol is sent as by an official node (SEED=${SEED})`, (t) => {
+test(`a message of the sharded protocol is sent to clients as by an official node (SEED=${SEED})`, (t) => {
   const { anyShardedMessage } = messagesFrom(SEED, NAME);
   const seen = compareSharded(t, anyShardedMessage);
   assert.ok(
@@ -177,7 +177,7 @@ test(`what comes by the sharded protocol is sent as by an official node (SEED=${
   );
 });
 
-test(`JSON of foreign nodes means what it means to an official node (SEED=${SEED})`, (t) => {
+test(`JSON of other encoders is decoded as by an official node (SEED=${SEED})`, (t) => {
   const { anyShardedJson } = messagesFrom(SEED, NAME);
   const make = () => ({ ...anyShardedJson(), isForeign: true });
   const seen = compareSharded(t, make);
@@ -188,7 +188,7 @@ test(`JSON of foreign nodes means what it means to an official node (SEED=${SEED
   assert.ok(seen.refusedHere < SHARDED_COUNT / 10 && seen.deviation === 0, "deviations are rare");
 });
 
-test(`what official nodes publish is sent as by an official node (SEED=${SEED})`, (t) => {
+test(`a message of an official node is sent to clients as by an official node (SEED=${SEED})`, (t) => {
   const { anyBroadcast } = broadcastsFrom(SEED);
   const publisher = new OfficialShardedNode(NAME);
   const make = () => {
@@ -203,13 +203,13 @@ test(`what official nodes publish is sent as by an official node (SEED=${SEED})`
 
 const encoder = new Encoder();
 
-/** A packet as its clients get it. */
+/** Returns a packet as clients get it. */
 function textAndAttachments(packet) {
   const [text, ...attachments] = encoder.encode(packet);
   return { text, attachments: attachments.map((it) => Buffer.from(it).toString("hex")) };
 }
 
-/** What `convert_broadcasts` encodes; with a namespace, by the sharded protocol. */
+/** Returns a line for `convert_broadcasts` to encode; with a namespace, by the sharded protocol. */
 function lineOf(uid, nsp, packet, opts) {
   const options = JSON.stringify(opts);
   return JSON.stringify({ uid, nsp, ...textAndAttachments(packet), options });
@@ -217,12 +217,12 @@ function lineOf(uid, nsp, packet, opts) {
 
 const isJson = (message) => message[0] === 0x7b;
 
-/** As socket.io gives it to the adapter. */
+/** Returns a packet as socket.io gives it to the adapter. */
 function withoutNamespace({ nsp: _, ...packet }) {
   return packet;
 }
 
-test(`what goes through Redis is what notepack.io writes (SEED=${SEED})`, (t) => {
+test(`a published message has the bytes that notepack.io writes (SEED=${SEED})`, (t) => {
   const { anyBroadcast } = broadcastsFrom(SEED);
   const seen = { same: 0, lossy: 0 };
   const toLine = ({ packet, opts }) => lineOf("abcdef", undefined, packet, opts);
@@ -239,7 +239,7 @@ test(`what goes through Redis is what notepack.io writes (SEED=${SEED})`, (t) =>
   assert.ok(seen.lossy > COUNT / 100, "the generator is balanced");
 });
 
-test(`what goes by the sharded protocol is what an official node publishes (SEED=${SEED})`, (t) => {
+test(`a published message of the sharded protocol has the bytes of an official node (SEED=${SEED})`, (t) => {
   const { anyBroadcast } = broadcastsFrom(SEED);
   const seen = { json: 0, messagePack: 0, lossy: 0, hidden: 0 };
   const nodes = new Map(NAMESPACES.map((name) => [name, new OfficialShardedNode(name)]));
@@ -263,7 +263,7 @@ test(`what goes by the sharded protocol is what an official node publishes (SEED
     const receiver = receivers.get(packet.nsp);
     const [received, expected] = [receiver.receive(ours), receiver.receive(official)];
     assert.equal(received.isOther, expected.isOther);
-    // In JSON, what notepack.io changes stays as it is.
+    // JSON preserves what notepack.io changes.
     const { rooms, except } = opts;
     const unchanged = isJson(ours) && { ...textAndAttachments(packet), rooms, except };
     assert.deepEqual(received.sent, expected.sent && { ...expected.sent, ...unchanged });

@@ -1,8 +1,8 @@
 "use strict";
 
 /**
- * Every past attack on Socket.IO's parser (`contracts.md` §7): each input ends in
- * a clean refusal, holds no more than was sent, and leaves other decoders alone.
+ * All past attacks on Socket.IO's parser: each input is refused cleanly, takes no more memory than was
+ * sent, and affects no other decoder.
  */
 
 const assert = require("node:assert/strict");
@@ -18,7 +18,7 @@ function decoderOf({ Decoder }, options) {
   return { decoder, packets };
 }
 
-/** What adding each message threw, `undefined` where nothing. */
+/** Returns the error of each message, or `undefined`. */
 function errorsOf(decoder, messages) {
   return messages.map((message) => {
     try {
@@ -39,7 +39,7 @@ function assertRefused(messages, errors) {
   }
 }
 
-/** The levels of nesting of the first elements. */
+/** Returns the levels of nesting of the first elements. */
 function depthOf(value) {
   let depth = 0;
   for (let inner = value; Array.isArray(inner); inner = inner[0]) depth++;
@@ -96,7 +96,7 @@ describe("CVE-2022-2421", () => {
     }
   });
 
-  test("what comes after the refusal is neither decoded nor an attachment", () => {
+  test("messages after the refusal are neither decoded nor attachments", () => {
     assertRefused(
       ['51-["hello",{"_placeholder":true,"num":1}]', BYTES, BYTES, '2["e"]'],
       [
@@ -154,7 +154,7 @@ describe("CVE-2026-33151", () => {
     });
   });
 
-  test("destroy() lets go of the attachments of an unfinished packet", () => {
+  test("destroy() releases the attachments of an unfinished packet", () => {
     const { decoder } = decoderOf(ours);
     decoder.add('52-["e"]');
     decoder.add(BYTES);

@@ -1,9 +1,8 @@
 "use strict";
 
 /**
- * The parser against socket.io-parser, over generated packets, sequences of
- * messages, texts valid and mutated. Same bytes, same attachments, same packets,
- * same errors.
+ * The parser against socket.io-parser, over generated packets and sequences of messages, valid and
+ * mutated: same bytes, same attachments, same packets, same errors.
  *
  * SEED=<number> repeats a run.
  */
@@ -23,7 +22,7 @@ const SEQUENCES = 50_000;
 
 const { random, below, pick, chance, times } = randomFrom(SEED);
 
-/** One of several functions, called. */
+/** Calls one of several functions. */
 const oneOf = (...functions) => pick(functions)();
 
 // --- Text
@@ -50,24 +49,14 @@ function textOf(length) {
     .slice(0, length);
 }
 
-/** A string that may be encoded in Rust: about as long as the threshold, or far longer. */
+/** Returns a string that may be encoded in Rust: about as long as the threshold, or far longer. */
 function longText() {
   const isNear = chance(0.6);
   return textOf(isNear ? LONG_TEXT_LENGTH - 1 + below(3) : LONG_TEXT_LENGTH + below(20 * 1024));
 }
 
-const WORDS = [
-  "",
-  "a",
-  "hello",
-  "null",
-  "1e3",
-  "__proto__",
-  "_placeholder",
-  "\u2028",
-  "😀",
-  "\ud800",
-];
+const WORDS = "a hello null 1e3 __proto__ _placeholder \u2028 😀 \ud800".split(" ");
+WORDS.unshift("");
 const text = () =>
   oneOf(
     () => pick(WORDS),
@@ -75,19 +64,7 @@ const text = () =>
     () => (chance(0.03) ? longText() : ""),
   );
 
-const KEYS = [
-  "a",
-  "b",
-  "num",
-  "_placeholder",
-  "0",
-  "1",
-  "01",
-  "-1",
-  "1.5",
-  "4294967295",
-  "toString",
-];
+const KEYS = "a b num _placeholder 0 1 01 -1 1.5 4294967295 toString".split(" ");
 const key = () => (chance(0.9) ? pick(KEYS) : chance(0.99) ? text() : longText());
 
 // --- Values to encode
@@ -167,7 +144,7 @@ const DEEP = [
 const CYCLIC = ["event"];
 CYCLIC.push({ a: CYCLIC });
 
-/** Objects that are neither plain nor binary. */
+/** Returns an object that is neither plain nor binary. */
 function oddity(depth, ancestors) {
   const inner = () => value(depth - 1, ancestors);
   return oneOf(
@@ -192,7 +169,7 @@ function oddity(depth, ancestors) {
   );
 }
 
-/** An object or array with a `toJSON`. */
+/** Returns an object or array with a `toJSON`. */
 function withToJSON(depth, ancestors) {
   const result = value(depth - 1, ancestors);
   return oneOf(
@@ -248,7 +225,7 @@ function define(target, name, descriptor) {
   Object.defineProperty(target, name, { configurable: true, ...descriptor });
 }
 
-/** A value with at most `depth` levels, or a few more. */
+/** Returns a value with about `depth` levels. */
 function value(depth, ancestors) {
   if (depth <= 0 || chance(0.4)) return primitive();
   if (chance(0.1)) return binary();
@@ -292,7 +269,7 @@ function packet() {
   return chance(0.97) ? result : disguised(result);
 }
 
-/** A packet that is not a plain object. */
+/** Returns a packet that is not a plain object. */
 function disguised(fields) {
   return oneOf(
     () => Object.assign(new Point(1), fields),
@@ -343,7 +320,7 @@ const PLAIN_ENCODERS = [new ours.Encoder(), new official.Encoder()];
 
 // --- Outcomes
 
-/** What a call returned or threw. */
+/** Returns the result of a call, or its error. */
 function attempt(call) {
   try {
     return { result: call() };
@@ -352,7 +329,7 @@ function attempt(call) {
   }
 }
 
-/** Where the stack ends in a built-in function of another realm, the RangeError is of that realm. */
+/** Errors are the same by name: a stack that ends in another realm throws the RangeError of that realm. */
 const isSameError = (a, b) =>
   a === b ||
   (types.isNativeError(a) &&
@@ -370,19 +347,8 @@ const show = (subject) => inspect(subject, { depth: 12, maxStringLength: 400, br
 // --- Messages to decode
 
 const VARIANTS = ["e", "message", "", "connect", "newListener", "č", "😀", "__proto__", "a", "b"];
-const LITERALS = [
-  "true",
-  "null",
-  "-0",
-  "1E-2",
-  "01",
-  "1.",
-  "123456789012345678901234567890",
-  '"\\u0063onnect"',
-  '"\\ud800"',
-  '"\u2028"',
-  '"\n"',
-];
+const LITERALS = "true null -0 1E-2 01 1. 123456789012345678901234567890".split(" ");
+LITERALS.push('"\\u0063onnect"', '"\\ud800"', '"\u2028"', '"\n"');
 const NUMS = ["0", "1", "9", "10", "-1", "-0", "0.5", "1e0", '"splice"', '"0"', "null", "{}"];
 const COUNTS = ["0", "1", "2", "3", "10", "11", "01", "1e0", "1e1", "0x1", "0x5", "0b1", "+1"];
 COUNTS.push(" 1", "1 ", "\u00a01", "1.0", "1.5", "", " ", "-", "-1", "1_0", "Infinity");
@@ -448,7 +414,7 @@ const STRANGE_INPUTS = [null, undefined, 0, 5, true, {}, [], { base64: "AQ==" },
 STRANGE_INPUTS.push(Symbol("input"), { valueOf: () => 5 }, Object.create(null), 7n, new Date(0));
 STRANGE_INPUTS.push(Object("2[]"), () => 1, new SharedArrayBuffer(1), { base64: { length: 1 } });
 
-/** Messages for one decoder, so that packets with attachments tend to be complete. */
+/** Returns messages for one decoder, mostly with all attachments. */
 function messages() {
   const list = [];
   for (let i = 1 + below(3); i > 0; i--) {
@@ -487,7 +453,7 @@ const decoderOptions = () =>
         () => pick([null, {}, "options"]),
       );
 
-/** What a listener does besides. */
+/** Side effects of a listener. */
 const LISTENING = {
   usual() {},
   throwing() {
@@ -506,7 +472,7 @@ const LISTENING = {
   },
 };
 
-/** Everything that a decoder did with some messages. */
+/** Returns all events and errors of a decoder. */
 function decodeAll({ Decoder }, options, list, listening) {
   const decoder = new Decoder(options);
   const events = [];

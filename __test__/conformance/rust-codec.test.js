@@ -126,7 +126,7 @@ function packetText() {
   return text.toWellFormed(); // UTF-8 has no lone surrogates
 }
 
-/** What socket.io-parser makes of a text and as many attachments as it asks for. */
+/** Decodes a text and as many attachments as it announces by socket.io-parser. */
 function decodeUpstream(text) {
   const decoder = new Decoder({ maxAttachments: MAX_ATTACHMENTS });
   try {
@@ -154,8 +154,8 @@ function decodeInRust(texts) {
 }
 
 /**
- * The refusal that the codec documents for a header that socket.io-parser coerces,
- * or undefined.
+ * Returns the refusal that the codec documents for a header that socket.io-parser coerces, or
+ * undefined.
  */
 function headerDeviation(text, upstream) {
   if (/^\s/.test(text)) return "unknown packet type NaN";
@@ -174,7 +174,7 @@ function headerDeviation(text, upstream) {
   return space === "" ? undefined : "invalid payload";
 }
 
-/** Whether a payload has a placeholder that only the codec looks at, or takes amiss. */
+/** Returns whether a payload has a placeholder that only the codec reads, or refuses. */
 function hasDeviantPlaceholder(text, { data, attachments }) {
   if (attachments === undefined) return false;
   const count = (json) => json.split('"_placeholder"').length;

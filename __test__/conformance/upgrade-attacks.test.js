@@ -1,8 +1,8 @@
 "use strict";
 
 /**
- * Every past attack on engine.io's upgrades (`contracts.md` §7), and resets at the moments at
- * which nobody listens: a Socket.IO server in a process of its own gets them, and must go on.
+ * All past attacks on engine.io's upgrades, and resets while there is no listener for errors: a
+ * Socket.IO server in a process of its own must survive them.
  */
 
 const assert = require("node:assert/strict");
@@ -21,9 +21,9 @@ const TIMES = 20;
 /** A Socket.IO server in a process of its own. */
 class ServerProcess extends Observed {
   port;
-  /** How many handshakes have come to wait. */
+  /** How many handshakes have begun to wait. */
   pending = 0;
-  /** How the process ended: its exit code, or the signal. */
+  /** The exit code of the process, or the signal that ended it. */
   ending;
   #child;
   #stderr = "";
@@ -48,7 +48,7 @@ class ServerProcess extends Observed {
     return this.#untilAlive(() => this.port !== undefined, "the port");
   }
 
-  /** Waits until so many handshakes have come to wait. */
+  /** Waits until `count` handshakes have begun to wait. */
   waits(count) {
     return this.#untilAlive(() => this.pending >= count, `handshake ${count}`);
   }
@@ -85,20 +85,20 @@ class ServerProcess extends Observed {
   }
 }
 
-/** The request of an Engine.IO client. */
+/** Returns the request of an Engine.IO client. */
 function engineRequest(query, fields = {}) {
   return { path: `/socket.io/?${new URLSearchParams(query)}`, ...fields };
 }
 
 const WEBSOCKET = { EIO: "4", transport: "websocket" };
 
-/** Opens a session by long-polling; gives its id. */
+/** Opens a session by long-polling; returns its id. */
 async function pollingSession(port) {
   const response = await fetch(`http://127.0.0.1:${port}/socket.io/?EIO=4&transport=polling`);
   return JSON.parse((await response.text()).slice(1)).sid;
 }
 
-/** Connects an honest client, which must be served. */
+/** Asserts that a valid client is served. */
 async function assertServes(port, transports) {
   const socket = io(`http://127.0.0.1:${port}`, {
     transports,
@@ -245,8 +245,8 @@ for (const parts of ["stock", "turbo"]) {
 }
 
 /**
- * As of engine.io 6.6.12, nobody listens for errors of a socket while its handshake waits, so
- * that a reset ends the process. `turbo()` keeps it from that.
+ * As of engine.io 6.6.12, there is no listener for errors of a socket while its handshake waits, so
+ * that a reset ends the process. `turbo()` prevents that.
  */
 describe("resets while a handshake waits (turbo)", () => {
   for (const gate of ["allowRequest", "middleware"]) {
@@ -266,7 +266,7 @@ describe("resets while a handshake waits (turbo)", () => {
       for (const client of clients) await client.write(upgradeRequest(request));
       await server.waits(clients.length);
       for (const client of clients) client.reset();
-      // Another one comes after the resets, so that they have been seen.
+      // Another handshake follows the resets, so that they have been processed.
       const last = new WebSocketClient(server.port);
       await last.write(upgradeRequest(request));
       await server.waits(clients.length + 1);

@@ -1,8 +1,8 @@
 "use strict";
 
 /**
- * Every past attack on ws (`contracts.md` §7), and what peers do that know no manners: each ends
- * in a clean refusal, in bounded memory, with every descriptor freed, and the server goes on.
+ * All past attacks on ws, and peers that flood, do not read or vanish: each is refused cleanly, in
+ * bounded memory, with every descriptor freed, and the server survives it.
  */
 
 const assert = require("node:assert/strict");
@@ -37,7 +37,7 @@ const { HANG_GUARD } = require("../support/observed.js");
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
-/** More than the kernel keeps of one connection, in both directions. */
+/** More bytes than the kernel buffers for one connection, in both directions. */
 const KERNEL_BUFFERS = 24 * MIB;
 
 /** Bytes between `send()` and a queue that has a limit: `MAX_LAG_BYTES` of src/net/lag.rs as well. */
@@ -118,7 +118,7 @@ describeServers("attacks on ws: handshake", (kind) => {
     const headers = { ...usual, ...Object.fromEntries(fields), ...behind };
     const { client } = await server.connect({ headers });
     await client.ended();
-    // Node.js 20 passes the request on; 22 answers it itself.
+    // Node.js 20 passes the request on; 22 responds itself.
     if (client.response.status === 400) {
       assert.equal(client.response.body, "Invalid Upgrade header");
     } else {
@@ -207,7 +207,7 @@ describeServers("attacks on ws: memory", (kind) => {
     return assertRefused(server, wire, TOO_MANY);
   });
 
-  test("CVE-2026-48779: a message that comes byte by byte is received, or refused", () =>
+  test("CVE-2026-48779: a message that is sent byte by byte is received, or refused", () =>
     withServer(kind, { maxBufferedChunks: 100 }, async (own) => {
       const { client, application } = await own.connect();
       await client.write(piecesOf(text("x".repeat(2000)), 1));
@@ -271,7 +271,7 @@ describeServers("peers that do not read", (kind) => {
 
   for (const maxBackpressure of [undefined, MIB]) {
     const limit = maxBackpressure ?? 64 * MIB;
-    test(`what waits is bounded by maxBackpressure, ${limit / MIB} MiB`, () =>
+    test(`the queue is bounded by maxBackpressure, ${limit / MIB} MiB`, () =>
       withServer(kind, { maxBackpressure, backpressureTimeout: 0 }, async (server) => {
         const { client, application } = await server.connect();
         client.stopReading();
@@ -296,7 +296,7 @@ describeServers("peers that do not read", (kind) => {
       }));
   }
 
-  test("what one turn sends is bounded too", () =>
+  test("messages of one turn are bounded as well", () =>
     withServer(kind, { maxBackpressure: MIB, backpressureTimeout: 1 }, async (server) => {
       const { client, application } = await server.connect();
       client.stopReading();
@@ -320,7 +320,7 @@ describeServers("peers that do not read", (kind) => {
       client.destroy();
     }));
 
-  test("others never notice a peer that is cut off", () =>
+  test("a peer that is cut off affects no other", () =>
     withServer(kind, { maxBackpressure: MIB, backpressureTimeout: 1 }, async (server) => {
       const { client: reader } = await server.connect();
       const { client, application } = await server.connect();
@@ -340,7 +340,7 @@ describeServers("peers that do not read", (kind) => {
 const CONNECTIONS = 10_000;
 const AT_A_TIME = 50;
 
-/** How far a peer gets before it vanishes, and whether the application hears of it. */
+/** How far a peer gets before it vanishes; true if there is a connection event. */
 const STAGES = [
   ["before it has sent anything", async () => {}],
   ["within the request", (client) => client.write("GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgr")],
@@ -370,7 +370,7 @@ async function upgraded(client, path, bytes) {
   if (bytes !== undefined) await client.write(bytes);
 }
 
-/** How peers vanish. */
+/** The ways in which peers vanish. */
 const ENDINGS = [
   ["RST", (client) => client.reset()],
   ["FIN", (client) => client.destroy()],
@@ -381,7 +381,7 @@ describeServers("peers that vanish", (kind) => {
   let before;
 
   beforeEach(async () => {
-    // The first connection also makes what the server keeps.
+    // The first connection also creates what the server keeps.
     await assertServes(server);
     before = countsDescriptors ? descriptors() : 0;
   });
@@ -393,7 +393,7 @@ describeServers("peers that vanish", (kind) => {
 
   for (const [where, reach] of STAGES) {
     for (const [name, vanish] of ENDINGS) {
-      test(`${name} ${where} leaves nothing behind`, async () => {
+      test(`${name} ${where} leaves no descriptor open`, async () => {
         const seen = [];
         for (let i = 0; i < 10; i++) {
           const { path, application } = server.expect();
@@ -413,7 +413,7 @@ describeServers("peers that vanish", (kind) => {
     }
   }
 
-  test(`${CONNECTIONS} connections that vanish at once leave nothing behind`, async () => {
+  test(`${CONNECTIONS} connections that vanish at once leave no descriptor open`, async () => {
     for (let done = 0; done < CONNECTIONS; done += AT_A_TIME) {
       const clients = Array.from({ length: AT_A_TIME }, () => new WebSocketClient(server.port));
       await Promise.all(

@@ -86,7 +86,7 @@ describeServers("Autobahn 7, close frames", (kind) => {
   }
 });
 
-describeServers("Autobahn 7, what comes behind a close frame", (kind) => {
+describeServers("Autobahn 7, bytes behind a close frame", (kind) => {
   const server = recordingServer(kind);
   const CLOSED = [["close", 1000, ""]];
   const AFTER = [
@@ -121,7 +121,7 @@ describeServers("Autobahn 7, what comes behind a close frame", (kind) => {
       CLOSED,
     ));
 
-  test("what comes behind a refused frame is dropped, and does not reset the connection", () =>
+  test("bytes behind a refused frame are dropped, and do not reset the connection", () =>
     assertRefused(
       server,
       [text("x", { rsv: 0x70 }), text("after"), close(1000), Buffer.alloc(512 * 1024, 0x81)],
@@ -129,7 +129,7 @@ describeServers("Autobahn 7, what comes behind a close frame", (kind) => {
     ));
 });
 
-describeServers("RFC 6455 §7.1.1, who closes TCP", (kind) => {
+describeServers("RFC 6455 §7.1.1, the end of TCP", (kind) => {
   const server = recordingServer(kind);
   const impatient = recordingServer(kind, { closeTimeout: 300 });
 
@@ -158,7 +158,7 @@ describeServers("RFC 6455 §7.1.1, who closes TCP", (kind) => {
     client.destroy();
   });
 
-  test("a close frame and FIN that come together are answered", async () => {
+  test("a close frame and FIN that arrive together are answered", async () => {
     const { client, application } = await server.connect();
     await client.write(close(3000, "together"));
     client.finish();
@@ -225,7 +225,7 @@ describeServers("the server closes", (kind) => {
     });
   }
 
-  test("RFC 6455 §1.4: what the peer has sent before its answer is still received", async () => {
+  test("RFC 6455 §1.4: messages of the peer before its answer are still received", async () => {
     const { client, application } = await server.connect();
     application.websocket.close(1000);
     await client.hasReceived(1);
@@ -239,7 +239,7 @@ describeServers("the server closes", (kind) => {
     ]);
   });
 
-  test("what it has sent before goes out first", async () => {
+  test("after it has sent its earlier messages", async () => {
     const { client, application } = await server.connect();
     const { websocket } = application;
     websocket.send("one");
@@ -267,7 +267,7 @@ describeServers("the server closes", (kind) => {
     assert.deepEqual(await client.wire(), [["close", 1000, "first"], "FIN"]);
   });
 
-  test("at the moment at which the peer does", async () => {
+  test("at the same moment as the peer", async () => {
     const { client, application } = await server.connect();
     await client.write(close(1001, "peer"));
     application.websocket.close(1000, "server");
@@ -276,7 +276,7 @@ describeServers("the server closes", (kind) => {
     assert.deepEqual(await application.closed(), [["close", 1001, "peer"]]);
   });
 
-  test("RFC 6455 §5.5.1: and sends nothing any more", async () => {
+  test("RFC 6455 §5.5.1: and sends nothing afterwards", async () => {
     const { client, application } = await server.connect();
     application.websocket.close(1000);
     const error = await new Promise((resolve) => {
@@ -296,7 +296,7 @@ describeServers("the server closes", (kind) => {
     client.destroy();
   });
 
-  test("and gets FIN instead of an answer", async () => {
+  test("and receives FIN instead of an answer", async () => {
     const { client, application } = await server.connect();
     application.websocket.close(1000);
     await client.hasReceived(1);
@@ -305,7 +305,7 @@ describeServers("the server closes", (kind) => {
     assert.deepEqual(await application.closed(), [["close", 1006, ""]]);
   });
 
-  test("and gets a frame that it refuses instead of an answer", async () => {
+  test("and receives a frame that it refuses instead of an answer", async () => {
     const { client, application } = await server.connect();
     application.websocket.close(1000);
     await client.hasReceived(1);

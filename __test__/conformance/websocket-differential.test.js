@@ -1,10 +1,9 @@
 "use strict";
 
 /**
- * Our WebSocket server against ws, over generated wires: sequences of frames, valid and mutated,
- * cut anywhere. Same messages, pings and pongs in the same order, same error, same close code and
- * reason, same bytes back. Where the table in `websocket-servers.js` lets them differ, each must
- * do what the model says.
+ * Our WebSocket server against ws, over generated wires: sequences of frames, valid and mutated, cut
+ * anywhere. Same messages, pings and pongs in the same order, same error, same close code and reason,
+ * same bytes back. Each does what its model says, in which the few differences are.
  *
  * SEED=<number> repeats a run.
  */
@@ -30,7 +29,7 @@ const { modelOf } = require("../support/websocket/model.js");
 const { RecordingServer, SERVERS } = require("../support/websocket/servers.js");
 
 const WIRES = 500;
-/** Wires that are under way at a time. */
+/** How many wires are played at a time. */
 const CONCURRENCY = 8;
 
 const LIMITS = [
@@ -55,19 +54,19 @@ const CHARACTERS = [
   "\u{10ffff}",
 ];
 const NO_UTF8 = ["80", "ff", "c0af", "eda080", "f4908080", "f888", "e080", "c3", "f09f98"];
-/** Lengths about which the header or a limit changes. */
+/** Lengths at which the header changes, or a limit is exceeded. */
 const LENGTHS = [0, 1, 2, 100, 124, 125, 126, 127, 299, 300, 301, 1000];
 const LONG_LENGTHS = [65_535, 65_536, 70_000];
 
 const characters = () => Buffer.from(times(40, () => pick(CHARACTERS)).join(""));
 
-/** Bytes of some length class, ASCII. */
+/** Returns ASCII of one of these lengths. */
 function bytesOfLength() {
   const length = chance(0.03) ? pick(LONG_LENGTHS) : pick(LENGTHS);
   return Buffer.alloc(length, String.fromCharCode(97 + below(26)));
 }
 
-/** Text with bytes in it that are not UTF-8. */
+/** Returns a text with bytes that are not UTF-8. */
 function noText() {
   const bad = Buffer.from(pick(NO_UTF8), "hex");
   return Buffer.concat([characters(), bad, chance(0.5) ? characters() : Buffer.alloc(0)]);
@@ -77,9 +76,9 @@ const payload = () => (chance(0.5) ? characters() : bytesOfLength());
 const controlPayload = () => payload().subarray(0, below(126));
 const key = () => Buffer.from([below(256), below(256), below(256), chance(0.1) ? 0 : below(256)]);
 
-// --- Frames that are in order
+// --- Valid frames
 
-/** A payload cut into a few pieces, within characters too, some of them empty. */
+/** Cuts a payload into a few pieces, also within characters; some are empty. */
 function cut(bytes, count) {
   const cuts = Array.from({ length: count - 1 }, () => below(bytes.length + 1));
   const ends = [...cuts.sort((a, b) => a - b), bytes.length];
@@ -89,7 +88,7 @@ function cut(bytes, count) {
 const control = () =>
   frame({ opcode: chance(0.7) ? PING : PONG, payload: controlPayload(), key: key() });
 
-/** A message of one frame or more, with control frames in between. */
+/** Returns the frames of a message, with control frames in between. */
 function message() {
   const opcode = chance(0.6) ? TEXT : BINARY;
   const body = chance(0.1) ? noText() : payload();
@@ -107,11 +106,11 @@ function closing() {
   return close(chance(0.6) ? 1000 : pick(CLOSE_CODES), reason);
 }
 
-// --- Frames that are not
+// --- Invalid frames
 
 const OTHER_OPCODES = [3, 4, 7, 11, 12, 15, ...Object.values(OPCODES)];
 
-/** A frame that breaks a rule, or several. */
+/** Returns a frame that breaks a rule, or several. */
 const brokenFrame = () =>
   pick([
     () =>
@@ -140,7 +139,7 @@ function mutated(bytes) {
 
 // --- Wires
 
-/** A session: what a client sends until its FIN. */
+/** Returns the bytes that a client sends until its FIN. */
 function session() {
   const frames = Array.from({ length: 1 + below(8) }, () => (chance(0.3) ? control() : message()));
   const list = frames.flat();
@@ -168,16 +167,16 @@ function piecesAnywhere(bytes) {
   return pieces;
 }
 
-/** A wire and how it is cut. Some end within a frame. */
+/** Returns a wire with its cuts. Some end within a frame. */
 function makeWire() {
   const whole = session();
   const bytes = chance(0.15) ? whole.subarray(0, below(whole.length + 1)) : whole;
   return { bytes, pieces: piecesAnywhere(bytes), limits: below(LIMITS.length) };
 }
 
-// --- Comparing
+// --- Comparisons
 
-/** Sends the pieces, then FIN; tells what the application saw, and what came back. */
+/** Sends the pieces, then FIN; returns the application's events and errors, and the bytes back. */
 async function play(server, pieces) {
   const { client, application } = await server.connect();
   await client.write(pieces);
@@ -189,7 +188,7 @@ async function play(server, pieces) {
   return { events, wire, errors };
 }
 
-/** Asserts equality; says which wire it was, and how to repeat it. */
+/** Asserts equality; the error names the wire, and how to repeat it. */
 function assertSame(actual, expected, what, { bytes, pieces, limits }) {
   if (isDeepStrictEqual(actual, expected)) return;
   const wire = bytes.length < 2000 ? bytes.toString("hex") : `${bytes.length} bytes`;
@@ -210,10 +209,10 @@ async function forEachOf(items, run) {
 }
 
 describe(`generated wires, SEED=${SEED}`, () => {
-  /** For each kind, a server for each of `LIMITS`. */
+  /** By kind, a server for each of `LIMITS`. */
   const servers = new Map();
   const wires = Array.from({ length: WIRES }, makeWire);
-  /** For each wire, what each kind made of it. */
+  /** The outcome of each wire, by kind. */
   const outcomes = new Map();
 
   before(async () => {
@@ -229,7 +228,7 @@ describe(`generated wires, SEED=${SEED}`, () => {
   const expected = (kind, { bytes, limits }) => modelOf(bytes, kind, LIMITS[limits]);
 
   for (const kind of SERVERS) {
-    test(`${kind.name} makes of them what the model says`, () =>
+    test(`${kind.name} does what its model says`, () =>
       forEachOf(wires, async (wire) => {
         const played = await play(serverOf(kind, wire), wire.pieces);
         outcomes.set(wire, { ...outcomes.get(wire), [kind.name]: played });
@@ -243,11 +242,11 @@ describe(`generated wires, SEED=${SEED}`, () => {
       }));
   }
 
-  test("our connections have been native", { skip: !hasEngine }, () => {
+  test("our connections are native", { skip: !hasEngine }, () => {
     assert.ok(turbo.stats().connections.opened >= WIRES);
   });
 
-  test("both make the same of them, errors' texts included", () => {
+  test("both have the same outcomes, including the texts of errors", () => {
     const [official, ours] = SERVERS;
     const same = wires.filter((wire) =>
       isDeepStrictEqual(expected(official, wire), expected(ours, wire)),

@@ -29,7 +29,7 @@ const INVALID_OPCODE = protocolError("WS_ERR_INVALID_OPCODE");
 const open = (payload) => text(payload, { fin: false });
 const middle = (payload) => continuation(payload, { fin: false });
 
-/** The same frames in one piece, frame by frame, and byte by byte. */
+/** Ways to send frames: in one piece, frame by frame, and byte by byte. */
 function cutsOf(frames) {
   const bytes = Buffer.concat(frames);
   return [
@@ -180,7 +180,7 @@ describeServers("Autobahn 5, fragments that are refused", (kind) => {
     }
   }
 
-  test("a ping between fragments does not end the message, so that a new one is refused", () =>
+  test("a ping between fragments does not end the message: a new one is refused", () =>
     assertRefused(server, [open("a"), ping("ping"), text("b")], {
       ...INVALID_OPCODE,
       events: [["ping", "ping"]],

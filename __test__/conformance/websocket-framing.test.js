@@ -88,7 +88,7 @@ describeServers("Autobahn 1, framing", (kind) => {
     }
   });
 
-  test("a text message is given as a Buffer, as by ws", async () => {
+  test("a text message is delivered as a Buffer, as by ws", async () => {
     const { client, application } = await server.connect();
     const received = new Promise((resolve) => {
       application.websocket.once("message", (...parameters) => resolve(parameters));
@@ -159,7 +159,7 @@ describeServers("RFC 6455 §5.1, masking", (kind) => {
       protocolError("WS_ERR_EXPECTED_MASK", { events: [["text", "before"]] }),
     ));
 
-  test("any masking key is good, zero included", async () => {
+  test("any masking key is accepted, zero included", async () => {
     for (const key of ["00000000", "00000001", "ffffffff", "80808080", "0d0a0d0a"]) {
       const message = text(UTF8.repeat(20), { key: Buffer.from(key, "hex") });
       await assertReceived(server, piecesOf(message, 101), [["text", UTF8.repeat(20)]]);
@@ -199,7 +199,7 @@ describeServers("Autobahn 2, pings and pongs", (kind) => {
       protocolError("WS_ERR_INVALID_CONTROL_PAYLOAD_LENGTH"),
     ));
 
-  test("a ping of 125 bytes is answered when it comes byte by byte", () =>
+  test("a ping of 125 bytes is answered when it is sent byte by byte", () =>
     assertReceived(
       server,
       piecesOf(ping("p".repeat(125)), 1),
@@ -207,7 +207,7 @@ describeServers("Autobahn 2, pings and pongs", (kind) => {
       [["pong", "p".repeat(125)]],
     ));
 
-  test("RFC 6455 §5.5.3: a pong that nobody asked for is not answered", async () => {
+  test("RFC 6455 §5.5.3: an unsolicited pong is not answered", async () => {
     await assertReceived(server, pong(""), [["pong", ""]]);
     await assertReceived(server, pong("unsolicited"), [["pong", "unsolicited"]]);
   });
@@ -228,7 +228,7 @@ describeServers("Autobahn 2, pings and pongs", (kind) => {
     ["in pieces", 7],
     ["byte by byte", 1],
   ]) {
-    test(`ten pings that come ${how} are answered in order`, () => {
+    test(`ten pings that arrive ${how} are answered in order`, () => {
       const payloads = Array.from({ length: 10 }, (_, i) => `payload-${i}`);
       const wire = Buffer.concat(payloads.map((payload) => ping(payload)));
       return assertReceived(
@@ -241,7 +241,7 @@ describeServers("Autobahn 2, pings and pongs", (kind) => {
   }
 });
 
-describeServers("pings of the application's own", (kind) => {
+describeServers("pings of the application", (kind) => {
   const server = recordingServer(kind, { autoPong: false });
 
   test("autoPong: false leaves the answers to the application", async () => {
@@ -254,7 +254,7 @@ describeServers("pings of the application's own", (kind) => {
     await client.close();
   });
 
-  test("the server's ping goes out, and its pong comes back", async () => {
+  test("the server sends a ping, and receives its pong", async () => {
     const { client, application } = await server.connect();
     application.websocket.ping("from the server");
     await client.hasReceived(1);
@@ -268,14 +268,14 @@ describeServers("pings of the application's own", (kind) => {
   });
 });
 
-/** What is refused with 1002 by the first byte of its header. */
+/** Frames that are refused with 1002 by the first byte of their header. */
 function refusesFirstBytes(server, cases) {
   for (const { rule, opcode, rsv = 0, payload = "x", error } of cases) {
     const bad = frame({ opcode, rsv, payload });
 
     test(`${rule} is refused`, () => assertRefused(server, bad, protocolError(error)));
 
-    test(`${rule} is refused when the frame comes byte by byte`, () =>
+    test(`${rule} is refused when the frame is sent byte by byte`, () =>
       assertRefused(server, piecesOf(bad, 1), protocolError(error)));
 
     test(`${rule} is refused between messages, of which the first is received`, () =>
@@ -348,7 +348,7 @@ describeServers("an application that answers", (kind) => {
   const server = recordingServer(kind, {}, echo);
   const before = Buffer.concat([text("one"), text("two")]);
 
-  test("its answers precede the close frame that refuses what came behind the messages", () =>
+  test("its answers precede the close frame that refuses a later frame", () =>
     assertRefused(server, Buffer.concat([before, text("x", { rsv: RSV2 })]), {
       error: "WS_ERR_UNEXPECTED_RSV_2_3",
       closeCode: 1002,
@@ -362,7 +362,7 @@ describeServers("an application that answers", (kind) => {
       ],
     }));
 
-  test("its answers precede the answer to the close frame that came behind the messages", async () => {
+  test("its answers precede the answer to a later close frame", async () => {
     const { client, application } = await server.connect();
     await client.write(Buffer.concat([before, close(1000, "bye")]));
     assert.deepEqual(await client.wire(), [
@@ -376,8 +376,8 @@ describeServers("an application that answers", (kind) => {
   });
 });
 
-describe("the wires of these tests", () => {
-  test("are those of the examples in RFC 6455 §5.7", () => {
+describe("the frames of these tests", () => {
+  test("are the examples in RFC 6455 §5.7", () => {
     assert.equal(text("Hello").toString("hex"), "818537fa213d7f9f4d5158");
     assert.equal(text("Hello", { key: null }).toString("hex"), "810548656c6c6f");
     assert.equal(ping("Hello", { key: null }).toString("hex"), "890548656c6c6f");

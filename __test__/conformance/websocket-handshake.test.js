@@ -1,12 +1,13 @@
 "use strict";
 
-/** Opening handshakes, RFC 6455 §4.2, and what is sent around them. */
+/** Opening handshakes, RFC 6455 §4.2, and bytes around them. */
 
 const assert = require("node:assert/strict");
 const { once } = require("node:events");
 const { createServer } = require("node:http");
 const { test } = require("node:test");
 const { WebSocket } = require("ws");
+const { listen } = require("../support/tcp-server.js");
 const {
   ACCEPT,
   WebSocketClient,
@@ -31,7 +32,7 @@ async function withServer(kind, options, run) {
   }
 }
 
-/** Asserts that a request is answered with an HTTP error, and its connection ended. */
+/** Asserts that the response to a request is an HTTP error, and the connection ends. */
 async function assertRejected(server, request, status, { body, headers = {} } = {}) {
   const { client, application } = await server.connect(request);
   assert.equal(client.response?.status, status);
@@ -47,7 +48,7 @@ async function assertRejected(server, request, status, { body, headers = {} } = 
   client.destroy();
 }
 
-/** Asserts that a request is accepted; gives the headers of the response. */
+/** Asserts that a request is accepted; returns the headers of the response. */
 async function assertAccepted(server, request) {
   const { client, application } = await server.connect(request);
   assert.equal(client.response?.status, 101);
@@ -96,7 +97,7 @@ describeServers("RFC 6455 §4.2.2, requests that are accepted", (kind) => {
     assert.equal(application.websocket.extensions, "");
   });
 
-  test("a request that comes byte by byte is accepted", async () => {
+  test("a request that is sent byte by byte is accepted", async () => {
     const { path, application } = server.expect();
     const client = new WebSocketClient(server.port);
     await client.write(piecesOf(Buffer.from(upgradeRequest({ path })), 1));
@@ -114,7 +115,7 @@ describeServers("RFC 6455 §4.2.1, requests that are rejected", (kind) => {
   const BAD_VERSION = "Missing or invalid Sec-WebSocket-Version header";
 
   for (const version of [undefined, "", "0", "7", "9", "12", "14", "abc", "13, 8"]) {
-    test(`§4.4: version ${version} is rejected, and the right ones are named`, () =>
+    test(`§4.4: version ${version} is rejected, and the supported ones are named`, () =>
       assertRejected(server, { headers: { "Sec-WebSocket-Version": version } }, 400, {
         body: BAD_VERSION,
         headers: { "sec-websocket-version": "13, 8" },
@@ -152,7 +153,7 @@ describeServers("RFC 6455 §4.2.1, requests that are rejected", (kind) => {
       }));
   }
 
-  test("a request without an upgrade is told what is required", async () => {
+  test("the response to a request without an upgrade names the requirement", async () => {
     const { client } = await server.connect({
       headers: { Upgrade: undefined, Connection: "close" },
     });
@@ -164,8 +165,8 @@ describeServers("RFC 6455 §4.2.1, requests that are rejected", (kind) => {
   test("the next connection is accepted", () => assertAccepted(server));
 });
 
-describeServers("options that decide on a request", (kind) => {
-  test("path: another one is rejected", () =>
+describeServers("options that affect a request", (kind) => {
+  test("path: another path is rejected", () =>
     withServer(kind, { path: "/socket" }, async (server) => {
       await assertRejected(server, { path: "/other" }, 400, { body: "Bad Request" });
       const client = await WebSocketClient.open(server.port, { path: "/socket?query" });
@@ -173,7 +174,7 @@ describeServers("options that decide on a request", (kind) => {
       await client.close();
     }));
 
-  test("verifyClient: what it refuses is rejected with its code, body and headers", () =>
+  test("verifyClient: its refusal has its code, body and headers", () =>
     withServer(
       kind,
       { verifyClient: (_info, done) => done(false, 404, "who?", { "X-Why": "unknown" }) },
@@ -181,7 +182,7 @@ describeServers("options that decide on a request", (kind) => {
         assertRejected(server, {}, 404, { body: "who?", headers: { "x-why": "unknown" } }),
     ));
 
-  test("verifyClient: what it refuses at once is rejected with 401", () =>
+  test("verifyClient: its synchronous refusal has the status 401", () =>
     withServer(kind, { verifyClient: () => false }, (server) =>
       assertRejected(server, {}, 401, { body: "Unauthorized" }),
     ));
@@ -199,7 +200,7 @@ describeServers("options that decide on a request", (kind) => {
       },
     ));
 
-  test("wsClientError: its listener answers instead", () =>
+  test("wsClientError: its listener responds instead", () =>
     withServer(kind, {}, async (server) => {
       server.server.on("wsClientError", (error, socket) => {
         socket.end(`HTTP/1.1 418 Teapot\r\nConnection: close\r\nX-Error: ${error.message}\r\n\r\n`);
@@ -211,7 +212,7 @@ describeServers("options that decide on a request", (kind) => {
 });
 
 describeServers("the headers event", (kind) => {
-  test("can add to the response, and take away", () =>
+  test("can add headers to the response, and remove some", () =>
     withServer(kind, {}, async (server) => {
       server.server.once("headers", (headers, request) => {
         assert.equal(headers[0], "HTTP/1.1 101 Switching Protocols");
@@ -253,13 +254,13 @@ describeServers("data around the handshake", (kind) => {
       ]));
   }
 
-  test("frames are read if request and frames come in small pieces", () =>
+  test("frames are read if request and frames arrive in small pieces", () =>
     assertSession((bytes, end) => [
       ...piecesOf(bytes.subarray(0, end + 40), 3),
       ...piecesOf(bytes.subarray(end + 40), 40_000),
     ]));
 
-  test("frames that come before the response are read", () => {
+  test("frames that arrive before the response are read", () => {
     let accept;
     const verifyClient = (_info, done) => {
       accept = () => done(true);
@@ -283,7 +284,7 @@ describeServers("data around the handshake", (kind) => {
     });
   });
 
-  test("what the server sends in the connection event follows the response", () =>
+  test("messages that are sent in the connection event follow the response", () =>
     withServer(kind, {}, async (server) => {
       server.server.on("connection", (websocket) => {
         websocket.send("welcome");
@@ -295,7 +296,7 @@ describeServers("data around the handshake", (kind) => {
       assert.deepEqual(await client.wire(), [["text", "welcome"], ["close", 1000, ""], "FIN"]);
     }));
 
-  test("a peer that is gone before it is accepted gets no connection event", () => {
+  test("a peer that disconnects before it is accepted causes no connection event", () => {
     let accept;
     const verifyClient = (_info, done) => {
       accept = () => done(true);
@@ -331,9 +332,8 @@ async function assertSecondAccepted(server, accept) {
 /** Starts an HTTP server that leaves upgrades to a WebSocket server without one of its own. */
 async function startWithoutServer(kind, options) {
   const webSocketServer = new kind.WebSocketServer({ noServer: true, ...options });
-  const http = createServer().listen(0, "127.0.0.1");
-  await once(http, "listening");
-  const { port } = http.address();
+  const http = createServer();
+  const { port } = await listen(http);
   const stop = async () => {
     http.close();
     http.closeAllConnections();
@@ -364,7 +364,7 @@ describeServers("noServer", (kind) => {
     await stop();
   });
 
-  test("a server that is closing answers with 503", async () => {
+  test("a server that is closing responds with 503", async () => {
     const { webSocketServer, http, port, stop } = await startWithoutServer(kind);
     http.on("upgrade", (request, socket, head) => {
       webSocketServer.handleUpgrade(request, socket, head, () => assert.fail("accepted"));
@@ -402,8 +402,7 @@ describeServers("noServer", (kind) => {
 describeServers("an HTTP server of one's own", (kind) => {
   test("serves requests, and WebSockets beside them", async () => {
     const http = createServer((_request, response) => response.end("plain"));
-    http.listen(0, "127.0.0.1");
-    await once(http, "listening");
+    await listen(http);
     await withServer(kind, { server: http }, async (server) => {
       const { client, application } = await server.connect();
       const response = await fetch(`http://127.0.0.1:${server.port}/`);

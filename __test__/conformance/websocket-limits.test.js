@@ -28,7 +28,7 @@ const TYPES = [
   ["binary", BINARY],
 ];
 
-/** Bytes of which no two neighbourhoods are alike; ASCII, so that they are text too. */
+/** ASCII bytes without repeated sequences, so that a wrong cut is detected. */
 function payloadOf(length) {
   const line = Array.from({ length: 1021 }, (_, i) => String.fromCharCode(32 + ((i * i) % 95)));
   return Buffer.alloc(length, line.join(""));
@@ -44,7 +44,7 @@ describeServers("Autobahn 9, large messages", (kind) => {
 
   for (const length of [64 * KIB, 256 * KIB, MIB, 4 * MIB, 16 * MIB]) {
     for (const [name, opcode] of TYPES) {
-      test(`a ${name} message of ${length / KIB} KiB comes back`, () => {
+      test(`a ${name} message of ${length / KIB} KiB is echoed`, () => {
         const payload = payloadOf(length);
         return assertEchoed(server, frame({ opcode, payload }), [[name, payload]]);
       });
@@ -53,7 +53,7 @@ describeServers("Autobahn 9, large messages", (kind) => {
 
   for (const size of [256, KIB, 4 * KIB, 64 * KIB, MIB]) {
     for (const [name, opcode] of TYPES) {
-      test(`a ${name} message of 2 MiB in fragments of ${size} bytes comes back`, () => {
+      test(`a ${name} message of 2 MiB in fragments of ${size} bytes is echoed`, () => {
         const payload = payloadOf(2 * MIB);
         return assertEchoed(server, inFragments(opcode, payload, size), [[name, payload]]);
       });
@@ -61,20 +61,20 @@ describeServers("Autobahn 9, large messages", (kind) => {
   }
 
   for (const size of [1300, 2 * KIB, 16 * KIB]) {
-    test(`a message of 1 MiB written ${size} bytes at a time comes back`, () => {
+    test(`a message of 1 MiB written ${size} bytes at a time is echoed`, () => {
       const payload = payloadOf(MIB);
       return assertEchoed(server, piecesOf(text(payload), size), [["text", payload]]);
     });
   }
 
-  test("a long text of characters of all lengths comes back", () => {
+  test("a long text of characters of all lengths is echoed", () => {
     const payload = Buffer.from("aé你😀".repeat(50_000));
     return assertEchoed(server, inFragments(TEXT, payload, 1009), [["text", payload]]);
   });
 
   for (const [name, opcode] of TYPES) {
     for (const length of [0, 16, 125, 1024]) {
-      test(`a thousand ${name} messages of ${length} bytes come back in order`, () => {
+      test(`a thousand ${name} messages of ${length} bytes are echoed in order`, () => {
         const payloads = Array.from({ length: 1000 }, (_, i) =>
           Buffer.from(`${i}`.padEnd(length, ".").slice(0, length)),
         );
@@ -103,7 +103,7 @@ describeServers("maxPayload", (kind) => {
   const longest = "x".repeat(1000);
   const open = (length) => text("x".repeat(length), { fin: false });
 
-  test("lets a message of that length pass", async () => {
+  test("accepts a message of that length", async () => {
     await assertReceived(server, text(longest), [["text", longest]]);
     await assertReceived(server, inFragments(TEXT, longest, 100), [["text", longest]]);
   });
@@ -111,7 +111,7 @@ describeServers("maxPayload", (kind) => {
   test("RFC 6455 §7.4.1: a longer frame is refused with 1009", () =>
     assertRefused(server, text("x".repeat(1001)), TOO_LONG));
 
-  test("a longer frame is refused by its header, before its payload comes", () =>
+  test("a longer frame is refused by its header, before its payload", () =>
     assertRefused(server, text("", { length: 1001, lengthBytes: 2 }), TOO_LONG));
 
   test("CVE-2016-10542: a frame of any length is refused by its header", async () => {
@@ -149,7 +149,7 @@ describeServers("maxPayload", (kind) => {
       events: [["text", "before"]],
     }));
 
-  test("what the server itself sends is not limited", async () => {
+  test("messages of the server are not limited", async () => {
     const { client, application } = await server.connect();
     application.websocket.send("s".repeat(5000));
     await client.hasReceived(1);
@@ -161,7 +161,7 @@ describeServers("maxPayload", (kind) => {
 describeServers("maxFragments", (kind) => {
   const server = recordingServer(kind, { maxFragments: 4 });
 
-  test("lets a message of that many fragments pass", () =>
+  test("accepts a message of that many fragments", () =>
     assertReceived(server, Buffer.concat(fragments(TEXT, ["a", "b", "c", "d"])), [
       ["text", "abcd"],
     ]));
@@ -171,7 +171,7 @@ describeServers("maxFragments", (kind) => {
     ["", "", "", "", ""],
     ["abcd", "", "", "", ""],
   ]) {
-    test(`a fragment more is refused with 1008: ${JSON.stringify(payloads)}`, async () => {
+    test(`one more fragment is refused with 1008: ${JSON.stringify(payloads)}`, async () => {
       const frames = fragments(TEXT, payloads);
       await assertRefused(server, Buffer.concat(frames), TOO_MANY);
       await assertRefused(server, frames, TOO_MANY);
@@ -194,7 +194,7 @@ describeServers("maxFragments", (kind) => {
     ));
 
   if (kind.countsFragmentsEarly) {
-    test("a fragment more is refused by its header, before its payload comes", () => {
+    test("one more fragment is refused by its header, before its payload", () => {
       const announced = continuation("", { fin: false, length: 100, lengthBytes: 0 });
       return assertRefused(
         server,
@@ -214,7 +214,7 @@ describeServers("limits of 0", (kind) => {
   });
 });
 
-describeServers("limits of their own defaults", (kind) => {
+describeServers("default limits", (kind) => {
   const server = recordingServer(kind);
 
   test("16,384 fragments pass, and one more does not", async () => {

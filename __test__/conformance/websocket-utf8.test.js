@@ -121,7 +121,7 @@ describeServers("Autobahn 6, text that is UTF-8", (kind) => {
     }
   });
 
-  test("a ping within a character changes nothing", () =>
+  test("a ping within a character has no effect", () =>
     assertReceived(
       server,
       [text(Buffer.of(0xce), { fin: false }), ping("ping"), continuation(Buffer.of(0xba))],
@@ -132,7 +132,7 @@ describeServers("Autobahn 6, text that is UTF-8", (kind) => {
       [["pong", "ping"]],
     ));
 
-  test("what is no UTF-8 is received as binary", async () => {
+  test("bytes that are not UTF-8 are received as binary", async () => {
     for (const [, hex] of INVALID_BYTES) {
       const bytes = Buffer.from(hex, "hex");
       await assertReceived(server, binary(bytes), [["binary", bytes]]);
@@ -172,7 +172,7 @@ describeServers("Autobahn 6, text that is not UTF-8", (kind) => {
     assertRefused(server, Buffer.concat([text(Buffer.of(0xce)), text(Buffer.of(0xba))]), INVALID));
 });
 
-/** Wires that can be refused before their message is whole, as Autobahn 6.4 asks. */
+/** Bytes that can be refused before their message is whole: Autobahn 6.4. */
 const EARLY = [
   [
     "in a first fragment",
@@ -206,7 +206,7 @@ describeServers("Autobahn 6.4, failing fast", (kind) => {
 });
 
 describeServers("skipUTF8Validation", (kind) => {
-  test("lets text and reasons pass that are not UTF-8", async () => {
+  test("accepts text and reasons that are not UTF-8", async () => {
     const server = new RecordingServer(kind, { skipUTF8Validation: true });
     await server.listening();
     try {

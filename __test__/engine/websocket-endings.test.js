@@ -1,6 +1,6 @@
 "use strict";
 
-/** What one connection leaves behind when it ends never concerns another; nobody waits for ever. */
+/** The end of a connection: it affects no other, and all callbacks are called. */
 
 const assert = require("node:assert/strict");
 const { AsyncLocalStorage } = require("node:async_hooks");
@@ -11,42 +11,43 @@ const net = require("node:net");
 const { Readable } = require("node:stream");
 const { pipeline } = require("node:stream/promises");
 const { test } = require("node:test");
-const { setTimeout: sleep } = require("node:timers/promises");
 const { createWebSocketStream } = require("ws");
+const { listen } = require("../support/tcp-server.js");
+const { upgradeRequest } = require("../support/websocket/client.js");
 const { connect, connectPair, startServer } = require("../support/websocket/pair.js");
 const { describeServers } = require("../support/websocket/servers.js");
 
 const GUARD = { timeout: 30_000 };
 const MIB = 1024 * 1024;
 
-/** Keeps JavaScript busy, so that what happens meanwhile comes together. */
+/** Keeps JavaScript busy, so that events of the meantime arrive together. */
 function block(milliseconds) {
   const end = Date.now() + milliseconds;
   while (Date.now() < end);
 }
 
-/** Calls back with what a send's callback got. */
+/** Resolves with the argument of the callback of a send. */
 function sent(send) {
   return new Promise((resolve) => send((error) => resolve(error)));
 }
 
 describeServers("a WebSocket that has ended", (kind) => {
-  test("leaves its number to no other before its close event", GUARD, async (t) => {
+  test("keeps its id until its close event", GUARD, async (t) => {
     const httpServer = createServer();
     const server = new kind.WebSocketServer({ noServer: true });
     t.after(() => httpServer.close());
     const waiting = [];
     const closed = [];
-    const heard = [];
+    const received = [];
     let open = 0;
     function accept(request, socket, head) {
       open++;
       server.handleUpgrade(request, socket, head, (websocket) => {
-        websocket.on("message", (message) => heard.push([request.url, String(message)]));
+        websocket.on("message", (message) => received.push([request.url, String(message)]));
         websocket.on("close", () => {
           closed.push(request.url);
           open--;
-          // A client that has waited comes in while others are ending.
+          // A client that has waited is accepted while others are ending.
           if (waiting.length > 0) accept(...waiting.shift());
         });
         server.emit("connection", websocket, request);
@@ -56,12 +57,11 @@ describeServers("a WebSocket that has ended", (kind) => {
       if (open < 2) accept(...upgrade);
       else waiting.push(upgrade);
     });
-    await once(httpServer.listen(0, "127.0.0.1"), "listening");
-    const url = `ws://127.0.0.1:${httpServer.address().port}`;
+    const url = `ws://127.0.0.1:${(await listen(httpServer)).port}`;
     const first = await connect(t, server, { url: `${url}/1` });
     const second = await connect(t, server, { url: `${url}/2` });
     const third = connect(t, server, { url: `${url}/3` });
-    while (waiting.length === 0) await sleep(5);
+    if (waiting.length === 0) await once(httpServer, "upgrade");
     first.client.terminate();
     second.client.terminate();
     block(100);
@@ -69,7 +69,7 @@ describeServers("a WebSocket that has ended", (kind) => {
     client.send("hello");
     await once(socket, "message");
     assert.deepEqual(closed.sort(), ["/1", "/2"]);
-    assert.deepEqual(heard, [["/3", "hello"]]);
+    assert.deepEqual(received, [["/3", "hello"]]);
   });
 
   test("sends nothing to the next client", GUARD, async (t) => {
@@ -84,7 +84,7 @@ describeServers("a WebSocket that has ended", (kind) => {
     client.terminate();
     await Promise.all([once(socket, "close"), blob]);
     const next = await connect(t, server);
-    // ws gives the frame to the socket, which is destroyed.
+    // ws writes the frame to the socket, which is destroyed.
     const error = await sent((callback) => sender.sendFrame([Buffer.from("\x81\x01A")], callback));
     assert.ok(error instanceof Error);
     next.socket.send("meant for the second");
@@ -102,7 +102,7 @@ describeServers("a WebSocket that has ended", (kind) => {
     assert.ok((await second) instanceof Error);
   });
 
-  test("ends a stream that was made of it", GUARD, async (t) => {
+  test("ends a stream that was created of it", GUARD, async (t) => {
     const { client, socket } = await connectPair(t, kind);
     const received = [];
     client.on("message", (message) => received.push(String(message)));
@@ -110,7 +110,7 @@ describeServers("a WebSocket that has ended", (kind) => {
     assert.deepEqual(received, ["one", "two"]);
   });
 
-  test("has answered a client that only asked and ended its side", GUARD, async (t) => {
+  test("has answered a client that sent a message and ended its side", GUARD, async (t) => {
     const server = await startServer(t, kind);
     server.on("connection", (websocket) => {
       websocket.on("message", (question) => {
@@ -119,10 +119,7 @@ describeServers("a WebSocket that has ended", (kind) => {
     });
     const socket = net.connect({ port: server.address().port, allowHalfOpen: true });
     t.after(() => socket.destroy());
-    socket.write(
-      "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
-        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-    );
+    socket.write(upgradeRequest());
     await once(socket, "data");
     socket.end(Buffer.from("\x81\x84\0\0\0\0ping", "latin1"));
     const [answer] = await once(socket, "data");
@@ -132,7 +129,7 @@ describeServers("a WebSocket that has ended", (kind) => {
 
 describeServers("a WebSocket", (kind) => {
   test(
-    "tells its events in no request's context, and callbacks in their sender's",
+    "emits events in the context of no request, and callbacks in that of their sender",
     GUARD,
     async (t) => {
       const context = new AsyncLocalStorage();
@@ -146,9 +143,9 @@ describeServers("a WebSocket", (kind) => {
           });
         });
       });
-      await once(httpServer.listen(0, "127.0.0.1"), "listening");
+      const { port } = await listen(httpServer);
       for (const path of ["/alice", "/bob"]) {
-        const url = `ws://127.0.0.1:${httpServer.address().port}${path}`;
+        const url = `ws://127.0.0.1:${port}${path}`;
         const { client, socket } = await connect(t, server, { url });
         const seen = new Promise((resolve) => {
           socket.on("message", () => {
@@ -165,7 +162,7 @@ describeServers("a WebSocket", (kind) => {
     },
   );
 
-  test("sends while the timers of a test tool stand still", GUARD, async (t) => {
+  test("sends while a test tool has stopped the timers", GUARD, async (t) => {
     const { client, socket } = await connectPair(t, kind);
     const { nextTick } = process;
     const { setImmediate } = globalThis;

@@ -1,11 +1,11 @@
 "use strict";
 
-/** Connections that no worker can take over: they work as with ws, are counted and warned of. */
+/** Connections that no worker can take over: they work as with ws, are counted, and warned of. */
 
 const assert = require("node:assert/strict");
 const { spawn, spawnSync } = require("node:child_process");
 const { once } = require("node:events");
-const { mkdtempSync, readFileSync, rmSync } = require("node:fs");
+const { mkdtempSync, rmSync } = require("node:fs");
 const { createServer } = require("node:http");
 const https = require("node:https");
 const os = require("node:os");
@@ -13,6 +13,7 @@ const path = require("node:path");
 const { test } = require("node:test");
 const { setTimeout: delay } = require("node:timers/promises");
 const { WebSocket } = require("ws");
+const { createCertificates, skipWithoutOpenssl } = require("../support/certificates.js");
 const { connectionCounts, hasNative, noConnectionsLeft } = require("../support/engines.js");
 const { arrived, connect, connectPair } = require("../support/websocket/pair.js");
 const { describeServers } = require("../support/websocket/servers.js");
@@ -23,29 +24,14 @@ const MESSAGES = ["text", Buffer.from([0, 127, 128, 255]), "ž".repeat(100_000),
 const warnings = [];
 process.on("warning", (warning) => warnings.push(warning));
 
-/** A directory that is gone after the test. */
+/** Creates a directory that is removed after the test. */
 function temporaryDirectory(t) {
   const directory = mkdtempSync(path.join(os.tmpdir(), "turbo-"));
   t.after(() => rmSync(directory, { recursive: true }));
   return directory;
 }
 
-/** A key and a certificate that it signed itself. */
-function createCertificate(t) {
-  const directory = temporaryDirectory(t);
-  const [key, cert] = ["key.pem", "cert.pem"].map((name) => path.join(directory, name));
-  const { status, stderr } = spawnSync("openssl", [
-    ...["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=127.0.0.1", "-days", "1"],
-    ...["-keyout", key, "-out", cert],
-  ]);
-  assert.equal(status, 0, String(stderr));
-  return { key: readFileSync(key), cert: readFileSync(cert) };
-}
-
-const skipWithoutOpenssl =
-  process.env.CI !== "true" && spawnSync("openssl", ["version"]).status !== 0 && "no openssl";
-
-/** A WebSocket server on any HTTP server, both of which end after the test. */
+/** Starts a WebSocket server on any HTTP server; both end after the test. */
 async function serve(t, kind, httpServer, ...listenArguments) {
   const server = new kind.WebSocketServer({ server: httpServer });
   await once(httpServer.listen(...listenArguments), "listening");
@@ -56,8 +42,8 @@ async function serve(t, kind, httpServer, ...listenArguments) {
   return server;
 }
 
-/** All that is sent comes, in both directions, and the end as well. */
-async function works({ client, socket }) {
+/** Asserts that all messages arrive, in both directions, and the end as well. */
+async function assertWorks({ client, socket }) {
   for (const data of MESSAGES) socket.send(data);
   await arrived(socket);
   assert.ok(client.messages.every(([data], i) => data.equals(Buffer.from(MESSAGES[i]))));
@@ -72,12 +58,12 @@ async function works({ client, socket }) {
   assert.deepEqual(await closed, [4000, Buffer.from("bye")]);
 }
 
-/** Two connections of a kind work; ours are counted under `reason`, and one warning is printed. */
-async function fallsBack(kind, reason, open) {
+/** Asserts that two connections work; ours are counted under `reason`, with one warning for it. */
+async function assertFallsBack(kind, reason, open) {
   if (hasNative) await noConnectionsLeft();
   const countedBefore = hasNative ? (connectionCounts().fallback[reason] ?? 0) : 0;
   const pairs = [await open(), await open()];
-  for (const pair of pairs) await works(pair);
+  for (const pair of pairs) await assertWorks(pair);
   if (!hasNative) return;
   const { native, fallback } = connectionCounts();
   const isOurs = kind.name !== "ws";
@@ -87,12 +73,12 @@ async function fallsBack(kind, reason, open) {
   assert.equal(warned.length, isOurs ? Object.keys(fallback).length : 0);
 }
 
-/** Where a server's class comes from. */
+/** Returns the module of a server's class. */
 function moduleOf({ name }) {
   return require.resolve(name === "ws" ? "ws" : "../..");
 }
 
-/** What a server answers once it has descriptors again: until then Node.js hangs up on who comes. */
+/** Returns the answer of a server once it has descriptors: until then Node.js resets connections. */
 async function answerOf(t, url) {
   for (;;) {
     const client = new WebSocket(url);
@@ -107,35 +93,38 @@ async function answerOf(t, url) {
   }
 }
 
-describeServers("what no worker can take over", (kind) => {
+describeServers("a connection that no worker can take over", (kind) => {
   test("works over TLS", { ...GUARD, skip: skipWithoutOpenssl }, async (t) => {
-    const httpServer = https.createServer(createCertificate(t));
+    const { forClient, forServer } = createCertificates((end) => t.after(end));
+    const httpServer = https.createServer(forServer);
     const server = await serve(t, kind, httpServer, 0, "127.0.0.1");
     const url = `wss://127.0.0.1:${httpServer.address().port}/`;
-    await fallsBack(kind, "tls", () => connect(t, server, { url, rejectUnauthorized: false }));
+    await assertFallsBack(kind, "tls", () => connect(t, server, { url, ca: forClient.ca }));
   });
 
   const skip = process.platform === "win32" && "no Unix domain sockets";
   test("works on a Unix domain socket", { ...GUARD, skip }, async (t) => {
     const socketPath = path.join(temporaryDirectory(t), "socket");
     const server = await serve(t, kind, createServer(), socketPath);
-    await fallsBack(kind, "notTcp", () => connect(t, server, { url: `ws+unix:${socketPath}:/` }));
+    await assertFallsBack(kind, "notTcp", () =>
+      connect(t, server, { url: `ws+unix:${socketPath}:/` }),
+    );
   });
 
   test("works with permessage-deflate", GUARD, async (t) => {
     const options = { perMessageDeflate: { threshold: 0 } };
-    await fallsBack(kind, "compressed", async () => {
+    await assertFallsBack(kind, "compressed", async () => {
       const pair = await connectPair(t, kind, options, { perMessageDeflate: true });
       assert.equal(pair.socket.extensions, "permessage-deflate");
       return pair;
     });
   });
 
-  test("is no client that was gone before its upgrade was answered", GUARD, async (t) => {
+  test("is not counted if its client disconnects before the response", GUARD, async (t) => {
     const server = await serve(t, kind, createServer(), 0, "127.0.0.1");
     const countedBefore = hasNative ? connectionCounts().fallback : {};
     const connected = once(server, "connection");
-    // Meanwhile the server cannot accept.
+    // spawnSync() blocks: meanwhile the server cannot accept.
     spawnSync(process.execPath, [
       path.join(__dirname, "../fixtures/vanishing-client.js"),
       String(server.address().port),
@@ -151,12 +140,12 @@ describeServers("what no worker can take over", (kind) => {
     ["allowSynchronousEvents", { allowSynchronousEvents: false }],
     ["customClass", { WebSocket: class extends WebSocket {} }],
   ]) {
-    test(`works where options ask for what workers do not do: ${reason}`, GUARD, async (t) => {
-      await fallsBack(kind, reason, () => connectPair(t, kind, options));
+    test(`works with an option that workers do not support: ${reason}`, GUARD, async (t) => {
+      await assertFallsBack(kind, reason, () => connectPair(t, kind, options));
     });
   }
 
-  test("gives text as strings where that is wanted", GUARD, async (t) => {
+  test("delivers text as strings with textType", GUARD, async (t) => {
     if (kind.name === "ws") return;
     const options = { textType: "string", skipUTF8Validation: true };
     const { client, socket } = await connectPair(t, kind, options);
@@ -187,7 +176,7 @@ describeServers("what no worker can take over", (kind) => {
       client.on("open", () => client.send("hello"));
       t.after(() => client.terminate());
     }
-    // Some get in, however many descriptors Node.js itself needs; nobody ends the process.
+    // Some are accepted, however many descriptors Node.js itself needs, and the process does not end.
     await Promise.any(clients.map((client) => once(client, "message")));
     clients.forEach((client) => {
       client.terminate();
@@ -207,6 +196,6 @@ describeServers("what no worker can take over", (kind) => {
       assert.equal(native, kind.name === "ws" ? 0 : 1);
       assert.deepEqual(fallback, before);
     }
-    await works(pair);
+    await assertWorks(pair);
   });
 });

@@ -1,13 +1,12 @@
 "use strict";
 
-/** What users of ws receive through a server's WebSocket, how it ends, and what it tells. */
+/** A server's WebSocket: the messages that it receives, its end, and its properties. */
 
 const assert = require("node:assert/strict");
 const { once } = require("node:events");
 const { test } = require("node:test");
-const { setTimeout: delay } = require("node:timers/promises");
 const { WebSocket } = require("ws");
-const { arrived, connectPair } = require("../support/websocket/pair.js");
+const { arrived, connect, connectPair } = require("../support/websocket/pair.js");
 const { describeServers } = require("../support/websocket/servers.js");
 
 const GUARD = { timeout: 30_000 };
@@ -15,12 +14,12 @@ const MIB = 1024 * 1024;
 const BYTES = Buffer.from([0, 127, 128, 255]);
 const TEXT = "Žluťoučký kůň 😀";
 
-/** Waits until so many messages have come. A pong would not do: workers send it themselves. */
+/** Waits for `count` messages. A pong would not do: workers send it themselves. */
 async function hasReceived(socket, messages, count) {
   while (messages.length < count) await once(socket, "message");
 }
 
-/** Keeps the messages of a socket as they come. */
+/** Returns the messages of a socket, which grow. */
 function recordMessages(socket) {
   const messages = [];
   socket.on("message", (data, isBinary) => messages.push([data, isBinary]));
@@ -28,7 +27,7 @@ function recordMessages(socket) {
 }
 
 describeServers("a WebSocket that receives", (kind) => {
-  test("gets text and binary messages as Buffers, and is told which", GUARD, async (t) => {
+  test("receives text and binary messages as Buffers, and which they are", GUARD, async (t) => {
     const { client, socket } = await connectPair(t, kind);
     const messages = recordMessages(socket);
     const sent = [TEXT, BYTES, "", Buffer.alloc(0), "x".repeat(100_000), Buffer.alloc(MIB, BYTES)];
@@ -46,7 +45,7 @@ describeServers("a WebSocket that receives", (kind) => {
     blob: async (data) => data instanceof Blob && Buffer.from(await data.arrayBuffer()),
   };
   for (const [binaryType, bytesOf] of Object.entries(BINARY_TYPES)) {
-    test(`gets binary messages as its binaryType ${binaryType} says`, GUARD, async (t) => {
+    test(`receives binary messages as its binaryType: ${binaryType}`, GUARD, async (t) => {
       const { client, socket } = await connectPair(t, kind);
       assert.equal(socket.binaryType, "nodebuffer");
       socket.binaryType = binaryType;
@@ -62,13 +61,13 @@ describeServers("a WebSocket that receives", (kind) => {
     });
   }
 
-  test("keeps its binaryType when told a wrong one", GUARD, async (t) => {
+  test("keeps its binaryType when it is set to a wrong one", GUARD, async (t) => {
     const { socket } = await connectPair(t, kind);
     socket.binaryType = "text";
     assert.equal(socket.binaryType, "nodebuffer");
   });
 
-  test("gets pings, which it answers, and pongs", GUARD, async (t) => {
+  test("receives pings, which it answers, and pongs", GUARD, async (t) => {
     const { client, socket } = await connectPair(t, kind);
     const seen = [];
     for (const event of ["ping", "pong"]) socket.on(event, (data) => seen.push([event, data]));
@@ -92,12 +91,12 @@ describeServers("a WebSocket that receives", (kind) => {
     assert.deepEqual(await once(client, "pong"), [Buffer.from("mine one")]);
   });
 
-  test("gets nothing while it is paused, and all of it in order later", GUARD, async (t) => {
+  test("receives nothing while it is paused, and all messages in order later", GUARD, async (t) => {
     const { client, socket } = await connectPair(t, kind);
     const messages = recordMessages(socket);
     socket.pause();
     assert.equal(socket.isPaused, true);
-    // What the client has received was sent where bytes are read, behind the pause.
+    // The client's message was sent by the thread that reads, after the pause.
     const passes = async () => {
       socket.send("paused");
       await once(client, "message");
@@ -133,7 +132,7 @@ describeServers("a WebSocket that receives", (kind) => {
 });
 
 describeServers("a WebSocket as EventTarget", (kind) => {
-  test("gives events as browsers do", GUARD, async (t) => {
+  test("emits events as browsers do", GUARD, async (t) => {
     const { client, socket } = await connectPair(t, kind);
     const events = [];
     const listener = { handleEvent: (event) => events.push(["object", event.data]) };
@@ -188,7 +187,7 @@ describeServers("a WebSocket as EventTarget", (kind) => {
 });
 
 describeServers("a WebSocket that ends", (kind) => {
-  test("closes with code and reason, and says so on both sides", GUARD, async (t) => {
+  test("closes with code and reason, and reports them on both sides", GUARD, async (t) => {
     const { client, socket } = await connectPair(t, kind);
     const both = Promise.all([once(client, "close"), once(socket, "close")]);
     socket.close(4321, TEXT);
@@ -240,14 +239,15 @@ describeServers("a WebSocket that ends", (kind) => {
     assert.deepEqual(client.messages, [[Buffer.from("text"), false]]);
   });
 
-  test("sends all that waits before it closes", GUARD, async (t) => {
-    const { client, socket } = await connectPair(t, kind);
+  test("sends all that is queued before it closes", GUARD, async (t) => {
+    const { server, client, socket } = await connectPair(t, kind);
+    const other = await connect(t, server);
     client.pause();
     for (let i = 0; i < 10; i++) socket.send(`${i}`);
     const big = Buffer.alloc(16 * MIB, BYTES);
     socket.send(big);
     socket.close(1000, "bye");
-    await delay(50);
+    await arrived(other.socket);
     const closed = once(client, "close");
     client.resume();
     assert.deepEqual(await closed, [1000, Buffer.from("bye")]);
@@ -255,7 +255,7 @@ describeServers("a WebSocket that ends", (kind) => {
     assert.equal(client.messages.length, 10);
   });
 
-  test("gets what was on its way while it closed", GUARD, async (t) => {
+  test("receives the messages under way while it closes", GUARD, async (t) => {
     const { client, socket } = await connectPair(t, kind);
     const messages = recordMessages(socket);
     const closed = once(socket, "close");
@@ -274,7 +274,7 @@ describeServers("a WebSocket that ends", (kind) => {
     assert.equal(socket.readyState, WebSocket.CLOSED);
   });
 
-  test("is told code and reason by the peer that closes", GUARD, async (t) => {
+  test("receives code and reason of the peer that closes", GUARD, async (t) => {
     const { client, socket } = await connectPair(t, kind);
     const closed = once(socket, "close");
     client.send("last words");
@@ -309,7 +309,7 @@ describeServers("a WebSocket that ends", (kind) => {
 });
 
 describeServers("a WebSocket", (kind) => {
-  test("knows the addresses of both ends", GUARD, async (t) => {
+  test("has the addresses of both ends", GUARD, async (t) => {
     const { server, client, socket } = await connectPair(t, kind);
     const { address, port } = server.address();
     const { _socket: tcp } = socket;

@@ -1,6 +1,6 @@
 "use strict";
 
-/** What users of ws send through a server's WebSocket, and what comes of it. */
+/** A server's WebSocket: `send()`, `ping()` and `pong()`, their callbacks and errors. */
 
 const assert = require("node:assert/strict");
 const { once } = require("node:events");
@@ -15,7 +15,7 @@ const BYTES = Buffer.from([1, 2, 3, 4, 5, 6, 7, 8]);
 const { buffer: ARRAY_BUFFER } = new Uint8Array(BYTES);
 const TEXT = "Žluťoučký kůň 😀";
 
-/** What is sent, what of it arrives, and whether as binary. */
+/** Values, the bytes in which they arrive, and true if as a binary message. */
 const DATA = {
   "an ASCII string": ["text", "text", false],
   "a string of many scripts": [TEXT, TEXT, false],
@@ -43,7 +43,7 @@ const DATA = {
   false: [false, "", true],
 };
 
-/** Forms in which users call `send()`. */
+/** The forms of calls of `send()`. */
 const CALLS = {
   "data alone": (socket, data, done) => {
     socket.send(data);
@@ -71,7 +71,7 @@ describeServers("WebSocket.send()", (kind) => {
     });
   }
 
-  test("throws for what cannot be sent, and goes on", GUARD, async (t) => {
+  test("throws for values that cannot be sent, and works afterwards", GUARD, async (t) => {
     const { client, socket } = await connectPair(t, kind);
     for (const data of [{}, true, Symbol("symbol"), () => {}]) {
       assert.throws(() => socket.send(data), TypeError);
@@ -81,7 +81,7 @@ describeServers("WebSocket.send()", (kind) => {
     assert.deepEqual(client.messages, [[Buffer.from("text"), false]]);
   });
 
-  test("takes text for bytes and bytes for text with the option binary", GUARD, async (t) => {
+  test("sends text as binary and bytes as text with the option binary", GUARD, async (t) => {
     const { client, socket } = await connectPair(t, kind);
     socket.send(TEXT, { binary: true });
     socket.send(Buffer.from(TEXT), { binary: false });
@@ -113,7 +113,7 @@ describeServers("WebSocket.send()", (kind) => {
     ]);
   });
 
-  test("keeps the order of all that one turn sends", GUARD, async (t) => {
+  test("keeps the order of all messages of one turn", GUARD, async (t) => {
     const { client, socket } = await connectPair(t, kind);
     const seen = [];
     for (const event of ["message", "ping", "pong"]) {
@@ -133,7 +133,7 @@ describeServers("WebSocket.send()", (kind) => {
       seen.filter((entry) => !entry.endsWith("6")),
       [...expected, "message 7"],
     );
-    // ws sends frames that are ready at once, also while the content of a Blob is read.
+    // ws sends other frames at once while the content of a Blob is read.
     assert.ok(seen.includes("message 6"));
   });
 
@@ -192,7 +192,7 @@ describeServers("WebSocket.send()", (kind) => {
     await fail("WebSocket is not open: readyState 3 (CLOSED)");
   });
 
-  test("shows in bufferedAmount what the peer has not taken", GUARD, async (t) => {
+  test("counts in bufferedAmount the bytes that the peer has not taken", GUARD, async (t) => {
     const { client, socket } = await connectPair(t, kind);
     assert.equal(socket.bufferedAmount, 0);
     client.pause();

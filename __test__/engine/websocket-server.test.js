@@ -1,6 +1,6 @@
 "use strict";
 
-/** `WebSocketServer` alone, as users of ws have it. */
+/** `WebSocketServer` alone, as users of ws use it. */
 
 const assert = require("node:assert/strict");
 const { once } = require("node:events");
@@ -8,23 +8,24 @@ const { createServer, get } = require("node:http");
 const net = require("node:net");
 const { test } = require("node:test");
 const { WebSocket } = require("ws");
+const { listen } = require("../support/tcp-server.js");
 const { arrived, connect, connectPair, startServer } = require("../support/websocket/pair.js");
 const { describeServers } = require("../support/websocket/servers.js");
 
 const GUARD = { timeout: 30_000 };
 
-/** An HTTP server that listens and is closed after the test. */
+/** Starts an HTTP server, which is closed after the test. */
 async function startHttp(t) {
   const httpServer = createServer((_request, response) => response.end("page"));
-  await once(httpServer.listen(0, "127.0.0.1"), "listening");
+  const { port } = await listen(httpServer);
   t.after(() => {
     httpServer.close();
     httpServer.closeAllConnections();
   });
-  return { httpServer, origin: `127.0.0.1:${httpServer.address().port}` };
+  return { httpServer, origin: `127.0.0.1:${port}` };
 }
 
-/** Ends what a server without a port of its own has. */
+/** Closes a server without a port of its own, with its connections, after the test. */
 function endAfter(t, server) {
   t.after(() => {
     for (const socket of server.clients ?? []) socket.terminate();
@@ -33,15 +34,15 @@ function endAfter(t, server) {
   return server;
 }
 
-/** Text makes its way from each side to the other. */
-async function talks({ client, socket }) {
+/** Asserts that text arrives in both directions. */
+async function assertTalks({ client, socket }) {
   client.send("to the server");
   assert.deepEqual(await once(socket, "message"), [Buffer.from("to the server"), false]);
   socket.send("to the client");
   assert.deepEqual(await once(client, "message"), [Buffer.from("to the client"), false]);
 }
 
-/** The status of the response to an upgrade that the server refuses. */
+/** Returns the status of the response to an upgrade that the server refuses. */
 async function refusalOf(url) {
   const client = new WebSocket(url);
   const [, response] = await once(client, "unexpected-response");
@@ -49,7 +50,7 @@ async function refusalOf(url) {
   return response.statusCode;
 }
 
-/** The response to a handshake with other headers than it should have. */
+/** Returns the response to a handshake with added or replaced headers. */
 async function responseTo(port, headers) {
   const handshake = {
     Connection: "Upgrade",
@@ -71,7 +72,7 @@ describeServers("new WebSocketServer()", (kind) => {
     assert.equal(server.address().address, "127.0.0.1");
     assert.ok(server.address().port > 0);
     assert.equal(request.headers.upgrade, "websocket");
-    await talks(pair);
+    await assertTalks(pair);
     const response = await fetch(`http://127.0.0.1:${server.address().port}/`);
     assert.equal(response.status, 426);
     assert.equal(await response.text(), "Upgrade Required");
@@ -82,19 +83,19 @@ describeServers("new WebSocketServer()", (kind) => {
       const created = new WebSocketServer({ port: 0, host: "127.0.0.1" }, () => resolve(created));
     });
     endAfter(t, server);
-    await talks(await connect(t, server));
+    await assertTalks(await connect(t, server));
   });
 
   test("shares a server with its pages", GUARD, async (t) => {
     const { httpServer, origin } = await startHttp(t);
     const server = endAfter(t, new WebSocketServer({ server: httpServer, path: "/ws" }));
     assert.equal(await (await fetch(`http://${origin}/`)).text(), "page");
-    await talks(await connect(t, server, { url: `ws://${origin}/ws?query` }));
+    await assertTalks(await connect(t, server, { url: `ws://${origin}/ws?query` }));
     assert.equal(await refusalOf(`ws://${origin}/other`), 400);
     assert.equal(await (await fetch(`http://${origin}/`)).text(), "page");
   });
 
-  test("takes the upgrades that it is given, without a server", GUARD, async (t) => {
+  test("accepts upgrades through handleUpgrade(), without a server", GUARD, async (t) => {
     const { httpServer, origin } = await startHttp(t);
     const servers = {
       "/a": endAfter(t, new WebSocketServer({ noServer: true })),
@@ -108,7 +109,7 @@ describeServers("new WebSocketServer()", (kind) => {
       });
     });
     for (const [path, server] of Object.entries(servers)) {
-      await talks(await connect(t, server, { url: `ws://${origin}${path}` }));
+      await assertTalks(await connect(t, server, { url: `ws://${origin}${path}` }));
       assert.equal(server.clients.size, 1);
       assert.throws(() => server.address(), /noServer/);
     }
@@ -124,7 +125,7 @@ describeServers("new WebSocketServer()", (kind) => {
     });
   }
 
-  test("refuses a socket that it is given twice", GUARD, async (t) => {
+  test("refuses a socket that is passed to it twice", GUARD, async (t) => {
     const { httpServer, origin } = await startHttp(t);
     const server = endAfter(t, new WebSocketServer({ noServer: true }));
     const thrown = new Promise((resolve) => {
@@ -144,7 +145,7 @@ describeServers("new WebSocketServer()", (kind) => {
     assert.match((await thrown).message, /called more than once with the same socket/);
   });
 
-  test("reads what came together with the request", GUARD, async (t) => {
+  test("reads frames that arrive together with the request", GUARD, async (t) => {
     const server = await startServer(t, kind);
     const messages = [];
     server.on("connection", (socket) => {
@@ -169,7 +170,7 @@ describeServers("new WebSocketServer()", (kind) => {
     assert.ok(response.endsWith("\x88\x00"));
   });
 
-  test("makes instances of a class of the user's", GUARD, async (t) => {
+  test("creates instances of a class of the user", GUARD, async (t) => {
     class Greeter extends WebSocket {
       greet() {
         this.send("hello");
@@ -203,7 +204,7 @@ describeServers("the handshake of a WebSocketServer", (kind) => {
     assert.equal(response.headers["x-url"], "/path");
   });
 
-  test("asks verifyClient, at once or later", GUARD, async (t) => {
+  test("calls verifyClient, which may answer at once or later", GUARD, async (t) => {
     const verifiers = {
       401: ({ req }) => req.url === "/good",
       403: ({ req }, decide) =>
@@ -213,23 +214,27 @@ describeServers("the handshake of a WebSocketServer", (kind) => {
       const server = await startServer(t, kind, { verifyClient });
       const url = `ws://127.0.0.1:${server.address().port}`;
       assert.equal(await refusalOf(`${url}/bad`), Number(status));
-      await talks(await connect(t, server, { url: `${url}/good` }));
+      await assertTalks(await connect(t, server, { url: `${url}/good` }));
     }
   });
 
-  test("answers what is no handshake, or leaves it to a listener", GUARD, async (t) => {
-    const server = await startServer(t, kind);
-    const { port } = server.address();
-    const { statusCode, headers } = await responseTo(port, { "Sec-WebSocket-Version": "12" });
-    assert.equal(statusCode, 400);
-    assert.equal(headers["sec-websocket-version"], "13, 8");
-    server.on("wsClientError", (error, socket) => {
-      socket.end(
-        `HTTP/1.1 418 I'm a teapot\r\nContent-Length: 0\r\nX-Why: ${error.message}\r\n\r\n`,
-      );
-    });
-    assert.equal((await responseTo(port, { "Sec-WebSocket-Key": "short" })).statusCode, 418);
-  });
+  test(
+    "responds to requests that are no handshakes, or leaves them to a listener",
+    GUARD,
+    async (t) => {
+      const server = await startServer(t, kind);
+      const { port } = server.address();
+      const { statusCode, headers } = await responseTo(port, { "Sec-WebSocket-Version": "12" });
+      assert.equal(statusCode, 400);
+      assert.equal(headers["sec-websocket-version"], "13, 8");
+      server.on("wsClientError", (error, socket) => {
+        socket.end(
+          `HTTP/1.1 418 I'm a teapot\r\nContent-Length: 0\r\nX-Why: ${error.message}\r\n\r\n`,
+        );
+      });
+      assert.equal((await responseTo(port, { "Sec-WebSocket-Key": "short" })).statusCode, 418);
+    },
+  );
 });
 
 describeServers("the end of a WebSocketServer", (kind) => {
@@ -242,7 +247,7 @@ describeServers("the end of a WebSocketServer", (kind) => {
       assert.equal(error, undefined);
       isClosed = true;
     });
-    await talks(pair);
+    await assertTalks(pair);
     assert.equal(isClosed, false);
     const closed = once(server, "close");
     pair.client.close();
@@ -268,7 +273,7 @@ describeServers("the end of a WebSocketServer", (kind) => {
     assert.equal(await (await fetch(`http://${origin}/`)).text(), "page");
   });
 
-  test("refuses whom it is given afterwards", GUARD, async (t) => {
+  test("refuses upgrades afterwards", GUARD, async (t) => {
     const { httpServer, origin } = await startHttp(t);
     const server = new WebSocketServer({ noServer: true });
     httpServer.on("upgrade", (request, socket, head) => {
@@ -278,7 +283,7 @@ describeServers("the end of a WebSocketServer", (kind) => {
     assert.equal(await refusalOf(`ws://${origin}/`), 503);
   });
 
-  test("keeps account of its clients", GUARD, async (t) => {
+  test("lists its clients", GUARD, async (t) => {
     const server = await startServer(t, kind);
     const pairs = [await connect(t, server), await connect(t, server), await connect(t, server)];
     const sockets = () => pairs.map(({ socket }) => socket);
@@ -291,10 +296,10 @@ describeServers("the end of a WebSocketServer", (kind) => {
       await closed;
       assert.deepEqual([...server.clients], sockets());
     }
-    await talks(pairs[0]);
+    await assertTalks(pairs[0]);
   });
 
-  test("keeps no account with clientTracking: false", GUARD, async (t) => {
+  test("lists no clients with clientTracking: false", GUARD, async (t) => {
     const { httpServer, origin } = await startHttp(t);
     const server = new WebSocketServer({ server: httpServer, clientTracking: false });
     const pair = await connect(t, server, { url: `ws://${origin}/` });
@@ -302,7 +307,7 @@ describeServers("the end of a WebSocketServer", (kind) => {
     const closed = once(server, "close");
     server.close();
     await closed;
-    await talks(pair);
+    await assertTalks(pair);
     await arrived(pair.socket);
   });
 });

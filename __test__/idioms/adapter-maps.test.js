@@ -40,13 +40,13 @@ const judged = hasNative ? [...engines, onAnAdapterOfOthers] : engines;
 
 /** The events of the clients, by their names. */
 class Audience extends Observed {
-  heard = new Map(NAMES.map((name) => [name, []]));
+  received = new Map(NAMES.map((name) => [name, []]));
   #ended = new Set();
 
   listen(name, client) {
     client.onAny((event) => {
       if (event === "end") this.#ended.add(name);
-      else this.heard.get(name).push(event);
+      else this.received.get(name).push(event);
       this.changed();
     });
   }
@@ -59,12 +59,12 @@ class Audience extends Observed {
   /** @returns {Record<string, string>} the events received since the last call */
   take() {
     return Object.fromEntries(
-      NAMES.map((name) => [name, this.heard.get(name).splice(0).join(" ")]),
+      NAMES.map((name) => [name, this.received.get(name).splice(0).join(" ")]),
     );
   }
 
   describe() {
-    return inspect(this.heard);
+    return inspect(this.received);
   }
 }
 
@@ -110,7 +110,7 @@ const noop = () => {};
 /**
  * Programs, and the events that each client receives: none where it is left out.
  *
- * @type {Record<string, { run: (scene: object) => unknown, heard: Partial<Record<string, string>> }>}
+ * @type {Record<string, { run: (scene: object) => unknown, received: Partial<Record<string, string>> }>}
  */
 const PROGRAMS = {
   "rooms.delete(room) ends a room": {
@@ -119,7 +119,7 @@ const PROGRAMS = {
       io.to("game").emit("lost");
       io.except("game").emit("all");
     },
-    heard: { a: "all", b: "all", c: "all", d: "all" },
+    received: { a: "all", b: "all", c: "all", d: "all" },
   },
   "a room that was deleted is made again by a join": {
     run({ io, rooms, a, c }) {
@@ -129,7 +129,7 @@ const PROGRAMS = {
       c.join("game");
       io.to("game").emit("two");
     },
-    heard: { a: "one two", c: "two" },
+    received: { a: "one two", c: "two" },
   },
   "rooms.get(room).delete(id) takes a socket out": {
     run({ io, rooms, a }) {
@@ -137,7 +137,7 @@ const PROGRAMS = {
       io.to("game").emit("game");
       io.except("game").emit("rest");
     },
-    heard: { a: "rest", b: "game", c: "rest", d: "game" },
+    received: { a: "rest", b: "game", c: "rest", d: "game" },
   },
   "all but one are taken out": {
     run({ io, rooms, a, d }) {
@@ -145,7 +145,7 @@ const PROGRAMS = {
       rooms.get("game").delete(d.id);
       io.to("game").emit("game");
     },
-    heard: { b: "game" },
+    received: { b: "game" },
   },
   "rooms.get(room).clear() empties a room": {
     run({ io, rooms, c }) {
@@ -154,7 +154,7 @@ const PROGRAMS = {
       c.join("game");
       io.to("game").emit("game");
     },
-    heard: { c: "game" },
+    received: { c: "game" },
   },
   "a room is emptied while it is gone through": {
     run({ io, rooms, b }) {
@@ -162,7 +162,7 @@ const PROGRAMS = {
       for (const id of ids) if (id !== b.id) ids.delete(id);
       io.to("game").emit("game");
     },
-    heard: { b: "game" },
+    received: { b: "game" },
   },
   "rooms.get(room).add(id) puts a socket in": {
     run({ io, rooms, c }) {
@@ -175,7 +175,7 @@ const PROGRAMS = {
       c.leave("game");
       io.to("game").emit("four");
     },
-    heard: {
+    received: {
       a: "one two three four",
       b: "one two three four",
       c: "one two three",
@@ -192,7 +192,7 @@ const PROGRAMS = {
       rooms.delete("game");
       io.to("new").emit("still");
     },
-    heard: { a: "new both", b: "new both left still", d: "new both left still" },
+    received: { a: "new both", b: "new both left still", d: "new both left still" },
   },
   "a room is renamed": {
     run({ io, rooms, c }) {
@@ -203,7 +203,7 @@ const PROGRAMS = {
       rooms.get("new").add(c.id);
       io.to("new").emit("more");
     },
-    heard: { a: "new more", b: "new more", c: "more", d: "new more" },
+    received: { a: "new more", b: "new more", c: "more", d: "new more" },
   },
   "two rooms change places": {
     run({ io, rooms }) {
@@ -212,7 +212,7 @@ const PROGRAMS = {
       io.to("game").emit("game");
       io.to("chat").emit("chat");
     },
-    heard: { a: "chat", b: "game chat", c: "game", d: "chat" },
+    received: { a: "chat", b: "game chat", c: "game", d: "chat" },
   },
   "a room is replaced by a copy": {
     run({ io, rooms, a, b }) {
@@ -223,7 +223,7 @@ const PROGRAMS = {
       rooms.get("game").delete(b.id);
       io.to("game").emit("two");
     },
-    heard: { a: "one two", b: "one", d: "one two" },
+    received: { a: "one two", b: "one", d: "one two" },
   },
   "a Set of the application's as a room": {
     run({ io, rooms, a, b, c }) {
@@ -233,7 +233,7 @@ const PROGRAMS = {
       vip.add(b.id).delete(a.id);
       io.to("vip").emit("two");
     },
-    heard: { a: "one", b: "two", c: "one two" },
+    received: { a: "one", b: "two", c: "one two" },
   },
   "a Set of another class as a room": {
     run({ io, rooms, a, b, c, d }) {
@@ -254,7 +254,7 @@ const PROGRAMS = {
       c.join("team");
       io.to("team").emit("four");
     },
-    heard: { a: "one two", b: "two three four", c: "two rest four", d: "one two three four" },
+    received: { a: "one two", b: "two three four", c: "two rest four", d: "one two three four" },
   },
   "a list as a room": {
     run({ io, rooms, a, c, d }) {
@@ -262,7 +262,7 @@ const PROGRAMS = {
       io.to("list").emit("list");
       io.except("list").emit("rest");
     },
-    heard: { a: "list", b: "rest", c: "list", d: "list" },
+    received: { a: "list", b: "rest", c: "list", d: "list" },
   },
   "a frozen room": {
     run({ io, rooms, a }) {
@@ -271,7 +271,7 @@ const PROGRAMS = {
       rooms.get("game").delete(a.id);
       io.to("game").emit("two");
     },
-    heard: { a: "one", b: "one two", d: "one two" },
+    received: { a: "one", b: "one two", d: "one two" },
   },
   "methods of the prototypes": {
     run({ io, rooms, a, sids, sockets, b }) {
@@ -284,7 +284,7 @@ const PROGRAMS = {
       Map.prototype.delete.call(sockets, b.id);
       io.emit("three");
     },
-    heard: { b: "one two", c: "two three", d: "one two three" },
+    received: { b: "one two", c: "two three", d: "one two three" },
   },
   "rooms.clear() ends all rooms": {
     run({ io, rooms, a, c }) {
@@ -297,7 +297,7 @@ const PROGRAMS = {
       io.to("game").emit("game");
       io.except("game").emit("rest");
     },
-    heard: { a: "all game", b: "all rest", c: "all game", d: "all rest" },
+    received: { a: "all game", b: "all rest", c: "all game", d: "all rest" },
   },
   "socket.rooms.clear() changes nothing yet": {
     run({ io, a }) {
@@ -310,7 +310,7 @@ const PROGRAMS = {
       a.leave("game");
       io.to("game").emit("four");
     },
-    heard: { a: "one two three", b: "one two three four", d: "one two three four" },
+    received: { a: "one two three", b: "one two three four", d: "one two three four" },
   },
   "sids.get(id).delete(room) changes nothing yet": {
     run({ io, sids, a }) {
@@ -320,7 +320,7 @@ const PROGRAMS = {
       a.offAnyOutgoing();
       io.to("game").emit("two");
     },
-    heard: { a: "one two", b: "one two", d: "one two" },
+    received: { a: "one two", b: "one two", d: "one two" },
   },
   "sids.delete(id) takes a socket out of broadcasts to all": {
     run({ io, sids, a, d }) {
@@ -335,7 +335,7 @@ const PROGRAMS = {
       io.to("game").emit("and again");
       io.emit("nothing");
     },
-    heard: {
+    received: {
       a: "game own again and again",
       b: "all game again and again nothing",
       c: "all nothing",
@@ -349,7 +349,7 @@ const PROGRAMS = {
       a.join("other");
       io.emit("one");
     },
-    heard: { a: "one" },
+    received: { a: "one" },
   },
   "nsp.sockets.delete(id) takes a socket out of everything": {
     run({ io, sockets, a, d }) {
@@ -362,7 +362,7 @@ const PROGRAMS = {
       io.to("game").emit("back");
       io.emit("all again");
     },
-    heard: {
+    received: {
       a: "back all again",
       b: "all game back all again",
       c: "all all again",
@@ -378,7 +378,7 @@ const PROGRAMS = {
       sockets.delete("alias");
       io.to("twice").emit("three");
     },
-    heard: { a: "one one two three", b: "one two three" },
+    received: { a: "one one two three", b: "one two three" },
   },
   "another Map in the place of adapter.rooms": {
     run({ io, adapter, a, c }) {
@@ -388,7 +388,7 @@ const PROGRAMS = {
       a.join("game");
       io.to("game").emit("two");
     },
-    heard: { a: "two", c: "one two" },
+    received: { a: "two", c: "one two" },
   },
   "another Map in the place of adapter.sids": {
     run({ io, adapter, sids, a, d }) {
@@ -398,7 +398,7 @@ const PROGRAMS = {
       adapter.sids.delete(a.id);
       io.emit("one");
     },
-    heard: { a: "some game", b: "game", d: "some game one" },
+    received: { a: "some game", b: "game", d: "some game one" },
   },
   "another Map in the place of nsp.sockets": {
     run({ io, sockets, a, c }) {
@@ -408,7 +408,7 @@ const PROGRAMS = {
       io.sockets.sockets.delete(c.id);
       io.emit("rest");
     },
-    heard: { b: "all game rest", c: "all", d: "all game rest" },
+    received: { b: "all game rest", c: "all", d: "all game rest" },
   },
   "a Map of another class": {
     run({ io, adapter, rooms, a, c }) {
@@ -425,7 +425,7 @@ const PROGRAMS = {
       a.join("game");
       io.to("game").emit("two");
     },
-    heard: { a: "one two", b: "one", c: "two", d: "one" },
+    received: { a: "one two", b: "one", c: "two", d: "one" },
   },
   "another namespace with the same room": {
     run({ io, rooms, a }) {
@@ -437,7 +437,7 @@ const PROGRAMS = {
       io.of("/other").to("game").emit("none");
       io.to("game").emit("two");
     },
-    heard: { a: "one", b: "one two", d: "one two" },
+    received: { a: "one", b: "one two", d: "one two" },
   },
   "listeners of the adapter undo the change": {
     run({ io, adapter, rooms, a, c, b }) {
@@ -449,7 +449,7 @@ const PROGRAMS = {
       b.leave("chat");
       io.to("chat").emit("chat");
     },
-    heard: { b: "chat", c: "chat" },
+    received: { b: "chat", c: "chat" },
   },
   "a socket disconnects whose rooms were cleared": {
     async run({ io, audience, clients, sockets, rooms, a, c }) {
@@ -462,9 +462,9 @@ const PROGRAMS = {
       io.to("game").emit("one");
       c.join("game");
       io.to("game").emit("two");
-      assert.equal(audience.heard.get("a").length, 0);
+      assert.equal(audience.received.get("a").length, 0);
     },
-    heard: { b: "one two", c: "two", d: "one two" },
+    received: { b: "one two", c: "two", d: "one two" },
   },
   "all sockets are moved by hand": {
     run({ io, rooms, sockets }) {
@@ -475,7 +475,7 @@ const PROGRAMS = {
       io.to("game").emit("none");
       io.to("next").emit("next");
     },
-    heard: { a: "next", b: "next", d: "next" },
+    received: { a: "next", b: "next", d: "next" },
   },
 };
 
@@ -489,13 +489,13 @@ if (Map.prototype.getOrInsert !== undefined) {
       io.to("vip").emit("vip");
       io.to("more").emit("more");
     },
-    heard: { a: "game vip more", b: "game vip", c: "game more", d: "game" },
+    received: { a: "game vip more", b: "game vip", c: "game more", d: "game" },
   };
 }
 
 for (const engine of judged) {
   describe(engine.name, { timeout: 6 * HANG_GUARD }, () => {
-    for (const [name, { run, heard: expected }] of Object.entries(PROGRAMS)) {
+    for (const [name, { run, received: expected }] of Object.entries(PROGRAMS)) {
       for (const isFirst of [true, false]) {
         test(`${name}${isFirst ? "" : ", after broadcasts"}`, async (t) => {
           const scene = await stage(t, engine);

@@ -1,9 +1,9 @@
 "use strict";
 
 /**
- * The census: each member of the classes that applications meet behind a connection is compared
- * with stock by a program, or docs/compatibility.md says what it does. A new release of Node.js
- * or of a package that brings a member fails here until one of both is so.
+ * The census: each member of the classes behind a connection is compared with stock by a program, or
+ * is documented in docs/compatibility.md. A new release of Node.js or of a package that adds a member
+ * fails here until it is either.
  */
 
 const assert = require("node:assert/strict");
@@ -26,7 +26,7 @@ const { WEBSOCKET } = require("./members/websocket.js");
 
 const DOCUMENT = path.join(__dirname, "../../docs/compatibility.md");
 
-/** Of whole processes: `reference.test.js` compares them. */
+/** Members that affect whole processes: `reference.test.js` compares them. */
 const REFERENCES = { members: ["ref", "unref"] };
 
 /** Classes by the name of their section in the document, with the programs that compare them. */
@@ -47,14 +47,14 @@ const CLASSES = [
   { name: "Adapter", of: [Adapter, SessionAwareAdapter], programs: ADAPTER },
 ];
 
-/** Those of an emitter are compared once, on the `net.Socket`. */
+/** The members of EventEmitter are compared once, on the `net.Socket`. */
 const isWalked = (prototype, name) =>
   prototype !== Object.prototype &&
   (name === "net.Socket" || prototype.constructor.name !== "EventEmitter");
 
 /**
- * The names of all members of a class, those that it inherits included. Symbols that Node.js keeps
- * to itself are none; the well-known ones are written as `@@asyncIterator`.
+ * Returns the names of all members of a class, including inherited ones. Well-known symbols are
+ * written as `@@asyncIterator`; internal symbols of Node.js are left out.
  */
 function membersOf({ name, of }) {
   const members = new Set();
@@ -75,7 +75,7 @@ function nameOf(key) {
   return isPublic ? `@@${key.description.split(".").at(-1)}` : undefined;
 }
 
-/** Returns the members that the document lists: in the section of the class, the members in the first cells. */
+/** Returns the members in the first cells of the document's section on a class. */
 function documented(name) {
   const [, section = ""] = readFileSync(DOCUMENT, "utf8").split(`\n### \`${name}\`\n`);
   const rows = section.split(/\n#{2,3} /)[0].matchAll(/^\| (`.*?`) \|/gm);
@@ -100,7 +100,7 @@ describe("the census", () => {
       assert.deepEqual(missing, []);
     });
 
-    test(`of ${row.name}: what is compared is there`, () => {
+    test(`of ${row.name}: each compared member exists`, () => {
       const [first] = row.programs.flatMap(({ members: used }) => used).filter(isUnknown(members));
       assert.equal(first, undefined);
     });

@@ -53,8 +53,9 @@ describe("turbo() beside `new Server()`", () => {
         for (const http of [1, 2].map(() => require("node:http").createServer())) ${server}
       `);
       assert.deepEqual(warnings, [
-        "[TURBO_NOT_IN_USE] SocketIoTurboWarning: the adapter and the parser of turbo() are not in use: " +
-          "Socket.IO takes them in its constructor only. Write new Server(turbo()) before attach() or listen()",
+        "[TURBO_NOT_IN_USE] SocketIoTurboWarning: the adapter and the parser of turbo() are not used: " +
+          "Socket.IO accepts them in its constructor only. Give the options to it, new Server(turbo()), " +
+          "before attach() or listen()",
       ]);
     });
   }
@@ -108,7 +109,7 @@ describe("near misses of our options", () => {
       `);
       assert.deepEqual(lines, ["3", "3"]);
       assert.deepEqual(warnings, [
-        `[TURBO_UNKNOWN_OPTION] SocketIoTurboWarning: ${given} is no option; did you mean ${meant}?`,
+        `[TURBO_UNKNOWN_OPTION] SocketIoTurboWarning: ${given} is not an option; did you mean ${meant}?`,
       ]);
     });
   }
@@ -122,8 +123,8 @@ describe("near misses of our options", () => {
     assert.deepEqual(
       warnings.map((warning) => warning.replace(/.*Warning: /, "")),
       [
-        "iothreads is no option; did you mean ioThreads?",
-        "textTypes is no option; did you mean textType?",
+        "iothreads is not an option; did you mean ioThreads?",
+        "textTypes is not an option; did you mean textType?",
       ],
     );
   });

@@ -26,8 +26,8 @@ const CLIENTS = [
 const PAYLOADS = { text: "x".repeat(MIB), "binary data": Buffer.alloc(MIB, 1) };
 
 /**
- * With stock, too, a packet that is sent in a `drain` listener comes between the parts of the one
- * before. The callback is engine.io's, which knows parts only.
+ * In a `drain` listener, a packet is sent between the parts of the one before, also with stock. The
+ * callback is that of engine.io, for one part.
  */
 const ONLY_TEXT = ["at each drain", "awaiting the callback of each"];
 
@@ -175,18 +175,22 @@ for (const engine of engines) {
       assert.equal(socket.conn.writeBuffer.length, 0);
     });
 
-    test("volatile packets to clients that a long broadcast does not reach", GUARD, async (t) => {
-      const server = await startServer(t, engine);
-      const [member, other] = [
-        await enter(server, CLIENTS[0][1]),
-        await enter(server, CLIENTS[0][1]),
-      ];
-      member.socket.join("room");
-      const received = once(other.client, "position");
-      server.io.to("room").emit("file", PAYLOADS.text.repeat(2));
-      other.socket.volatile.emit("position");
-      await received;
-    });
+    test(
+      "sends volatile packets to clients that a long broadcast does not reach",
+      GUARD,
+      async (t) => {
+        const server = await startServer(t, engine);
+        const [member, other] = [
+          await enter(server, CLIENTS[0][1]),
+          await enter(server, CLIENTS[0][1]),
+        ];
+        member.socket.join("room");
+        const received = once(other.client, "position");
+        server.io.to("room").emit("file", PAYLOADS.text.repeat(2));
+        other.socket.volatile.emit("position");
+        await received;
+      },
+    );
 
     for (const [how, drop] of Object.entries({
       "writeBuffer.length = 0": (conn) => {
@@ -197,7 +201,7 @@ for (const engine of engines) {
       },
       "writeBuffer.shift()": (conn) => conn.writeBuffer.shift(),
     })) {
-      test(`packets that follow ${how} arrive, and call back`, GUARD, async (t) => {
+      test(`delivers packets that follow ${how}, and calls back`, GUARD, async (t) => {
         const server = await startServer(t, engine);
         const { client, socket } = await enter(server, CLIENTS[0][1]);
         for (let number = 0; number < 5; number++) socket.emit("dropped", number);
@@ -212,7 +216,7 @@ for (const engine of engines) {
       });
     }
 
-    test("50,000 rows, one at each drain", GUARD, async (t) => {
+    test("sends 50,000 rows, one at each drain", GUARD, async (t) => {
       const server = await startServer(t, engine);
       const { client, socket } = await enter(server, CLIENTS[0][1]);
       const rows = 50_000;
@@ -232,7 +236,7 @@ for (const engine of engines) {
       await isComplete;
     });
 
-    test("a drain listener that throws keeps nothing from other clients", GUARD, async (t) => {
+    test("loses nothing for other clients when a drain listener throws", GUARD, async (t) => {
       const fixture = startFixture(t, "throwing-listener.js", [engine.name]);
       const all = [0, 1, 2, "last"];
       assert.deepEqual(await fixture.next(), {
@@ -241,7 +245,7 @@ for (const engine of engines) {
       });
     });
 
-    test("no drain before a client has read a long message", GUARD, async (t) => {
+    test("emits no drain before a client has read a long message", GUARD, async (t) => {
       const server = await startServer(t, engine);
       const { client, socket } = await enter(server, CLIENTS[0][1]);
       const order = [];
@@ -256,7 +260,7 @@ for (const engine of engines) {
       assert.deepEqual(order, ["read", "drain"]);
     });
 
-    test("100 MB in one turn to a client that reads", GUARD, async (t) => {
+    test("sends 100 MB in one turn to a client that reads", GUARD, async (t) => {
       const server = await startServer(t, engine);
       const { client, socket } = await enter(server, CLIENTS[0][1]);
       const chunk = Buffer.alloc(MIB, 1);

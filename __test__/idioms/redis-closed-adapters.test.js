@@ -1,11 +1,11 @@
 "use strict";
 
-/** Namespaces that are removed, and adapters that are closed, while sockets still come and go. */
+/** Namespaces that are removed, and adapters that are closed, while sockets connect and disconnect. */
 
 const assert = require("node:assert/strict");
 const { once } = require("node:events");
 const { describe, test } = require("node:test");
-const { setTimeout: delay } = require("node:timers/promises");
+const { polled } = require("../support/observed.js");
 const { kinds, ourKinds, skip, startCluster } = require("../support/redis/idioms.js");
 
 /** A guard against hanging only, in milliseconds. */
@@ -18,14 +18,10 @@ const PROTOCOLS = {
   sharded: { sharded: true },
 };
 
-async function until(isReached) {
-  while (!isReached()) await delay(2);
-}
-
 for (const [protocol, adapter] of Object.entries(PROTOCOLS)) {
   for (const kind of kinds) {
     describe(`${kind.name}, ${protocol}`, { skip, timeout: TIMEOUT }, () => {
-      test("a client may be in middleware when the last other one leaves", async (t) => {
+      test("a client may be in a middleware when the last other one leaves", async (t) => {
         const options = kind.isOurs || adapter.sharded ? adapter : {};
         const server = { cleanupEmptyChildNamespaces: true };
         const { nodes } = await startCluster(t, kind, { adapter: options, server });
@@ -41,15 +37,15 @@ for (const [protocol, adapter] of Object.entries(PROTOCOLS)) {
         const early = first.socket("/dyn-1");
         await once(early, "connect");
         const late = second.socket("/dyn-1", { auth: { isSlow: true } });
-        await until(() => waiting.length > 0);
+        await polled(() => waiting.length > 0);
         early.disconnect();
-        await until(() => !node.io._nsps.has("/dyn-1"));
+        await polled(() => !node.io._nsps.has("/dyn-1"));
         waiting[0]();
         await once(late, "connect");
         late.disconnect();
         const again = first.socket("/dyn-2");
         await once(again, "connect");
-        // The cluster is whole.
+        // The cluster is complete.
         await nodes.assertReceived({});
         again.disconnect();
       });

@@ -1,8 +1,8 @@
 "use strict";
 
 /**
- * What emitters in other languages, and old ones, send: no options where there are none, text where
- * there are numbers, one room instead of a list.
+ * Messages of emitters in other languages, and of old ones: missing options, text instead of numbers,
+ * one room instead of a list.
  */
 
 const assert = require("node:assert/strict");
@@ -19,7 +19,7 @@ const BYTES = Buffer.from([1, 2, 3]);
 const CHANNEL = "socket.io#/#";
 const REQUESTS = "socket.io-request#/#";
 
-/** How the same broadcast to everybody is written, with what each language has for nothing. */
+/** The same broadcast to all, with the empty values of each language. */
 const TO_ALL = {
   "socket.io-python-emitter": [{ type: 2 }, { rooms: "", flags: "" }],
   "PHP, an empty array for no options": [{ type: 2 }, []],
@@ -48,17 +48,17 @@ const DONE = {
   ],
 };
 
-/** Waits until the nodes have got what was sent before, by the same connection. */
+/** Waits until the nodes have received all that was sent before on the same connection. */
 const settledBy = (redis, nodes, protocol) => async (expected) => {
-  const heard = nodes.all.map(({ io }) => new Promise((resolve) => io.once("done", resolve)));
+  const received = nodes.all.map(({ io }) => new Promise((resolve) => io.once("done", resolve)));
   await redis.command(...DONE[protocol]);
-  await Promise.all(heard);
+  await Promise.all(received);
   await nodes.assertReceived(expected);
 };
 
 for (const kind of kinds) {
   describe(kind.name, { skip, timeout: TIMEOUT }, () => {
-    test("whoever sends, and however, all clients get it", async (t) => {
+    test("all clients receive the broadcast of any emitter", async (t) => {
       const { redis, nodes } = await startCluster(t, kind);
       const assertReceived = settledBy(redis, nodes, "classic");
       for (const [name, parts] of Object.entries(TO_ALL)) {
@@ -76,7 +76,7 @@ for (const kind of kinds) {
       });
     });
 
-    test("requests name rooms by what is a list to JavaScript", async (t) => {
+    test("requests name rooms by any list of JavaScript", async (t) => {
       const { redis, nodes, servers } = await startCluster(t, kind);
       const request = (value) => redis.command("PUBLISH", REQUESTS, JSON.stringify(value));
       await request({ uid: UID, type: 2, opts: { rooms: "" }, rooms: ["r"] });
@@ -90,7 +90,7 @@ for (const kind of kinds) {
       }
     });
 
-    test("the sharded protocol takes the same", async (t) => {
+    test("the sharded protocol accepts the same", async (t) => {
       const { redis, nodes } = await startCluster(t, kind, { adapter: { sharded: true } });
       const assertReceived = settledBy(redis, nodes, "sharded");
       for (const [name, parts] of Object.entries(TO_ALL)) {
@@ -104,7 +104,7 @@ for (const kind of kinds) {
 for (const kind of ourKinds) {
   describe(`${kind.name}, better than the official one`, { skip, timeout: TIMEOUT }, () => {
     for (const protocol of ["classic", "sharded"]) {
-      test(`emitters of Socket.IO 2 tell of binary data, ${protocol}`, async (t) => {
+      test(`emitters of Socket.IO 2 announce binary data, ${protocol}`, async (t) => {
         const isSharded = protocol === "sharded";
         const { redis, nodes } = await startCluster(t, kind, { adapter: { sharded: isSharded } });
         const assertReceived = settledBy(redis, nodes, protocol);

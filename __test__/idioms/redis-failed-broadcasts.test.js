@@ -1,6 +1,6 @@
 "use strict";
 
-/** A broadcast that throws reaches nobody, whatever is asked of the adapter afterwards. */
+/** A broadcast that throws reaches no client, and does not affect later requests. */
 
 const assert = require("node:assert/strict");
 const { describe, test } = require("node:test");
@@ -31,7 +31,7 @@ const FAILING = {
 
 for (const kind of kinds) {
   describe(kind.name, { skip, timeout: TIMEOUT }, () => {
-    test("what is asked after a broadcast that throws is answered", async (t) => {
+    test("a request after a broadcast that throws is answered", async (t) => {
       const { nodes, servers } = await startCluster(t, kind);
       const [io, other] = servers;
       const all = nodes.clients.length;

@@ -1,6 +1,6 @@
 "use strict";
 
-/** Rooms that are named by other values than text, and values that look like places of binary data. */
+/** Rooms that are named by other values than text, and values that look like placeholders. */
 
 const assert = require("node:assert/strict");
 const { once } = require("node:events");
@@ -23,7 +23,7 @@ for (const sharded of [false, true]) {
     const name = `${kind.name}, ${sharded ? "sharded" : "classic"}`;
     describe(name, { skip, timeout: TIMEOUT }, () => {
       test("rooms may be null, booleans and numbers, on all nodes", async (t) => {
-        // Where each room has a channel, a subscription is under way for a moment.
+        // If each room has a channel, its subscription takes a moment.
         const options = sharded ? { sharded, subscriptionMode: "static" } : {};
         const { nodes, servers } = await startCluster(t, kind, { adapter: options });
         const clients = nodes.all.map((node) => node.clients.slice(0, 2));
@@ -38,16 +38,16 @@ for (const sharded of [false, true]) {
             ...eachGets(clients.flat(), [["several", String(room)]]),
           });
         }
-        // The official adapter looks for the text of a channel alone in the classic protocol.
+        // The official adapter compares only the text of a channel in the classic protocol.
         if (sharded || kind.isOurs) {
           servers[0].to(null).emit("alone");
           await nodes.assertReceived(eachGets(clients.flat(), [["alone"]]));
         }
       });
 
-      test("what looks like the place of binary data goes to all nodes", async (t) => {
+      test("values that look like placeholders are sent to all nodes", async (t) => {
         const { nodes, servers } = await startCluster(t, kind, { adapter: { sharded } });
-        // What clients make of it is their business: of each place, the bytes of its number.
+        // Clients replace each placeholder by the bytes of its number.
         servers[0].emit("before", { ...PLACE }, BYTES);
         await nodes.assertReceived(eachGets(nodes.clients, [["before", BYTES, BYTES]]));
         servers[0].emit("behind", BYTES, OTHERS, [{ ...PLACE }], { ...PLACE, num: 1 });
@@ -73,9 +73,9 @@ for (const kind of ourKinds) {
       nodes.all[1].socketOf(client).join([null, true]);
       const delivered = () => turbo.stats().redis.reduce((sum, each) => sum + each.delivered, 0);
       const before = delivered();
-      const heard = once(client.socket, "news");
+      const received = once(client.socket, "news");
       servers[0].to(null).to(true).emit("news");
-      await heard;
+      await received;
       assert.equal(delivered() - before, 1);
     });
   });

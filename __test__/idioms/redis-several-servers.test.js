@@ -6,23 +6,24 @@ const assert = require("node:assert/strict");
 const { once } = require("node:events");
 const { createServer } = require("node:http");
 const { describe, test } = require("node:test");
-const { setTimeout: delay } = require("node:timers/promises");
 const { Redis } = require("ioredis");
 const { Server } = require("socket.io");
-const { io: connect } = require("socket.io-client");
 const { createRedisAdapter, turbo } = require("../..");
+const { polled } = require("../support/observed.js");
 const { oursOverIoRedis } = require("../support/redis/adapters.js");
 const { eachGets } = require("../support/redis/nodes.js");
 const { kinds, ourKinds, skip, startCluster } = require("../support/redis/idioms.js");
 const { startRedisServer } = require("../support/redis/server.js");
+const { connectClient } = require("../support/socket-io-client.js");
+const { listen } = require("../support/tcp-server.js");
 
 /** A guard against hanging only, in milliseconds. */
 const TIMEOUT = 60_000;
 
-/** Ours, over all that they can be. */
+/** Our nodes over each of their transports. */
 const ourTransports = ourKinds.length > 0 ? [...ourKinds, oursOverIoRedis] : [];
 
-/** Takes what ends a test, the last first. */
+/** Returns a function that takes what is called after the test, the last first. */
 function endsOf(t) {
   const ends = [];
   t.after(async () => {
@@ -35,10 +36,9 @@ function endsOf(t) {
 async function serve(after, adapter) {
   const httpServer = createServer();
   const io = new Server(httpServer, turbo({ adapter }));
-  await once(httpServer.listen(0, "127.0.0.1"), "listening");
+  const { origin } = await listen(httpServer);
   after(() => io.close());
-  const origin = `http://127.0.0.1:${httpServer.address().port}`;
-  const client = connect(origin, { transports: ["websocket"], reconnection: false });
+  const client = connectClient(origin);
   after(() => client.disconnect());
   await once(client, "connect");
   return { io, client, origin };
@@ -55,7 +55,7 @@ for (const kind of ourTransports) {
         const nodes = [];
         for (let count = 0; count < 4; count++) nodes.push(await serve(after, factory));
         const [{ io }] = nodes;
-        while ((await io.of("/").adapter.serverCount()) !== 4) await delay(5);
+        await polled(async () => (await io.of("/").adapter.serverCount()) === 4);
         assert.equal((await io.fetchSockets()).length, 4);
         for (const [index, { client, io: server }] of nodes.entries()) {
           client.on("question", (answer) => answer(index));
@@ -65,9 +65,9 @@ for (const kind of ourTransports) {
         assert.deepEqual(answers.sort(), [0, 1, 2, 3]);
         const others = await nodes[3].io.serverSideEmitWithAck("question");
         assert.deepEqual(others.sort(), [0, 1, 2]);
-        const heard = nodes.map(({ client }) => once(client, "news"));
+        const received = nodes.map(({ client }) => once(client, "news"));
         io.emit("news", 1);
-        for (const each of heard) assert.deepEqual(await each, [1]);
+        for (const each of received) assert.deepEqual(await each, [1]);
         await nodes[1].io.of("/").adapter.close();
         assert.equal(await io.of("/").adapter.serverCount(), 3);
         assert.equal((await io.fetchSockets()).length, 3);
@@ -100,7 +100,7 @@ for (const kind of ourTransports) {
           await once(socket, "connect");
         }
         assert.ok(origin);
-        // Listeners of the application are still noticed, in each of them.
+        // Listeners of the application are still detected, in each of them.
         const flushed = once(io.engine, "flush");
         io.of(names[15]).emit("news");
         await flushed;
@@ -116,7 +116,7 @@ for (const kind of kinds) {
       const { nodes, servers } = await startCluster(t, kind);
       for (const [index, io] of servers.entries()) {
         await new Promise((resolve) => {
-          // Without a timeout, it comes at once: nobody has answered by then.
+          // Without a timeout, it is called at once: no client has answered by then.
           io.to("even").emit("question", index, resolve);
         });
         await nodes.answer(nodes.all[index]);
@@ -125,7 +125,7 @@ for (const kind of kinds) {
         const own = nodes.all[index].clients.map(({ name }) => name);
         for (const { name } of even) {
           const questions = got[name].filter(([event]) => event === "question");
-          // The official adapter takes its own question for another node's.
+          // The official adapter takes its own request for another node's.
           const expected = kind.isOurs || !own.includes(name) ? 1 : questions.length;
           assert.equal(questions.length, expected, name);
         }
@@ -147,7 +147,7 @@ describe("ioredis with a keyPrefix", {
   };
 
   for (const sharded of [false, true]) {
-    test(`nodes hear each other, ${sharded ? "sharded" : "classic"}`, async (t) => {
+    test(`nodes receive each other's messages, ${sharded ? "sharded" : "classic"}`, async (t) => {
       const after = endsOf(t);
       const { url } = await startRedisServer(after);
       const nodes = [];
@@ -158,11 +158,11 @@ describe("ioredis with a keyPrefix", {
         nodes.push(await serve(after, createRedisAdapter({ pubClient, subClient, sharded })));
       }
       const [first, second] = nodes;
-      while ((await first.io.of("/").adapter.serverCount()) !== 2) await delay(5);
+      await polled(async () => (await first.io.of("/").adapter.serverCount()) === 2);
       assert.equal((await first.io.fetchSockets()).length, 2);
-      const heard = once(second.client, "news");
+      const received = once(second.client, "news");
       first.io.emit("news", 1);
-      assert.deepEqual(await heard, [1]);
+      assert.deepEqual(await received, [1]);
     });
   }
 

@@ -1,8 +1,8 @@
 "use strict";
 
 /**
- * Values that no encoder takes: in payloads, in `socket.data`, as names of rooms. The official
- * adapters end the process in these cases, where nothing else is said; ours do not.
+ * Values that cannot be encoded: in payloads, in `socket.data`, as names of rooms. Unless a test has
+ * another result, the official adapters end the process in these cases; ours do not.
  */
 
 const assert = require("node:assert/strict");
@@ -22,20 +22,20 @@ const throwing = {
   },
 };
 
-/** Values that no encoder takes, and the errors thrown where they are emitted. */
+/** Values that cannot be encoded, and the errors that emitting them throws. */
 const UNENCODABLE = {
   "a BigInt": [5n, /BigInt/],
   "what is cyclic": [cyclic, /circular|call stack/],
   "what throws when it is encoded": [throwing, /not this one/],
 };
 
-const errorsOf = ({ told }) => told.filter((each) => each instanceof Error);
+const errorsOf = ({ events }) => events.filter((each) => each instanceof Error);
 
 for (const sharded of [false, true]) {
   for (const kind of ourKinds) {
     const name = `${kind.name}, ${sharded ? "sharded" : "classic"}`;
     describe(name, { skip, timeout: TIMEOUT }, () => {
-      test("emit() throws what the encoder throws, and nobody gets anything", async (t) => {
+      test("emit() throws the error of the encoder, and no client receives anything", async (t) => {
         const { nodes, servers } = await startCluster(t, kind, { adapter: { sharded } });
         const [io] = servers;
         const [socket] = io.sockets.sockets.values();
@@ -76,15 +76,15 @@ for (const sharded of [false, true]) {
         assert.deepEqual([...remote(getter).rooms].sort(), [getter.id, "room", "even"].sort());
         const told = errorsOf(node).map(({ code, message }) => `${code} ${message}`);
         assert.deepEqual(told, [
-          `TURBO_ERR_REDIS Redis: fetchSockets() of another node gets socket ${cycle.id} without handshake.session, data.cyclic`,
-          `TURBO_ERR_REDIS Redis: fetchSockets() of another node gets socket ${number.id} without data`,
-          `TURBO_ERR_REDIS Redis: fetchSockets() of another node gets socket ${getter.id} without data.trap, rooms`,
+          `TURBO_ERR_REDIS Redis: fetchSockets() on another node returns socket ${cycle.id} without handshake.session, data.cyclic`,
+          `TURBO_ERR_REDIS Redis: fetchSockets() on another node returns socket ${number.id} without data`,
+          `TURBO_ERR_REDIS Redis: fetchSockets() on another node returns socket ${getter.id} without data.trap, rooms`,
         ]);
         assert.deepEqual(errorsOf(nodes.all[1]), []);
       });
 
       if (sharded) {
-        test("a broadcast to a room that has no name for others says so", async (t) => {
+        test("a broadcast to a room that has no name for others reports an error", async (t) => {
           const { nodes, servers } = await startCluster(t, kind, { adapter: { sharded } });
           const [node] = nodes.all;
           const [client] = node.clients;
@@ -103,7 +103,10 @@ for (const sharded of [false, true]) {
         const rooms = await servers[1].of("/").adapter.allRooms();
         assert.ok(rooms.has("room"));
         assert.ok(nodes.clients.every(({ id }) => rooms.has(id)));
-        assert.match(errorsOf(node)[0].message, /allRooms\(\) of another node gets 6 of 7 rooms/);
+        assert.match(
+          errorsOf(node)[0].message,
+          /allRooms\(\) on another node returns 6 of 7 rooms/,
+        );
       });
     });
   }

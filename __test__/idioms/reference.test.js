@@ -1,6 +1,6 @@
 "use strict";
 
-/** `unref()` and `ref()` of a connection's `net.Socket`: they decide whether it keeps the process alive. */
+/** `unref()` and `ref()` of a connection's `net.Socket`, and whether the process ends. */
 
 const assert = require("node:assert/strict");
 const { once } = require("node:events");

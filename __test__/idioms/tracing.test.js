@@ -72,7 +72,7 @@ function compare(tracer, moments, traceOf, skip = false) {
 
 const reported = ({ reports }) => reports.find(({ trace }) => trace).trace;
 
-/** Returns the spans that dd-trace reports for requests and messages, with the names of their parents. */
+/** Returns the spans of dd-trace for requests and messages, with the names of their parents. */
 function datadogSpans({ reports }) {
   const spans = reports.flatMap(({ traces }) => traces ?? []).flat();
   const byId = new Map(spans.map((span) => [span.span_id, span]));

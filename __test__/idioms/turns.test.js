@@ -6,7 +6,7 @@ const assert = require("node:assert/strict");
 const { AsyncLocalStorage } = require("node:async_hooks");
 const { once } = require("node:events");
 const { describe, test } = require("node:test");
-const { connectionCounts, engines, hasNative } = require("../support/engines.js");
+const { assertNativeCount, engines } = require("../support/engines.js");
 const { enterByHand } = require("../support/hand-client.js");
 const { startFixture } = require("../support/fixture-process.js");
 const { startServer } = require("../support/socket-io-server.js");
@@ -14,13 +14,13 @@ const { startServer } = require("../support/socket-io-server.js");
 const GUARD = { timeout: 20_000 };
 const ROUNDS = 20;
 
-/** Keeps JavaScript busy until everything written before has reached the server's side. */
+/** Keeps JavaScript busy, so that the bytes written before arrive together. */
 function letArrive() {
   const end = performance.now() + 20;
   while (performance.now() < end);
 }
 
-/** Writes for several clients in one turn. */
+/** Calls writes of several clients in one turn. */
 function together(...writes) {
   for (const write of writes) write();
   letArrive();
@@ -37,14 +37,10 @@ function sendTogether(entrances, packet) {
   );
 }
 
-function assertNative(engine, count) {
-  if (engine.name === "turbo" && hasNative) assert.equal(connectionCounts().native, count);
-}
-
 for (const engine of engines) {
   describe(`Turns on ${engine.name}`, () => {
     test(
-      "whoever enters a dynamic namespace as the last one leaves gets its broadcasts",
+      "a socket that enters a dynamic namespace as the last one leaves receives its broadcasts",
       GUARD,
       async (t) => {
         const server = await startServer(t, engine, { cleanupEmptyChildNamespaces: true });
@@ -98,7 +94,7 @@ for (const engine of engines) {
       }
     });
 
-    test("what one connection leaves in AsyncLocalStorage, no other sees", GUARD, async (t) => {
+    test("a connection does not see what another leaves in AsyncLocalStorage", GUARD, async (t) => {
       const server = await startServer(t, engine);
       const users = new AsyncLocalStorage();
       const seen = [];
@@ -115,13 +111,13 @@ for (const engine of engines) {
       });
       const alice = await enterByHand(server);
       const others = [await enterByHand(server), await enterByHand(server)];
-      assertNative(engine, 3);
+      assertNativeCount(engine, 3);
       const left = once(alice.socket, "disconnect");
       alice.client.disconnect();
       await left;
-      const heard = others.map(({ socket }) => once(socket, "event"));
+      const received = others.map(({ socket }) => once(socket, "event"));
       sendTogether(others, '42["event"]');
-      await Promise.all(heard);
+      await Promise.all(received);
       const newcomer = await enterByHand(server);
       const echoed = once(newcomer.socket, "event");
       newcomer.client.webSocket.send('42["event"]');
@@ -141,14 +137,14 @@ for (const engine of engines) {
           conn.on("packet", () => seen.push(users.getStore()));
         });
         const { client, socket } = await users.run("another", () => enterByHand(server));
-        const heard = once(socket, "event");
+        const received = once(socket, "event");
         client.webSocket.send('42["event"]');
-        await heard;
+        await received;
         assert.deepEqual(seen, [undefined, undefined]);
       },
     );
 
-    test("drain listeners run in the context of who has sent", GUARD, async (t) => {
+    test("drain listeners run in the context of the sender", GUARD, async (t) => {
       const server = await startServer(t, engine);
       const users = new AsyncLocalStorage();
       const names = ["alice", "bob"];
@@ -189,9 +185,9 @@ for (const engine of engines) {
         }
         for (let round = 0; round < ROUNDS; round++) {
           order.length = 0;
-          const heard = entrances.map(({ socket }) => once(socket, "event"));
+          const received = entrances.map(({ socket }) => once(socket, "event"));
           sendTogether(entrances, '42["event"]');
-          await Promise.all(heard);
+          await Promise.all(received);
           await Promise.all(entrances.map(({ client }) => echoed(client)));
           const steps = ["event", "tick", "promise", "tick of a promise"];
           const [[first]] = order;
@@ -206,17 +202,13 @@ for (const engine of engines) {
 }
 
 for (const engine of engines) {
-  test(
-    `what is sent to a client that has ended reaches no other, ${engine.name}`,
-    GUARD,
-    async (t) => {
-      const fixture = startFixture(t, "ended-while-paused.js", [engine.name]);
-      assert.deepEqual(await fixture.next(), { clients: 1, received: ['42["news"]'] });
-    },
-  );
+  test(`packets to a client that has ended reach no other, ${engine.name}`, GUARD, async (t) => {
+    const fixture = startFixture(t, "ended-while-paused.js", [engine.name]);
+    assert.deepEqual(await fixture.next(), { clients: 1, received: ['42["news"]'] });
+  });
 }
 
-/** Returns what a user sees of a name that a middleware has left in AsyncLocalStorage. */
+/** Returns the values that listeners see after a middleware's AsyncLocalStorage.enterWith(). */
 async function seenAfterEnterWith(t, engine) {
   const server = await startServer(t, engine);
   const users = new AsyncLocalStorage();
@@ -234,9 +226,9 @@ async function seenAfterEnterWith(t, engine) {
   for (const user of ["alice", "bob"]) {
     const { client, socket } = await enterByHand(server, `&user=${user}`);
     for (let i = 0; i < 2; i++) {
-      const heard = once(socket, "event");
+      const received = once(socket, "event");
       client.webSocket.send('42["event"]');
-      await heard;
+      await received;
     }
     const left = once(socket, "disconnect");
     client.disconnect();
@@ -255,7 +247,7 @@ test(
   },
 );
 
-/** Waits until the server has handled everything that a client has sent. */
+/** Waits until the server has handled all packets of a client. */
 async function echoed(client) {
   client.webSocket.send('420["echo"]');
   await client.until(() => client.received.length > 0, "the acknowledgement");

@@ -128,7 +128,7 @@ describe("the chat's server", () => {
     assert.equal((await eve.emitWithAck("join", { room: "lobby" })).ok, true);
   });
 
-  test("passes a message on once, whenever it is sent again", async (t) => {
+  test("forwards a message once, even if it is sent again", async (t) => {
     const { enter } = await startChat(t);
     const [ada, grace] = [await enter("Ada"), await enter("Grace")];
     await ada.emitWithAck("join", { room: "lobby" });
@@ -142,7 +142,7 @@ describe("the chat's server", () => {
     assert.deepEqual(received, ["once"]);
   });
 
-  test("keeps a bounded history, and sends what is after a known message", async (t) => {
+  test("keeps a bounded history, and sends the part after a known message", async (t) => {
     const { enter } = await startChat(t);
     const [ada, grace] = [await enter("Ada"), await enter("Grace")];
     await ada.emitWithAck("join", { room: "lobby" });
@@ -162,7 +162,7 @@ describe("the chat's server", () => {
     );
   });
 
-  test("closes a room that the last one leaves", async (t) => {
+  test("closes a room when the last member leaves", async (t) => {
     const { enter } = await startChat(t);
     const [ada, grace] = [await enter("Ada"), await enter("Grace")];
     const opened = once(grace, "rooms");
@@ -173,7 +173,7 @@ describe("the chat's server", () => {
     assert.deepEqual((await closed)[0], ["lobby", "random", "help"]);
   });
 
-  test("lets nobody without the pass phrase into the staff's namespace", async (t) => {
+  test("refuses clients without the pass phrase in the staff's namespace", async (t) => {
     const { open, enter } = await startChat(t);
     const ada = await enter("Ada");
     for (const passphrase of ["wrong", "", undefined, null, {}, [PASSPHRASE]]) {
@@ -215,7 +215,7 @@ for (const { title, search, transport } of [
     const chat = await createChat({
       passphrase: PASSPHRASE,
       allowRequest: gate.allowRequest,
-      // A page that goes away between two polls is found missing before the browser gives up.
+      // The end of a page between two polls is detected before the browser gives up.
       pingInterval: 5000,
       pingTimeout: 15_000,
     });
@@ -255,7 +255,7 @@ for (const { title, search, transport } of [
       assert.deepEqual(others, []);
     });
 
-    await t.test("the list shows who is there as people join and leave", async () => {
+    await t.test("the list shows the people present as they join and leave", async () => {
       await hasPeople(ada, ["Ada", "Grace"]);
       await hasPeople(grace, ["Grace", "Ada"]);
       await grace.getByRole("button", { name: "Leave" }).click();
@@ -270,9 +270,9 @@ for (const { title, search, transport } of [
       await delivered(ada, "Hello").waitFor();
     });
 
-    await t.test("somebody who writes is shown until he stops", async () => {
+    await t.test("a person is shown as writing until it stops", async () => {
       const line = grace.locator("#typing", { hasText: "Ada is writing…" });
-      // Volatile: any one of them may be lost.
+      // Volatile: any of them may be lost.
       await repeatUntil(
         () => line.isVisible(),
         () => ada.locator("#text").pressSequentially("hm "),
@@ -338,31 +338,28 @@ for (const { title, search, transport } of [
       },
     );
 
-    await t.test(
-      "a lost connection is shown, and comes back with all that was written",
-      async () => {
-        gate.close();
-        await allReachable(chat);
-        for (const client of Object.values(chat.io.engine.clients)) client.close();
-        for (const page of [ada, grace]) {
-          await page.getByText(/Connection lost\. Reconnecting, attempt \d+…/).waitFor();
-          await page.locator("#transport", { hasText: "offline" }).waitFor();
-        }
-        await say(ada, "written offline, first");
-        await say(ada, "written offline, second");
-        await ada.locator('.mine[data-state="pending"]', { hasText: "second" }).waitFor();
-        gate.open();
-        for (const page of [ada, grace]) {
-          await page.locator("#banner").waitFor({ state: "hidden" });
-          await page.locator("#transport", { hasText: transport }).waitFor();
-        }
-        await delivered(ada, "written offline, second").waitFor();
-        await message(grace, "written offline, second").waitFor();
-        const texts = await grace.locator(".message .text").allTextContents();
-        assert.deepEqual(texts.slice(-2), ["written offline, first", "written offline, second"]);
-        await hasPeople(ada, ["Ada", "Grace"]);
-      },
-    );
+    await t.test("a lost connection is shown, and restored with all messages", async () => {
+      gate.close();
+      await allReachable(chat);
+      for (const client of Object.values(chat.io.engine.clients)) client.close();
+      for (const page of [ada, grace]) {
+        await page.getByText(/Connection lost\. Reconnecting, attempt \d+…/).waitFor();
+        await page.locator("#transport", { hasText: "offline" }).waitFor();
+      }
+      await say(ada, "written offline, first");
+      await say(ada, "written offline, second");
+      await ada.locator('.mine[data-state="pending"]', { hasText: "second" }).waitFor();
+      gate.open();
+      for (const page of [ada, grace]) {
+        await page.locator("#banner").waitFor({ state: "hidden" });
+        await page.locator("#transport", { hasText: transport }).waitFor();
+      }
+      await delivered(ada, "written offline, second").waitFor();
+      await message(grace, "written offline, second").waitFor();
+      const texts = await grace.locator(".message .text").allTextContents();
+      assert.deepEqual(texts.slice(-2), ["written offline, first", "written offline, second"]);
+      await hasPeople(ada, ["Ada", "Grace"]);
+    });
 
     await t.test("a page that is closed leaves the list", async () => {
       await allReachable(chat);
@@ -370,13 +367,13 @@ for (const { title, search, transport } of [
       await hasPeople(ada, ["Ada"]);
     });
 
-    await t.test("the browser had nothing to complain about", () => {
+    await t.test("the browser has reported no errors", () => {
       assert.deepEqual(complaints, []);
     });
   });
 }
 
-/** Something that holds back new connections, without refusing them, while it is closed. */
+/** A gate that holds back new connections, without refusing them, while it is closed. */
 function createGate() {
   let opened = Promise.resolve();
   const gate = {
@@ -391,9 +388,9 @@ function createGate() {
   return gate;
 }
 
-/** Waits until the server can reach every page, and would notice at once that one is gone. */
+/** Waits until the server can reach every page, and would notice the end of one at once. */
 async function allReachable({ io }) {
-  // A page that polls is out of reach for the moment between two polls.
+  // A page that polls cannot be reached between two polls.
   const isReachable = ({ transport }) => transport.writable;
   await repeatUntil(() => Object.values(io.engine.clients).every(isReachable), nextTurn);
 }
@@ -404,12 +401,12 @@ async function signIn(page, passphrase) {
   await page.getByRole("button", { name: "Sign in" }).click();
 }
 
-/** The entry of a room in the list. */
+/** Returns the entry of a room in the list. */
 function room(page, name) {
   return page.locator("#rooms").getByRole("button", { name });
 }
 
-/** Takes the step until it was enough; without a limit of its own. */
+/** Repeats a step until it has an effect; without a limit of its own. */
 async function repeatUntil(isDone, step) {
   while (!(await isDone())) await step();
 }

@@ -1,6 +1,6 @@
 "use strict";
 
-/** Clients that others wrote, each with every engine below a real Socket.IO server. */
+/** The clients of other projects, each with a Socket.IO server on every engine. */
 
 const assert = require("node:assert/strict");
 const { once } = require("node:events");
@@ -13,6 +13,7 @@ const {
   hasNative,
   noConnectionsLeft,
 } = require("../support/engines.js");
+const { upgraded: serverUpgraded } = require("../support/socket-io-client.js");
 const { startServer } = require("../support/socket-io-server.js");
 const { startProxy } = require("../support/tcp-proxy.js");
 
@@ -22,29 +23,28 @@ const BYTES = Buffer.from(Array.from({ length: 256 }, (_, i) => i));
 const PHRASE =
   "Žluťoučký kůň úpěl ďábelské ódy. Щит 你好 😀 👩‍🚀 \u0000\u007f\u0080\u07ff\u0800\uffff";
 
-/** Emits, and waits for all that is acknowledged. */
+/** Emits, and returns the arguments of the acknowledgement. */
 function ask(socket, ...args) {
   return new Promise((resolve) => socket.emit(...args, (...answer) => resolve(answer)));
 }
 
-/** What a client has heard of `news`, when no more comes. */
-async function heardBy(socket) {
-  const heard = [];
+/** Returns all `news` that a client has received. */
+async function receivedBy(socket) {
+  const received = [];
   for (;;) {
-    const [more] = await ask(socket, "heard", heard.length);
-    if (more.length === 0) return heard;
-    heard.push(...more);
+    const [more] = await ask(socket, "heard", received.length);
+    if (more.length === 0) return received;
+    received.push(...more);
   }
 }
 
-/** Waits until the connection is a WebSocket, whichever way it began, and the client knows. */
+/** Waits until the connection is a WebSocket, however it began, and both sides know. */
 async function upgraded(socket) {
-  const { conn } = socket;
-  if (conn.transport.name !== "websocket") await once(conn, "upgrade");
-  await heardBy(socket);
+  await serverUpgraded(socket);
+  await receivedBy(socket);
 }
 
-/** Lets a client in and returns it with its socket on the server. */
+/** Lets a client enter; returns it with its socket on the server. */
 async function enter(driver, { io, origin, beforeClose }, options) {
   const connected = once(io, "connection");
   const client = await driver.open(origin, options);
@@ -53,7 +53,7 @@ async function enter(driver, { io, origin, beforeClose }, options) {
   return { client, socket };
 }
 
-/** A client that talks to a server of its own by WebSocket. */
+/** Connects a client to a server of its own, and waits until it has a WebSocket. */
 async function connect(t, engine, driver, serverOptions) {
   const server = await startServer(t, engine, { allowEIO3: true, ...serverOptions });
   const { client, socket } = await enter(driver, server);
@@ -74,8 +74,8 @@ async function connectByProxy(t, engine, driver, serverOptions, clientOptions) {
   return { ...server, proxy, client, socket };
 }
 
-/** Sends values to the client, which sends them back in two ways. */
-async function comesBackWhole(socket, ...args) {
+/** Asserts that the client sends values back unchanged, in two ways. */
+async function assertRelayed(socket, ...args) {
   const relayed = once(socket, "relayed");
   // Not deepEqual(): the difference of long texts takes minutes to print.
   assert.ok(isDeepStrictEqual(await ask(socket, "relay", ...args), args));
@@ -86,14 +86,14 @@ function numberOf([number]) {
   return number;
 }
 
-/** Both sides tell the right reason after `act`. */
-async function endsWith({ client, socket }, act, [serverReason, clientReason]) {
+/** Asserts that both sides report the right reason after `act`. */
+async function assertEndsWith({ client, socket }, act, [serverReason, clientReason]) {
   const left = once(socket, "disconnect");
   act();
   assert.equal((await left)[0], serverReason);
   if (clientReason === undefined) return;
-  const told = await client.disconnected;
-  assert.ok([clientReason].flat().includes(told), `${told}, not ${clientReason}`);
+  const reason = await client.disconnected;
+  assert.ok([clientReason].flat().includes(reason), `${reason}, not ${clientReason}`);
 }
 
 for (const engine of engines) {
@@ -110,22 +110,26 @@ for (const engine of engines) {
 
 function exchangesData(engine, driver) {
   if (driver.startsOnPolling) {
-    test("loses and reorders nothing while it goes from polling to WebSocket", GUARD, async (t) => {
-      const { socket } = await enter(driver, await startServer(t, engine, { allowEIO3: true }));
-      assert.equal(socket.conn.transport.name, "polling");
-      let count = 0;
-      const send = () => socket.emit("news", count++, BYTES);
-      const timer = setInterval(send, 1);
-      t.after(() => clearInterval(timer));
-      await once(socket.conn, "upgrade");
-      for (let i = 0; i < 10; i++) send();
-      clearInterval(timer);
-      const heard = await heardBy(socket);
-      assert.deepEqual(
-        heard.map(numberOf),
-        Array.from({ length: count }, (_, i) => i),
-      );
-    });
+    test(
+      "loses and reorders nothing while it upgrades from polling to WebSocket",
+      GUARD,
+      async (t) => {
+        const { socket } = await enter(driver, await startServer(t, engine, { allowEIO3: true }));
+        assert.equal(socket.conn.transport.name, "polling");
+        let count = 0;
+        const send = () => socket.emit("news", count++, BYTES);
+        const timer = setInterval(send, 1);
+        t.after(() => clearInterval(timer));
+        await once(socket.conn, "upgrade");
+        for (let i = 0; i < 10; i++) send();
+        clearInterval(timer);
+        const received = await receivedBy(socket);
+        assert.deepEqual(
+          received.map(numberOf),
+          Array.from({ length: count }, (_, i) => i),
+        );
+      },
+    );
   }
 
   test("has a connection that the engine under test owns", GUARD, async (t) => {
@@ -136,27 +140,27 @@ function exchangesData(engine, driver) {
 
   test("exchanges events and acks in both directions", GUARD, async (t) => {
     const { socket } = await connect(t, engine, driver);
-    await comesBackWhole(socket, 1, "two", [3, { four: null }], true, -0.5);
-    await comesBackWhole(socket, "", {}, [], false);
+    await assertRelayed(socket, 1, "two", [3, { four: null }], true, -0.5);
+    await assertRelayed(socket, "", {}, [], false);
   });
 
   test("exchanges binary data in both directions", GUARD, async (t) => {
     const { socket } = await connect(t, engine, driver);
     const nested = { a: [BYTES, { b: BYTES.subarray(3) }], c: "text", d: Buffer.alloc(0) };
-    await comesBackWhole(socket, nested, BYTES, [[[BYTES]]]);
+    await assertRelayed(socket, nested, BYTES, [[[BYTES]]]);
   });
 
   test("exchanges text beyond ASCII in both directions", GUARD, async (t) => {
     const { socket } = await connect(t, engine, driver);
     assert.deepEqual(await ask(socket, "recite", PHRASE), [true, PHRASE]);
-    await comesBackWhole(socket, PHRASE.repeat(100), { [PHRASE]: [PHRASE, BYTES] });
+    await assertRelayed(socket, PHRASE.repeat(100), { [PHRASE]: [PHRASE, BYTES] });
   });
 
   test("exchanges messages of 1 MiB in both directions", GUARD, async (t) => {
     const { socket } = await connect(t, engine, driver);
-    await comesBackWhole(socket, "ascii 16 bytes..".repeat(MIB / 16), 1);
-    await comesBackWhole(socket, "ž\n".repeat(MIB / 4), 2);
-    await comesBackWhole(socket, Buffer.alloc(MIB, BYTES), { b: Buffer.alloc(MIB, "b") });
+    await assertRelayed(socket, "ascii 16 bytes..".repeat(MIB / 16), 1);
+    await assertRelayed(socket, "ž\n".repeat(MIB / 4), 2);
+    await assertRelayed(socket, Buffer.alloc(MIB, BYTES), { b: Buffer.alloc(MIB, "b") });
   });
 
   test("keeps the order of text and binary events", GUARD, async (t) => {
@@ -168,22 +172,22 @@ function exchangesData(engine, driver) {
       if (i % 7 === 0) io.emit("news", ...args);
       else socket.emit("news", ...args);
     }
-    const heard = await heardBy(socket);
+    const received = await receivedBy(socket);
     // Numbers first: the difference of long texts takes minutes to print.
-    assert.deepEqual(heard.map(numberOf), expected.map(numberOf));
-    assert.ok(isDeepStrictEqual(heard, expected));
+    assert.deepEqual(received.map(numberOf), expected.map(numberOf));
+    assert.ok(isDeepStrictEqual(received, expected));
   });
 
-  test("receives volatile events in order with others, some of them", GUARD, async (t) => {
+  test("receives volatile events in order, and drops some", GUARD, async (t) => {
     const { socket } = await connect(t, engine, driver);
-    let heard = [];
-    for (let i = 0; heard.length === 0; i++) {
+    let received = [];
+    for (let i = 0; received.length === 0; i++) {
       socket.volatile.emit("news", i, BYTES);
-      heard = await heardBy(socket);
+      received = await receivedBy(socket);
     }
     for (let i = 0; i < 50; i++) socket.volatile.emit("news", 1000 + i, "text");
-    heard = await heardBy(socket);
-    const numbers = heard.map(numberOf);
+    received = await receivedBy(socket);
+    const numbers = received.map(numberOf);
     assert.deepEqual(
       numbers,
       numbers.toSorted((a, b) => a - b),
@@ -195,7 +199,7 @@ function exchangesData(engine, driver) {
 }
 
 function reachesManyClients(engine, driver) {
-  test("receives what is broadcast to its rooms, and no more", GUARD, async (t) => {
+  test("receives broadcasts to its rooms, and no others", GUARD, async (t) => {
     const { io, socket: inside, ...server } = await connect(t, engine, driver);
     const { socket: outside } = await enter(driver, { ...server, io });
     await upgraded(outside);
@@ -207,11 +211,11 @@ function reachesManyClients(engine, driver) {
     io.emit("news", "for all");
     inside.leave("room");
     io.to("room").emit("news", "too late");
-    assert.deepEqual(await heardBy(inside), [["text", PHRASE], [BYTES, { BYTES }], ["for all"]]);
-    assert.deepEqual(await heardBy(outside), [["others"], ["from inside"], ["for all"]]);
+    assert.deepEqual(await receivedBy(inside), [["text", PHRASE], [BYTES, { BYTES }], ["for all"]]);
+    assert.deepEqual(await receivedBy(outside), [["others"], ["from inside"], ["for all"]]);
   });
 
-  test("is not let in by a middleware that refuses it", GUARD, async (t) => {
+  test("does not enter a namespace whose middleware refuses it", GUARD, async (t) => {
     const { origin, beforeClose } = await startServer(t, engine, { allowEIO3: true });
     const client = await driver.open(origin, { namespace: "/private", auth: { token: "wröng" } });
     beforeClose(() => client.close());
@@ -219,35 +223,38 @@ function reachesManyClients(engine, driver) {
     assert.deepEqual(await client.refused, driver.refusal ?? refusal);
   });
 
-  test("is let in by a middleware that accepts it", GUARD, async (t) => {
+  test("enters a namespace whose middleware accepts it", GUARD, async (t) => {
     const server = await startServer(t, engine, { allowEIO3: true });
     const options = { namespace: "/private", auth: { token: "right" } };
     const { socket } = await enter(driver, { ...server, io: server.io.of("/private") }, options);
     socket.emit("news", 1);
-    assert.deepEqual(await heardBy(socket), [[1]]);
+    assert.deepEqual(await receivedBy(socket), [[1]]);
   });
 
   for (const cut of driver.recovers ? ["end", "reset"] : []) {
-    test(`recovers what it missed after its connection's ${cut}`, GUARD, async (t) => {
+    test(`recovers the events that it missed after its connection's ${cut}`, GUARD, async (t) => {
       const serverOptions = { connectionStateRecovery: {} };
       const clientOptions = { reconnection: true };
       const connection = await connectByProxy(t, engine, driver, serverOptions, clientOptions);
       const { io, proxy, socket } = connection;
       socket.join("room");
       socket.emit("news", 1);
-      await heardBy(socket);
+      await receivedBy(socket);
       const left = once(socket, "disconnect");
       const back = once(io, "connection");
+      // The client must not come back before the server has noticed the end, and kept the session.
+      proxy.hold();
       proxy[cut]();
       await left;
       io.to("room").emit("news", 2, PHRASE);
       io.to("room").emit("news", 3, BYTES);
+      proxy.heal();
       const [restored] = await back;
       assert.equal(restored.recovered, true);
       assert.equal(restored.id, socket.id);
       assert.deepEqual(await ask(restored, "recovered"), [true]);
       assert.deepEqual(
-        (await heardBy(restored)).map((args) => args.slice(0, -1)), // without the offset
+        (await receivedBy(restored)).map((args) => args.slice(0, -1)), // without the offset
         [[1], [2, PHRASE], [3, BYTES]],
       );
     });
@@ -257,47 +264,47 @@ function reachesManyClients(engine, driver) {
 function ends(engine, driver) {
   const { reasons } = driver;
 
-  test("tells why it ends when the client leaves", GUARD, async (t) => {
+  test("reports the reason when the client leaves", GUARD, async (t) => {
     const connection = await connect(t, engine, driver);
     const act = () => connection.socket.emit("leave");
     const serverReason = driver.leavingReason ?? "client namespace disconnect";
-    await endsWith(connection, act, [serverReason, reasons.left]);
+    await assertEndsWith(connection, act, [serverReason, reasons.left]);
   });
 
   for (const closes of [false, true]) {
-    test(`tells why it ends after socket.disconnect(${closes})`, GUARD, async (t) => {
+    test(`reports the reason after socket.disconnect(${closes})`, GUARD, async (t) => {
       const connection = await connect(t, engine, driver);
       const act = () => connection.socket.disconnect(closes);
-      await endsWith(connection, act, ["server namespace disconnect", reasons.disconnected]);
+      await assertEndsWith(connection, act, ["server namespace disconnect", reasons.disconnected]);
     });
   }
 
-  test("tells why it ends when the server closes", GUARD, async (t) => {
+  test("reports the reason when the server closes", GUARD, async (t) => {
     const connection = await connect(t, engine, driver);
     const act = () => connection.io.close();
-    await endsWith(connection, act, ["server shutting down", reasons.closed]);
+    await assertEndsWith(connection, act, ["server shutting down", reasons.closed]);
   });
 
-  test("tells why it ends when the TCP connection ends", GUARD, async (t) => {
+  test("reports the reason when the TCP connection ends", GUARD, async (t) => {
     const connection = await connectByProxy(t, engine, driver);
-    await endsWith(connection, connection.proxy.end, ["transport close", reasons.ended]);
+    await assertEndsWith(connection, connection.proxy.end, ["transport close", reasons.ended]);
   });
 
-  test("tells why it ends when the TCP connection is reset", GUARD, async (t) => {
+  test("reports the reason when the TCP connection is reset", GUARD, async (t) => {
     const connection = await connectByProxy(t, engine, driver);
-    await endsWith(connection, connection.proxy.reset, ["transport close", reasons.reset]);
+    await assertEndsWith(connection, connection.proxy.reset, ["transport close", reasons.reset]);
   });
 
   const silence = { ...GUARD, skip: driver.missesSilence };
-  test("tells why it ends when the network falls silent", silence, async (t) => {
+  test("reports the reason when the network falls silent", silence, async (t) => {
     const heartbeat = { pingInterval: 300, pingTimeout: 1_500 };
     const connection = await connectByProxy(t, engine, driver, heartbeat);
-    await endsWith(connection, connection.proxy.stall, ["ping timeout", reasons.stalled]);
+    await assertEndsWith(connection, connection.proxy.stall, ["ping timeout", reasons.stalled]);
   });
 
   test("outlives several heartbeats", GUARD, async (t) => {
     const { socket } = await connect(t, engine, driver, { pingInterval: 50, pingTimeout: 10_000 });
     for (let heartbeats = 0; heartbeats < 4; heartbeats++) await once(socket.conn, "heartbeat");
-    await comesBackWhole(socket, "still here", BYTES);
+    await assertRelayed(socket, "still here", BYTES);
   });
 }

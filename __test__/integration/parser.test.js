@@ -1,17 +1,25 @@
 "use strict";
 
-/** A stock Socket.IO server with our parser, its clients with ours or their own, and bad peers. */
+/** A Socket.IO server with our parser; its clients with ours or the official one; invalid packets. */
 
 const assert = require("node:assert/strict");
 const { once } = require("node:events");
-const { createServer } = require("node:http");
 const { describe, test } = require("node:test");
-const { setTimeout: delay } = require("node:timers/promises");
-const { Server } = require("socket.io");
-const { io: connect } = require("socket.io-client");
 const officialParser = require("socket.io-parser");
-const { WebSocket } = require("ws");
-const { parser, turbo } = require("../..");
+const { parser } = require("../..");
+const { engineNamed } = require("../support/engines.js");
+const { enterByHand } = require("../support/hand-client.js");
+const { polled } = require("../support/observed.js");
+const {
+  POLLING_ONLY,
+  WEBSOCKET_ONLY,
+  WITH_UPGRADE,
+  enter,
+  openClient,
+  receivedByAll,
+  upgraded,
+} = require("../support/socket-io-client.js");
+const { startServer } = require("../support/socket-io-server.js");
 
 const MIB = 1024 * 1024;
 const BYTES = Buffer.from([0, 1, 127, 128, 255]);
@@ -22,65 +30,24 @@ const TEXTS = {
   "lone surrogates": "\ud800a\udc00".repeat(1000),
 };
 
-/** Starts a server that is closed, with its clients, after the test. */
-async function startServer(t, options) {
-  const httpServer = createServer();
-  const io = new Server(httpServer, turbo({ maxHttpBufferSize: 4 * MIB, ...options }));
-  io.on("connection", (socket) => {
-    socket.on("echo", (...args) => args.pop()(...args));
-    socket.on("join", (room, done) => {
-      socket.join(room);
-      done();
-    });
-  });
-  io.of("/private").use((socket, next) => {
-    const { token } = socket.handshake.auth;
-    if (token === "right") next();
-    else next(Object.assign(new Error("wrong token"), { data: { token } }));
-  });
-  await once(httpServer.listen(0, "127.0.0.1"), "listening");
-  const origin = `127.0.0.1:${httpServer.address().port}`;
-  const closers = [];
-  t.after(async () => {
-    for (const close of closers) close();
-    // A server that closes a polling client between two polls keeps the process for 30 s.
-    for (let i = 0; i < 100 && io.engine.clientsCount > 0; i++) await delay(10);
-    await io.close();
-  });
-  const open = (path, clientOptions) => {
-    const client = connect(`http://${origin}${path}`, {
-      forceNew: true,
-      reconnection: false,
-      ...clientOptions,
-    });
-    closers.push(() => client.disconnect());
-    return client;
-  };
-  /** A WebSocket that speaks by hand, connected to the main namespace. */
-  const openRaw = async () => {
-    const peer = new WebSocket(`ws://${origin}/socket.io/?EIO=4&transport=websocket`);
-    closers.push(() => peer.terminate());
-    await once(peer, "message");
-    peer.send("40");
-    await once(peer, "message");
-    return peer;
-  };
-  return { io, open, openRaw };
+const serve = (t, options) => startServer(t, engineNamed("turbo"), options);
+
+/** Lets a client enter a server of its own. */
+async function connect(t, options) {
+  return enter(await serve(t), options);
 }
 
-/** A client that is connected, and its socket on the server. */
-async function connected({ io, open }, clientOptions) {
-  const serverSide = once(io, "connection");
-  const client = open("/", clientOptions);
-  await once(client, "connect");
-  const [socket] = await serverSide;
-  return { client, socket };
+/** Asserts that the server still serves a client by hand. */
+async function assertServes({ client }) {
+  client.webSocket.send('420["echo","still here"]');
+  await client.until(() => client.received.length > 0, "the acknowledgement");
+  assert.deepEqual(client.received, ['430["still here"]']);
 }
 
 const TRANSPORTS = {
-  "WebSocket only": { transports: ["websocket"] },
-  "polling only": { transports: ["polling"] },
-  "polling with an upgrade": {},
+  "WebSocket only": WEBSOCKET_ONLY,
+  "polling only": POLLING_ONLY,
+  "polling with an upgrade": WITH_UPGRADE,
 };
 const PARSERS = { "its own parser": officialParser, "our parser": parser };
 
@@ -90,18 +57,18 @@ for (const [transportName, transportOptions] of Object.entries(TRANSPORTS)) {
       const options = { ...transportOptions, parser: clientParser };
 
       test("exchanges events and acks in both directions", async (t) => {
-        const { client, socket } = await connected(await startServer(t), options);
+        const { client, socket } = await connect(t, options);
         const args = [1, "two", [3, { four: null }], true];
         assert.equal(await client.emitWithAck("echo", 1), 1);
         client.on("ask", (...received) => received.pop()(received));
         assert.deepEqual(await socket.emitWithAck("ask", ...args), args);
-        const heard = once(socket, "tell");
-        client.emit("tell", ...args);
-        assert.deepEqual(await heard, args);
+        const received = once(socket, "event");
+        client.emit("event", ...args);
+        assert.deepEqual(await received, args);
       });
 
       test("exchanges binary data in both directions", async (t) => {
-        const { client, socket } = await connected(await startServer(t), options);
+        const { client, socket } = await connect(t, options);
         const value = { a: [BYTES, { b: BYTES }], c: "text" };
         assert.deepEqual(await client.emitWithAck("echo", value), value);
         client.on("ask", (received, reply) => reply(received));
@@ -110,7 +77,7 @@ for (const [transportName, transportOptions] of Object.entries(TRANSPORTS)) {
 
       for (const [name, text] of Object.entries(TEXTS)) {
         test(`exchanges long strings of ${name}`, async (t) => {
-          const { client } = await connected(await startServer(t), options);
+          const { client } = await connect(t, options);
           const value = { [text]: [text, BYTES], text };
           assert.deepEqual(await client.emitWithAck("echo", text), text);
           assert.deepEqual(await client.emitWithAck("echo", value), value);
@@ -118,77 +85,72 @@ for (const [transportName, transportOptions] of Object.entries(TRANSPORTS)) {
       }
 
       test("exchanges messages of 1 MiB", async (t) => {
-        const { client } = await connected(await startServer(t), options);
+        const { client } = await connect(t, options);
         const text = "ž\n".repeat(MIB / 4);
         assert.equal(await client.emitWithAck("echo", text), text);
         const bytes = Buffer.alloc(MIB, "bytes");
         assert.ok(bytes.equals(await client.emitWithAck("echo", bytes)));
       });
 
-      test("is let into a namespace with the right token, and told why not", async (t) => {
-        const server = await startServer(t);
-        const right = server.open("/private", { ...options, auth: { token: "right" } });
+      test("enters a namespace with the right token, and receives the error otherwise", async (t) => {
+        const server = await serve(t);
+        const secret = { ...options, namespace: "/private" };
+        const right = openClient(server, { ...secret, auth: { token: "right" } });
         await once(right, "connect");
-        const wrong = server.open("/private", { ...options, auth: { token: "wröng" } });
+        const wrong = openClient(server, { ...secret, auth: { token: "wröng" } });
         const error = await new Promise((resolve) => wrong.on("connect_error", resolve));
-        assert.equal(error.message, "wrong token");
+        assert.equal(error.message, "wrong token, žluťoučký");
         assert.deepEqual(error.data, { token: "wröng" });
-        const none = server.open("/nowhere", options);
+        const none = openClient(server, { ...options, namespace: "/nowhere" });
         const { message } = await new Promise((resolve) => none.on("connect_error", resolve));
         assert.equal(message, "Invalid namespace");
       });
 
       test("receives volatile events, some of them", async (t) => {
-        const { client, socket } = await connected(await startServer(t), options);
+        const { client, socket } = await connect(t, options);
         let received;
         client.on("volatile", (...args) => {
           received = args;
         });
-        while (received === undefined) {
+        await polled(() => {
           socket.volatile.emit("volatile", "text", BYTES);
-          await delay(5);
-        }
+          return received !== undefined;
+        });
         assert.deepEqual(received, ["text", BYTES]);
       });
 
-      test("receives what is broadcast to its rooms, and no more", async (t) => {
-        const server = await startServer(t);
-        const inside = await connected(server, options);
-        const outside = await connected(server, options);
-        await inside.client.emitWithAck("join", "room");
-        const heard = [];
-        inside.client.on("news", (...args) => heard.push(["inside", ...args]));
-        outside.client.on("news", (...args) => heard.push(["outside", ...args]));
+      test("receives broadcasts to its rooms, and no others", async (t) => {
+        const server = await serve(t);
+        const inside = await enter(server, options);
+        const outside = await enter(server, options);
+        inside.socket.join("room");
         server.io.to("room").emit("news", TEXTS.quotes);
         server.io.to("room").emit("news", BYTES, { BYTES });
         server.io.emit("news", "for all");
-        await inside.client.emitWithAck("echo", 1);
-        await outside.client.emitWithAck("echo", 1);
-        const of = (who) => heard.filter(([name]) => name === who).map(([, ...args]) => args);
-        assert.deepEqual(of("inside"), [[TEXTS.quotes], [BYTES, { BYTES }], ["for all"]]);
-        assert.deepEqual(of("outside"), [["for all"]]);
+        const news = (...args) => ["news", ...args];
+        assert.deepEqual(await receivedByAll(inside, outside), [
+          [news(TEXTS.quotes), news(BYTES, { BYTES }), news("for all")],
+          [news("for all")],
+        ]);
       });
     });
   }
 }
 
-test("a client that upgrades goes on where polling ended", async (t) => {
-  const { client } = await connected(await startServer(t), { parser });
+test("a client that upgrades goes on", async (t) => {
+  const { client, socket } = await connect(t, { ...WITH_UPGRADE, parser });
   assert.deepEqual(await client.emitWithAck("echo", { BYTES }), { BYTES });
-  while (client.io.engine.transport.name !== "websocket") await delay(5);
+  await upgraded(socket);
   assert.deepEqual(await client.emitWithAck("echo", { BYTES }), { BYTES });
 });
 
 test("a connection is recovered with the events that it missed", async (t) => {
-  const server = await startServer(t, { connectionStateRecovery: {} });
-  const { client, socket } = await connected(server, {
-    transports: ["websocket"],
+  const server = await serve(t, { connectionStateRecovery: {} });
+  const { client, socket } = await enter(server, {
     reconnection: true,
     reconnectionDelay: 50,
     parser,
   });
-  const heard = [];
-  client.on("news", (...args) => heard.push(args));
   socket.join("room");
   socket.emit("news", 1);
   await client.emitWithAck("echo", 1);
@@ -201,7 +163,7 @@ test("a connection is recovered with the events that it missed", async (t) => {
   await client.emitWithAck("echo", 1);
   assert.equal(client.recovered, true);
   assert.deepEqual(
-    heard.map((args) => args.slice(0, -1)), // without the offset
+    client.received.map(([, ...args]) => args.slice(0, -1)), // without the offset
     [[1], [2, TEXTS["two-byte text"]], [3, BYTES]],
   );
 });
@@ -227,45 +189,36 @@ describe("a peer that breaks the protocol", () => {
   };
 
   for (const [name, frames] of Object.entries(ATTACKS)) {
-    test(`is cut off after ${name}, and nobody else`, async (t) => {
-      const server = await startServer(t);
-      const { client } = await connected(server, { transports: ["websocket"] });
-      const bystander = await server.openRaw();
-      const peer = await server.openRaw();
-      const closed = once(peer, "close");
-      for (const frame of frames) peer.send(frame);
+    test(`is cut off after ${name}, and no other client is`, async (t) => {
+      const server = await serve(t);
+      const { client } = await enter(server);
+      const bystander = await enterByHand(server);
+      const { client: peer } = await enterByHand(server);
+      const closed = once(peer.webSocket, "close");
+      for (const frame of frames) peer.webSocket.send(frame);
       await closed;
-      assert.equal(bystander.readyState, WebSocket.OPEN);
-      bystander.send('420["echo","still here"]');
-      const [answer] = await once(bystander, "message");
-      assert.equal(String(answer), '430["still here"]');
+      assert.equal(bystander.client.disconnected, false);
+      await assertServes(bystander);
       assert.deepEqual(await client.emitWithAck("echo", { BYTES }), { BYTES });
     });
   }
 
   test("does no harm with an event named error (CVE-2024-38355)", async (t) => {
-    const server = await startServer(t);
-    const peer = await server.openRaw();
-    peer.send('42["error"]');
-    peer.send('42["error",{"message":"text"}]');
-    peer.send('420["echo","still here"]');
-    const [answer] = await once(peer, "message");
-    assert.equal(String(answer), '430["still here"]');
+    const server = await serve(t);
+    const peer = await enterByHand(server);
+    peer.client.webSocket.send('42["error"]');
+    peer.client.webSocket.send('42["error",{"message":"text"}]');
+    await assertServes(peer);
   });
 
-  test("that leaves an event unfinished takes nothing with it", async (t) => {
-    const server = await startServer(t);
-    const { client } = await connected(server, { transports: ["websocket"] });
-    const peer = await server.openRaw();
-    const [socket] = await server.io
-      .fetchSockets()
-      .then((all) => all.filter((s) => s.id !== client.id));
-    peer.send('452-["e",{"_placeholder":true,"num":0}]');
-    peer.send(BYTES);
-    const left = new Promise((resolve) => {
-      server.io.sockets.sockets.get(socket.id).on("disconnect", resolve);
-    });
-    peer.close();
+  test("that leaves an event unfinished affects no other", async (t) => {
+    const server = await serve(t);
+    const { client } = await enter(server);
+    const { client: peer, socket } = await enterByHand(server);
+    peer.webSocket.send('452-["e",{"_placeholder":true,"num":0}]');
+    peer.webSocket.send(BYTES);
+    const left = once(socket, "disconnect");
+    peer.webSocket.close();
     await left;
     assert.equal(await client.emitWithAck("echo", 1), 1);
   });

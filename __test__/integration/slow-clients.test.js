@@ -1,6 +1,6 @@
 "use strict";
 
-/** A few of many clients stop reading: they are cut off, and nobody else notices. */
+/** A few of many clients stop reading: they are cut off, without effect on the others. */
 
 const assert = require("node:assert/strict");
 const { fork } = require("node:child_process");
@@ -17,42 +17,42 @@ const { TEXT, decodeHeader, frame } = require("../support/websocket/frames.js");
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
-/** Slow ones are among them. With ws, a broadcast takes longer. */
+/** Including the slow ones. With ws, a broadcast takes longer. */
 const clientsOf = ({ name }) => (name === "turbo" ? 1000 : 100);
 const SLOW_CLIENTS = 10;
 const MAX_BACKPRESSURE = 4 * MIB;
 
-/** Each client is sent 20 MiB, so many broadcasts at a time. */
+/** Each client receives 20 MiB, in broadcasts of which so many are sent together. */
 const BROADCASTS = 1280;
 const BROADCASTS_AT_A_TIME = 16;
 const PADDING = "x".repeat(16 * KIB);
 
 /**
- * What the server's process may grow by. What waits for ten slow clients are the same frames, hence
- * 4 MiB of bytes; 200 MiB it would be if each had its own, and all could wait.
+ * The most that the server's process may grow, in bytes. The queues of the ten slow clients share
+ * frames, hence 4 MiB; with frames of their own and no bound, they would have 200 MiB.
  */
 const MAX_GROWTH = 64 * MIB;
 
-/** The broadcast of a number; all are of the same length. */
+/** Returns the arguments of a broadcast; all are of the same length. */
 function newsOf(number) {
   return [String(number).padStart(6, "0"), PADDING];
 }
 
 // --- The server, in a process of its own ------------------------------------------------------
 
-/** Serves whoever comes; broadcasts when the parent says so. */
+/** Serves clients; broadcasts when the parent commands it. */
 function serve(engine) {
   const httpServer = createServer();
   const limits = { maxBackpressure: MAX_BACKPRESSURE, backpressureTimeout: 0 };
   const ours = engine.name === "turbo" ? limits : {};
-  // No heartbeat comes between the broadcasts.
+  // No heartbeat is sent between the broadcasts.
   const io = new Server(httpServer, engine.serverOptions({ pingInterval: 600_000, ...ours }));
   const ended = [];
   let connected = 0;
   let next = 0;
   io.on("connection", (socket) => {
     const end = { name: socket.handshake.query.name };
-    // Before engine.io hears of it, and makes a new error that has its text alone.
+    // Called before engine.io, which creates a new error with nothing but its text.
     socket.conn.transport.socket.prependListener("error", ({ code }) => {
       end.code = code;
     });
@@ -77,30 +77,30 @@ function serve(engine) {
 const newsPacket = (number) => `42${JSON.stringify(["news", ...newsOf(number)])}`;
 const newsFrame = (number) => frame({ opcode: TEXT, payload: newsPacket(number), key: null });
 
-/** All that differs between broadcasts, and the header. */
+/** The header and the part of a broadcast that differs from others. */
 const FRAME_LENGTH = newsFrame(0).length;
 const START_LENGTH = FRAME_LENGTH - PADDING.length;
 const starts = Array.from({ length: BROADCASTS }, (_, number) =>
   newsFrame(number).subarray(0, START_LENGTH),
 );
 
-/** All sockets are read one after the other, into this. */
+/** All sockets are read into this buffer, one after the other. */
 const readBuffer = Buffer.allocUnsafeSlow(256 * KIB);
 
-/** A client that compares what comes with what it expects, and keeps nothing. */
+/** A client that compares received bytes with the expected ones, and keeps none. */
 class Client {
-  /** Broadcasts that have come whole. */
+  /** Broadcasts that have been received whole. */
   count = 0;
   isConnected = false;
-  /** Where the bytes were not those of the next broadcast. */
+  /** Set once the bytes are not those of the next broadcast. */
   violation;
 
   #swarm;
   #socket;
-  /** What has come before CONNECT. */
+  /** Bytes that were received before CONNECT. */
   #bytes = Buffer.alloc(0);
   #isUpgraded = false;
-  /** Bytes that have come of the broadcast under way. */
+  /** Received bytes of the broadcast under way. */
   #position = 0;
 
   constructor(swarm, port, name) {
@@ -142,7 +142,7 @@ class Client {
     while (this.#takeFrame());
   }
 
-  /** @returns {boolean} whether a whole one was there, and others may be behind */
+  /** @returns {boolean} true if a whole frame was there, and others may follow */
   #takeFrame() {
     const header = decodeHeader(this.#bytes);
     const end = header?.headerLength + header?.length;
@@ -200,7 +200,7 @@ class Swarm extends Observed {
     return this.until(isConnected, "all connections");
   }
 
-  /** Waits until all quick clients have had so many broadcasts. */
+  /** Waits until all quick clients have received so many broadcasts. */
   received(count) {
     return this.until(() => this.quick.every((client) => client.count === count), "all broadcasts");
   }
@@ -211,7 +211,7 @@ class Swarm extends Observed {
   }
 }
 
-/** Starts the server; gives a function that sends it a message and waits for the answer. */
+/** Starts the server; `ask()` sends it a message and returns the answer. */
 async function startServer(t, engine) {
   const child = fork(__filename, [engine.name]);
   t.after(() => child.kill("SIGKILL"));
@@ -225,7 +225,7 @@ async function startServer(t, engine) {
   return { port, next, ask };
 }
 
-/** Waits until the server has noticed that the slow clients are gone. */
+/** Waits until the server has noticed the end of the slow clients. */
 async function endedWhenSlow(ask) {
   for (;;) {
     const { ended } = await ask("report");
@@ -233,7 +233,7 @@ async function endedWhenSlow(ask) {
   }
 }
 
-/** Has the server broadcast all; gives by how much its memory grew at most, in bytes. */
+/** Makes the server broadcast all; returns the most by which its memory grew, in bytes. */
 async function broadcastAll(ask, swarm) {
   const { memory: before } = await ask("report");
   let highest = before;
@@ -245,7 +245,7 @@ async function broadcastAll(ask, swarm) {
   return highest - before;
 }
 
-/** What the server tells of the end of each slow client, and of no other. */
+/** The report of the server on the end of each slow client. */
 const CUT_OFF = {
   name: "slow",
   code: "TURBO_ERR_MAX_BACKPRESSURE",
@@ -256,7 +256,9 @@ function defineTests() {
   for (const engine of engines) {
     const isBounded = engine.name === "turbo" && hasNative;
     const title = `${engine.name} broadcasts to all while ten stop reading`;
-    test(`${title}, who ${isBounded ? "are cut off" : "stay"}`, { timeout: 120_000 }, async (t) => {
+    test(`${title}, which ${isBounded ? "are cut off" : "stay"}`, {
+      timeout: 120_000,
+    }, async (t) => {
       const { port, next, ask } = await startServer(t, engine);
       const swarm = new Swarm(port, clientsOf(engine));
       t.after(() => {

@@ -1,12 +1,12 @@
 "use strict";
 
-/** Ways in which applications send no faster than a client reads, for random programs. */
+/** Ways in which applications send no faster than a client reads. */
 
 const { once } = require("node:events");
 const { setImmediate: nextTurn } = require("node:timers/promises");
 
 /**
- * Each calls `send` with 0 to `count` - 1, and lets the client read between.
+ * Each calls `send` with 0 to `count - 1`, and lets the client read in between.
  *
  * @type {Record<string, (conn: import("engine.io").Socket, send: (number: number) => void,
  *   count: number) => Promise<void>>}

@@ -1,6 +1,6 @@
 "use strict";
 
-/** The official adapter with a bug each: what a test of adapters has to find. */
+/** Official adapters with one bug each, which the search has to find. */
 
 const { Adapter, SessionAwareAdapter } = require("socket.io-adapter");
 
@@ -10,27 +10,27 @@ const WRITE_OPTIONS = ({ flags = {} }) => ({
   compress: flags.compress,
 });
 
-/** As the official one, in the open, for bugs in the middle of it. */
+/** Broadcasts as the official adapter does, with a bug in place of `deliver`. */
 function broadcastWith(adapter, packet, opts, deliver) {
   packet.nsp = adapter.nsp.name;
   const encoded = adapter.encoder.encode(packet);
   adapter.apply(opts, (socket) => deliver(socket, encoded, WRITE_OPTIONS(opts)));
 }
 
-class IgnoresExcept extends Adapter {
+exports.IgnoresExcept = class extends Adapter {
   computeExceptSids() {
     return new Set();
   }
-}
+};
 
-class ForgetsDuplicates extends Adapter {
+exports.ForgetsDuplicates = class extends Adapter {
   apply(opts, callback) {
     if (opts.rooms.size < 2) return super.apply(opts, callback);
     for (const room of opts.rooms) super.apply({ ...opts, rooms: new Set([room]) }, callback);
   }
-}
+};
 
-class TakesNumbersForStrings extends Adapter {
+exports.TakesNumbersForStrings = class extends Adapter {
   addAll(id, rooms) {
     return super.addAll(id, new Set(Array.from(rooms, String)));
   }
@@ -41,16 +41,16 @@ class TakesNumbersForStrings extends Adapter {
     const strings = (set) => new Set(Array.from(set ?? [], String));
     super.apply({ ...opts, rooms: strings(rooms), except: strings(except) }, callback);
   }
-}
+};
 
-class BroadcastsInTheNextTurn extends Adapter {
+exports.BroadcastsInTheNextTurn = class extends Adapter {
   broadcast(packet, opts) {
     setImmediate(() => super.broadcast(packet, opts));
   }
-}
+};
 
-/** Whatever is sent to one client in the same turn comes before. */
-class BroadcastsAtTheEndOfTheTurn extends Adapter {
+/** Overtaken by what is sent to a single client in the same turn. */
+exports.BroadcastsAtTheEndOfTheTurn = class extends Adapter {
   #queue = [];
 
   broadcast(packet, opts) {
@@ -59,9 +59,9 @@ class BroadcastsAtTheEndOfTheTurn extends Adapter {
       for (const args of this.#queue.splice(0)) super.broadcast(...args);
     });
   }
-}
+};
 
-class MissesJoinsOfTheSameTurn extends Adapter {
+exports.MissesJoinsOfTheSameTurn = class extends Adapter {
   #joined = new Set();
 
   addAll(id, rooms) {
@@ -77,38 +77,38 @@ class MissesJoinsOfTheSameTurn extends Adapter {
       socket.client.writeToEngine(encoded, options);
     });
   }
-}
+};
 
-class ReachesThoseAtTheDoor extends Adapter {
+exports.ReachesSocketsInMiddleware = class extends Adapter {
   apply(opts, callback) {
     super.apply(opts, callback);
     for (const socket of this.nsp._preConnectSockets.values()) {
       if ([...opts.rooms].some((room) => socket.rooms.has(room))) callback(socket);
     }
   }
-}
+};
 
-class NeverDropsVolatile extends Adapter {
+exports.NeverDropsVolatile = class extends Adapter {
   broadcast(packet, { flags, ...opts }) {
     super.broadcast(packet, { ...opts, flags: { ...flags, volatile: undefined } });
   }
-}
+};
 
-class AlwaysDropsVolatile extends Adapter {
+exports.AlwaysDropsVolatile = class extends Adapter {
   broadcast(packet, opts) {
     if (!opts.flags?.volatile) super.broadcast(packet, opts);
   }
-}
+};
 
-class IgnoresAnyOutgoing extends Adapter {
+exports.IgnoresAnyOutgoing = class extends Adapter {
   broadcast(packet, opts) {
     broadcastWith(this, packet, opts, ({ client }, encoded, options) =>
       client.writeToEngine(encoded, options),
     );
   }
-}
+};
 
-class IgnoresPacketCreate extends Adapter {
+exports.IgnoresPacketCreate = class extends Adapter {
   broadcast(packet, opts) {
     broadcastWith(this, packet, opts, (socket, encoded, options) => {
       const { conn } = socket;
@@ -118,9 +118,9 @@ class IgnoresPacketCreate extends Adapter {
       conn.flush();
     });
   }
-}
+};
 
-class SkipsTheWriteBuffer extends Adapter {
+exports.SkipsTheWriteBuffer = class extends Adapter {
   broadcast(packet, opts) {
     broadcastWith(this, packet, opts, (socket, encoded, options) => {
       const { conn } = socket;
@@ -132,10 +132,10 @@ class SkipsTheWriteBuffer extends Adapter {
       }
     });
   }
-}
+};
 
-/** Who upgrades keeps polling, as far as broadcasts know. */
-class RemembersTheTransport extends Adapter {
+/** Broadcasts miss clients that have upgraded. */
+exports.RemembersTheTransport = class extends Adapter {
   #transports = new Map();
 
   addAll(id, rooms) {
@@ -150,21 +150,21 @@ class RemembersTheTransport extends Adapter {
       socket.client.writeToEngine(encoded, options);
     });
   }
-}
+};
 
-class CountsClientsTwice extends Adapter {
+exports.CountsClientsTwice = class extends Adapter {
   broadcastWithAck(packet, opts, clientCountCallback, ack) {
     super.broadcastWithAck(packet, opts, (count) => clientCountCallback(2 * count), ack);
   }
-}
+};
 
-class KeepsEmptyRooms extends Adapter {
+exports.KeepsEmptyRooms = class extends Adapter {
   _del(room, id) {
     if (this.rooms.get(room)?.delete(id)) this.emit("leave-room", room, id);
   }
-}
+};
 
-class AnnouncesJoinsFirst extends Adapter {
+exports.AnnouncesJoinsFirst = class extends Adapter {
   addAll(id, rooms) {
     for (const room of rooms) {
       if (!this.sids.get(id)?.has(room)) this.emit("join-room", room, id);
@@ -177,10 +177,10 @@ class AnnouncesJoinsFirst extends Adapter {
     run();
     delete this.emit;
   }
-}
+};
 
-/** Rooms as `addAll()`, `del()` and `delAll()` have left them, whatever has been done to them since. */
-class KeepsRoomsOfItsOwn extends Adapter {
+/** Overlooks edits of the maps. */
+exports.KeepsRoomsOfItsOwn = class extends Adapter {
   #rooms = new Map();
 
   addAll(id, rooms) {
@@ -202,32 +202,11 @@ class KeepsRoomsOfItsOwn extends Adapter {
     this.rooms = rooms;
     sockets.forEach(callback);
   }
-}
+};
 
-class ForgetsMissedPackets extends SessionAwareAdapter {
+exports.ForgetsMissedPackets = class extends SessionAwareAdapter {
   async restoreSession(pid, offset) {
     const session = await super.restoreSession(pid, offset);
     return session && { ...session, missedPackets: [] };
   }
-}
-
-module.exports = {
-  IgnoresExcept,
-  ForgetsDuplicates,
-  TakesNumbersForStrings,
-  BroadcastsInTheNextTurn,
-  BroadcastsAtTheEndOfTheTurn,
-  MissesJoinsOfTheSameTurn,
-  ReachesThoseAtTheDoor,
-  NeverDropsVolatile,
-  AlwaysDropsVolatile,
-  IgnoresAnyOutgoing,
-  IgnoresPacketCreate,
-  SkipsTheWriteBuffer,
-  RemembersTheTransport,
-  CountsClientsTwice,
-  KeepsEmptyRooms,
-  AnnouncesJoinsFirst,
-  KeepsRoomsOfItsOwn,
-  ForgetsMissedPackets,
 };

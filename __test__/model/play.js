@@ -1,9 +1,9 @@
 "use strict";
 
 /**
- * Plays a program on a server of its own, or on a cluster. After each turn, all that the turn causes has come to
- * its end before the next: what has been sent has been received, polls are pending again, acks
- * have been given, one by one. So a program has one outcome, whatever the timing.
+ * Plays a program on a server of its own, or on a cluster. Each turn ends before the next begins: all
+ * that was sent has been received, polls are pending again, acks have been given, one by one. So a
+ * program has one outcome, whatever the timing.
  */
 
 const { once } = require("node:events");
@@ -17,9 +17,9 @@ const { Stage } = require("./stage.js");
 const { ClusterOrder } = require("./cluster/order.js");
 const { ALL_HAS_COME, StormLog } = require("./cluster/storm.js");
 const { HANG_GUARD } = require("../support/observed.js");
-const { PacketClient } = require("../support/packet-client.js");
+const { PacketClient } = require("./packet-client.js");
 
-/** No timer of the server is to come due. */
+/** Longer than any program takes, in milliseconds. */
 const NEVER = 2 ** 30;
 
 const COMMON = {
@@ -40,10 +40,10 @@ const SERVERS = {
 
 const encoder = new Encoder();
 
-/** How the error of a program begins whose end does not come. */
+/** The beginning of the error of a program that does not end. */
 const HANGS = "the program hangs";
 
-/** More than may wait in front of the network without being waited for. */
+/** Longer than what the network takes at once. */
 const LONG_TEXT = "long ".repeat(20_000);
 
 /** A Socket.IO server that a program is played on. */
@@ -74,20 +74,20 @@ class Play {
   #cast = new Cast();
   /** @type {import("./cluster/company.js").Company | null} */
   #company;
-  /** In a cluster: what is put off. */
+  /** In a cluster: puts operations off. */
   #order;
   #nodes;
   #clients = new Map();
-  /** The nodes to which clients have connected last. @type {Map<string, Node>} */
+  /** The node that each client has connected to last. @type {Map<string, Node>} */
   #places = new Map();
-  /** Acks that clients keep back, with the client. */
+  /** Acks that clients hold back. */
   #late = [];
   #pings = 0;
 
   /**
    * @param {import("./program.js").Program} program
    * @param {Array<(options: object) => object>} serverOptions of each node
-   * @param {import("./cluster/company.js").Company | null} company what the nodes have in common
+   * @param {import("./cluster/company.js").Company | null} company of a cluster
    */
   constructor(program, serverOptions, company) {
     this.#program = program;
@@ -113,7 +113,7 @@ class Play {
       }
       await this.#end();
     } finally {
-      // Where a program has failed, some are still open.
+      // If a program has failed, some are still open.
       for (const { io, isOpen } of this.#nodes) if (isOpen) io.close();
       for (const { httpServer } of this.#nodes) httpServer.closeAllConnections();
       for (const client of this.#clients.values()) client.vanish();
@@ -127,7 +127,7 @@ class Play {
     return { ...this.#seen(), ...Object.fromEntries(clients) };
   }
 
-  /** What the applications have seen. */
+  /** Returns what the applications have seen. */
   #seen() {
     const lines = this.#nodes.map(({ stage }) => stage.record.lines);
     if (lines.length === 1) return lines[0];
@@ -142,7 +142,7 @@ class Play {
     for (const client of this.#clients.values()) client.note(text);
   }
 
-  /** What is still open ends with the servers. */
+  /** Closes the servers, and so all that is still open. */
   async #end() {
     await this.timeouts();
     await this.#settle();
@@ -157,7 +157,7 @@ class Play {
 
   async #close(index) {
     const node = this.#nodes[index];
-    // What is written while Engine.IO closes is cut off anywhere.
+    // Engine.IO cuts off anywhere what is written while it closes.
     node.stage.close();
     node.isOpen = false;
     const clients = [...this.#clients].filter(([name]) => this.#places.get(name) === node);
@@ -214,12 +214,12 @@ class Play {
     await this.#clients.get(client).send(text, copies);
   }
 
-  /** Two at once. What one does in its handlers comes before what the other does in its own. */
+  /** Lets two clients act at once; the handlers of one are done before those of the other. */
   async together({ turns }) {
     const [first, second] = turns.map(({ client }) => client);
     if (first === second || !turns.every(({ client }) => this.#isOnWebSocket(client))) return;
     const written = turns.map((turn) => this[turn.what](turn));
-    // The packets of both arrive before JavaScript hears of the first.
+    // The packets of both arrive before JavaScript receives the first.
     const end = performance.now() + 2;
     while (performance.now() < end);
     await Promise.all(written);
@@ -246,7 +246,7 @@ class Play {
     this.#beginOf(name);
     conn.once("upgrading", () => {
       holdNextInterval();
-      this.#stageOf(name).doAtProbe(ops);
+      this.#stageOf(name).doForClient(ops);
     });
     client.probe();
     await this.#until(() => client.isProbed || client.isEnded);
@@ -262,7 +262,7 @@ class Play {
     await this.#until(() => conn.upgraded);
   }
 
-  /** From polling to WebSocket, whatever is sent meanwhile. */
+  /** Upgrades from polling to WebSocket, whatever is sent meanwhile. */
   async changeover({ client: name }) {
     const client = this.#clients.get(name);
     const conn = this.#cast.conns.get(name);
@@ -274,15 +274,15 @@ class Play {
     await this.#until(() => conn.upgraded);
   }
 
-  async close({ client }) {
-    await this.#leave(client, "close");
+  close({ client }) {
+    return this.#leave(client, "close");
   }
 
-  async vanish({ client }) {
-    await this.#leave(client, "vanish");
+  vanish({ client }) {
+    return this.#leave(client, "vanish");
   }
 
-  /** The server closes the connection below Socket.IO. */
+  /** Closes the connection below Socket.IO, on the server. */
   async hangUp({ client }) {
     if (!this.#isOpen(client)) return;
     this.#beginOf(client);
@@ -298,12 +298,12 @@ class Play {
     await this.#until(() => conn.readyState === "closed" && client.isEnded);
   }
 
-  /** Who has not answered does not come in time. */
+  /** Ends the timeouts of acks that clients hold back. */
   async timeouts() {
     for (const { stage } of this.#nodes) stage.fireTimers();
   }
 
-  /** Who has not answered does so now. */
+  /** Sends the acks that clients hold back. */
   async late() {
     for (const { name, ack } of this.#late.splice(0)) {
       if (!this.#isConnected(name, ack.namespace)) continue;
@@ -319,12 +319,12 @@ class Play {
     this.#company.emitter.perform(ops);
   }
 
-  /** A node leaves the cluster. */
+  /** Closes a node, which so leaves the cluster. */
   async depart({ node }) {
     if (this.#nodes[node].isOpen) await this.#close(node);
   }
 
-  /** All at once. */
+  /** Plays scripts at the same time. */
   async storm({ restless, scripts }) {
     const records = this.#nodes.map(({ stage }) => stage.record);
     for (const { stage } of this.#nodes) stage.retire();
@@ -365,7 +365,7 @@ class Play {
     return this.#places.get(name).stage;
   }
 
-  /** A client is about to do something. */
+  /** Begins an act of a client. */
   #beginOf(name) {
     this.#order?.begin(this.#stageOf(name), true);
   }
@@ -391,7 +391,7 @@ class Play {
     } while ((await this.#acknowledgeNext()) || this.#order?.doNext());
   }
 
-  /** All that has been sent arrives, on both sides. */
+  /** Waits until all that has been sent has arrived, on both sides. */
   async #arrive() {
     const clients = [...this.#clients];
     await nextTurn();
@@ -409,7 +409,7 @@ class Play {
     }
   }
 
-  /** Whether the server has had what the client has sent, and has sent what it has. */
+  /** Returns whether the server has received and sent everything. */
   #isQuiet(name, client) {
     const { readyState, received, transport, writeBuffer } = this.#cast.conns.get(name);
     if (readyState === "closed") return client.isEnded;
@@ -417,7 +417,7 @@ class Play {
     return readyState === "open" && isSent && received >= client.sent;
   }
 
-  /** Whether the client has had what the server has sent. */
+  /** Returns whether the client has received everything, too. */
   #hasAll(name, client) {
     const conn = this.#cast.conns.get(name);
     const isPolling = conn.readyState === "open" && conn.transport.name === "polling";
@@ -425,7 +425,7 @@ class Play {
     return hasPing && this.#isQuiet(name, client);
   }
 
-  /** @returns {Promise<boolean>} whether a client had an ack to give */
+  /** @returns {Promise<boolean>} whether an ack was due, and has been sent */
   async #acknowledgeNext() {
     for (const [name, client] of this.#clients) {
       while (client.due.length > 0) {
@@ -459,24 +459,21 @@ class Play {
   }
 }
 
-/** As `ClusterOrder` takes it. */
+/** Returns the protocol of a program as `ClusterOrder` takes it. */
 function protocolOf({ protocol }) {
   return { isDynamic: protocol.includes("dynamic"), isSharded: protocol.startsWith("sharded") };
 }
 
-/** Engine.IO ends a poll every 100 ms while an upgrade is under way; a clock must not decide. */
+/** Holds back Engine.IO's next interval, which ends polls during an upgrade: no clock may decide. */
 function holdNextInterval() {
   const { setInterval } = globalThis;
-  const restore = () => {
-    globalThis.setInterval = setInterval;
-  };
   globalThis.setInterval = (check) => setInterval(check, NEVER);
-  queueMicrotask(restore);
+  queueMicrotask(() => Object.assign(globalThis, { setInterval }));
 }
 
 /**
- * @typedef {Record<string, string[]>} Outcome what the application saw ("server"), what promises
- *   of the adapter gave ("answers"), and what each client received
+ * @typedef {Record<string, string[]>} Outcome what the application saw ("server"), the values of the
+ *   adapter's promises ("answers"), and what each client received
  */
 
 /**

@@ -5,7 +5,7 @@
 const { inspect } = require("node:util");
 const { PLAINEST } = require("./shrinker.js");
 
-const LONGEST = 60;
+const LONGEST = 100;
 
 /** Members that hold operations, turns or scripts: printed below their owner. */
 const NESTED = new Set(
@@ -44,7 +44,7 @@ function nested(key, value) {
     return printed.length === 1 && printed[0] === key ? [] : printed;
   }
   const items = value.flatMap((item) => (Array.isArray(item) ? item.flatMap(step) : step(item)));
-  return [`${key}:`, ...indented(items)];
+  return key === "ops" ? items : [`${key}:`, ...indented(items)];
 }
 
 function step({ do: name, what = name, ...members }) {

@@ -1,23 +1,23 @@
 "use strict";
 
 /**
- * Random programs for a Socket.IO server and its clients: who connects, joins, emits, upgrades
- * and leaves, in which turn, and what is done from within which handler. A program is plain data,
- * so that it can be played twice, shrunk and printed. What makes no sense when its time has come
- * (a client that is not there leaves) is passed over, on every server alike.
+ * Generates random programs for a Socket.IO server and its clients: which of them connect, join,
+ * emit, upgrade and leave, in which turn, and what is done within which handler. A program is plain
+ * data, so that it can be played twice, shrunk and printed. A step that makes no sense when its time
+ * has come, such as a client that leaves before it has connected, is passed over on every server.
  *
  * @typedef {object} Program
  * @property {"plain" | "recovery" | "deflate"} server
- * @property {boolean} hearsRooms whether the events of the adapters are written down
+ * @property {boolean} hasRoomListeners true to record the events of the adapters
  * @property {Turn[]} turns
  *
- * @typedef {object} Turn `what` names a method of `Play` in adapter-play.js
+ * @typedef {object} Turn `what` names a method of `Play` in play.js
  *
- * @typedef {object} Operation `do` names a method of `Stage` in adapter-stage.js; its other
- *   members are that method's. `ops` are done from within its callback or listener.
+ * @typedef {object} Operation `do` names a method of `Stage` in stage.js, which takes its other
+ *   members. `ops` are done within its callback or listener
  *
- * @typedef {object} Greeting what a namespace does with a client that comes
- * @property {"open" | "hold" | "refuse"} door what the middleware does; `admit` lets in who is held
+ * @typedef {object} Greeting what a namespace does with a client that connects
+ * @property {"open" | "hold" | "refuse"} door what the middleware does; `admit` ends a `hold`
  * @property {Operation[]} inMiddleware
  * @property {Operation[]} onConnection
  * @property {Operation[]} onDisconnecting
@@ -35,19 +35,10 @@ const ROOMS = ["r1", "r2", "r3", 1, "1"];
 const MAX_TURNS = 12;
 const MAX_DEPTH = 3;
 
-const LISTENED = [
-  "onAnyOutgoing",
-  "onAnyOutgoing",
-  "prependAnyOutgoing",
-  "packetCreate",
-  "flush",
-  "drain",
-  "engine flush",
-  "engine drain",
-  ...ROOM_EVENTS,
-];
+const LISTENED = ["onAnyOutgoing", "onAnyOutgoing", "prependAnyOutgoing", "packetCreate"];
+LISTENED.push("flush", "drain", "engine flush", "engine drain", ...ROOM_EVENTS);
 
-/** Texts whose frames and JSON differ in kind; none is seven characters long, as offsets are. */
+/** Texts whose frames and JSON differ in kind; no text has seven characters, as offsets have. */
 const TEXTS = [
   "",
   "text",
@@ -61,18 +52,46 @@ const TEXTS = [
 const BUFFERS = ["", "00", "01020304", "ff".repeat(130)];
 const VALUES = [0, -1.5, null, true, [], {}, [1, ["2"]], { key: "value" }, { a: { b: [null] } }];
 
-/** Makes the parts of one program; that of a cluster is in cluster-program.js. */
+/** Makes operations. @type {Record<string, (author: Author) => object>} */
+const OPERATIONS = {
+  emit: (author) => author.emit(),
+  join: (author) => ({ ...author.whom(), rooms: author.someRooms() }),
+  leave: (author) => ({ ...author.whom(), room: author.room() }),
+  leaveAll: (author) => author.whom(),
+  edit: (author) => author.edit(),
+  many: (author) => author.many(),
+  disconnect: (author) => ({ ...author.whom(), close: author.random.chance(0.4) }),
+  listen: (author) => author.listen(),
+  unlisten: (author) => author.unlisten(),
+  look: (author) => ({ namespace: author.namespace() }),
+  fetch: (author) => ({ id: author.id(), ...author.scope() }),
+  // In a cluster only.
+  survey: (author) => ({ id: author.id(), namespace: author.namespace() }),
+  ask: (author) => author.ask(),
+  admit: (author) => author.whom(),
+  later: (author) => author.later(),
+};
+
+/** The weights of the operations. */
+// biome-ignore format: a table
+const WEIGHTS = {
+  emit: 14, join: 7, leave: 3, leaveAll: 0.3, edit: 3, many: 2, disconnect: 0.7, listen: 1.5,
+  unlisten: 1, look: 1, fetch: 1, survey: 0, ask: 0, admit: 1, later: 1,
+};
+
+/** Makes the parts of a program. */
 class Author {
   random;
   names;
   server;
-  /** Whether the server is in no cluster. */
+  /** False in a cluster. */
   isAlone = true;
+  weights = WEIGHTS;
   lastId = 0;
   depth = 0;
-  /** Clients that have been let connect, and how. */
+  /** The transport of each client that has connected. */
   present = new Map();
-  /** The namespaces to which clients have connected first. */
+  /** The namespace to which each client has connected first. */
   homes = new Map();
   listeners = [];
 
@@ -88,19 +107,19 @@ class Author {
     this.server = chance(0.65) ? "plain" : chance(0.7) ? "recovery" : "deflate";
     const turns = this.names.filter(() => chance(0.85)).map((name) => this.connect(name));
     for (let left = 2 + below(MAX_TURNS); left > 0; left--) turns.push(...this.turns());
-    return { server: this.server, hearsRooms: chance(0.4), turns };
+    return { server: this.server, hasRoomListeners: chance(0.4), turns };
   }
 
   // --- Turns
 
-  /** One, or a few that belong together. */
+  /** Returns a turn, or a few that belong together. */
   turns() {
     const { chance } = this.random;
     if (this.server !== "recovery" || this.present.size === 0) return [this.turn()];
     return chance(0.2) ? this.interruption() : [this.turn()];
   }
 
-  /** A client is away for a while. */
+  /** Lets a client be away for a while. */
   interruption() {
     const { pick } = this.random;
     const client = pick([...this.present.keys()]);
@@ -118,7 +137,7 @@ class Author {
       [3, () => this.comeOrGo()],
       [3, () => ({ what: "attach", ...this.whom(), greeting: this.greeting() })],
       [4, () => this.say()],
-      // Clients with deflate are on ws, and others on a worker, whose order is not kept.
+      // Clients with deflate are on ws, others on a worker: between them there is no order.
       [4, () => (this.server === "deflate" ? this.say() : this.together())],
       [2, () => this.pace()],
       [4, () => this.change()],
@@ -181,7 +200,7 @@ class Author {
     };
   }
 
-  /** Two clients write at once, so that the server has the packets of both in one turn. */
+  /** Lets two clients write at once, so that the server has the packets of both in one turn. */
   together() {
     // Attachments would follow in a turn of their own.
     const say = () => ({ ...this.say(), args: [this.random.pick(TEXTS)] });
@@ -193,13 +212,13 @@ class Author {
     return { what: "detach", ...this.whom() };
   }
 
-  /** The server sends long packets to a client, no faster than it reads. */
+  /** Lets the server send long packets to a client, no faster than the client reads. */
   pace() {
     const { pick, below } = this.random;
     return { what: "pace", id: this.id(), ...this.whom(), way: pick(PACES), count: 2 + below(4) };
   }
 
-  /** A step of the change from polling to WebSocket. */
+  /** Returns a step of the upgrade from polling to WebSocket. */
   change() {
     const polling = [...this.present].filter(([, transport]) => transport !== "websocket");
     if (polling.length === 0) return this.serverTurn();
@@ -215,7 +234,7 @@ class Author {
     return [this.op(), ...this.random.times(limit, () => this.op())];
   }
 
-  /** Operations within a handler: with a probability, and less and less. */
+  /** Returns operations within a handler, with a probability, and the fewer the deeper. */
   opsWithin(probability) {
     if (this.depth >= MAX_DEPTH || !this.random.chance(probability)) return [];
     this.depth++;
@@ -225,21 +244,11 @@ class Author {
   }
 
   op() {
-    return this.weighed([
-      [14, () => this.emit()],
-      [7, () => ({ do: "join", ...this.whom(), rooms: this.someRooms() })],
-      [3, () => ({ do: "leave", ...this.whom(), room: this.room() })],
-      [0.3, () => ({ do: "leaveAll", ...this.whom() })],
-      [3, () => this.edit()],
-      [2, () => this.many()],
-      [0.7, () => ({ do: "disconnect", ...this.whom(), close: this.random.chance(0.4) })],
-      [1.5, () => this.listen()],
-      [1, () => this.unlisten()],
-      [1, () => ({ do: "look", namespace: this.namespace() })],
-      [1, () => ({ do: "fetch", id: this.id(), ...this.scope() })],
-      [1, () => ({ do: "admit", ...this.whom() })],
-      [1, () => this.later()],
+    const choices = Object.entries(this.weights).map(([name, weight]) => [
+      weight,
+      () => ({ do: name, ...OPERATIONS[name](this) }),
     ]);
+    return this.weighed(choices);
   }
 
   emit() {
@@ -259,7 +268,7 @@ class Author {
     };
   }
 
-  /** From the namespace, or from a socket, which then gets none. */
+  /** From the namespace, or from a socket, which then receives nothing. */
   broadcast() {
     if (this.random.chance(0.6)) return this.scope();
     return { client: this.name(), isBroadcast: true, ...this.scope() };
@@ -358,7 +367,7 @@ class Author {
     return chance(0.5) ? buffers : { first: buffers[0], all: buffers };
   }
 
-  /** The result of one of several functions, by their weights. */
+  /** Calls one of several functions, chosen by their weights. */
   weighed(choices) {
     const total = choices.reduce((sum, [weight]) => sum + weight, 0);
     let left = this.random.random() * total;
@@ -378,4 +387,4 @@ function makeProgram(seed) {
   return new Author(randomFrom(seed)).program();
 }
 
-module.exports = { Author, MAX_TURNS, NAMES, makeProgram };
+module.exports = { Author, MAX_TURNS, NAMES, WEIGHTS, makeProgram };

@@ -1,13 +1,13 @@
 "use strict";
 
-/** What an application on a server sees, as lines that are the same whenever it sees the same. */
+/** Records what an application on a server sees, as lines that do not depend on random ids. */
 
 /** Socket.IO ids: 15 bytes in base64. */
 const ID = /[\w-]{20}/g;
-/** What socket.io-adapter appends to recoverable packets: milliseconds in base 64, and a counter. */
+/** The offset of a recoverable packet, by socket.io-adapter: milliseconds in base 64, and a counter. */
 const OFFSET = /(\\*["'])[\w-]{7}(?:\.[\w-]+)?\1\]/g;
 
-/** Binary data as hexadecimal digits, sets as lists; 1 and "1" stay apart. */
+/** Returns binary data as hexadecimal digits, sets as lists; 1 and "1" stay apart. */
 function plain(value) {
   if (typeof value === "function") return "<function>";
   if (typeof value !== "object" || value === null) return value;
@@ -21,26 +21,26 @@ function plain(value) {
 const shown = (value) => JSON.stringify(plain(value));
 
 class Record {
-  /** What has been seen, in order. @type {string[]} */
+  /** @type {string[]} */
   log = [];
-  /** Whether somebody began or ceased in this turn to hear of packets. */
-  isHearingChanged = false;
-  /** Whether it is left open in which order the rest of a turn happens. */
+  /** Set if a listener for packets was added or removed in this turn. */
+  areListenersChanged = false;
+  /** Set if the order of the rest of a turn is left open. */
   isUnordered = false;
 
   #isRecovering;
   /** Names of random ids. @type {Map<string, string>} */
   #names;
-  /** What promises of the adapter were settled with, by the operation. */
+  /** The values of the adapter's promises, by the operation. */
   #answers = new Map();
-  /** Packets that were heard of in this turn, by who heard them and of whom. */
-  #heard = new Map();
-  /** Where this turn begins. */
+  /** The packets that listeners were called with in this turn, by listener and connection. */
+  #packets = new Map();
+  /** The length of the log when this turn began. */
   #start = 0;
   #isMute = false;
 
   /**
-   * @param {boolean} isRecovering whether packets carry offsets
+   * @param {boolean} isRecovering true if packets carry offsets
    * @param {Map<string, string>} names of random ids
    */
   constructor(isRecovering, names) {
@@ -48,49 +48,49 @@ class Record {
     this.#names = names;
   }
 
-  /** Writes something down. */
+  /** Appends a line. */
   note(what, ...values) {
     if (!this.#isMute) this.log.push(`${what} ${values.map(shown).join(" ")}`.trimEnd());
   }
 
-  /** What a promise was settled with: apart, as promises may take their time. */
+  /** Records the value of a promise: apart, since promises may take their time. */
   answer(id, value) {
     this.#answers.set(id, shown(value));
   }
 
-  /** A list in an order that does not depend on random ids. */
+  /** Returns a list in an order that does not depend on random ids. */
   unordered(values) {
     return values.map((value) => this.named([shown(value)])[0]).sort();
   }
 
   /**
-   * Packets that a listener has been called with. For each listener and connection apart: in
-   * which order a broadcast comes to its recipients, and clients poll, is left to the server; and
-   * how packets are grouped when they are flushed.
+   * Records packets that a listener was called with, for each listener and connection apart: the
+   * order of a broadcast's recipients and of polls, and how packets are grouped when they are flushed,
+   * are left to the server.
    */
-  hear(name, ...packets) {
-    this.#heard.set(name, [...(this.#heard.get(name) ?? []), ...packets]);
+  addPackets(name, ...packets) {
+    this.#packets.set(name, [...(this.#packets.get(name) ?? []), ...packets]);
   }
 
-  /** Writes down that a turn begins. */
+  /** Begins a turn. */
   beginTurn(text) {
     this.log.push(text);
     this.#start = this.log.length;
   }
 
-  /** To be called when all that a turn causes has come to its end. */
+  /** Ends a turn, when nothing that it causes is under way. */
   endTurn() {
     if (this.isUnordered) this.log.push(...this.named(this.log.splice(this.#start)).sort());
-    for (const name of [...this.#heard.keys()].sort()) {
-      // What waits to be flushed when it is listened for is left to the server.
-      const isUnclear = this.isHearingChanged && /^(engine )?(flush|drain)/.test(name);
-      if (!isUnclear) this.note(name, this.#heard.get(name));
+    for (const name of [...this.#packets.keys()].sort()) {
+      // It is left to the server whether packets still wait to be flushed when a listener is added.
+      const isUnclear = this.areListenersChanged && /^(engine )?(flush|drain)/.test(name);
+      if (!isUnclear) this.note(name, this.#packets.get(name));
     }
-    this.#heard.clear();
-    this.isHearingChanged = false;
+    this.#packets.clear();
+    this.areListenersChanged = false;
   }
 
-  /** From now on nothing is written down, and what follows in no order. */
+  /** Records nothing until the storm ends, and afterwards without order. */
   beginStorm() {
     this.#isMute = true;
     this.isUnordered = true;
@@ -98,10 +98,10 @@ class Record {
 
   endStorm() {
     this.#isMute = false;
-    this.#heard.clear();
+    this.#packets.clear();
   }
 
-  /** Lines with names for random ids. */
+  /** Returns lines with names in place of random ids. */
   named(lines) {
     return lines.map((line) => {
       const named = line.replace(ID, (id) => this.#names.get(id) ?? id);

@@ -12,7 +12,7 @@ const { shrink } = require("./shrinker.js");
 const { printDifference, printProgram } = require("./program-text.js");
 const PLANTED = require("./planted-bugs.js");
 
-/** How long to make a program smaller, in milliseconds. */
+/** Time to shrink a program, in milliseconds. */
 const SHRINKING = 20_000;
 
 /** Makes the options of a server, by a name that can be given to a thread. */
@@ -37,7 +37,7 @@ function planted(Planted) {
 }
 
 /**
- * Where programs are made and played.
+ * Makes programs, and plays them.
  *
  * @typedef {object} World
  * @property {(seed: number) => object} makeProgram

@@ -12,7 +12,7 @@ const LISTS = new Set(
 const PLAINEST = {
   server: "plain",
   protocol: "pattern",
-  hearsRooms: false,
+  hasRoomListeners: false,
   version: 4,
   transport: "websocket",
   offersDeflate: false,

@@ -1,44 +1,44 @@
 "use strict";
 
-/**
- * The server's side of a program: does its operations, and records what an application sees.
- */
+/** The server's side of a program: does its operations, and records what an application sees. */
 
 const { executionAsyncId } = require("node:async_hooks");
 const { keyOf } = require("./cast.js");
 const { EDITS } = require("./edits.js");
 const { Record } = require("./record.js");
-const { RemoteSocket } = require("./cluster/remote-socket.js");
 const { STORM_ROOMS } = require("./cluster/storm.js");
 
-/** Options' `timeout` of emits with an ack: nobody waits for it, see `fireTimers()`. */
+/** The `timeout` of emits with an ack: it ends by `fireTimers()` only. */
 const TIMEOUT = 3_600_123;
 
 /** The namespaces that programs use. */
 const NAMESPACES = ["/", "/p"];
 
-/** Another, which is there while it has clients; not in clusters. */
+/** A namespace that exists while it has clients; not in clusters. */
 const DYNAMIC_NAMESPACE = "/dyn";
 
 const FLUSHES = ["flush", "drain", "engine flush", "engine drain"];
 const ROOM_EVENTS = ["create-room", "join-room", "leave-room", "delete-room"];
 
-/** Operations of which other nodes hear; and those that they do, where a client is theirs. */
+/** Operations that other nodes take part in; and those that do if the client is on another node. */
 const PUBLIC = ["many", "fetch", "survey", "ask"];
 const REMOTE = ["emit", "join", "leave", "disconnect"];
 
-/** @type {import("./program.js").Greeting} */
-const NO_GREETING = {
-  door: "open",
-  inMiddleware: [],
-  onConnection: [],
-  onDisconnecting: [],
-  onDisconnect: [],
-};
+/** @type {Partial<import("./program.js").Greeting>} */
+const NO_GREETING = { door: "open" };
 
 const clientOf = (conn) => conn.request._query.client;
 
 const shownCreation = ({ type, data, options }) => [type, options.compress, options.volatile, data];
+
+/** Stands for a socket on another node: what is done to it goes through the adapter. */
+const remoteSocket = (namespace, id) => ({
+  itself: namespace.to(id),
+  broadcast: namespace.except(id),
+  join: (rooms) => namespace.in(id).socketsJoin(rooms),
+  leave: (room) => namespace.in(id).socketsLeave(room),
+  disconnect: (close) => namespace.in(id).disconnectSockets(close),
+});
 
 class Stage {
   /** @type {Record} */
@@ -49,7 +49,7 @@ class Stage {
   /** In a cluster. @type {import("./cluster/order.js").ClusterOrder | null} */
   #order;
   #index;
-  /** Whether what is done now is what the node does by itself in this turn. */
+  /** Set while the node does what this turn is about. */
   #isPrompt = false;
   #done = new Set();
   #isRetired = false;
@@ -58,9 +58,9 @@ class Stage {
   /** The callbacks of Node.js that have done operations in this turn. */
   #callbacks = new Set();
   #greetings = new Map();
-  /** Sockets at the door: how to let them in. */
+  /** `next()` of the middleware that sockets wait in. */
   #held = new Map();
-  /** How to remove the listeners that operations have added. */
+  /** Remove the listeners that operations have added. */
   #removals = new Map();
   /** Timers of emits that wait for acks. @type {Array<{ emit: object, fire: () => void }>} */
   #timers = [];
@@ -84,10 +84,11 @@ class Stage {
       const namespace = io.of(name);
       this.#serve(namespace);
       namespace.on("ask", (id, answer) => this.#handleQuestion(namespace, id, answer));
-      if (program.hearsRooms) this.#hearRooms(namespace);
+      if (program.hasRoomListeners) this.#listenToRooms(namespace);
     }
     if (order === null) this.#serve(io.of(/^\/dyn$/));
-    if (program.hearsRooms) io.on("new_namespace", (namespace) => this.#hearRooms(namespace));
+    if (program.hasRoomListeners)
+      io.on("new_namespace", (namespace) => this.#listenToRooms(namespace));
   }
 
   #serve(namespace) {
@@ -95,43 +96,43 @@ class Stage {
     namespace.on("connection", (socket) => this.#handleConnection(socket));
   }
 
-  /** What is to happen when a client comes to a namespace. */
+  /** Sets what is done when a client connects to a namespace. */
   expect(client, namespace, greeting) {
     this.#greetings.set(keyOf(client, namespace), greeting);
   }
 
-  /** @returns {boolean} whether a client has a socket in a namespace, or is at its door */
+  /** @returns {boolean} whether a client has a socket in a namespace, or waits in its middleware */
   has(client, namespace) {
     const key = keyOf(client, namespace);
     return this.#held.has(key) || this.#cast.sockets.get(key)?.connected === true;
   }
 
-  /** The next event of this name of a client is answered. */
+  /** Answers the next event of this name of a client. */
   expectEvent({ client, namespace, event, ops }) {
     this.#cast.sockets.get(keyOf(client, namespace)).once(event, (...args) => {
       this.record.note(`${event} of ${client}`, args);
-      this.#doForClient(ops);
+      this.doForClient(ops);
       if (typeof args.at(-1) === "function") args.at(-1)("heard", event, Buffer.from(event));
     });
   }
 
-  /** From now on, handlers do nothing but write down that they are called. */
+  /** From now on, handlers only record that they are called. */
   retire() {
     this.#isRetired = true;
   }
 
-  /** The server is closed: nothing is done any more. */
+  /** From now on, nothing is done: the server closes. */
   close() {
     this.retire();
     this.#isGone = true;
   }
 
-  /** Does what a program has the server do in a turn, or in a step of a storm. */
+  /** Does the operations of a server's turn, or of a step of a storm. */
   perform(ops) {
     this.#promptly(true, () => this.#run(ops));
   }
 
-  /** Clients leave what they visit. */
+  /** Ends all visits of clients. */
   endVisits(clients) {
     for (const client of clients) {
       for (const namespace of NAMESPACES) {
@@ -140,7 +141,7 @@ class Stage {
     }
   }
 
-  /** Lets all time pass: emits that still wait for acks time out. */
+  /** Ends the timeouts of emits that still wait for acks. */
   fireTimers() {
     const timers = this.#timers.filter(({ emit }) => !emit.isDone);
     this.#timers = [];
@@ -148,11 +149,11 @@ class Stage {
   }
 
   /**
-   * Does operations, once: handlers that lead to themselves do nothing the second time.
+   * Does operations once: handlers that lead to themselves do nothing the second time.
    *
-   * @param {object[]} ops see `Operation` in adapter-program.js
+   * @param {import("./program.js").Operation[]} [ops]
    */
-  do(ops) {
+  do(ops = []) {
     if (this.#isRetired || this.#done.has(ops)) return;
     this.#done.add(ops);
     this.#run(ops);
@@ -176,12 +177,13 @@ class Stage {
     return this.#order.admits(this, op, { isPrompt: this.#isPrompt, isPublic: this.#isPublic(op) });
   }
 
-  /** Whether other nodes hear of it. */
+  /** Returns whether other nodes take part. */
   #isPublic(op) {
     if (PUBLIC.includes(op.do)) return true;
     if (op.do === "emit" && (op.client === undefined || op.isBroadcast)) return !op.isLocal;
     if (!REMOTE.includes(op.do)) return false;
-    return this.#socket(op.client, op.namespace) instanceof RemoteSocket;
+    const socket = this.#cast.sockets.get(keyOf(op.client, op.namespace));
+    return socket !== undefined && socket.nsp.server !== this.#io;
   }
 
   #promptly(isPrompt, run) {
@@ -194,25 +196,20 @@ class Stage {
     }
   }
 
-  /** Does operations from within a listener of what a client does. */
-  #doForClient(ops) {
+  /** Does operations within a listener of a client's act, such as its probe. */
+  doForClient(ops) {
     this.#promptly(this.#order?.isOfClient(this) === true, () => this.do(ops));
   }
 
-  /** Does operations from within the listener of a client's probe. */
-  doAtProbe(ops) {
-    this.#doForClient(ops);
-  }
-
-  /** Does operations from within the listener of an upgrade. */
+  /** Does operations within the listener of an upgrade. */
   doAtUpgrade(ops) {
     // Engine.IO closes such a connection before all is written.
     this.#mayClose = false;
-    this.#doForClient(ops);
+    this.doForClient(ops);
     this.#mayClose = true;
   }
 
-  /** Whether only the callback that is running now has done operations in this turn. */
+  /** Returns whether no other callback than the current one has done operations in this turn. */
   #isAlone() {
     return this.#callbacks.size === 1;
   }
@@ -245,7 +242,7 @@ class Stage {
   #handleSocket(socket, next) {
     const { key, greeting } = this.#register(socket);
     this.record.note(`${key} comes`, socket.recovered);
-    this.#doForClient(greeting.inMiddleware);
+    this.doForClient(greeting.inMiddleware);
     if (greeting.door === "hold") this.#held.set(key, next);
     else if (greeting.door === "refuse") next(new Error("refused"));
     else next();
@@ -264,21 +261,21 @@ class Stage {
       this.record.note(`${key} is disconnected`, reason, socket.rooms);
       this.#doAtEnd(reason, greeting.onDisconnect);
     });
-    this.#doForClient(greeting.onConnection);
+    this.doForClient(greeting.onConnection);
   }
 
   #doAtEnd(reason, ops) {
     if (reason === "server namespace disconnect") this.do(ops);
-    else this.#doForClient(ops);
+    else this.doForClient(ops);
   }
 
-  /** Another node, or an emitter, asks. */
+  /** Handles a question of another node or of an emitter. */
   #handleQuestion(namespace, id, answer) {
     this.record.note(`asked ${id} in ${namespace.name}`);
     answer?.(`node ${this.#index} has ${id}`);
   }
 
-  #hearRooms(namespace) {
+  #listenToRooms(namespace) {
     for (const event of ROOM_EVENTS) {
       namespace.adapter.on(event, (...args) =>
         this.record.note(`${event} in ${namespace.name}`, args),
@@ -286,54 +283,40 @@ class Stage {
     }
   }
 
-  #room(room) {
-    if (typeof room !== "object") return room;
-    return this.#cast.idOf(room.client, room.namespace) ?? "nobody";
-  }
-
-  /** A client's socket, wherever it is. */
+  /** Returns a client's socket, or what stands for it if it is on another node. */
   #socket(client, namespace) {
     const socket = this.#cast.sockets.get(keyOf(client, namespace));
     if (socket === undefined || socket.nsp.server === this.#io) return socket;
-    return new RemoteSocket(this.#io.of(namespace), socket.id);
+    return remoteSocket(this.#io.of(namespace), socket.id);
   }
 
-  /** A client's socket, if it is here. */
+  /** Returns a client's socket if it is on this node. */
   #ownSocket(client, namespace) {
     const socket = this.#cast.sockets.get(keyOf(client, namespace));
     return socket?.nsp.server === this.#io ? socket : undefined;
   }
 
-  /** As callers write it: one room, or a list. */
-  #rooms(rooms) {
-    return rooms.length === 1 ? this.#room(rooms[0]) : rooms.map((room) => this.#room(room));
-  }
-
-  #operator(start, { to, except }) {
-    const targeted = to.length === 0 ? start : start.to(this.#rooms(to));
-    return except.length === 0 ? targeted : targeted.except(this.#rooms(except));
-  }
-
   // --- Operations
 
   join({ client, namespace, rooms }) {
-    this.#socket(client, namespace)?.join(this.#rooms(rooms));
+    this.#socket(client, namespace)?.join(this.#cast.rooms(rooms));
   }
 
   leave({ client, namespace, room }) {
-    this.#socket(client, namespace)?.leave(this.#room(room));
+    this.#socket(client, namespace)?.leave(this.#cast.room(room));
   }
 
   leaveAll({ client, namespace }) {
     this.#ownSocket(client, namespace)?.leaveAll();
   }
 
-  /** Does something to the maps of an adapter. */
+  /** Edits the maps of an adapter. */
   edit({ edit, client, namespace, room, other }) {
-    const nsp = this.#io.of(namespace);
+    const { adapter, sockets } = this.#io.of(namespace);
     const socket = this.#ownSocket(client, namespace);
     const id = this.#cast.idOf(client, namespace) ?? "nobody";
-    EDITS[edit]({ nsp, socket, id, room: this.#room(room), other: this.#room(other) });
+    const named = { room: this.#cast.room(room), other: this.#cast.room(other) };
+    EDITS[edit]({ adapter, sockets, socket, id, ...named });
   }
 
   disconnect({ client, namespace, close }) {
@@ -356,9 +339,9 @@ class Stage {
 
   /** `socketsJoin`, `socketsLeave` or `disconnectSockets`. */
   many(op) {
-    const operator = this.#operator(this.#io.of(op.namespace), op);
+    const operator = this.#cast.operator(this.#io.of(op.namespace), op);
     if (op.action === "disconnectSockets") operator.disconnectSockets(op.close && this.#mayClose);
-    else operator[op.action](this.#rooms(op.rooms));
+    else operator[op.action](this.#cast.rooms(op.rooms));
   }
 
   look({ namespace }) {
@@ -373,7 +356,7 @@ class Stage {
   }
 
   fetch(op) {
-    const operator = this.#operator(this.#io.of(op.namespace), op);
+    const operator = this.#cast.operator(this.#io.of(op.namespace), op);
     this.#answer(op.id, operator.fetchSockets(), (found) =>
       found.map(({ id, rooms }) => [id, rooms]),
     );
@@ -381,10 +364,10 @@ class Stage {
     this.#answer(`${op.id} allSockets`, operator.allSockets(), (ids) => [...ids]);
   }
 
-  /** All rooms of a cluster, and how many servers it has. */
+  /** Records all rooms of a cluster, and how many servers it has. */
   survey({ id, namespace }) {
     const { adapter } = this.#io.of(namespace);
-    // Only the classic protocol can say it.
+    // In the classic protocol only.
     const rooms = adapter.allRooms?.() ?? Promise.resolve([]);
     this.#answer(`${id} rooms`, rooms, (list) => [...list]);
     this.#answer(`${id} servers`, adapter.serverCount(), (count) => [count]);
@@ -399,7 +382,7 @@ class Stage {
     }
   }
 
-  /** Writes down what a promise gives. From several nodes, values come in any order. */
+  /** Records the values that a promise is settled with; of several nodes, in any order. */
   #answer(id, promise, values) {
     const { record } = this;
     const settle = (value) => {
@@ -419,11 +402,11 @@ class Stage {
     const socket = this.#socket(op.client, op.namespace);
     if (op.client !== undefined && socket === undefined) return;
     const start = op.isBroadcast ? socket?.broadcast : (socket?.itself ?? socket);
-    let operator = this.#operator(start ?? namespace, op);
+    let operator = this.#cast.operator(start ?? namespace, op);
     if (op.compress !== undefined) operator = operator.compress(op.compress);
-    // Whether a packet waits that another callback of the same turn has sent is left to the server;
-    // or one that was sent before somebody listened.
-    if (op.isVolatile && this.#isAlone() && !this.record.isHearingChanged)
+    // It is left to the server whether packets still wait that another callback of the same turn has
+    // sent, or that were sent before a listener was added.
+    if (op.isVolatile && this.#isAlone() && !this.record.areListenersChanged)
       operator = operator.volatile;
     if (op.isLocal) operator = operator.local;
     const event = `e${op.id}`;
@@ -440,7 +423,7 @@ class Stage {
       this.record.note(`ack of ${event}`, ...results);
       this.do(ops);
     };
-    // Broadcasts have one, and so what goes to another node.
+    // Broadcasts have a timeout, and so have emits to another node.
     const timed = ack.hasTimeout || this.#order !== null ? operator.timeout(TIMEOUT) : operator;
     this.#holdTimers(emit, () => {
       if (!ack.asPromise) return timed.emit(event, ...args, settle);
@@ -449,7 +432,7 @@ class Stage {
     });
   }
 
-  /** Else a clock would decide who is in time. */
+  /** Holds the timeouts of an emit back: else a clock would decide which acks are in time. */
   #holdTimers(emit, run) {
     const { setTimeout } = globalThis;
     globalThis.setTimeout = (fire, delay, ...args) => {
@@ -464,7 +447,7 @@ class Stage {
     }
   }
 
-  /** A client comes into a room, and is told before. */
+  /** Lets a client join a room, with an event before. */
   visit({ client, namespace, room }) {
     const socket = this.#ownSocket(client, namespace);
     if (!socket?.connected || socket.rooms.has(room)) return;
@@ -472,7 +455,7 @@ class Stage {
     socket.join(room);
   }
 
-  /** A client leaves a room, and is told then. */
+  /** Lets a client leave a room, with an event afterwards. */
   quit({ client, namespace, room }) {
     const socket = this.#ownSocket(client, namespace);
     if (!socket?.connected || !socket.rooms.has(room)) return;
@@ -483,10 +466,10 @@ class Stage {
   /** Adds a listener. */
   listen(op) {
     const remove = this.#listen(op, (...values) => this.#handlerOf(op.to).call(this, op, values));
-    this.#changeHearing(op.to);
+    this.#changeListeners(op.to);
     this.#removals.set(op.id, () => {
       remove();
-      this.#changeHearing(op.to);
+      this.#changeListeners(op.to);
     });
   }
 
@@ -500,8 +483,8 @@ class Stage {
     return FLUSHES.includes(to) ? this.#handleFlush : this.#handlePacket;
   }
 
-  #changeHearing(to) {
-    if (!ROOM_EVENTS.includes(to)) this.record.isHearingChanged = true;
+  #changeListeners(to) {
+    if (!ROOM_EVENTS.includes(to)) this.record.areListenersChanged = true;
   }
 
   #listen({ to, client, namespace }, listener) {
@@ -524,15 +507,15 @@ class Stage {
 
   #handleRooms(op, values) {
     this.record.note(`${op.to} in ${op.namespace}`, values);
-    // The official adapter throws where a room is left before its first member is in it.
+    // The official adapter throws if a room is left before its first member is in it.
     if (op.to === "create-room") this.later({ how: "tick", ops: op.ops });
     else this.do(op.ops);
   }
 
   #handlePacket(op, values) {
-    const name = `${op.to} of ${op.client}, heard by ${op.id}`;
-    this.record.hear(name, op.to === "packetCreate" ? shownCreation(values[0]) : values);
-    // In the middle of a broadcast, whom it has reached already is left to the server.
+    const name = `${op.to} of ${op.client}, listener ${op.id}`;
+    this.record.addPackets(name, op.to === "packetCreate" ? shownCreation(values[0]) : values);
+    // In the middle of a broadcast, the recipients so far are left to the server.
     this.later({ how: "tick", ops: op.ops });
   }
 
@@ -540,7 +523,10 @@ class Stage {
     const isOfEngine = op.to.startsWith("engine ");
     const client = isOfEngine ? clientOf(values[0]) : op.client;
     const packets = values[isOfEngine ? 1 : 0] ?? [];
-    this.record.hear(`${op.to} of ${client}, heard by ${op.id}`, ...packets.map(shownCreation));
+    this.record.addPackets(
+      `${op.to} of ${client}, listener ${op.id}`,
+      ...packets.map(shownCreation),
+    );
   }
 }
 

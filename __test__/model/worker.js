@@ -10,7 +10,7 @@ const turbo = require("../..");
 const { ALONE, examine } = require("./search.js");
 const { ClusterWorld } = require("./cluster/search.js");
 
-/** How many findings are enough. */
+/** The number of findings after which the search ends. */
 const ENOUGH = 2;
 
 const { servers, redis, seed: firstSeed, count, index, step, sights } = workerData;

@@ -100,7 +100,10 @@ describe("a bundle", { skip: skipWithoutTools }, () => {
       const file = alone(bundled);
       const { native, error } = await start(file);
       assert.equal(native, false);
-      assert.match(error, /is not installed where the bundle is, .*NAPI_RS_NATIVE_LIBRARY_PATH$/);
+      assert.match(
+        error,
+        /is not installed where the bundle is, .*NAPI_RS_NATIVE_LIBRARY_PATH to its path$/,
+      );
       const env = { NAPI_RS_NATIVE_LIBRARY_PATH: addon };
       assert.deepEqual(await start(file, { env }), CONVERSATION);
     });
@@ -122,7 +125,10 @@ describe("a bundle", { skip: skipWithoutTools }, () => {
       await esbuild(app, elsewhere(), ["--loader:.node=dataurl"]),
     );
     assert.equal(native, false);
-    assert.match(error, /a bundler has put something else in the place of .*--loader:\.node=copy/);
+    assert.match(
+      error,
+      /a bundler has replaced .* with something that is not the addon\. .*--loader:\.node=copy/,
+    );
   });
 
   // One is made by postject, the other by Node.js itself.
@@ -140,7 +146,10 @@ describe("a bundle", { skip: skipWithoutTools }, () => {
     const executable = await bundlers.singleExecutable(bundle, node);
     const { native, error } = JSON.parse(await run(executable, []));
     assert.equal(native, false);
-    assert.match(error, /in a single executable, require\(\) loads no addons\. .*=file/);
+    assert.match(
+      error,
+      /in a single executable application, require\(\) cannot load addons\. .*=file/,
+    );
     const env = { NAPI_RS_NATIVE_LIBRARY_PATH: addon };
     assert.deepEqual(JSON.parse(await run(executable, [], { env })), CONVERSATION);
   });

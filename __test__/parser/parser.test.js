@@ -44,7 +44,7 @@ describe("the vocabulary", () => {
     assert.deepEqual(names.sort(), Object.keys(official).sort());
   });
 
-  test("isPacketValid judges as socket.io-parser does", () => {
+  test("isPacketValid agrees with socket.io-parser", () => {
     const types = [-1, 0, 1, 2, 3, 4, 5, 6, 7, "2", undefined];
     const namespaces = ["/", "", undefined, 5];
     const ids = [undefined, 0, 1, -1, 1.5, "1", null, Number.NaN];
@@ -78,7 +78,7 @@ describe("Encoder", () => {
     assert.deepEqual(encode({ type: PacketType.CONNECT_ERROR, nsp: "/", data: "no" }), ['4"no"']);
   });
 
-  test("it sends binary data beside the text, and each piece is the very object", () => {
+  test("it sends binary data beside the text, each piece the same object", () => {
     const pieces = [Buffer.of(1), new ArrayBuffer(2), new Blob(["x"])];
     const [text, ...attachments] = encode({ type: 2, nsp: "/a", id: 3, data: ["e", pieces] });
     const placeholders = [0, 1, 2].map((num) => `{"_placeholder":true,"num":${num}}`);
@@ -89,7 +89,7 @@ describe("Encoder", () => {
     });
   });
 
-  test("it leaves the packet alone", () => {
+  test("it does not change the packet", () => {
     const bytes = Buffer.of(1);
     const options = Object.freeze({ compress: true });
     const inner = Object.freeze({ bytes, list: Object.freeze([bytes, { bytes }]) });
@@ -107,7 +107,7 @@ describe("Encoder", () => {
     }
   });
 
-  test("it hands its replacer to JSON.stringify", () => {
+  test("it passes its replacer to JSON.stringify", () => {
     const data = ["e", 1n, "x".repeat(5000)];
     const replacer = (_key, value) => (typeof value === "bigint" ? String(value) : value);
     const [text] = new Encoder(replacer).encode({ type: 2, nsp: "/", data });
@@ -170,7 +170,7 @@ describe("Decoder", () => {
     ]);
   });
 
-  test("it puts the very attachments where their placeholders stand", () => {
+  test("it puts the same attachment objects in the place of their placeholders", () => {
     const first = Buffer.of(1);
     const second = new ArrayBuffer(2);
     const text = '62-/a,7[{"b":{"_placeholder":true,"num":1}},{"_placeholder":true,"num":0}]';
@@ -192,34 +192,34 @@ describe("Decoder", () => {
 
   test("it emits to no listener, to one and to several, with itself as `this`", () => {
     const decoder = new Decoder();
-    const heard = [];
+    const received = [];
     decoder.add("0");
     decoder.on("decoded", function ({ type }) {
-      heard.push(["first", type, this === decoder]);
+      received.push(["first", type, this === decoder]);
     });
     decoder.add("1");
     decoder.on("decoded", function ({ type }) {
-      heard.push(["second", type, this === decoder]);
+      received.push(["second", type, this === decoder]);
     });
     decoder.add("0");
-    assert.deepEqual(heard, [
+    assert.deepEqual(received, [
       ["first", 1, true],
       ["first", 0, true],
       ["second", 0, true],
     ]);
   });
 
-  test("once() hears one packet, alone or beside another listener", () => {
+  test("once() receives one packet, alone or beside another listener", () => {
     const decoder = new Decoder();
-    const heard = [];
-    decoder.once("decoded", ({ type }) => heard.push(["alone", type]));
+    const received = [];
+    decoder.once("decoded", ({ type }) => received.push(["alone", type]));
     decoder.add("0");
     decoder.add("0");
-    decoder.on("decoded", ({ type }) => heard.push(["on", type]));
-    decoder.once("decoded", ({ type }) => heard.push(["beside", type]));
+    decoder.on("decoded", ({ type }) => received.push(["on", type]));
+    decoder.once("decoded", ({ type }) => received.push(["beside", type]));
     decoder.add("1");
     decoder.add("0");
-    assert.deepEqual(heard, [
+    assert.deepEqual(received, [
       ["alone", 0],
       ["on", 1],
       ["beside", 1],
@@ -227,21 +227,21 @@ describe("Decoder", () => {
     ]);
   });
 
-  test("a listener removed by another one still hears the packet at hand", () => {
+  test("a listener that another one removes still receives the current packet", () => {
     const decoder = new Decoder();
-    const heard = [];
-    const second = () => heard.push("second");
+    const received = [];
+    const second = () => received.push("second");
     decoder.on("decoded", () => {
-      heard.push("first");
+      received.push("first");
       decoder.removeListener("decoded", second);
     });
     decoder.on("decoded", second);
     decoder.add("0");
     decoder.add("0");
-    assert.deepEqual(heard, ["first", "second", "first"]);
+    assert.deepEqual(received, ["first", "second", "first"]);
   });
 
-  test("a listener that throws leaves the decoder ready for the next packet", () => {
+  test("the decoder is ready for the next packet after a listener has thrown", () => {
     const decoder = new Decoder();
     const error = new Error("from a listener");
     decoder.once("decoded", () => {
@@ -271,7 +271,7 @@ describe("Decoder", () => {
     assert.throws(() => decoder.add('52-["e"]'), { message: "too many attachments" });
   });
 
-  test("it takes a reviver alone or among its options", () => {
+  test("it accepts a reviver alone or among its options", () => {
     const reviver = (_key, value) => (value === 1 ? "one" : value);
     for (const options of [reviver, { reviver }]) {
       const { decoder, packets } = decoderOf(options);
@@ -280,7 +280,7 @@ describe("Decoder", () => {
     }
   });
 
-  test("it lets ten attachments through, or maxAttachments of them", () => {
+  test("it accepts ten attachments, or maxAttachments of them", () => {
     assert.throws(() => decode('511-["e"]'), { message: "too many attachments" });
     decode('510-["e"]');
     decoderOf({ maxAttachments: 11 }).decoder.add('511-["e"]');
@@ -328,7 +328,7 @@ describe("Decoder", () => {
   }
 });
 
-test("raw JSON beside a long string goes out as it is", {
+test("raw JSON beside a long string is sent unchanged", {
   skip: JSON.rawJSON === undefined,
 }, () => {
   const data = ["e", JSON.rawJSON("12345678901234567890"), "č".repeat(2000)];
@@ -336,7 +336,7 @@ test("raw JSON beside a long string goes out as it is", {
   assert.deepEqual(new Encoder().encode(packet), new official.Encoder().encode(packet));
 });
 
-test("a toJSON that comes into being late does not let a marker out", () => {
+test("a toJSON that is added late does not leak a marker", () => {
   let reads = 0;
   const late = {
     get toJSON() {

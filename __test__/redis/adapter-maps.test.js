@@ -1,9 +1,8 @@
 "use strict";
 
 /**
- * Clusters whose applications edit the maps of their adapters: official ones, which show that the
- * tests ask for nothing new, and ours. Without the addon, and under the second and later Node.js of
- * `npm test`, only the mixed one.
+ * Clusters whose applications edit the maps of their adapters. Without the addon, and under the second
+ * and later Node.js of `npm test`, only a mixed one.
  */
 
 const { hasEngine } = require("../../lib/addon/index.js");

@@ -51,9 +51,10 @@ describe("the chat on two nodes", { skip: skipWithoutRedis }, () => {
       clients.push(client);
       return client;
     };
-    const enter = async (node, name, page = `page-of-${name}`) => {
-      const client = open(node, "/", { name, page });
+    const enter = async (node, name, room) => {
+      const client = open(node, "/", { name, page: `page-of-${name}` });
       const [welcome] = await once(client, "welcome");
+      if (room !== undefined) await join(client, room);
       return Object.assign(client, { welcome });
     };
     return { a: await addNode(), b: await addNode(), addNode, open, enter };
@@ -61,26 +62,25 @@ describe("the chat on two nodes", { skip: skipWithoutRedis }, () => {
 
   const join = (client, room, after) => client.emitWithAck("join", { room, after });
 
-  /** Waits until the other nodes know what a node has told them: what it asks them comes behind. */
+  /** Waits until the other nodes have received a node's messages: its request arrives behind them. */
   const isKnown = ({ io }) => io.serverSideEmitWithAck("history", "lobby");
 
-  /** What a client hears of an event from now on. */
-  function hearing(client, event) {
-    const heard = [];
+  /** Records the values of an event from now on, and acknowledges it. */
+  function record(client, event) {
+    const values = [];
     client.on(event, (value, ack) => {
-      heard.push(value);
+      values.push(value);
       ack?.();
     });
-    return heard;
+    return values;
   }
 
   let lastId = 10_000_000;
   const newId = () => `${++lastId}`;
 
-  test("shows on each node who is in a room, and which rooms there are", async (t) => {
+  test("shows on each node the people of a room, and all rooms", async (t) => {
     const { a, b, enter } = await startCluster(t);
-    const [ada, grace] = [await enter(a, "Ada"), await enter(b, "Grace")];
-    await join(ada, "lobby");
+    const [ada, grace] = [await enter(a, "Ada", "lobby"), await enter(b, "Grace")];
     await isKnown(a);
     const joined = once(ada, "joined");
     const { people } = await join(grace, "lobby");
@@ -90,9 +90,8 @@ describe("the chat on two nodes", { skip: skipWithoutRedis }, () => {
     const opened = once(ada, "rooms");
     await join(grace, "short lived");
     assert.deepEqual((await opened)[0], ["lobby", "random", "help", "short-lived"]);
-    const eve = await enter(a, "Eve");
+    const eve = await enter(a, "Eve", "short lived");
     assert.equal(eve.welcome.rooms.at(-1), "short-lived");
-    await join(eve, "short lived");
     await isKnown(a);
 
     const left = once(ada, "left");
@@ -107,9 +106,8 @@ describe("the chat on two nodes", { skip: skipWithoutRedis }, () => {
 
   test("gives a name to one page in the whole cluster, and to that page again", async (t) => {
     const { a, b, open, enter } = await startCluster(t);
-    const [ada, watcher] = [await enter(a, "Ada"), await enter(a, "Watcher")];
-    await join(ada, "lobby");
-    await join(watcher, "lobby");
+    const ada = await enter(a, "Ada", "lobby");
+    const watcher = await enter(a, "Watcher", "lobby");
     const [error] = await once(open(b, "/", { name: "ADA", page: "elsewhere" }), "connect_error");
     assert.equal(error.message, "The name ADA is taken");
 
@@ -125,7 +123,7 @@ describe("the chat on two nodes", { skip: skipWithoutRedis }, () => {
     assert.deepEqual(changes, ["Ada left", "Ada joined"]);
   });
 
-  test("gives a name to one of those who ask for it at the same moment", async (t) => {
+  test("gives a name to one of several pages that ask for it at the same moment", async (t) => {
     const { a, b, open } = await startCluster(t);
     for (let round = 0; round < 10; round++) {
       const name = `Ada ${round}`;
@@ -134,25 +132,25 @@ describe("the chat on two nodes", { skip: skipWithoutRedis }, () => {
       );
       const outcomes = await Promise.all(
         rivals.map((rival) =>
-          Promise.race([
-            once(rival, "welcome").then(() => "in"),
-            once(rival, "connect_error").then(() => "out"),
-            once(rival, "disconnect").then(() => "out"),
-          ]),
+          Promise.race(
+            ["welcome", "connect_error", "disconnect"].map(async (event) => {
+              await once(rival, event);
+              return event;
+            }),
+          ),
         ),
       );
-      assert.ok(outcomes.includes("in"));
+      assert.ok(outcomes.includes("welcome"));
       const holders = await a.io.in(`person:ada ${round}`).fetchSockets();
       assert.equal(holders.length, 1);
     }
   });
 
-  test("passes a message on once, and keeps it on each node", async (t) => {
+  test("delivers a message once, and keeps it on each node", async (t) => {
     const { a, b, enter } = await startCluster(t);
-    const [ada, grace] = [await enter(a, "Ada"), await enter(b, "Grace")];
-    await join(ada, "lobby");
-    await join(grace, "lobby");
-    const heard = hearing(grace, "message");
+    const ada = await enter(a, "Ada", "lobby");
+    const grace = await enter(b, "Grace", "lobby");
+    const heard = record(grace, "message");
     const text = { id: newId(), room: "lobby", text: "once" };
     const image = { id: newId(), room: "lobby", image: { name: "a.png", data: PNG } };
     const answer = await ada.emitWithAck("message", text);
@@ -160,9 +158,8 @@ describe("the chat on two nodes", { skip: skipWithoutRedis }, () => {
     while (heard.length < 2) await once(grace, "message");
     assert.deepEqual(heard[1].image, { name: "a.png", type: "image/png", data: PNG });
 
-    // The page comes back to the other node, and does not know that it was heard.
-    const returned = await enter(b, "Ada");
-    await join(returned, "lobby");
+    // The page returns to the other node, and does not know that its message was delivered.
+    const returned = await enter(b, "Ada", "lobby");
     assert.deepEqual(await returned.emitWithAck("message", text), answer);
     assert.equal((await grace.emitWithAck("message", text)).error, "The id is in use");
     await returned.emitWithAck("message", { ...text, id: newId(), text: "last" });
@@ -180,12 +177,12 @@ describe("the chat on two nodes", { skip: skipWithoutRedis }, () => {
     assert.deepEqual(messages, heard.slice(2));
   });
 
-  test("delivers a private message to another node, and tells whether it was", async (t) => {
+  test("delivers a private message to another node, and reports failure", async (t) => {
     const { a, b, enter } = await startCluster(t);
     const [ada, grace] = [await enter(a, "Ada"), await enter(b, "Grace")];
     const eve = await enter(b, "Eve");
     eve.on("message", () => assert.fail("Eve reads along"));
-    const heard = hearing(grace, "message");
+    const heard = record(grace, "message");
     const image = { name: "a.png", data: PNG };
     const answer = await ada.emitWithAck("message", { id: newId(), to: "grace", image });
     assert.equal(answer.ok, true);
@@ -195,17 +192,16 @@ describe("the chat on two nodes", { skip: skipWithoutRedis }, () => {
     );
     const lost = await ada.emitWithAck("message", { id: newId(), to: "Nobody", text: "hello" });
     assert.equal(lost.error, "Nobody is not here");
-    // Nobody listens on this page.
+    // This page has no listener.
     await enter(b, "Deaf");
     const unheard = await ada.emitWithAck("message", { id: newId(), to: "Deaf", text: "hello" });
     assert.equal(unheard.error, "Deaf did not answer");
   });
 
-  test("shows on each node who is writing", async (t) => {
+  test("shows on each node that a person is writing", async (t) => {
     const { a, b, enter } = await startCluster(t);
-    const [ada, grace] = [await enter(a, "Ada"), await enter(b, "Grace")];
-    await join(ada, "lobby");
-    await join(grace, "lobby");
+    const ada = await enter(a, "Ada", "lobby");
+    const grace = await enter(b, "Grace", "lobby");
     for (const destination of [{ room: "lobby" }, { to: "Grace" }]) {
       const heard = once(grace, "typing");
       await ada.emitWithAck("typing", { ...destination, typing: true });
@@ -224,10 +220,9 @@ describe("the chat on two nodes", { skip: skipWithoutRedis }, () => {
     for (const [{ text }] of await Promise.all(announced)) assert.equal(text, "hear");
   });
 
-  test("tells a node that starts what was said before", async (t) => {
+  test("gives a node that starts the messages before", async (t) => {
     const { a, addNode, enter } = await startCluster(t);
-    const ada = await enter(a, "Ada");
-    await join(ada, "lobby");
+    const ada = await enter(a, "Ada", "lobby");
     await join(ada, "cellar");
     for (const room of ["lobby", "cellar"]) {
       await ada.emitWithAck("message", { id: newId(), room, text: `said in the ${room}` });
@@ -244,11 +239,10 @@ describe("the chat on two nodes", { skip: skipWithoutRedis }, () => {
     }
   });
 
-  test("misses a node that says nothing any more", async (t) => {
+  test("removes the people of a node that has become silent", async (t) => {
     t.mock.timers.enable({ apis: ["setInterval", "Date"] });
     const { a, b, enter } = await startCluster(t);
-    const ada = await enter(b, "Ada");
-    await join(ada, "lobby");
+    const ada = await enter(b, "Ada", "lobby");
     const presence = [
       ["lobby", { since: 0, names: ["Ghost"] }],
       ["crypt", { since: 1, names: ["Ghost"] }],
@@ -267,19 +261,16 @@ describe("the chat on two nodes", { skip: skipWithoutRedis }, () => {
     assert.deepEqual((await closed)[0], ["lobby", "random", "help"]);
   });
 
-  // The fallback's event "ready" comes but once.
-  const skipOutage = !hasCluster && "without the addon nothing tells that Redis is back";
-  const outage = "goes on without Redis, and tells later what was said meanwhile";
+  // The fallback emits "ready" only once.
+  const skipOutage = !hasCluster && "without the addon nothing reports that Redis is back";
+  const outage = "goes on without Redis, and delivers the messages later";
   test(outage, { skip: skipOutage }, async (t) => {
     const { a, b, enter } = await startCluster(t);
     const errors = t.mock.method(console, "error", () => {});
-    const [ada, grace, eve] = [
-      await enter(a, "Ada"),
-      await enter(a, "Grace"),
-      await enter(b, "Eve"),
-    ];
-    for (const client of [ada, grace, eve]) await join(client, "lobby");
-    const heard = { grace: hearing(grace, "message"), eve: hearing(eve, "message") };
+    const ada = await enter(a, "Ada", "lobby");
+    const grace = await enter(a, "Grace", "lobby");
+    const eve = await enter(b, "Eve", "lobby");
+    const heard = { grace: record(grace, "message"), eve: record(eve, "message") };
     await redis.kill();
     const onThisNode = once(grace, "message");
     await ada.emitWithAck("message", { id: newId(), room: "lobby", text: "is it dark?" });
@@ -289,7 +280,7 @@ describe("the chat on two nodes", { skip: skipWithoutRedis }, () => {
     await redis.restart();
     while (heard.eve.length < 1) await once(eve, "message");
     const printed = () => errors.mock.calls.map(({ arguments: [line] }) => line);
-    while (printed().filter((line) => line === "Redis:       there again").length < 2)
+    while (printed().filter((line) => line === "Redis:       connected again").length < 2)
       await nextTurn();
     await ada.emitWithAck("message", { id: newId(), room: "lobby", text: "light" });
     while (heard.eve.at(-1).text !== "light") await once(eve, "message");
@@ -300,7 +291,7 @@ describe("the chat on two nodes", { skip: skipWithoutRedis }, () => {
     assert.match(printed()[0], /^Redis: {7}\S/);
   });
 
-  test("is started by --redis, on ports of one's own", async (t) => {
+  test("is started by --redis, on other ports", async (t) => {
     const [a, b] = [await startProcess(t, redis.url), await startProcess(t, redis.url)];
     assert.match(a.output, /^Cluster: .*--port 1 and the same --redis$/m);
     const [ada, grace] = ["Ada", "Grace"].map((name, index) => {
@@ -317,7 +308,7 @@ describe("the chat on two nodes", { skip: skipWithoutRedis }, () => {
     assert.equal((await heard)[0].text, "hello");
   });
 
-  test("two pages chat, each on a node of its own", { skip: skipWithoutChromium }, async (t) => {
+  test("two pages chat, each on its node", { skip: skipWithoutChromium }, async (t) => {
     let [opened, open] = [Promise.resolve()];
     const [a, b] = [
       await startNode(),
@@ -332,7 +323,7 @@ describe("the chat on two nodes", { skip: skipWithoutRedis }, () => {
     const ada = await openPage(browser, a.url, complaints);
     const grace = await openPage(browser, b.url, complaints);
 
-    await t.test("under names that the other node does not give away", async () => {
+    await t.test("under names that the other node does not give again", async () => {
       await enterPage(ada, "Ada");
       await ada.locator("#transport", { hasText: "websocket" }).waitFor();
       await enterPage(grace, "Ada");
@@ -359,7 +350,7 @@ describe("the chat on two nodes", { skip: skipWithoutRedis }, () => {
       assert.deepEqual(await size, [320, 200]);
     });
 
-    await t.test("seeing who writes", async () => {
+    await t.test("with a sign that the other is writing", async () => {
       const line = grace.locator("#typing", { hasText: "Ada is writing…" });
       // Volatile: any one of them may be lost.
       while (!(await line.isVisible())) await ada.locator("#text").pressSequentially("hm ");
@@ -378,7 +369,7 @@ describe("the chat on two nodes", { skip: skipWithoutRedis }, () => {
       }
     });
 
-    await t.test("and hear the staff", async () => {
+    await t.test("and receive announcements", async () => {
       await ada.getByRole("button", { name: "Staff" }).click();
       await ada.getByLabel("Pass phrase").fill(PASSPHRASE);
       await ada.getByRole("button", { name: "Sign in" }).click();
@@ -446,7 +437,7 @@ describe("the chat's command line", { concurrency: true }, () => {
   });
 });
 
-/** Runs the chat as a process on a free port, until after the test. */
+/** Runs the chat as a process on a free port, until the end of the test. */
 async function startProcess(t, redis) {
   const env = { ...process.env, PORT: "0" };
   const child = spawn(process.execPath, [SERVER, "--redis", redis], { env });

@@ -1,9 +1,9 @@
 "use strict";
 
 /**
- * Clusters by the protocol of @socket.io/redis-adapter: official ones, which show that the tests
- * ask for nothing new, and such with our adapter on all nodes or on some. Under the second and
- * later Node.js of `npm test`, and without the addon, only the most mixed one.
+ * Clusters by the protocol of @socket.io/redis-adapter: with our adapter on all nodes or on some, and
+ * official ones, which show that the tests ask for nothing new. Under the second and later Node.js of
+ * `npm test`, and without the addon, only a mixed one.
  */
 
 const { hasEngine } = require("../../lib/addon/index.js");
@@ -25,7 +25,7 @@ if (isFirstNode && hasEngine) {
   behaves({ kinds: [ours, ours, ours], senders: [0] });
   behaves({ kinds: [oursOverNodeRedis, officialOverIoRedis, oursOverIoRedis], senders: [0, 2] });
   behaves({
-    title: "that answer the asker alone",
+    title: "that answer only the node that asks",
     kinds: [ours, official],
     senders: [0, 1],
     behaviours: [acknowledgements, requests],

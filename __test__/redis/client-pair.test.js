@@ -1,6 +1,6 @@
 "use strict";
 
-/** Redis clients of the application's, where they are unlike each other, and when they end. */
+/** The application's Redis clients: what differs between their libraries, and when they end. */
 
 const assert = require("node:assert/strict");
 const { EventEmitter } = require("node:events");
@@ -15,7 +15,7 @@ const { skipWithoutRedis, startRedis } = require("../support/redis/server.js");
 
 const skip = !hasCluster && "no addon";
 
-/** What the adapter uses of a client of redis 3, which knows of no promises. */
+/** The methods of a client of redis 3 that the adapter uses: without promises. */
 class Redis3 extends EventEmitter {
   publish() {}
   subscribe() {}
@@ -28,7 +28,7 @@ class Redis3 extends EventEmitter {
   }
 }
 
-/** A client of redis 5. */
+/** Connects a client of redis 5. */
 async function connect(url) {
   const client = createClient({ url });
   client.on("error", () => {});

@@ -1,19 +1,19 @@
 "use strict";
 
 /**
- * What becomes of a cluster when Redis goes, stops, or is out of reach: each node goes on serving
- * its own clients, says what has happened, and is whole again afterwards.
+ * A cluster while Redis is down, stopped, or out of reach: each node goes on serving its own clients,
+ * reports what has happened, and is in the cluster again afterwards.
  */
 
 const assert = require("node:assert/strict");
 const { describe, test } = require("node:test");
-const { setTimeout: delay } = require("node:timers/promises");
 const { turbo } = require("../..");
 const { hasCluster } = require("../../lib/addon/index.js");
 const { isFirstNode } = require("../support/node-versions.js");
+const { polled } = require("../support/observed.js");
 const { ours } = require("../support/redis/adapters.js");
 const { Nodes } = require("../support/redis/nodes.js");
-const { skipWithoutRedis, startRedisServer } = require("../support/redis/server.js");
+const { endsOf, skipWithoutRedis, startRedisServer } = require("../support/redis/server.js");
 const { startProxy } = require("../support/tcp-proxy.js");
 
 const skip = hasCluster ? skipWithoutRedis : "the addon has no cluster here";
@@ -21,9 +21,9 @@ const skip = hasCluster ? skipWithoutRedis : "the addon has no cluster here";
 /** A guard against hanging only, in milliseconds. */
 const TIMEOUT = 60_000;
 
-/** Milliseconds until requests end that no other node answers. */
+/** Milliseconds until unanswered requests end. */
 const REQUESTS_TIMEOUT = 150;
-/** The same where a node's own clients answer before, however busy the machine is. */
+/** Milliseconds until acks time out, long enough for a node's own clients on a busy machine. */
 const ACKS_TIMEOUT = 1_500;
 
 /**
@@ -33,14 +33,10 @@ const ACKS_TIMEOUT = 1_500;
  * @param {object} [options]
  * @param {string[]} [options.settings] lines of redis.conf
  * @param {object} [options.adapter] options of the adapters
- * @param {boolean} [options.isAbsent] whether Redis is not there
+ * @param {boolean} [options.isAbsent] true if Redis is down at first
  */
 async function start(t, { settings, adapter, isAbsent = false } = {}) {
-  const ends = [];
-  t.after(async () => {
-    for (const end of ends) await end();
-  });
-  const after = (end) => ends.unshift(end);
+  const after = endsOf(t);
   const redis = await startRedisServer(after, { settings });
   const proxy = await startProxy({ port: redis.port, beforeClose: after });
   if (isAbsent) await redis.kill();
@@ -52,17 +48,13 @@ async function start(t, { settings, adapter, isAbsent = false } = {}) {
   return { redis, proxy, nodes };
 }
 
-async function until(isReached) {
-  while (!isReached()) await delay(2);
-}
-
-/** What `stats()` says of a node's connection, by its place. */
+/** Returns the part of `stats()` about a node's connection. */
 const redisStats = (place) => turbo.stats().redis[place];
 
-const errorsOf = ({ told }) => told.filter((each) => each instanceof Error);
-const eventsOf = ({ told }) => told.filter((each) => typeof each === "string");
+const errorsOf = ({ events }) => events.filter((each) => each instanceof Error);
+const eventsOf = ({ events }) => events.filter((each) => typeof each === "string");
 
-/** The clients of a node get what it sends; who is on another node may get it, too. */
+/** Asserts that the clients of a node receive what it sends; those of other nodes may, too. */
 async function servesItsOwn(node) {
   const marks = [Math.random(), Buffer.from([1])];
   node.io.emit("own", ...marks);
@@ -70,13 +62,13 @@ async function servesItsOwn(node) {
   const isComplete = ({ index, received }) =>
     received.some(([event, mark]) => event === "own" && mark === marks[0]) &&
     (index % 2 === 1 || received.some(([event, mark]) => event === "even" && mark === marks[0]));
-  await until(() => node.clients.every(isComplete));
+  await polled(() => node.clients.every(isComplete));
   for (const { socket } of node.clients) {
     assert.deepEqual(await socket.emitWithAck("echo", ...marks), marks);
   }
 }
 
-/** Requests end by their timeout, with the texts of the official adapter. */
+/** Asserts that requests end by their timeout, with the texts of the official adapter. */
 async function requestsTimeOut({ io, clients }) {
   const { adapter } = io.of("/");
   await Promise.all([
@@ -100,12 +92,12 @@ async function requestsTimeOut({ io, clients }) {
 
 /** Waits until everything works between the nodes. */
 async function isWhole(nodes) {
-  await nodes.hearEachOther();
+  await nodes.areConnected();
   for (const node of nodes.all) await nodes.answer(node);
   await nodes.received();
 }
 
-/** The protocols; the timeout of requests can be set in the classic one alone. */
+/** Options by protocol. */
 const PROTOCOLS = {
   "the classic protocol": {},
   ...(isFirstNode && {
@@ -114,18 +106,18 @@ const PROTOCOLS = {
   }),
 };
 
-/** Requests end by their timeout on all nodes. */
+/** Asserts that requests of all nodes end by their timeout, which only the classic protocol can set. */
 async function allTimeOut({ all }, { sharded = false }) {
   if (!sharded) await Promise.all(all.map(requestsTimeOut));
 }
 
 for (const [name, adapter] of Object.entries(PROTOCOLS)) {
   describe(name, { skip, timeout: TIMEOUT }, () => {
-    test("Redis is not there at first", async (t) => {
+    test("Redis is down at first", async (t) => {
       const { redis, nodes } = await start(t, { adapter, isAbsent: true });
       for (const node of nodes.all) {
         await servesItsOwn(node);
-        await until(() => errorsOf(node).length > 0);
+        await polled(() => errorsOf(node).length > 0);
         assert.equal(errorsOf(node)[0].code, "TURBO_ERR_REDIS");
         assert.deepEqual(eventsOf(node), []);
       }
@@ -139,17 +131,17 @@ for (const [name, adapter] of Object.entries(PROTOCOLS)) {
       for (const [place, node] of nodes.all.entries()) {
         assert.deepEqual(eventsOf(node), ["ready"]);
         assert.equal(redisStats(place).state, "ready");
-        await until(() => redisStats(place).queuedBytes === 0);
+        await polled(() => redisStats(place).queuedBytes === 0);
         assert.equal(redisStats(place).publishDropped, 0);
         assert.equal(redisStats(place).reconnections, 0);
       }
     });
 
-    test("Redis is killed, and comes back", async (t) => {
+    test("Redis is killed, and starts again", async (t) => {
       const { redis, nodes } = await start(t, { adapter });
       await redis.kill();
       for (const [place, node] of nodes.all.entries()) {
-        await until(() => eventsOf(node).includes("reconnecting"));
+        await polled(() => eventsOf(node).includes("reconnecting"));
         await servesItsOwn(node);
         assert.equal(redisStats(place).state, "connecting");
       }
@@ -173,18 +165,18 @@ for (const [name, adapter] of Object.entries(PROTOCOLS)) {
       redis.continue();
       const numbers = ({ received }) =>
         received.filter(([event]) => event === "n").map(([, number]) => number);
-      await until(() => nodes.clients.every((client) => numbers(client).length >= 100));
+      await polled(() => nodes.clients.every((client) => numbers(client).length >= 100));
       for (const client of nodes.clients) {
         assert.deepEqual(numbers(client), [...Array(100).keys()]);
       }
       await isWhole(nodes);
-      for (const node of nodes.all) assert.deepEqual(node.told, ["ready"]);
+      for (const node of nodes.all) assert.deepEqual(node.events, ["ready"]);
     });
   });
 }
 
 describe("a cluster", { skip, timeout: TIMEOUT }, () => {
-  test("drops and counts what does not fit in the queue for Redis", async (t) => {
+  test("drops and counts messages that do not fit in the queue for Redis", async (t) => {
     const limit = 100_000;
     const adapter = { maxPublishQueue: limit };
     const { redis, nodes } = await start(t, { adapter, isAbsent: true });
@@ -192,7 +184,7 @@ describe("a cluster", { skip, timeout: TIMEOUT }, () => {
     const bytes = Buffer.alloc(30_000);
     for (let n = 0; n < 10; n++) one.io.emit("large", n, bytes);
     const isComplete = ({ received }) => received.length === 10;
-    await until(() => one.clients.every(isComplete));
+    await polled(() => one.clients.every(isComplete));
     const { queuedBytes, publishDropped } = redisStats(0);
     assert.ok(queuedBytes > 0 && queuedBytes <= limit, `${queuedBytes}`);
     assert.equal(publishDropped, 7);
@@ -207,9 +199,9 @@ describe("a cluster", { skip, timeout: TIMEOUT }, () => {
     const [one] = nodes.all;
     one.io.emit("large", Buffer.alloc(2_000_000));
     for (const [place, node] of nodes.all.entries()) {
-      await until(() => eventsOf(node).includes("reconnecting"));
+      await polled(() => eventsOf(node).includes("reconnecting"));
       await servesItsOwn(node);
-      await until(() => redisStats(place).state === "ready");
+      await polled(() => redisStats(place).state === "ready");
       assert.ok(errorsOf(node).length > 0);
     }
     await isWhole(nodes);
@@ -223,25 +215,25 @@ describe("a cluster", { skip, timeout: TIMEOUT }, () => {
     const [one, other] = nodes.all;
     for (let times = 1; times <= 3; times++) {
       proxy.reset();
-      await until(() => eventsOf(one).length === 1 + 2 * times);
+      await polled(() => eventsOf(one).length === 1 + 2 * times);
       for (const node of nodes.all) await servesItsOwn(node);
       await isWhole(nodes);
       assert.equal(redisStats(0).reconnections, times);
     }
-    assert.deepEqual(other.told, ["ready"]);
+    assert.deepEqual(other.events, ["ready"]);
   });
 });
 
-// A connection that is silent is given up after ten seconds.
+// A silent connection is closed after ten seconds.
 const skipLong = isFirstNode ? skip : "under the first Node.js alone";
 describe("silence", { skip: skipLong, timeout: TIMEOUT, concurrency: true }, () => {
-  test("a node that is cut off notices, and comes back", async (t) => {
+  test("a node that is cut off notices, and reconnects", async (t) => {
     const { proxy, nodes } = await start(t);
     const [one, other] = nodes.all;
     proxy.stall();
     await servesItsOwn(one);
     await allTimeOut(nodes, {});
-    await until(() => eventsOf(one).includes("reconnecting"));
+    await polled(() => eventsOf(one).includes("reconnecting"));
     assert.deepEqual(
       errorsOf(one).map(({ message }) => message),
       ["Redis: Redis does not answer"],
@@ -250,14 +242,14 @@ describe("silence", { skip: skipLong, timeout: TIMEOUT, concurrency: true }, () 
     proxy.heal();
     await isWhole(nodes);
     assert.deepEqual(eventsOf(one), ["ready", "reconnecting", "ready"]);
-    assert.deepEqual(other.told, ["ready"]);
+    assert.deepEqual(other.events, ["ready"]);
   });
 
-  test("a Redis that has stopped is noticed, and goes on", async (t) => {
+  test("a Redis that is suspended is noticed, and resumes", async (t) => {
     const { redis, nodes } = await start(t);
     redis.stop();
     for (const node of nodes.all) {
-      await until(() => eventsOf(node).includes("reconnecting"));
+      await polled(() => eventsOf(node).includes("reconnecting"));
       await servesItsOwn(node);
     }
     redis.continue();

@@ -1,8 +1,8 @@
 "use strict";
 
 /**
- * What is none of the cluster's messages, on all its channels: it is dropped and counted, and
- * neither a node nor a client suffers.
+ * Malformed and foreign messages on all channels of a cluster: they are dropped and counted, and
+ * disturb neither a node nor a client.
  */
 
 const assert = require("node:assert/strict");
@@ -15,7 +15,7 @@ const { isFirstNode } = require("../support/node-versions.js");
 const { randomFrom, SEED } = require("../support/random.js");
 const { ours, oursOverNodeRedis } = require("../support/redis/adapters.js");
 const { Nodes } = require("../support/redis/nodes.js");
-const { skipWithoutRedis, startRedisServer } = require("../support/redis/server.js");
+const { endsOf, skipWithoutRedis, startRedisServer } = require("../support/redis/server.js");
 
 const skip = hasCluster ? skipWithoutRedis : "the addon has no cluster here";
 
@@ -28,7 +28,7 @@ const UID = "strange";
 const OPTS = { rooms: [], except: [], flags: {} };
 const PACKET = { type: 2, data: ["hostile"], nsp: "/" };
 
-/** What is no message at all, wherever it comes. */
+/** Bytes that are not a message on any channel. */
 const NONSENSE = [
   Buffer.alloc(0),
   Buffer.from([0xc1]),
@@ -44,13 +44,13 @@ const NONSENSE = [
   Buffer.from("{"),
   Buffer.from('{"type":'),
   Buffer.from(`${'{"a":'.repeat(50_000)}1`),
-  Buffer.from("text that somebody else publishes"),
+  Buffer.from("text of another publisher"),
   Buffer.alloc(1024 * 1024, 0x41),
-  // What comes behind a whole message.
+  // Bytes behind a whole message.
   Buffer.concat([encode([UID, PACKET, OPTS]), Buffer.from([0])]),
 ];
 
-/** Values in the form of messages that are none. */
+/** Encoded values that are not broadcasts. */
 const WRONG_BROADCASTS = [
   null,
   5,
@@ -74,7 +74,7 @@ const WRONG_BROADCASTS = [
   [UID, PACKET, { ...OPTS, except: true }],
 ].map(encode);
 
-/** The same for requests and responses. The official adapter throws at some of them. */
+/** Values that are not requests. The official adapter throws at some of them. */
 const WRONG_REQUESTS = [
   null,
   "text",
@@ -91,7 +91,7 @@ const WRONG_REQUESTS = [
   { uid: UID, type: 7, requestId: "strange", packet: { ...PACKET, data: 5 }, opts: OPTS },
 ];
 
-/** The same in the sharded protocol. */
+/** Values that are not messages of the sharded protocol. */
 const WRONG_SHARDED = [
   null,
   [1],
@@ -108,7 +108,7 @@ const WRONG_SHARDED = [
   { uid: UID, nsp: "/", type: 9, data: { packet: "text" } },
 ];
 
-/** Messages that are well-formed, and concern nobody here. */
+/** Well-formed messages without a recipient. */
 const FOREIGN = [
   { requestId: "unknown", sockets: [] },
   { requestId: "unknown", type: 9, packet: "an answer" },
@@ -121,7 +121,7 @@ const FOREIGN = [
 
 const json = (value) => Buffer.from(JSON.stringify(value));
 
-/** Every beginning of a message, but for the whole. */
+/** Returns every proper prefix of a message. */
 const beginnings = (message) => [...message.keys()].map((end) => message.subarray(0, end));
 
 function randomBytes() {
@@ -134,7 +134,7 @@ function randomBytes() {
 const redisStats = () => turbo.stats().redis;
 const sum = (field) => redisStats().reduce((total, stats) => total + stats[field], 0);
 
-/** Publishes messages, and waits until all nodes have got them. */
+/** Publishes messages, and waits until all nodes have received them. */
 async function publish(redis, command, messages) {
   const before = sum("received");
   const send = ([channel, message]) => redis.command(command, channel, message);
@@ -143,13 +143,9 @@ async function publish(redis, command, messages) {
   while (sum("received") - before < total) await delay(2);
 }
 
-/** Starts a cluster of two, and looks what becomes of it while `act` does something. */
+/** Starts a cluster of two, and asserts that `act` does not disturb it. */
 async function survives(t, kind, adapter, act) {
-  const ends = [];
-  t.after(async () => {
-    for (const end of ends) await end();
-  });
-  const after = (end) => ends.unshift(end);
+  const after = endsOf(t);
   const redis = await startRedisServer(after);
   const nodes = await Nodes.start(redis.url, [kind, kind], { adapter });
   after(() => nodes.close());
@@ -160,20 +156,20 @@ async function survives(t, kind, adapter, act) {
   const before = sum("delivered");
   await act({ redis, nodes });
   assert.equal(sum("delivered") - before, 0);
-  // Nobody has got anything, been moved, or been sent away.
+  // No client has received an event, changed its rooms, or been disconnected.
   await nodes.assertReceived({});
   assert.deepEqual(heard, []);
   for (const [number, io] of servers.entries()) {
     assert.deepEqual(new Set(io.of("/").adapter.rooms.keys()), rooms[number]);
   }
   assert.ok(nodes.everyone.every(({ socket }) => socket.connected));
-  await nodes.hearEachOther();
+  await nodes.areConnected();
   const answers = await servers[0].timeout(5_000).emitWithAck("question");
   assert.equal(answers.length, nodes.clients.length);
   assert.equal((await servers[1].fetchSockets()).length, nodes.clients.length);
-  for (const { told } of nodes.all) {
+  for (const { events } of nodes.all) {
     assert.deepEqual(
-      told.filter((event) => event !== "ready"),
+      events.filter((event) => event !== "ready"),
       [],
     );
   }
@@ -181,7 +177,7 @@ async function survives(t, kind, adapter, act) {
 
 for (const kind of isFirstNode ? [ours, oursOverNodeRedis] : [ours]) {
   describe(`${kind.name}, SEED=${SEED}`, { skip, timeout: TIMEOUT }, () => {
-    test("drops and counts what is no broadcast", async (t) => {
+    test("drops and counts what is not a broadcast", async (t) => {
       await survives(t, kind, {}, async ({ redis }) => {
         const messages = [
           ...NONSENSE,
@@ -191,7 +187,7 @@ for (const kind of isFirstNode ? [ours, oursOverNodeRedis] : [ours]) {
         ].map((message) => ["socket.io#/#", message]);
         const before = sum("malformed");
         await publish(redis, "PUBLISH", messages);
-        // Two nodes, each of which has got all of them once.
+        // Two nodes have received each of them once.
         assert.equal(sum("malformed") - before, 2 * messages.length);
       });
     });
@@ -215,7 +211,7 @@ for (const kind of isFirstNode ? [ours, oursOverNodeRedis] : [ours]) {
       }
     });
 
-    test("does not look at what is for rooms that it has not", async (t) => {
+    test("does not decode messages to rooms without members", async (t) => {
       await survives(t, kind, {}, async ({ redis }) => {
         const messages = NONSENSE.map((message) => ["socket.io#/#nobody#", message]);
         const before = sum("filtered");
@@ -224,7 +220,7 @@ for (const kind of isFirstNode ? [ours, oursOverNodeRedis] : [ours]) {
       });
     });
 
-    test("drops and counts what is no request, and what is no response", async (t) => {
+    test("drops and counts what is neither a request nor a response", async (t) => {
       await survives(t, kind, {}, async ({ redis, nodes }) => {
         const { requestChannel, responseChannel, specificResponseChannel } =
           nodes.all[0].io.of("/").adapter;
@@ -251,7 +247,7 @@ for (const kind of isFirstNode ? [ours, oursOverNodeRedis] : [ours]) {
       });
     });
 
-    test("drops and counts what is none of the sharded protocol", async (t) => {
+    test("drops and counts what is not of the sharded protocol", async (t) => {
       await survives(t, kind, { sharded: true }, async ({ redis, nodes }) => {
         const { channel, responseChannel } = nodes.all[0].io.of("/").adapter;
         const garbage = [

@@ -1,6 +1,6 @@
 "use strict";
 
-/** What createRedisAdapter() accepts, and what it says of the rest. No Redis is needed. */
+/** Which options createRedisAdapter() accepts, and with which error it refuses others. No Redis is needed. */
 
 const assert = require("node:assert/strict");
 const { once } = require("node:events");
@@ -11,12 +11,12 @@ const { createRedisAdapter, turbo } = require("../..");
 const { hasCluster } = require("../../lib/addon/index.js");
 const { redisAdapterOptions } = require("../../lib/redis/options.js");
 
-const URL_OF_NOTHING = "redis://127.0.0.1:1";
+const url = "redis://127.0.0.1:1";
 const CLIENT = { publish() {}, subscribe() {}, pSubscribe() {} };
 const CLIENTS = { pubClient: CLIENT, subClient: { ...CLIENT } };
 const SENTINEL = { url: ["redis://127.0.0.1:1", "redis://127.0.0.1:2"], sentinel: { name: "m" } };
 
-/** The error of these options. */
+/** Returns the error of options. */
 function errorOf(options) {
   try {
     createRedisAdapter(options);
@@ -35,7 +35,7 @@ describe("createRedisAdapter() refuses", () => {
     ],
     ["options", [], /an array$/],
     ["options", "redis://user:secret@host", /, got "redis:\/\/…@host"$/],
-    ["url", {}, /^url must be a URL of Redis, or a list of some, got undefined$/],
+    ["url", {}, /^url must be a URL of Redis, or a list of such URLs, got undefined$/],
     ["url", { url: "" }, /got ""$/],
     ["url", { url: [] }, /got an array$/],
     ["url", { url: ["redis://a", 1] }, /got an array$/],
@@ -52,41 +52,37 @@ describe("createRedisAdapter() refuses", () => {
     [
       "host",
       { host: "a" },
-      /; write url: "redis:\/\/user:password@host:port\/database"\. There are/,
+      /; write url: "redis:\/\/user:password@host:port\/database"\. Its options are/,
     ],
-    ["channelPrefix", { channelPrefix: "a" }, /; write key\. There are url, pubClient, subClient/],
-    ["toString", { toString: 1 }, /^toString is not an option of createRedisAdapter\(\)\. There/],
-    ["cluster", { url: URL_OF_NOTHING, cluster: 1 }, /^cluster must be true or false, got 1$/],
-    ["sentinel", { url: URL_OF_NOTHING, sentinel: {} }, /the name of the master/],
-    ["sentinel", { url: URL_OF_NOTHING, sentinel: { name: "m", user: "u" } }, /an object/],
+    [
+      "channelPrefix",
+      { channelPrefix: "a" },
+      /; write key\. Its options are url, pubClient, subClient/,
+    ],
+    ["toString", { toString: 1 }, /^toString is not an option of createRedisAdapter\(\)\. Its/],
+    ["cluster", { url, cluster: 1 }, /^cluster must be true or false, got 1$/],
+    ["sentinel", { url, sentinel: {} }, /the name of the master/],
+    ["sentinel", { url, sentinel: { name: "m", user: "u" } }, /an object/],
     ["sentinel", { ...SENTINEL, cluster: true }, /left out with cluster: true/],
-    ["tls", { url: URL_OF_NOTHING, tls: { cert: "PEM" } }, /both of cert and key or none/],
-    ["key", { url: URL_OF_NOTHING, key: "" }, /a string that is not empty, got ""/],
-    ["requestsTimeout", { url: URL_OF_NOTHING, requestsTimeout: 0 }, /of at least 1, got 0$/],
+    ["tls", { url, tls: { cert: "PEM" } }, /both cert and key or neither/],
+    ["key", { url, key: "" }, /a string that is not empty, got ""/],
+    ["requestsTimeout", { url, requestsTimeout: 0 }, /of at least 1, got 0$/],
     [
       "publishOnSpecificResponseChannel",
-      { url: URL_OF_NOTHING, publishOnSpecificResponseChannel: 1 },
+      { url, publishOnSpecificResponseChannel: 1 },
       /true or false/,
     ],
-    ["parser", { url: URL_OF_NOTHING, parser: { encode() {} } }, /encode and decode/],
-    ["sharded", { url: URL_OF_NOTHING, sharded: "yes" }, /true or false, got "yes"$/],
-    ["subscriptionMode", { url: URL_OF_NOTHING, subscriptionMode: "static" }, /"pattern" or "dyn/],
-    [
-      "subscriptionMode",
-      { url: URL_OF_NOTHING, sharded: true, subscriptionMode: "pattern" },
-      /"dyn/,
-    ],
-    [
-      "requestsTimeout",
-      { url: URL_OF_NOTHING, sharded: true, requestsTimeout: 1 },
-      /left out with sh/,
-    ],
+    ["parser", { url, parser: { encode() {} } }, /encode and decode/],
+    ["sharded", { url, sharded: "yes" }, /true or false, got "yes"$/],
+    ["subscriptionMode", { url, subscriptionMode: "static" }, /"pattern" or "dyn/],
+    ["subscriptionMode", { url, sharded: true, subscriptionMode: "pattern" }, /"dyn/],
+    ["requestsTimeout", { url, sharded: true, requestsTimeout: 1 }, /left out with sh/],
     ["parser", { ...CLIENTS, sharded: true, parser: JSON }, /encode and decode/],
-    ["maxPublishQueue", { url: URL_OF_NOTHING, maxPublishQueue: 0.5 }, /bytes, an integer of at l/],
+    ["maxPublishQueue", { url, maxPublishQueue: 0.5 }, /bytes, an integer of at l/],
     ["pubClient", { pubClient: {}, subClient: CLIENT }, /a client of redis or ioredis/],
-    ["subClient", { pubClient: CLIENT }, /another client of redis or ioredis, which/],
+    ["subClient", { pubClient: CLIENT }, /another client of redis or ioredis, for/],
     ["pubClient", { subClient: CLIENT }, /a client of redis or ioredis, got undefined/],
-    ["url", { ...CLIENTS, url: URL_OF_NOTHING }, /left out with clients/],
+    ["url", { ...CLIENTS, url }, /left out with clients/],
     ["tls", { ...CLIENTS, tls: {} }, /left out with clients/],
     ["maxPublishQueue", { ...CLIENTS, maxPublishQueue: 1 }, /left out with clients/],
   ]) {
@@ -98,9 +94,9 @@ describe("createRedisAdapter() refuses", () => {
     });
   }
 
-  test("a URL that is none, without showing its password", { skip: !hasCluster }, () => {
-    for (const url of ["http://user:secret@127.0.0.1", "redis://user:secret@host:99999", "redis"]) {
-      const error = errorOf({ url });
+  test("what is not a URL, without showing its password", { skip: !hasCluster }, () => {
+    for (const bad of ["http://user:secret@127.0.0.1", "redis://user:secret@host:99999", "redis"]) {
+      const error = errorOf({ url: bad });
       assert.equal(error.option, "url");
       assert.doesNotMatch(error.message, /secret/);
       const form = "redis://[[user]:password@]host[:port][/database], with rediss:// for TLS (";
@@ -113,14 +109,14 @@ describe("createRedisAdapter() refuses", () => {
     assert.match(others.message, /^url must be a list of URLs that fit together \(.*password/);
   });
 
-  test("certificates that are none", { skip: !hasCluster }, () => {
-    const url = "rediss://127.0.0.1:1";
-    assert.equal(errorOf({ url, tls: { cert: "none", key: "none" } }).option, "tls");
-    assert.equal(errorOf({ url: "rediss:", tls: { cert: "none", key: "none" } }).option, "url");
+  test("what is not a certificate", { skip: !hasCluster }, () => {
+    const tls = { cert: "none", key: "none" };
+    assert.equal(errorOf({ url: "rediss://127.0.0.1:1", tls }).option, "tls");
+    assert.equal(errorOf({ url: "rediss:", tls }).option, "url");
   });
 
   test("servers with connection state recovery", () => {
-    const adapter = createRedisAdapter({ url: URL_OF_NOTHING });
+    const adapter = createRedisAdapter({ url });
     assert.throws(
       () => new Server({ adapter, connectionStateRecovery: {} }),
       (error) =>
@@ -151,13 +147,13 @@ describe("a server that cannot be reached is named", { skip: !hasCluster && "no 
 
 describe("createRedisAdapter() accepts", () => {
   for (const options of [
-    { url: URL_OF_NOTHING },
-    { url: [URL_OF_NOTHING], key: "app", requestsTimeout: 1, maxPublishQueue: Infinity },
+    { url },
+    { url: [url], key: "app", requestsTimeout: 1, maxPublishQueue: Infinity },
     { url: "redis://user:p%40ss@localhost/1" },
     { url: "rediss://localhost", tls: {} },
     { url: ["redis://a:1", "redis://b:2"], cluster: true, sharded: true },
     { ...SENTINEL, subscriptionMode: "dynamic" },
-    { url: URL_OF_NOTHING, sharded: true, subscriptionMode: "dynamic-private" },
+    { url, sharded: true, subscriptionMode: "dynamic-private" },
     { ...CLIENTS, parser: { encode() {}, decode() {} } },
   ]) {
     test(JSON.stringify(options), () => {
@@ -165,8 +161,8 @@ describe("createRedisAdapter() accepts", () => {
     });
   }
 
-  test("what it needs not be given, with the official adapter's values", () => {
-    const { adapter } = redisAdapterOptions({ url: URL_OF_NOTHING });
+  test("options left out, with the official adapter's values", () => {
+    const { adapter } = redisAdapterOptions({ url });
     assert.deepEqual(adapter, {
       key: "socket.io",
       parser: undefined,
@@ -175,7 +171,7 @@ describe("createRedisAdapter() accepts", () => {
       sharded: false,
       subscriptionMode: "pattern",
     });
-    const { adapter: sharded } = redisAdapterOptions({ url: URL_OF_NOTHING, sharded: true });
+    const { adapter: sharded } = redisAdapterOptions({ url, sharded: true });
     assert.equal(sharded.subscriptionMode, "dynamic");
   });
 });

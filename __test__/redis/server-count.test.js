@@ -1,6 +1,6 @@
 "use strict";
 
-/** How many nodes there are in a Redis Cluster: clients of other nodes subscribe at any server. */
+/** `serverCount()` in a Redis Cluster, where the clients of other nodes subscribe at any server. */
 
 const assert = require("node:assert/strict");
 const { once } = require("node:events");
@@ -13,7 +13,7 @@ const { Server } = require("socket.io");
 const { createRedisAdapter, turbo } = require("../..");
 const { hasCluster } = require("../../lib/addon/index.js");
 const { startRedisCluster } = require("../support/redis/cluster.js");
-const { skipWithoutRedis } = require("../support/redis/server.js");
+const { endsOf, skipWithoutRedis } = require("../support/redis/server.js");
 
 /** A guard against hanging only, in milliseconds. */
 const TIMEOUT = 60_000;
@@ -23,7 +23,7 @@ const skip = (!hasCluster && "no addon") || skipWithoutRedis;
 const hasServer = (wanted) => (slots) =>
   slots.some(([, , ...servers]) => servers.some(([, port]) => port === wanted));
 
-/** As a node of the cluster whose client subscribes at this server. */
+/** Subscribes at a server, as the client of another node. */
 async function subscribe({ url }, after) {
   const client = createClient({ url });
   client.on("error", () => {});
@@ -33,22 +33,18 @@ async function subscribe({ url }, after) {
 }
 
 describe("serverCount() in a Redis Cluster", { skip, timeout: TIMEOUT }, () => {
-  const ends = [];
-  const end = async () => {
-    for (const each of ends.splice(0)) await each();
-  };
+  const ends = endsOf({ after });
   let cluster;
 
   before(async () => {
-    // Clients are told of a replica once it has got something.
+    // Clients learn of a replica once it has received something.
     const options = { hasReplica: true, settings: ["repl-ping-replica-period 1"] };
-    cluster = await startRedisCluster((each) => ends.unshift(each), options);
+    cluster = await startRedisCluster(ends, options);
     for (const node of cluster.nodes) {
       await node.until(["CLUSTER", "SLOTS"], hasServer(cluster.replica.port));
-      await subscribe(node, (each) => ends.unshift(each));
+      await subscribe(node, ends);
     }
   });
-  after(end);
 
   const options = {
     "our connection": () => ({ url: cluster.urls, cluster: true }),

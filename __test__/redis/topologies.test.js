@@ -1,6 +1,6 @@
 "use strict";
 
-/** Redis as it is run: a Cluster, behind Sentinels, by TLS, and with users who may do little. */
+/** Redis as it is deployed: a Cluster, behind Sentinels, by TLS, and with restricted users. */
 
 const assert = require("node:assert/strict");
 const { once } = require("node:events");
@@ -15,7 +15,7 @@ const { isFirstNode } = require("../support/node-versions.js");
 const { startRedisCluster } = require("../support/redis/cluster.js");
 const { Nodes } = require("../support/redis/nodes.js");
 const { startRedisSentinels } = require("../support/redis/sentinels.js");
-const { skipWithoutRedis, startRedisServer } = require("../support/redis/server.js");
+const { endsOf, skipWithoutRedis, startRedisServer } = require("../support/redis/server.js");
 
 const whyNot = () => {
   if (!hasCluster) return "the addon has no cluster here";
@@ -23,7 +23,7 @@ const whyNot = () => {
 };
 const options = { skip: whyNot(), timeout: 60_000 };
 
-/** Ours, with options that say where Redis is. */
+/** Our adapter, with options of its connection. */
 const oursTo = (where) => ({
   name: "ours",
   isOurs: true,
@@ -47,18 +47,9 @@ const officialTo = (urls) => ({
   mixesUpChannels: true,
 });
 
-/** What ends what a test has started, the last first. */
-function endsOf(t) {
-  const ends = [];
-  t.after(async () => {
-    for (const end of ends) await end();
-  });
-  return (end) => ends.unshift(end);
-}
-
-/** Everything goes from every node to every other. */
+/** Asserts that everything reaches every node from every other. */
 async function isWhole(nodes) {
-  await nodes.hearEachOther();
+  await nodes.areConnected();
   for (const [number, node] of nodes.all.entries()) {
     const { io, kind } = node;
     for (let n = 0; n < 20; n++) io.emit(`from ${number}`, n, Buffer.from([n]));
@@ -67,8 +58,8 @@ async function isWhole(nodes) {
         received.filter(([event]) => event === `from ${number}`).map(([, n]) => n);
       while (numbers().length < 20) await delay(2);
       // ioredis publishes on any server of a Cluster, and so in any order.
-      const came = kind.isOurs ? numbers() : numbers().sort((a, b) => a - b);
-      assert.deepEqual(came, [...Array(20).keys()]);
+      const arrived = kind.isOurs ? numbers() : numbers().sort((a, b) => a - b);
+      assert.deepEqual(arrived, [...Array(20).keys()]);
     }
     await nodes.answer(node);
   }
@@ -114,10 +105,10 @@ describe("Sentinels", options, () => {
     await isWhole(nodes);
     await sentinels.failOver();
     await isWhole(nodes);
-    for (const { told } of nodes.all) {
-      const events = told.filter((event) => typeof event === "string");
-      assert.deepEqual([events.at(0), events.at(-1)], ["ready", "ready"]);
-      assert.ok(events.includes("reconnecting"));
+    for (const { events } of nodes.all) {
+      const names = events.filter((event) => typeof event === "string");
+      assert.deepEqual([names.at(0), names.at(-1)], ["ready", "ready"]);
+      assert.ok(names.includes("reconnecting"));
     }
   });
 });
@@ -138,7 +129,7 @@ describe("TLS", { ...options, skip: options.skip || skipWithoutOpenssl }, () => 
     await isWhole(nodes);
   });
 
-  test("refuses a server that is signed by nobody that it knows", async (t) => {
+  test("refuses a server whose certificate has an unknown issuer", async (t) => {
     const after = endsOf(t);
     const redis = await startRedisServer(after, { certificates: createCertificates(after) });
     const { ca } = createCertificates(after).forClient;
@@ -147,24 +138,24 @@ describe("TLS", { ...options, skip: options.skip || skipWithoutOpenssl }, () => 
   });
 });
 
-/** Starts a node that is not expected to reach Redis. */
+/** Starts a node that will not reach Redis. */
 async function startAlone(after, where) {
   const nodes = await Nodes.start("", [oursTo(where)], { isAlone: true });
   after(() => nodes.close());
   return nodes.all;
 }
 
-/** The first error that a node tells of. */
-async function errorOf({ told }) {
+/** Returns the first error that a node reports. */
+async function errorOf({ events }) {
   const isError = (each) => each instanceof Error;
-  while (!told.some(isError)) await delay(5);
-  return told.find(isError);
+  while (!events.some(isError)) await delay(5);
+  return events.find(isError);
 }
 
-/** A pattern has to stand among the rules as it is: one for each namespace, of which one has a "*". */
+/** The pattern of each namespace must be in the rules as it is; one has a "*". */
 const PATTERNS = "&socket.io#/#* &socket.io#/name#* &socket.io#/n\\*#* &socket.io#/#even#*";
 
-/** What a user needs, for the default key. */
+/** The rights that a user needs, for the default key. */
 const RULES = [
   `resetchannels ${PATTERNS} &socket.io#* &socket.io-request#* &socket.io-response#*`,
   "-@all +hello +ping +role +publish +psubscribe +punsubscribe +subscribe",
@@ -182,7 +173,7 @@ describe("a user", options, () => {
     [{ subscriptionMode: "dynamic" }, RULES],
     [{ sharded: true }, SHARDED_RULES],
   ]) {
-    test(`who may do nothing else: ${JSON.stringify(adapter)}`, async (t) => {
+    test(`may do nothing else: ${JSON.stringify(adapter)}`, async (t) => {
       const after = endsOf(t);
       const settings = [`user turbo on >secret ${rules}`];
       const redis = await startRedisServer(after, { settings });
@@ -190,11 +181,11 @@ describe("a user", options, () => {
       const nodes = await Nodes.start(url, [oursTo({ url }), oursTo({ url })], { adapter });
       after(() => nodes.close());
       await isWhole(nodes);
-      for (const { told } of nodes.all) assert.deepEqual(told, ["ready"]);
+      for (const { events } of nodes.all) assert.deepEqual(events, ["ready"]);
     });
   }
 
-  test("who has another password, or may not subscribe, is told of", async (t) => {
+  test("with a wrong password, or without the right to subscribe, is reported", async (t) => {
     const after = endsOf(t);
     const settings = ["user turbo on >secret resetchannels &other* +@all"];
     const redis = await startRedisServer(after, { settings });

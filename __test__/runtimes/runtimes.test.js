@@ -14,8 +14,8 @@ const { promisify } = require("node:util");
 const { hasCluster, hasEngine } = require("../../lib/addon/index.js");
 const { RedisServer, skipWithoutRedis } = require("../support/redis/server.js");
 
-const OTHER_WS = "the runtime has a ws of its own in the place of the package";
-const HIDDEN = "the runtime does not give the descriptors of its sockets";
+const OTHER_WS = "the runtime replaces the package ws with its own implementation";
+const HIDDEN = "the runtime does not expose the file descriptors of its sockets";
 
 /** How each runs a program, and why connections are left to ws there. */
 const RUNTIMES = [
@@ -89,7 +89,8 @@ for (const { name, command, reason, words } of RUNTIMES) {
       const connections = { native: 0, opened: 0, fallback: { addon: 4 }, ended: {} };
       assert.deepEqual(said, { transcript, native: false, connections });
       assert.match(error, /Requires ffi access .* run again with the --allow-ffi flag$/);
-      assert.deepEqual(warnings, [["TURBO_NOT_NATIVE", `nothing is accelerated, for ${error}`]]);
+      const text = `the official packages are used and nothing is accelerated, because ${error}`;
+      assert.deepEqual(warnings, [["TURBO_NOT_NATIVE", text]]);
     });
   });
 }

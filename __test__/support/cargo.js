@@ -5,7 +5,7 @@
 const { spawnSync } = require("node:child_process");
 
 /**
- * Why the tests that need cargo are left out, for the `skip` option of a test. Where `CI=true`
+ * The reason to skip tests that need cargo, for the `skip` option of a test. Where `CI=true`
  * nothing is ever left out.
  *
  * @type {string | false}

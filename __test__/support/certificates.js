@@ -1,6 +1,6 @@
 "use strict";
 
-/** A certification authority for one test, and what a server on 127.0.0.1 and a client show. */
+/** A certification authority for one test, with certificates of a server on 127.0.0.1 and a client. */
 
 const { spawnSync } = require("node:child_process");
 const { mkdtempSync, readFileSync, rmSync, writeFileSync } = require("node:fs");
@@ -8,8 +8,7 @@ const { tmpdir } = require("node:os");
 const path = require("node:path");
 
 /**
- * Why the tests that need certificates are left out, for the `skip` option of a test. Where
- * `CI=true` nothing is ever left out.
+ * The reason to skip the tests that need certificates. With `CI=true` they are never skipped.
  *
  * @type {string | false}
  */
@@ -18,7 +17,7 @@ const skipWithoutOpenssl =
   spawnSync("openssl", ["version"], { stdio: "ignore" }).status !== 0 &&
   "no openssl";
 
-/** RFC 5280 §4.2.1.9: only an authority's certificate says CA:TRUE. */
+/** RFC 5280 §4.2.1.9: only the certificate of an authority has CA:TRUE. */
 const CONFIGURATION = `
 [req]
 distinguished_name = name
@@ -37,11 +36,12 @@ extendedKeyUsage = serverAuth, clientAuth
 /**
  * @typedef {object} Certificates
  * @property {{ ca: string, cert: string, key: string }} forClient PEM
+ * @property {{ cert: string, key: string }} forServer PEM
  * @property {string[]} redisSettings lines of redis.conf
  */
 
 /**
- * @param {(end: () => void) => void} after where the files are removed
+ * @param {(end: () => void) => void} after takes the function that removes the files
  * @returns {Certificates}
  */
 function createCertificates(after) {
@@ -64,6 +64,7 @@ function createCertificates(after) {
   const pem = (name) => readFileSync(file(name), "utf8");
   return {
     forClient: { ca: pem("authority.crt"), cert: pem("client.crt"), key: pem("client.key") },
+    forServer: { cert: pem("server.crt"), key: pem("server.key") },
     redisSettings: [
       `tls-ca-cert-file ${file("authority.crt")}`,
       `tls-cert-file ${file("server.crt")}`,

@@ -1,8 +1,8 @@
 "use strict";
 
-/** The page of the chat in examples/chat, as its tests use it. */
+/** The page of the chat in examples/chat, as its tests drive it. */
 
-/** A page in a profile of its own; what its console has of errors is added to `complaints`. */
+/** Opens a page in a profile of its own; errors in its console are added to `complaints`. */
 async function openPage(browser, url, complaints) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
   const page = await context.newPage();
@@ -20,18 +20,18 @@ async function enter(page, name) {
   await page.getByRole("button", { name: "Enter" }).click();
 }
 
-/** Writes a message where the page is, and sends it. */
+/** Writes a message in the current room, and sends it. */
 async function say(page, text) {
   await page.locator("#text").fill(text);
   await page.locator("#text").press("Enter");
 }
 
-/** The messages that are shown and have this text. */
+/** Returns the shown messages that have this text. */
 function message(page, text) {
   return page.locator(".message", { hasText: text });
 }
 
-/** The tick of the message that has this text. */
+/** Returns the tick of the message that has this text. */
 function delivered(page, text) {
   return message(page, text).getByRole("img", { name: "Delivered" });
 }

@@ -1,4 +1,6 @@
-/** Finds and launches the Chromium that the tests of web pages drive. */
+"use strict";
+
+/** Chromium, for the tests of web pages. */
 
 const { accessSync, constants } = require("node:fs");
 const { chromium } = require("playwright-core");
@@ -14,8 +16,8 @@ const ARGUMENTS = [
 const executablePath = process.env.CHROMIUM || "/usr/bin/chromium";
 
 /**
- * Why the tests that need Chromium are left out, for the `skip` option of a test. Where `CI=true`
- * a missing Chromium is no reason, and fails the test that launches it.
+ * The reason to skip the tests that need Chromium. With `CI=true` they are not skipped: a missing
+ * Chromium fails the test that launches it.
  *
  * @type {string | false}
  */
@@ -29,8 +31,8 @@ function launchChromium() {
 }
 
 function whySkipped() {
-  // What serves it then is stock, but for the options.
-  if (process.env.TURBO_NATIVE === "0") return "a browser tells nothing new of the fallback";
+  // All that serves it then is stock, but for the options.
+  if (process.env.TURBO_NATIVE === "0") return "a browser tests nothing new of the fallback";
   if (process.env.CI === "true" || isExecutable(executablePath)) return false;
   return `no Chromium at ${executablePath}; name one in the environment variable CHROMIUM`;
 }

@@ -1,6 +1,6 @@
 "use strict";
 
-/** Pieces of text that mean something to a decoder of Socket.IO packets, or nearly do. */
+/** Pieces of text with a meaning in Socket.IO packets, or nearly. */
 module.exports = [
   ...'-/,[]{}:"\\ \n\t\0.e01 59+é',
   "\u00a0",

@@ -54,4 +54,4 @@ async function enterByHand({ io, origin, beforeClose }, query) {
   return { client, socket };
 }
 
-module.exports = { HandClient, enterByHand };
+module.exports = { enterByHand };

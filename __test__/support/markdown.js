@@ -7,10 +7,10 @@ const path = require("node:path");
 
 const root = path.join(__dirname, "../..");
 
-/** Folders with files that are installed or built. */
+/** Folders of files that are not in the repository. */
 const FOREIGN = new Set([".git", ".venv", "dist", "node_modules", "target"]);
 
-/** Endings of the names that are taken for files. */
+/** Extensions by which a word is recognised as the name of a file. */
 const EXTENSIONS = "[cm]?[jt]s|css|dict|hbs|html|json|md|png|py|rs|svg|toml|txt|ya?ml";
 
 /** One name, or several with slashes between them; `*` stands for any name. Not `./mine.js`. */
@@ -35,8 +35,8 @@ function documents() {
 /**
  * @param {string} file relative to the root
  * @returns {{ prose: string, blocks: Array<{ language: string, source?: string, code: string }> }}
- *   the text without its blocks of code, and these: with the file that a block quotes, as in
- *   "```js file=examples/koa/server.js"
+ *   the text without its blocks of code, and the blocks. `source` is the file that a block quotes,
+ *   as in "```js file=examples/koa/server.js"
  */
 function readDocument(file) {
   const blocks = [];
@@ -50,7 +50,7 @@ function readDocument(file) {
   return { prose, blocks };
 }
 
-/** @returns {string[]} where the links of a text lead */
+/** @returns {string[]} the targets of the links of a text */
 function links(prose) {
   return [...withoutCode(prose).matchAll(/\]\(([^)\s]+)\)/g)].map(([, target]) => target);
 }
@@ -87,7 +87,7 @@ function anchors(prose) {
   return found;
 }
 
-/** Punctuation goes, but for hyphens and underscores; spaces become hyphens. */
+/** Removes punctuation except hyphens and underscores, and replaces spaces by hyphens. */
 function slugOf(heading) {
   const text = heading.replaceAll(/\[([^\]]*)\]\([^)]*\)/g, "$1");
   return text
@@ -96,7 +96,7 @@ function slugOf(heading) {
     .replaceAll(" ", "-");
 }
 
-/** Code within a line may look like a link. */
+/** Removes code within a line, which may look like a link. */
 function withoutCode(prose) {
   return prose.replaceAll(/`[^`\n]*`/g, "``");
 }

@@ -7,7 +7,7 @@ const path = require("node:path");
 
 const MAJORS = [20, 22, 24, 26];
 
-/** Whether this is the Node.js that `npm test` runs under itself, whose tests do most. */
+/** True under the Node.js of `npm test` itself, which runs the most tests. */
 const isFirstNode = (process.env.npm_node_execpath ?? process.execPath) === process.execPath;
 
 /** @returns {string | undefined} the executable of a major version: this one, or an installed one */
@@ -18,7 +18,7 @@ function nodeExecutable(major) {
   return existsSync(executable) ? executable : undefined;
 }
 
-/** @returns {{ major: number, executable: string }[]} those that are there */
+/** @returns {{ major: number, executable: string }[]} the releases that are installed */
 function nodeExecutables() {
   return MAJORS.map((major) => ({ major, executable: nodeExecutable(major) })).filter(
     ({ executable }) => executable !== undefined,

@@ -1,6 +1,6 @@
 "use strict";
 
-/** How tests wait for states. */
+/** Waits for states. */
 
 const assert = require("node:assert/strict");
 const { setTimeout: delay } = require("node:timers/promises");

@@ -1,6 +1,6 @@
 "use strict";
 
-/** What the tests share that send packets to one connection in every way. */
+/** Shared by the tests that send packets to one connection in every way. */
 
 const { describe } = require("node:test");
 const { engines } = require("./engines.js");

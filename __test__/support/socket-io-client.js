@@ -159,7 +159,6 @@ module.exports = {
   POLLING_ONLY,
   WEBSOCKET_ONLY,
   WITH_UPGRADE,
-  collectEvents,
   connectClient,
   enter,
   enterAll,

@@ -2,10 +2,10 @@
 
 /** A TCP proxy between clients and a server, which can fail as networks do. */
 
-const { once } = require("node:events");
 const net = require("node:net");
+const { listen } = require("./tcp-server.js");
 
-/** A client's connection, and the one to the server that goes with it. */
+/** A client's connection, and its counterpart to the server. */
 class Passage {
   #sockets;
 
@@ -17,7 +17,7 @@ class Passage {
     }
   }
 
-  /** Lets everything pass, also what has been held back; if one side has gone, the other goes. */
+  /** Forwards all data, also data that was held back; if one side is closed, closes the other. */
   open() {
     const [downstream, upstream] = this.#sockets;
     if (downstream.destroyed || upstream.destroyed) {
@@ -34,7 +34,7 @@ class Passage {
     }
   }
 
-  /** Calls back when one side has gone. */
+  /** Calls back when one side is closed. */
   onClose(callback) {
     for (const socket of this.#sockets) socket.on("close", callback);
   }
@@ -45,12 +45,13 @@ class Passage {
 }
 
 /**
- * @param {{ port: number, beforeClose: (close: () => unknown) => void }} server what
- *   `startServer()` returned
+ * @param {{ port: number, beforeClose: (close: () => unknown) => void }} server as
+ *   `startServer()` returns it
  * @returns {Promise<{ origin: string, port: number, end: () => void, reset: () => void,
- *   stall: () => void, heal: () => void }>} `end` closes every connection on both sides as a
- *   process does that ends, `reset` as one that crashes, and `stall` lets nothing pass any more, not
- *   even that one side has gone, until `heal`; new connections are accepted and as silent
+ *   stall: () => void, hold: () => void, heal: () => void }>} `end` closes every connection on both
+ *   sides as a process does that ends, `reset` as one that crashes. Until `heal`, `stall` forwards
+ *   nothing, not even the end of one side, and `hold` forwards nothing of new connections, which are
+ *   accepted.
  */
 async function startProxy({ port, beforeClose }) {
   const passages = new Set();
@@ -64,7 +65,7 @@ async function startProxy({ port, beforeClose }) {
     });
     if (!isSilent) passage.open();
   });
-  await once(server.listen(0, "127.0.0.1"), "listening");
+  const { port: ownPort, origin } = await listen(server);
   const onAll = (act) => () => {
     for (const passage of passages) passage.onBoth(act);
   };
@@ -72,12 +73,14 @@ async function startProxy({ port, beforeClose }) {
     server.close();
     onAll((socket) => socket.destroy())();
   });
-  const address = server.address();
   return {
-    origin: `http://127.0.0.1:${address.port}`,
-    port: address.port,
+    origin,
+    port: ownPort,
     end: onAll((socket) => socket.resume().end()),
     reset: onAll((socket) => socket.resetAndDestroy()),
+    hold() {
+      isSilent = true;
+    },
     stall() {
       isSilent = true;
       onAll((socket) => socket.pause())();

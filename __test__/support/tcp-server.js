@@ -1,6 +1,6 @@
 "use strict";
 
-/** What all servers over TCP have in common: HTTP servers, and those of `node:net`. */
+/** Helpers for all servers over TCP: HTTP servers, and those of `node:net`. */
 
 const { once } = require("node:events");
 

@@ -18,7 +18,7 @@ function testFiles() {
 /**
  * @param {string[]} paths folders and files in `__test__/`
  * @param {string[]} files
- * @returns {string[]} those of `files` that are one of `paths`, or in one
+ * @returns {string[]} the files that are one of `paths`, or in one of them
  */
 function filesIn(paths, files) {
   const isIn = (file) => (it) =>

@@ -1,9 +1,9 @@
 const { InputError } = require("./input.js");
 
 /**
- * Listens to an event whose sender waits for an answer. What `handle` returns is acknowledged as
- * `{ ok: true, ...result }`; what it throws, as `{ ok: false, error }`. A peer that sends no
- * acknowledgement function, or anything else in place of the input, does no harm.
+ * Listens to an event whose sender waits for an answer. The result of `handle` is acknowledged as
+ * `{ ok: true, ...result }`, an error that it throws as `{ ok: false, error }`. A peer may leave
+ * the acknowledgement function out, or send anything in place of the input, without harm.
  *
  * @param {import("socket.io").Socket} socket
  * @param {string} event
@@ -22,7 +22,7 @@ function answer(socket, event, handle) {
 
 /**
  * @param {unknown} error
- * @returns {string} what the sender may know of it
+ * @returns {string} the text for the sender, which reveals nothing about the server
  */
 function reason(error) {
   if (error instanceof InputError) return error.message;

@@ -1,17 +1,18 @@
 const { randomUUID } = require("node:crypto");
 
-/** How often a node says who is on it, in milliseconds. */
+/** Interval in which a node publishes its people, in milliseconds. */
 const SHARE_INTERVAL = 5000;
 
-/** A node that has said nothing for this time is gone, in milliseconds. */
+/** A node that is silent for this time counts as gone, in milliseconds. */
 const FORGET_AFTER = 3 * SHARE_INTERVAL;
 
 /**
- * What the nodes of a cluster tell each other by `serverSideEmit()`, so that a page is told the same
- * by each of them: who is in which room, and what was said there. Sent again and again, what a node
- * says of its rooms mends what was lost while Redis was away, and a node that is killed is missed.
+ * Shares the state of the chat between the nodes of a cluster with `serverSideEmit()`, so that all
+ * pages see the same on any node: the people in each room, and its messages. Each node publishes its
+ * people again and again: this repairs what was lost while Redis was away, and reveals nodes that
+ * were killed.
  *
- * Without an adapter for clusters nothing is said: the in-memory one has no `serverSideEmit()`.
+ * Without a cluster adapter it sends nothing: the in-memory adapter has no `serverSideEmit()`.
  */
 class Cluster {
   #id = randomUUID();
@@ -23,15 +24,15 @@ class Cluster {
   #timer;
 
   /**
-   * @typedef {{ since: number, names: string[] }} Presence since when a room is there, and who is in
-   *   it on one node
+   * @typedef {{ since: number, names: string[] }} Presence the time when a room was opened, and the
+   *   people in it on one node
    *
    * @param {import("socket.io").Namespace} namespace
    * @param {import("./rooms.js").Rooms} rooms
    * @param {object} node
-   * @param {boolean} node.isAlone whether there are no other nodes
-   * @param {() => Map<string, string[]>} node.here who is in the rooms of this node
-   * @param {(room: string, event: string, value: object) => void} node.tell emits something to the
+   * @param {boolean} node.isAlone true if there are no other nodes
+   * @param {() => Map<string, string[]>} node.here returns the people in each room of this node
+   * @param {(room: string, event: string, value: object) => void} node.tell emits an event to the
    *   pages of this node that are in a room
    */
   constructor(namespace, rooms, { isAlone, here, tell }) {
@@ -41,7 +42,7 @@ class Cluster {
     this.tell = tell;
     this.isAlone = isAlone;
     if (isAlone) return;
-    namespace.on("presence", (node, presence) => this.#hear(node, new Map(presence)));
+    namespace.on("presence", (node, presence) => this.#handlePresence(node, new Map(presence)));
     namespace.on("hello", () => this.share());
     namespace.on("said", (message) => this.#keep(unpack(message)));
     namespace.on("history", (room, ack) => {
@@ -54,7 +55,7 @@ class Cluster {
     this.#timer.unref();
   }
 
-  /** Tells the other nodes who is on this one. To be called when that has changed. */
+  /** Publishes the people of this node. To be called when they have changed. */
   share() {
     if (this.isAlone) return;
     const presence = [...this.#here()].map(([room, names]) => [
@@ -65,8 +66,8 @@ class Cluster {
   }
 
   /**
-   * Has the other nodes add a message to their histories. To be called before the message goes to
-   * the pages: what is sent first comes first, so nobody who joins in between misses it.
+   * Sends a message to the histories of the other nodes. To be called before the message goes to the
+   * pages: messages keep their order, so a page that joins in between does not miss it.
    *
    * @param {object} message
    */
@@ -74,7 +75,7 @@ class Cluster {
     if (!this.isAlone) this.#namespace.serverSideEmit("said", pack(message));
   }
 
-  /** Gets what this node does not know: at the start, and when Redis is back. */
+  /** Fetches the state that this node lacks, at the start and when Redis is back. */
   async catchUp() {
     this.#namespace.serverSideEmit("hello");
     this.share();
@@ -83,13 +84,13 @@ class Cluster {
 
   /**
    * @param {string} room
-   * @returns {string[]} who is there on the other nodes
+   * @returns {string[]} the people in it on the other nodes
    */
   names(room) {
     return [...this.#nodes.values()].flatMap(({ rooms }) => rooms.get(room)?.names ?? []);
   }
 
-  /** Answers nothing any more. To be called before the server is closed, which tells who leaves. */
+  /** Stops taking part. To be called before the server is closed, which disconnects its people. */
   close() {
     clearInterval(this.#timer);
     for (const event of ["presence", "hello", "said", "history"]) {
@@ -97,8 +98,8 @@ class Cluster {
     }
   }
 
-  /** @param {Map<string, Presence>} presence of another node, in place of what it said before */
-  #hear(node, presence) {
+  /** @param {Map<string, Presence>} presence of another node, which replaces its previous one */
+  #handlePresence(node, presence) {
     this.#change(() => this.#nodes.set(node, { rooms: presence, heardAt: Date.now() }));
   }
 
@@ -109,7 +110,7 @@ class Cluster {
     }
   }
 
-  /** Changes what is known of other nodes, and tells the pages of this one what is new to them. */
+  /** Changes the known state of other nodes, and sends the differences to the pages of this node. */
   #change(change) {
     const before = this.#everywhere();
     change();
@@ -122,7 +123,7 @@ class Cluster {
     this.#openAndClose(after);
   }
 
-  /** @returns {Map<string, Set<string>>} who is in the rooms, on all nodes */
+  /** @returns {Map<string, Set<string>>} the people in each room, on all nodes */
   #everywhere() {
     const everywhere = new Map();
     const others = [...this.#nodes.values()].flatMap(({ rooms }) => [...rooms]);
@@ -135,7 +136,7 @@ class Cluster {
     return everywhere;
   }
 
-  /** Has the rooms exist in which somebody is, on whichever node. */
+  /** Opens the rooms that have people on any node, and closes the others. */
   #openAndClose(occupied) {
     const known = this.#rooms.names();
     for (const { rooms } of this.#nodes.values()) {
@@ -150,7 +151,7 @@ class Cluster {
   async #fetchHistory(room) {
     const answers = await this.#namespace
       .serverSideEmitWithAck("history", room)
-      // Some nodes have not answered in time; others may have.
+      // Some nodes did not answer in time. Keep the answers of the others.
       .catch(({ responses }) => responses ?? []);
     const messages = this.#rooms.history(room)?.merge(answers.flat().map(unpack)) ?? [];
     for (const message of messages) this.tell(room, "message", message);
@@ -162,7 +163,7 @@ class Cluster {
   }
 }
 
-/** What `serverSideEmit()` sends is JSON, which has no bytes. */
+/** Encodes the bytes of an image: `serverSideEmit()` sends JSON, which has none. */
 function pack({ image, ...message }) {
   if (!image) return message;
   return { ...message, image: { ...image, data: Buffer.from(image.data).toString("base64") } };
@@ -175,9 +176,9 @@ function unpack({ image, ...message }) {
 
 /**
  * @param {import("socket.io").Namespace} namespace
- * @param {string} [room] whose sockets; left out, all
- * @returns {Promise<import("socket.io").RemoteSocket[]>} those of all nodes; where the others do not
- *   answer, those of this one
+ * @param {string} [room] all rooms if left out
+ * @returns {Promise<import("socket.io").RemoteSocket[]>} the sockets in it on all nodes, or on this
+ *   node alone if the others do not answer
  */
 async function fetchSockets(namespace, room) {
   const of = (operator) => (room === undefined ? operator : operator.in(room));

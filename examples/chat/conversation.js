@@ -6,11 +6,11 @@ const { Rooms } = require("./rooms.js");
 
 const { InputError } = input;
 
-/** How many rooms one person may be in. */
+/** The most rooms that one person may be in. */
 const JOINED_LIMIT = 8;
 
-// Every socket is in a Socket.IO room named by its own id, so a chat room must never be able to
-// have such a name: whoever joined it would read along.
+// Every socket is in a Socket.IO room named by its own id. A chat room must never get such a name:
+// anyone who joined it could read the private messages of that socket.
 const PREFIX = "room:";
 
 /**
@@ -19,18 +19,18 @@ const PREFIX = "room:";
  * @property {Rooms} rooms
  * @property {People} people
  * @property {Cluster} cluster
- * @property {number} deliveryTimeout how long the page of a private message's recipient has to
- *   acknowledge it, in milliseconds
+ * @property {number} deliveryTimeout time in which the recipient's page must acknowledge a private
+ *   message, in milliseconds
  */
 
 /**
- * Serves the main namespace: rooms, private messages, typing, and who is there.
+ * Serves the main namespace: rooms, private messages, typing indicators, and the lists of people.
  *
  * @param {import("socket.io").Namespace} namespace
  * @param {object} options
- * @param {boolean} options.isAlone whether there are no other nodes
+ * @param {boolean} options.isAlone true if there are no other nodes
  * @param {number} options.deliveryTimeout see `Chat`
- * @returns {Cluster} what this node and others tell each other
+ * @returns {Cluster} the part that shares state with other nodes
  */
 function serveConversation(namespace, { isAlone, deliveryTimeout }) {
   const rooms = new Rooms();
@@ -67,7 +67,7 @@ function serveConversation(namespace, { isAlone, deliveryTimeout }) {
 
   namespace.on("connection", (socket) => {
     const entrance = people.add(socket);
-    // What the page says before that waits.
+    // Events of the page wait until it has its name.
     socket.use((_event, next) =>
       entrance.then(
         () => next(),
@@ -77,7 +77,7 @@ function serveConversation(namespace, { isAlone, deliveryTimeout }) {
     serveSocket(socket, { namespace, rooms, people, cluster, deliveryTimeout });
     entrance.then(
       () => welcome(socket, rooms),
-      // Two pages asked for one name at the same moment.
+      // Another page asked for the same name at the same moment.
       () => socket.disconnect(true),
     );
   });
@@ -117,7 +117,7 @@ function serveSocket(socket, chat) {
   answer(socket, "leave", (value) => {
     const room = input.parseRoom(input.parseObject(value).room);
     if (!socket.rooms.has(PREFIX + room)) return;
-    // Other nodes tell it their pages.
+    // Other nodes inform their own pages.
     socket.local.to(PREFIX + room).emit("left", { room, name });
     socket.leave(PREFIX + room);
   });
@@ -149,7 +149,7 @@ function serveSocket(socket, chat) {
  * @param {import("socket.io").Socket} socket
  * @param {Chat} chat
  * @param {string} room
- * @param {unknown} after the last message that the page has of this room
+ * @param {unknown} after the id of the last message of this room that the page has
  * @returns {{ room: string, people: string[], messages: object[] }}
  */
 function joinRoom(socket, { namespace, rooms, cluster }, room, after) {
@@ -161,7 +161,7 @@ function joinRoom(socket, { namespace, rooms, cluster }, room, after) {
     }
     const isNew = rooms.open(room);
     socket.join(key);
-    // Other nodes tell it their pages.
+    // Other nodes inform their own pages.
     socket.local.to(key).emit("joined", { room, name: socket.data.name });
     if (isNew) namespace.local.emit("rooms", rooms.names());
   }
@@ -171,7 +171,7 @@ function joinRoom(socket, { namespace, rooms, cluster }, room, after) {
 
 /**
  * @param {import("socket.io").Namespace} namespace
- * @returns {Map<string, string[]>} the names of those who are in the rooms, on this node
+ * @returns {Map<string, string[]>} the names of the people in each room, on this node
  */
 function peopleHere(namespace) {
   const keys = [...namespace.adapter.rooms.keys()].filter((key) => key.startsWith(PREFIX));
@@ -181,7 +181,7 @@ function peopleHere(namespace) {
 /**
  * @param {import("socket.io").Namespace} namespace
  * @param {string} key
- * @returns {string[]} the names of those in a Socket.IO room, on this node
+ * @returns {string[]} the names of the people in a Socket.IO room, on this node
  */
 function namesIn(namespace, key) {
   const ids = namespace.adapter.rooms.get(key) ?? [];
@@ -189,13 +189,13 @@ function namesIn(namespace, key) {
 }
 
 /**
- * Keeps the message and passes it on. A page that lost its connection before it saw the
- * acknowledgement sends the message again under the same id, and the others see it once.
+ * Stores a message and sends it to the room. A page that loses its connection before the
+ * acknowledgement arrives sends the message again with the same id; the others see it once.
  *
  * @param {import("socket.io").Socket} socket
  * @param {Chat} chat
  * @param {object} message
- * @returns {{ at: number }} when it was sent, in milliseconds since the epoch
+ * @returns {{ at: number }} the time when it was sent, in milliseconds since the epoch
  */
 function sendToRoom(socket, { rooms, cluster }, message) {
   const key = PREFIX + message.room;
@@ -212,12 +212,12 @@ function sendToRoom(socket, { rooms, cluster }, message) {
 }
 
 /**
- * Passes a private message on. It is delivered when the recipient's page has said so, and the
- * server does not keep it.
+ * Sends a private message. It counts as delivered when the recipient's page acknowledges it. The
+ * server does not store it.
  *
  * @param {Chat} chat
  * @param {object} message
- * @returns {Promise<{ at: number }>} when it was sent, in milliseconds since the epoch
+ * @returns {Promise<{ at: number }>} the time when it was sent, in milliseconds since the epoch
  */
 async function sendToPerson({ people, deliveryTimeout }, message) {
   const recipient = await people.find(message.to);

@@ -1,4 +1,4 @@
-/** The last messages of one room, bounded in number and in bytes, so that memory is. */
+/** The last messages of one room. Their number and their bytes are limited, and so is memory. */
 class History {
   static MESSAGE_LIMIT = 100;
   static BYTE_LIMIT = 4 * 1024 * 1024;
@@ -8,7 +8,7 @@ class History {
   #bytes = 0;
 
   /**
-   * Adds a message; the oldest ones make room for it.
+   * Adds a message, and drops the oldest ones beyond the limits.
    *
    * @param {object} message
    */
@@ -21,10 +21,10 @@ class History {
   }
 
   /**
-   * Adds messages from elsewhere, in the order of their times.
+   * Adds messages of other nodes, ordered by time.
    *
    * @param {object[]} messages
-   * @returns {object[]} those that were not there
+   * @returns {object[]} the messages that are new
    */
   merge(messages) {
     const news = new Map(messages.map((message) => [message.id, message]));
@@ -38,7 +38,7 @@ class History {
 
   /**
    * @param {string} id
-   * @returns {object | undefined} the message of that id
+   * @returns {object | undefined} the message with this id
    */
   find(id) {
     return this.#messages.find((message) => message.id === id);
@@ -46,7 +46,7 @@ class History {
 
   /**
    * @param {unknown} id the last message that the reader has, if any
-   * @returns {object[]} the messages after it, or all of them where it is not known
+   * @returns {object[]} the messages after it, or all messages if it is unknown
    */
   after(id) {
     return this.#messages.slice(this.#messages.findIndex((message) => message.id === id) + 1);
@@ -55,7 +55,7 @@ class History {
 
 /**
  * @param {object} message
- * @returns {number} bytes, roughly
+ * @returns {number} its approximate size in bytes
  */
 function size({ text, image }) {
   return image ? image.data.length : 2 * text.length;

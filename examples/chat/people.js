@@ -1,12 +1,12 @@
 const { fetchSockets } = require("./cluster.js");
 const { InputError } = require("./input.js");
 
-// Chat rooms have another prefix, so that nobody can join this one.
+// Chat rooms have another prefix, so no page can join a room of this kind.
 const PREFIX = "person:";
 
 /**
- * Who is connected, to whichever node. A name belongs to one page at a time: its socket is in a
- * Socket.IO room of that name, which is how each node finds it.
+ * The people who are connected to any node. A name belongs to one page at a time: the socket of the
+ * page is in a Socket.IO room for this name, and each node finds it there.
  */
 class People {
   /** @param {import("socket.io").Namespace} namespace */
@@ -16,7 +16,7 @@ class People {
 
   /**
    * @param {string} name in any case
-   * @returns {string} the Socket.IO room of whoever has it
+   * @returns {string} the Socket.IO room of the page with this name
    */
   room(name) {
     return PREFIX + name.toLowerCase();
@@ -35,7 +35,7 @@ class People {
 
   /**
    * @param {{ name: string, page: string }} person
-   * @throws {InputError} when another page has that name
+   * @throws {InputError} if another page has this name
    */
   async check({ name, page }) {
     const holders = await fetchSockets(this.namespace, this.room(name));
@@ -43,12 +43,12 @@ class People {
   }
 
   /**
-   * Gives the socket its name. A page that has come back before its old connection was found dead
-   * takes the name over from it. Of those who ask for a name at the same moment, on whichever nodes,
-   * the first by its id gets it: each node that sees several decides alike.
+   * Gives the socket its name. A page that reconnects before its old connection is found dead takes
+   * the name over from that connection. If several pages ask for a name at the same moment, on any
+   * nodes, the socket with the lowest id gets it, so each node decides in the same way.
    *
    * @param {import("socket.io").Socket} socket
-   * @throws {InputError} when another page has that name
+   * @throws {InputError} if another page has this name
    */
   async add(socket) {
     const { name, page } = socket.data;
@@ -61,7 +61,7 @@ class People {
     for (const other of others) {
       (this.namespace.sockets.get(other.id) ?? other).disconnect(true);
     }
-    // Other nodes answer this when they have done that, and have told who has left.
+    // The other nodes answer when they have disconnected these sockets and announced it.
     if (others.length > 0) await fetchSockets(this.namespace, room);
     socket.data.hasName = true;
   }

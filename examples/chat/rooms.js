@@ -2,8 +2,8 @@ const { History } = require("./history.js");
 const { InputError } = require("./input.js");
 
 /**
- * The rooms that exist and what was said in them. Permanent rooms are always there; any other lasts
- * as long as somebody is in it.
+ * The rooms and their messages. Permanent rooms always exist; any other room exists as long as a
+ * person is in it.
  */
 class Rooms {
   static PERMANENT = ["lobby", "random", "help"];
@@ -19,7 +19,7 @@ class Rooms {
 
   /**
    * @param {string} name
-   * @returns {number | undefined} when it was opened, in milliseconds since the epoch
+   * @returns {number | undefined} the time when it was opened, in milliseconds since the epoch
    */
   since(name) {
     return this.#rooms.get(name)?.since;
@@ -35,8 +35,8 @@ class Rooms {
 
   /**
    * @param {string} name
-   * @returns {boolean} whether the room is new
-   * @throws {InputError} when there are too many rooms
+   * @returns {boolean} true if the room is new
+   * @throws {InputError} if there are too many rooms
    */
   open(name) {
     if (this.#rooms.has(name)) return false;
@@ -49,7 +49,7 @@ class Rooms {
    * Adds a room that another node has opened.
    *
    * @param {string} name
-   * @param {number} since when, in milliseconds since the epoch
+   * @param {number} since the time when it was opened, in milliseconds since the epoch
    */
   add(name, since) {
     const room = this.#rooms.get(name);
@@ -59,7 +59,7 @@ class Rooms {
 
   /**
    * @param {string} name
-   * @returns {boolean} whether the room is gone, which permanent ones never are
+   * @returns {boolean} true if the room was closed; permanent rooms never are
    */
   close(name) {
     return !Rooms.PERMANENT.includes(name) && this.#rooms.delete(name);

@@ -1,4 +1,4 @@
-/** The chat's server: a stock Socket.IO server with `turbo()` options, and the page's files. */
+/** The chat's server: Socket.IO with `turbo()` options, and the files of the page. */
 
 const { randomBytes } = require("node:crypto");
 const { once } = require("node:events");
@@ -12,7 +12,7 @@ const { IMAGE_LIMIT } = require("./input.js");
 const { serveStaff } = require("./staff.js");
 const { staticFiles } = require("./static-files.js");
 
-/** How long the other nodes have for an answer, in milliseconds; then it goes on without them. */
+/** Time in which other nodes must answer, in milliseconds. Then the chat goes on without them. */
 const REQUESTS_TIMEOUT = 2000;
 
 /**
@@ -21,10 +21,10 @@ const REQUESTS_TIMEOUT = 2000;
  * @param {object} [options] Socket.IO server options, and:
  * @param {number} [options.port=0] the port to listen on; 0 takes a free one
  * @param {string} [options.host="127.0.0.1"] the address to listen on
- * @param {string} [options.passphrase] what opens the staff's namespace; random if left out
- * @param {string} [options.redis] the URL of the Redis over which it is one chat with other nodes
- * @param {number} [options.deliveryTimeout=10000] how long the page of a private message's recipient
- *   has to acknowledge it, in milliseconds
+ * @param {string} [options.passphrase] gives access to the staff's namespace; random if left out
+ * @param {string} [options.redis] the URL of the Redis that connects it with other nodes
+ * @param {number} [options.deliveryTimeout=10000] time in which the recipient's page must
+ *   acknowledge a private message, in milliseconds
  * @returns {Promise<{ url: string, passphrase: string, io: Server, close: () => Promise<void> }>}
  */
 async function createChat(options = {}) {
@@ -43,8 +43,8 @@ async function createChat(options = {}) {
       : createRedisAdapter({ url: redis, requestsTimeout: REQUESTS_TIMEOUT });
 
   const httpServer = createServer(staticFiles(path.join(__dirname, "public")));
-  // Twice the limit: in long-polling an attachment travels as Base64, and an image that is a little
-  // too large shall get an answer, not a closed connection.
+  // Twice the limit: long-polling sends attachments as Base64, and an image that is a little too
+  // large should get an answer instead of a closed connection.
   const io = new Server(
     httpServer,
     turbo({ maxHttpBufferSize: 2 * IMAGE_LIMIT, adapter, ...socketIoOptions }),
@@ -68,22 +68,22 @@ async function createChat(options = {}) {
 }
 
 /**
- * Prints what is wrong with Redis, and catches up whenever it is there again.
+ * Prints errors of Redis, and catches up with the other nodes whenever Redis is back.
  *
  * @param {import("../..").RedisAdapterFactory} adapter
  * @param {import("./cluster.js").Cluster} cluster
- * @returns {Promise<void>} when this node knows what the others know, or Redis is not there
+ * @returns {Promise<void>} resolved when this node has caught up, or Redis cannot be reached
  */
 function joinCluster(adapter, cluster) {
   let problem = "";
   return new Promise((resolve) => {
     adapter.on("ready", () => {
-      if (problem) console.error("Redis:       there again");
+      if (problem) console.error("Redis:       connected again");
       problem = "";
       cluster.catchUp().then(resolve);
     });
     adapter.on("error", ({ message }) => {
-      // There is one for each attempt to connect.
+      // Each attempt to connect emits an error. Print it once.
       if (message !== problem) console.error(`Redis:       ${message}`);
       problem = message;
       resolve();
@@ -99,7 +99,7 @@ function parseCommandLine() {
   return parseArgs({ options: { port: { type: "string" }, redis: { type: "string" } } }).values;
 }
 
-/** @returns {string} what of it is native here */
+/** @returns {string} the native parts on this platform */
 function nativeParts() {
   if (!turbo.native) return `no (${turbo.nativeError?.message})`;
   return process.platform === "win32" ? "the parser; connections are left to ws on Windows" : "yes";

@@ -4,7 +4,7 @@ const { fetchSockets } = require("./cluster.js");
 const { TEXT_LIMIT, parseObject, parseText } = require("./input.js");
 
 /**
- * Serves the staff's namespace: who knows the pass phrase may announce something to everyone.
+ * Serves the staff's namespace: people who know the pass phrase may send announcements to everyone.
  *
  * @param {import("socket.io").Namespace} staff
  * @param {import("socket.io").Namespace} everyone
@@ -28,7 +28,7 @@ function serveStaff(staff, everyone, passphrase) {
 /**
  * @param {unknown} guess
  * @param {string} secret
- * @returns {boolean} whether they are the same text; the time it takes does not tell how much of it
+ * @returns {boolean} true if both are the same. The time that it takes reveals nothing about `secret`
  */
 function isSame(guess, secret) {
   if (typeof guess !== "string") return false;

@@ -18,12 +18,13 @@ const HEADERS = {
 };
 
 /**
- * Serves the files that a directory holds now, and no others: a path is looked up, never joined.
+ * Serves the files that a directory contains at the start, and no others: a path is looked up, never
+ * joined.
  *
  * @param {string} directory
  * @param {object} [more]
- * @param {Record<string, string>} [more.files] files elsewhere, by the path to serve them at
- * @param {string[]} [more.connectTo] other servers that the page connects to, as sources of its
+ * @param {Record<string, string>} [more.files] files of other directories, by URL path
+ * @param {string[]} [more.connectTo] other servers to which the page connects, as sources of its
  *   content security policy
  * @returns {import("node:http").RequestListener}
  */

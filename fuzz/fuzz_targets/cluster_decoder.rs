@@ -1,6 +1,6 @@
-//! Decodes the input as a broadcast from another node, of either protocol. What decodes must
-//! have a valid payload. Encoded, it loses what notepack.io loses, the upper bits of huge
-//! integers; what then decodes must survive being encoded. JSON must mean what serde_json says.
+//! Decodes the input as a broadcast of another node, by either protocol. A decoded packet must have
+//! a valid payload. Encoding loses what notepack.io loses, the upper bits of huge integers; a second
+//! round trip must lose nothing. JSON must have the values that serde_json finds.
 
 #![no_main]
 
@@ -39,13 +39,13 @@ fn check(packet: Packet, round_trip: impl Fn(&Packet) -> Option<Packet>) {
         let parsed = Payload::parse(packet.packet_type, payload.as_bytes().clone());
         assert_eq!(parsed.as_ref(), Ok(payload));
     }
-    // A packet with what looks like a placeholder beside its attachments may not be encoded.
+    // A packet with what looks like a placeholder beside its attachments may be refused.
     if let Some(once) = round_trip(&packet) {
         assert_eq!(round_trip(&once), Some(once));
     }
 }
 
-/// Compares with the value of the message, in which no string has a lone surrogate.
+/// Compares a decoded message of JSON, without lone surrogates, with its value.
 fn check_json(decoded: &Result<Option<ClusterBroadcast>, DecodeError>, message: &Value) {
     let data = &message["data"];
     let packet = &data["packet"];
@@ -64,8 +64,6 @@ fn check_json(decoded: &Result<Option<ClusterBroadcast>, DecodeError>, message: 
             let options = &data["opts"];
             assert_eq!(broadcast.options.rooms, rooms(&options["rooms"]));
             assert_eq!(broadcast.options.except, rooms(&options["except"]));
-            let is_compressed = options["flags"]["compress"] != Value::Bool(false);
-            assert_eq!(broadcast.options.flags.is_compressed(), is_compressed);
         }
         Err(_) => assert!(is_broadcast),
     }

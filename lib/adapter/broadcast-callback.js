@@ -1,14 +1,14 @@
 "use strict";
 
 /**
- * socket.io-adapter's `broadcast()` encodes a packet and calls `apply()` with a callback that
- * writes it to one socket. Other methods call `apply()` with callbacks of theirs, and nothing else
- * tells one from the other: a note that `_encode()` left for `apply()` would still be there after
- * an exception between the two, and send its packet in the place of another call. So `apply()`
- * recognises the callback itself, by its source text, and asks it for the packet.
+ * Recognises broadcasts in `apply()`. socket.io-adapter's `broadcast()` encodes a packet and calls
+ * `apply()` with a callback that writes it to one socket; other methods call `apply()` with other
+ * callbacks, and only the callback distinguishes them. A note left by `_encode()` would survive an
+ * exception between the two calls, and its packet would be sent in place of the next call's. So the
+ * callback is recognised by its source text, and called once to get the packet.
  */
 
-/** The methods of an adapter that call `apply()`, with arguments that are enough for them. */
+/** The methods of an adapter that call `apply()`, with arguments that suffice for that. */
 const CALLERS = {
   broadcast: [{}, {}],
   broadcastWithAck: [{}, {}, () => {}],
@@ -19,14 +19,14 @@ const CALLERS = {
   disconnectSockets: [{}, false],
 };
 
-/** @type {WeakMap<object, string | null>} by the prototype whose `broadcast()` it is */
+/** @type {WeakMap<object, string | null>} results of `broadcastSource()`, by the prototype */
 const known = new WeakMap();
 
 const sourceOf = (callback) => Function.prototype.toString.call(callback);
 
 /**
- * Returns the source text of the callback with which a method calls `apply()`; `undefined` if it
- * calls it with none.
+ * Returns the source text of the callback that a method passes to `apply()`; `undefined` if it passes
+ * none.
  */
 function callbackSource(prototype, method) {
   let source;
@@ -40,23 +40,23 @@ function callbackSource(prototype, method) {
   try {
     prototype[method].apply(adapter, CALLERS[method]);
   } catch {
-    // Not socket.io-adapter's own method: it is not recognised, and served as it asks.
+    // Not socket.io-adapter's own method: its callback is called with each socket.
   }
   return source;
 }
 
-/** Returns the source text of `broadcast()`'s callback, `null` if others have the same. */
+/** Returns the source text of `broadcast()`'s callback; `null` if another method's has the same. */
 function broadcastSource(prototype) {
   const [source, ...others] = Object.keys(CALLERS).map((name) => callbackSource(prototype, name));
-  // Compiled ahead of time, functions may have no text, and then all have the same.
+  // Functions that were compiled ahead of time may have no text; all of them are equal then.
   return source === undefined || others.includes(source) ? null : source;
 }
 
 /**
- * Returns whether a callback of `apply()` is that of `broadcast()`: it does nothing but announce a
- * packet to one socket, and write it.
+ * Returns whether a callback of `apply()` comes from `broadcast()`: all it does is to notify the
+ * outgoing listeners of one socket of a packet, and to write it.
  *
- * @param {object} prototype that of the official adapter that has `broadcast()`
+ * @param {object} prototype the official adapter's, which has `broadcast()`
  * @param {Function} callback
  * @returns {boolean}
  */
@@ -70,9 +70,9 @@ function isBroadcastCallback(prototype, callback) {
 }
 
 /**
- * Returns what the callback of a broadcast writes to each socket.
+ * Returns the arguments with which the callback of a broadcast writes to each socket.
  *
- * @param {(socket: object) => void} callback that of `broadcast()`
+ * @param {(socket: object) => void} callback for which `isBroadcastCallback()` holds
  * @returns {{ encoded: unknown, packetOpts: { volatile?: boolean, compress?: boolean } }}
  */
 function writtenBy(callback) {

@@ -1,30 +1,41 @@
 "use strict";
 
-const { packetRouteOf } = require("./packet-route.js");
-const { watchSocket } = require("../untouched.js");
 const { WebSocketServer } = require("../engine/websocket-server.js");
+const { watchSocket } = require("../untouched.js");
+const { packetRouteOf } = require("./packet-route.js");
 
-/** In the place of an engine. */
-const NONE = { broadcasts: [] };
+/** Stands for the workers of a member that is not direct. */
+const NO_WORKERS = { broadcasts: [] };
 
 /** On a Socket.IO socket: its latest member. */
 const kMember = Symbol("member");
 
-/** A socket of a namespace whose packets go by our engine, or will after an upgrade. */
+/** Methods of Socket.IO's socket that change which packets a listener gets. */
+const LISTENER_METHODS = ["onAnyOutgoing", "prependAnyOutgoing", "offAnyOutgoing"];
+
+/**
+ * A socket of a namespace whose connection our engine handles: it is on a worker already, or may get
+ * there by an upgrade.
+ *
+ * Its `direct` is the decision whether broadcasts may go to the connection without JavaScript, and
+ * `connection` is the decision that the workers know: `handleChange()`, called by the route and when
+ * listeners come or go, makes `RoomMirror.update()` compare the two. An application can put one socket
+ * into `nsp.sockets` under several keys; each of them has a member.
+ */
 class Member {
   /**
-   * @param {import("./fan-out.js").FanOut} fanOut
-   * @param {string} id under which it is in `nsp.sockets`
+   * @param {import("./room-mirror.js").RoomMirror} mirror
+   * @param {string} id its key in `nsp.sockets`
    * @param {import("socket.io").Socket} socket
    */
-  constructor(fanOut, id, socket) {
-    this.fanOut = fanOut;
+  constructor(mirror, id, socket) {
+    this.mirror = mirror;
     this.id = id;
     this.socket = socket;
     this.route = packetRouteOf(socket.conn);
-    /** Where broadcasts go directly; `null` if JavaScript serves it. */
+    /** The connection that broadcasts go to; `null` while JavaScript serves the socket. */
     this.connection = null;
-    /** While it is direct: in how many mirrored rooms it is. */
+    /** The number of mirrored rooms that hold the id; counted while the member is direct. */
     this.memberships = 0;
     this.hasLeft = false;
     this.route.add(this);
@@ -35,46 +46,46 @@ class Member {
     socket.offAnyOutgoing = offAnyOutgoing;
   }
 
-  /** Something has changed that decides on `direct`. */
+  /** Called when `direct` may have changed. */
   handleChange() {
-    if (!this.hasLeft) this.fanOut.update(this);
+    if (!this.hasLeft) this.mirror.update(this);
   }
 
+  /** Called when the socket is no longer in `nsp.sockets` under this id. */
   leave() {
     this.hasLeft = true;
     this.route.remove(this);
-    // If there is a second, it may now be direct.
-    this.route.members.find(({ fanOut }) => fanOut === this.fanOut)?.handleChange();
+    // A second socket of the client in this namespace may be direct now.
+    this.route.members.find(({ mirror }) => mirror === this.mirror)?.handleChange();
   }
 
-  /** Where broadcasts may go directly now. */
+  /** @returns {import("../engine/connection.js").Connection | null} where broadcasts may go now */
   get direct() {
-    return this.socket.listenersAnyOutgoing().length > 0 || this.isSecond
+    return this.socket.listenersAnyOutgoing().length > 0 || isSecond(this)
       ? null
       : this.route.direct;
   }
 
-  /** How many packets have been broadcast to it in this turn, by its namespace. */
+  /** The number of packets that its namespace has broadcast to it in this turn. */
   get broadcastsInTurn() {
-    const { broadcasts } = this.connection?.workers ?? NONE;
-    return broadcasts.filter((each) => each.fanOut === this.fanOut && each.reaches(this.id)).length;
-  }
-
-  /** A client can have two sockets in one namespace, and then hears everything twice. */
-  get isSecond() {
-    const { route, fanOut } = this;
-    const isFirst = (other) =>
-      other !== this && other.fanOut === fanOut && other.connection !== null;
-    return route.members.length > 1 && route.members.some(isFirst);
+    const { broadcasts } = this.connection?.workers ?? NO_WORKERS;
+    return broadcasts.filter((each) => each.fanOut === this.mirror && each.reaches(this.id)).length;
   }
 }
 
-/** In the place of the methods of Socket.IO's socket, with the same parameters. */
-const [onAnyOutgoing, prependAnyOutgoing, offAnyOutgoing] = [
-  "onAnyOutgoing",
-  "prependAnyOutgoing",
-  "offAnyOutgoing",
-].map(
+/**
+ * Returns whether another socket of the same client is direct in this namespace. The client gets each
+ * broadcast twice then, so JavaScript writes the second one.
+ */
+function isSecond(member) {
+  const { members } = member.route;
+  const isFirst = (other) =>
+    other !== member && other.mirror === member.mirror && other.connection !== null;
+  return members.length > 1 && members.some(isFirst);
+}
+
+/** The replacements of these methods, with the same parameters. */
+const [onAnyOutgoing, prependAnyOutgoing, offAnyOutgoing] = LISTENER_METHODS.map(
   (name) =>
     function (listener) {
       const { socket, route } = this[kMember];
@@ -84,15 +95,15 @@ const [onAnyOutgoing, prependAnyOutgoing, offAnyOutgoing] = [
     },
 );
 
-/** @returns {boolean} whether a socket can have a member: its server has our engine */
+/** Returns whether a socket can have a member: its server has our engine. */
 function canBeMember(socket) {
   return socket?.conn?.server?.ws instanceof WebSocketServer;
 }
 
-/** @returns {Member | undefined} that of a socket, under this id */
-function memberOf(fanOut, id, socket) {
+/** @returns {Member | undefined} the member that a mirror has for a socket under this id */
+function memberOf(mirror, id, socket) {
   const members = socket?.[kMember]?.route.members;
-  return members?.find((member) => member.fanOut === fanOut && member.id === id);
+  return members?.find((member) => member.mirror === mirror && member.id === id);
 }
 
 module.exports = { Member, canBeMember, memberOf };

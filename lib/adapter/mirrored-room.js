@@ -2,44 +2,45 @@
 
 const { unwatchSet, watchSet } = require("./watched.js");
 
-/** No room of the workers. */
+/** The `id` of a room that the workers do not have. */
 const NO_ROOM = -1;
 
-/** Of what `adapter.rooms` is not known to have under a name. */
+/** Stands for the name of a room that has none, since any value can be a name. */
 const NO_NAME = Symbol("no name");
 
 /**
- * A Set of `adapter.rooms` that the fan-out mirrors. It is told of each change of the Set, whoever
- * makes it, and passes it on to the workers.
+ * A Set of `adapter.rooms` that a `RoomMirror` follows. It observes the Set from its construction to
+ * `stop()`, and reports each change to the mirror by `handleJoin()` and `handleLeave()`, which sends it
+ * to the workers. The mirror keeps `id`, `servedCount` and the names up to date.
  */
 class MirroredRoom {
   /**
-   * @param {import("./fan-out.js").FanOut} fanOut
-   * @param {Set<string>} set which `isWatchableSet()`
+   * @param {import("./room-mirror.js").RoomMirror} mirror
+   * @param {Set<string>} set for which `isWatchableSet()` holds
    */
-  constructor(fanOut, set) {
-    this.fanOut = fanOut;
+  constructor(mirror, set) {
+    this.mirror = mirror;
     this.set = set;
-    /** How many ids have been reported. */
+    /** The number of ids that have been reported. */
     this.size = 0;
-    /** The workers' room of its direct members, once it is needed. */
-    this.number = NO_ROOM;
-    /** How many of the ids JavaScript serves. */
+    /** The id of the workers' room of its direct members, once one is needed. */
+    this.id = NO_ROOM;
+    /** The number of ids that are served. */
     this.servedCount = 0;
-    /** In a cluster: its name in `adapter.rooms`. An array would be larger than all of this. */
+    /** The name in `adapter.rooms`, in a cluster. An array would be larger than the whole object. */
     this.name = NO_NAME;
-    /** Others, if there are. @type {Set<unknown> | null} */
+    /** @type {Set<unknown> | null} further names of the same Set, in a cluster */
     this.otherNames = null;
     for (const id of set) this.handleAdd(id);
     watchSet(set, this);
   }
 
-  /** Returns whether all changes of the Set have been reported, as far as its size tells. */
+  /** True if all changes of the Set have been reported, as far as its size shows. */
   get isFullyReported() {
     return this.size === this.set.size;
   }
 
-  /** @returns {unknown[]} its names, as far as they have been added */
+  /** @returns {unknown[]} the names that have been added */
   get names() {
     if (this.name === NO_NAME) return [];
     return this.otherNames === null ? [this.name] : [this.name, ...this.otherNames];
@@ -48,34 +49,36 @@ class MirroredRoom {
   addName(name) {
     const names = new Set(this.names).add(name);
     if (names.size === 1) this.name = name;
-    else this.setNames(names);
+    else setNames(this, names);
   }
 
   removeName(name) {
     const names = new Set(this.names);
-    if (names.delete(name)) this.setNames(names);
+    if (names.delete(name)) setNames(this, names);
   }
 
-  setNames([name = NO_NAME, ...others]) {
-    this.name = name;
-    this.otherNames = others.length === 0 ? null : new Set(others);
-  }
-
+  /** Called by the watched Set. */
   handleAdd(id) {
     this.size++;
-    this.fanOut?.handleJoin(this, id);
+    this.mirror?.handleJoin(this, id);
   }
 
+  /** Called by the watched Set. */
   handleDelete(id) {
     this.size--;
-    this.fanOut?.handleLeave(this, id);
+    this.mirror?.handleLeave(this, id);
   }
 
-  /** From now on changes are not passed on. */
+  /** Ends the reports of changes. */
   stop() {
-    this.fanOut = null;
+    this.mirror = null;
     unwatchSet(this.set);
   }
+}
+
+function setNames(room, [name = NO_NAME, ...others]) {
+  room.name = name;
+  room.otherNames = others.length === 0 ? null : new Set(others);
 }
 
 module.exports = { MirroredRoom, NO_ROOM };

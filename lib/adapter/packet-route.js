@@ -1,59 +1,46 @@
 "use strict";
 
-const { nextTick } = require("node:process");
-const { packetMethods, watchConnection, watchTransport } = require("../untouched.js");
 const { WebSocket } = require("../engine/websocket.js");
+const { packetMethods, watchConnection, watchTransport } = require("../untouched.js");
+const { PacedSocket } = require("./paced-socket.js");
+const { SOCKET_EVENTS, isServerObserved, isSocketObserved } = require("./packet-listeners.js");
 
 /** On an Engine.IO socket: its route. */
 const kPacketRoute = Symbol("packetRoute");
 
-/** Events that report each packet: a listener must get all of them. */
-const PACKET_EVENTS = ["packetCreate", "flush", "drain"];
-
-/** Packets in a `writeBuffer` that the worker has. Applications may take some of them out. */
-const shown = new WeakSet();
-
 /** Engine.IO v4, "Packet types": the heartbeats, as text. */
 const HEARTBEATS = { ping: "2", pong: "3" };
 
+/** Methods of engine.io's socket that tracing replaces on single sockets, to see their packets. */
+const INSTRUMENTED = ["sendPacket", "write", "send", "flush"];
+
 /**
- * Connects an Engine.IO socket with its worker.
+ * The route of an Engine.IO socket's packets: to a worker, or through engine.io.
  *
  * While a worker has the connection, the packets of the socket go to the worker at once. engine.io
- * would keep them in its `writeBuffer` until the packets before are written, and broadcasts, which
- * go from worker to connection, would overtake them. Applications pace themselves by that buffer,
- * by `transport.writable` and by the `drain` event, so these look as if engine.io had sent the
- * packet:
- *   - the first packet makes the transport unwritable until it is written (it is *in flight*);
- *   - a packet sent meanwhile stands in `writeBuffer` until then, although the worker has it (it is
- *     *shown*), and then is in flight itself.
- * Where somebody listens to the socket's packets, engine.io sends them itself, and members
- * (`fan-out.js`) are told that broadcasts may not go directly; they are also told while
- * `writeBuffer` has packets that the worker does not have (they are *parked*).
+ * would keep them in its `writeBuffer` until the packets before are written, and broadcasts, which go
+ * from worker to connection, would overtake them. `PacedSocket` makes the socket look as if engine.io
+ * had sent them.
+ *
+ * engine.io sends a packet itself where listeners must get every packet, where a method on the way has
+ * been replaced, and while packets are *parked*: in `writeBuffer`, but not with the worker. The
+ * *members*, which are the socket's Socket.IO sockets, decide by `direct` whether broadcasts may go to
+ * the connection; `notify()` is called after each change of what `direct` depends on.
+ *
+ * The route takes the place of `sendPacket()` and `flush()` of the socket, follows its upgrade and its
+ * listeners, and lives as long as the socket. `refresh()` finds the connection of a new transport.
  */
-class PacketRoute {
+class PacketRoute extends PacedSocket {
+  /** Set while engine.io is sending. */
+  #isEngineSending = false;
+  #isVersion3;
+  /** The options of the volatile packet in flight. Its attachments come with the same object. */
+  #volatileOptions = null;
+
   /** @param {import("engine.io").Socket} conn */
   constructor(conn) {
-    this.conn = conn;
-    /** The connection, where a worker has it. */
-    this.connection = null;
-    /** Whether somebody listens to the socket's packets. */
-    this.isObserved = false;
-    /** Whether engine.io is sending. */
-    this.isPassing = false;
-    /** Whether packets are in flight until the end of the turn. */
-    this.isInFlight = false;
-    /** Whether that is handled in a tick of its own. */
-    this.hasTick = false;
-    /** Whether the worker's reports decide when the transport is writable. */
-    this.isAwaiting = false;
-    /** How many reports of written frames are still to come before. */
-    this.due = 0;
-    /** Whether a `drain` event is due with the end of the turn. */
-    this.isDrainDue = false;
-    this.isVersion3 = conn.protocol === 3;
-    /** The options of the volatile packet in flight: its attachments come with the same. */
-    this.volatileOptions = null;
+    super(conn);
+    this.#isVersion3 = conn.protocol === 3;
     /** @type {Array<import("./member.js").Member>} one for each namespace */
     this.members = [];
     conn[kPacketRoute] = this;
@@ -66,65 +53,67 @@ class PacketRoute {
     if (this.isObserved) conn.on("removeListener", handleRemovedListener);
   }
 
+  /** @param {import("./member.js").Member} member */
   add(member) {
     // An array that grows has room for 16 more.
     if (this.members.length === 0) this.members = [member];
     else this.members.push(member);
   }
 
+  /** @param {import("./member.js").Member} member */
   remove(member) {
     this.members = this.members.filter((other) => other !== member);
   }
 
-  /** Where packets go without engine.io; `null` if they may not. */
+  /** The connection that packets may go to without engine.io; `null` if they may not. */
   get direct() {
     const isOpen = this.connection !== null && this.connection.endError === null;
-    return isOpen && !this.isObserved && !this.isParked ? this.connection : null;
+    return isOpen && !this.isObserved && !this.#isParked ? this.connection : null;
   }
 
-  /** Returns whether engine.io has packets that go before those that may follow. */
-  get isParked() {
-    if (this.isPassing) return true;
-    const { writeBuffer } = this.conn;
-    return writeBuffer.length > 0 && !shown.has(writeBuffer[writeBuffer.length - 1]);
+  /** True if engine.io has packets that go before those that may follow. */
+  get #isParked() {
+    return this.#isEngineSending || this.hasParked;
   }
 
-  /** The transport is another. */
+  /** Finds the connection of the transport, which may be another since the last call. */
   refresh() {
     const { conn } = this;
     if (this.connection !== null) this.connection.route = null;
-    // The worker of the connection before has them.
-    this.takeShown();
-    this.isAwaiting = false;
-    this.isInFlight = false;
+    this.reset();
     this.connection = isInstrumented(conn) ? null : connectionOf(conn);
     if (this.connection === null) return;
     watchTransport(conn.transport);
     this.connection.route = this;
-    if (this.isVersion3) this.connection.workers.native.useVersion3(this.connection.id);
+    if (this.#isVersion3) this.connection.workers.native.useVersion3(this.connection.id);
     conn.sendPacket = sendPacket;
     conn.flush = flush;
   }
 
+  /** Looks for listeners that must get every packet. */
   observe() {
-    this.isObserved = PACKET_EVENTS.some((event) => this.conn.listenerCount(event) > 0);
+    this.isObserved = isSocketObserved(this.conn);
   }
 
-  /** Tells the members that `direct` may be another. */
+  /** Informs the members that `direct` may have changed. */
   notify() {
     for (const member of this.members) member.handleChange();
   }
 
-  /** Has engine.io send, or park, packets in its own way. */
-  pass(work) {
-    const { isPassing } = this;
-    this.isPassing = true;
+  /**
+   * Runs `work`, in which engine.io sends or parks packets in its own way.
+   *
+   * @param {() => void} work
+   */
+  sendByEngine(work) {
+    const isNested = this.#isEngineSending;
+    this.#isEngineSending = true;
     try {
       work();
     } finally {
-      this.isPassing = isPassing;
-      // It may have parked the first packets, or sent the last.
-      if (!isPassing && !this.isObserved) this.notify();
+      this.#isEngineSending = isNested;
+      // The first packets may be parked now, or the last ones sent.
+      if (!isNested && !this.isObserved) this.notify();
     }
   }
 
@@ -133,7 +122,7 @@ class PacketRoute {
     const { conn, connection } = this;
     return (
       !this.isObserved &&
-      !this.isParked &&
+      !this.#isParked &&
       connection?.canSend() &&
       conn.readyState === "open" &&
       !isServerObserved(conn.server) &&
@@ -141,175 +130,40 @@ class PacketRoute {
     );
   }
 
-  /** Sends a packet as engine.io's `sendPacket()` would, to one who looks on. */
+  /** Sends a packet to the worker. It looks as if engine.io's `sendPacket()` had sent it. */
   send(type, data, options) {
     const { transport } = this.conn;
-    // With the same options, it is another packet.
-    if (transport.writable) this.volatileOptions = null;
+    // After a flight, the same options belong to another packet.
+    if (transport.writable) this.#volatileOptions = null;
     else this.show(type, data, options);
-    if (type === "message") this.sendMessage(data, options);
+    if (type === "message") this.#sendMessage(data, options);
     else this.connection.sendText(HEARTBEATS[type] + (data ?? ""));
-    if (transport.writable) this.handleInFlight();
+    if (transport.writable) this.startFlight();
   }
 
-  /** Puts a packet into `writeBuffer` that the worker has. */
-  show(type, data, options) {
-    options.compress = options.compress !== false;
-    const packet = data === undefined ? { type, options } : { type, options, data };
-    shown.add(packet);
-    this.conn.writeBuffer.push(packet);
-  }
-
-  /** @returns {object[]} the packets that are shown, which are the first of `writeBuffer` */
-  takeShown() {
-    const { writeBuffer } = this.conn;
-    const parked = writeBuffer.findIndex((packet) => !shown.has(packet));
-    return writeBuffer.splice(0, parked === -1 ? writeBuffer.length : parked);
-  }
-
-  sendMessage(data, options) {
+  #sendMessage(data, options) {
     if (!options.volatile) {
-      this.volatileOptions = null;
-      this.connection.sendPacket(data, this.isVersion3);
+      this.#volatileOptions = null;
+      this.connection.sendPacket(data, this.#isVersion3);
       return;
     }
-    const isContinued = this.volatileOptions === options && isBinary(data);
-    this.volatileOptions = options;
-    this.connection.sendVolatilePacket(data, this.isVersion3, isContinued);
+    const isContinued = this.#volatileOptions === options && isBytes(data);
+    this.#volatileOptions = options;
+    this.connection.sendVolatilePacket(data, this.#isVersion3, isContinued);
   }
 
-  /** The last packets are in flight: until the end of the turn, or longer if much waits. */
-  handleInFlight() {
-    const { conn, connection } = this;
-    conn.transport.writable = false;
-    this.isAwaiting = connection.isBehind;
-    this.isInFlight = !this.isAwaiting;
-    if (this.isAwaiting) this.due = connection.awaitedFrames;
-    else if (this.hasListeners) this.scheduleTick();
-    else connection.workers.scheduleTurnEnd(this);
-  }
-
-  /** Where listeners follow: in a tick and in the context of the sender, as behind its write. */
-  scheduleTick() {
-    if (this.hasTick) return;
-    this.hasTick = true;
-    nextTick(handleTick, this);
-  }
-
-  handleTurnEnd() {
-    if (this.hasListeners) this.scheduleTick();
-    else if (!this.hasTick) this.endFlight();
-  }
-
-  /** Returns whether somebody listens to what happens when the packets in flight are written. */
-  get hasListeners() {
-    const { transport, server } = this.conn;
-    return (
-      this.isObserved ||
-      isServerObserved(server) ||
-      transport.listenerCount("drain") > 1 ||
-      transport.listenerCount("ready") > 1
-    );
-  }
-
-  endFlight() {
-    if (!this.isInFlight) return;
-    this.isInFlight = false;
-    this.isAwaiting = true;
-    this.due = 0;
-    this.handleReports();
-  }
-
-  /** The worker has written so many of the frames whose report is awaited. */
-  handleSent(count) {
-    this.due -= count;
-    this.handleReports();
-  }
-
-  /** How much waits for the network, if it is much; broadcasts count as well. */
-  handleBacklog(bytes) {
-    const { transport } = this.conn;
-    if (bytes === 0) {
-      // With engine.io, the packets of broadcasts would have been in its buffer.
-      this.isDrainDue = true;
-      this.handleReports();
-    } else if (transport.writable) {
-      transport.writable = false;
-      this.isAwaiting = true;
-      this.due = 0;
-    }
-  }
-
-  handleReports() {
-    if (!this.isAwaiting || this.due > 0 || this.connection.backlog > 0) return;
-    this.isAwaiting = false;
-    this.handleWritten();
-  }
-
-  /** As engine.io's transport does when the packets in flight are written. */
-  handleWritten() {
-    const { conn } = this;
-    const { transport } = conn;
-    if (conn.readyState === "closed") return;
-    if (transport.listenerCount("drain") > 1) transport.emit("drain");
-    transport.writable = true;
-    if (transport.listenerCount("ready") > 1) transport.emit("ready");
-    else if (conn.writeBuffer.length > 0) conn.flush();
-    if (this.isDrainDue && conn.readyState === "open") this.emitDrain();
-  }
-
-  /** As engine.io's `flush()`, of packets that the worker has. */
-  flushShown() {
-    const { conn } = this;
-    if (conn.readyState === "closed" || !conn.transport.writable) return;
-    const packets = this.takeShown();
-    conn.emit("flush", packets);
-    conn.server.emit("flush", conn, packets);
-    this.handleInFlight();
-    this.emitDrain();
-  }
-
-  emitDrain() {
-    const { conn } = this;
-    this.isDrainDue = false;
-    conn.emit("drain");
-    conn.server.emit("drain", conn);
-  }
-
-  /**
-   * Makes a broadcast look as if engine.io had sent it.
-   *
-   * @param {Array<string | Uint8Array>} payloads of its packets
-   */
-  showBroadcast(payloads) {
-    for (const data of payloads) {
-      if (this.conn.transport.writable) this.handleInFlight();
-      else this.show("message", data, {});
-    }
-  }
-
-  /** With engine.io, packets that were broadcast in this turn would be in flight or parked. */
+  /** Called when the first listener comes that must get every packet. */
   handleObserver() {
-    if (this.connection === null) return;
-    const broadcasts = this.members.reduce(
-      (sum, { broadcastsInTurn }) => sum + broadcastsInTurn,
-      0,
-    );
-    const { writable } = this.conn.transport;
-    if (broadcasts > 0) {
-      this.isDrainDue = !writable || broadcasts > 1;
-      if (writable) this.handleInFlight();
+    this.isObserved = true;
+    if (this.connection !== null) {
+      const counts = this.members.map(({ broadcastsInTurn }) => broadcastsInTurn);
+      this.handleFirstListener(counts.reduce((sum, count) => sum + count, 0));
     }
-    if (this.isInFlight) this.scheduleTick();
+    this.notify();
   }
 }
 
-function handleTick(route) {
-  route.hasTick = false;
-  route.endFlight();
-}
-
-/** In the place of the method of Engine.IO's socket, with the same parameters. */
+/** Replaces the method of engine.io's socket, with the same parameters. */
 function sendPacket(type, data, options, callback) {
   const route = this[kPacketRoute];
   const isPlain = callback === undefined && typeof options !== "function";
@@ -318,14 +172,14 @@ function sendPacket(type, data, options, callback) {
     return;
   }
   const { sendPacket } = Object.getPrototypeOf(route.conn);
-  route.pass(() => sendPacket.call(this, type, data, options, callback));
+  route.sendByEngine(() => sendPacket.call(this, type, data, options, callback));
 }
 
-/** In the place of the method of Engine.IO's socket. */
+/** Replaces the method of engine.io's socket. */
 function flush() {
   const route = this[kPacketRoute];
-  if (shown.has(this.writeBuffer[0])) route.flushShown();
-  else route.pass(() => Object.getPrototypeOf(route.conn).flush.call(this));
+  if (route.hasShown) route.flushShown();
+  else route.sendByEngine(() => Object.getPrototypeOf(route.conn).flush.call(this));
 }
 
 function handleUpgrade() {
@@ -334,50 +188,39 @@ function handleUpgrade() {
   route.notify();
 }
 
-/** Node.js calls it before the listener is there, so what follows goes by engine.io. */
+/** Node.js calls this before it adds the listener, so engine.io sends everything after it. */
 function handleNewListener(event) {
   const route = this[kPacketRoute];
-  if (route.isObserved || !PACKET_EVENTS.includes(event)) return;
-  route.isObserved = true;
+  if (route.isObserved || !SOCKET_EVENTS.includes(event)) return;
   route.handleObserver();
-  route.notify();
   this.on("removeListener", handleRemovedListener);
 }
 
 function handleRemovedListener(event) {
   const route = this[kPacketRoute];
-  if (!route.isObserved || !PACKET_EVENTS.includes(event)) return;
+  if (!route.isObserved || !SOCKET_EVENTS.includes(event)) return;
   route.observe();
   if (route.isObserved) return;
   this.removeListener("removeListener", handleRemovedListener);
   route.notify();
 }
 
-/** @returns {import("../engine/connection.js").Connection | null} that of a transport on a worker */
+/** @returns {import("../engine/connection.js").Connection | null} `null` if no worker has it */
 function connectionOf({ transport }) {
   const isWebSocket = transport.name === "websocket" && transport.socket instanceof WebSocket;
-  // A client that wants base64 gets it from engine.io.
+  // Only engine.io encodes base64, for clients that ask for it.
   return isWebSocket && transport.supportsBinary ? transport.socket._connection : null;
 }
 
-/** Whether its transport may be another one day. */
+/** Returns whether the transport may be replaced by another later. */
 function canUpgrade({ transport, upgraded, server }) {
   const isLast = transport.name === "websocket" && !server.opts.transports.includes("webtransport");
   return !upgraded && !isLast;
 }
 
-/** Whether somebody has put a method of his own in front of engine.io's, to see the packets. */
+/** Returns whether a socket has methods of its own in front of engine.io's. */
 function isInstrumented(conn) {
-  return ["sendPacket", "write", "send", "flush"].some((name) => Object.hasOwn(conn, name));
-}
-
-/**
- * Whether somebody listens to the packets of all sockets.
- *
- * @param {import("engine.io").Server} server
- */
-function isServerObserved(server) {
-  return server.listenerCount("flush") > 0 || server.listenerCount("drain") > 0;
+  return INSTRUMENTED.some((name) => Object.hasOwn(conn, name));
 }
 
 /** Returns whether a packet can be sent without engine.io: a message as it is, or a heartbeat. */
@@ -386,21 +229,24 @@ function isSendable(type, data) {
   return HEARTBEATS[type] !== undefined && (data === undefined || typeof data === "string");
 }
 
-/** Whether this can be sent as it is; engine.io makes a string of anything else. */
+/** Returns whether a message can be sent as it is; engine.io makes a string of anything else. */
 function isPayload(data) {
-  return typeof data === "string" ? data !== "" : isBinary(data);
+  return typeof data === "string" ? data !== "" : isBytes(data);
 }
 
-function isBinary(data) {
+/** Returns whether this is an ArrayBuffer or a view of one, whose bytes can be sent at once. */
+function isBytes(data) {
   return ArrayBuffer.isView(data) || data instanceof ArrayBuffer;
 }
 
 /**
- * @param {import("engine.io").Socket} conn whose server has our engine
- * @returns {PacketRoute} that of the socket; made when first asked for
+ * Returns the route of a socket, which is made at the first call.
+ *
+ * @param {import("engine.io").Socket} conn of a server that has our engine
+ * @returns {PacketRoute}
  */
 function packetRouteOf(conn) {
   return conn[kPacketRoute] ?? new PacketRoute(conn);
 }
 
-module.exports = { isBinary, isPayload, isServerObserved, packetRouteOf };
+module.exports = { isBytes, isPayload, packetRouteOf };

@@ -5,34 +5,35 @@ const { RecipientLists } = require("../addon/codes.js");
 /** The lengths of the lists stand in front of them. */
 const { COUNT: LISTS, ROOMS, MEMBERS, EXCEPT_ROOMS, EXCEPT_MEMBERS } = RecipientLists;
 
-/** Whom a broadcast reaches, as `Recipients::decode` reads it. Used again and again. */
+/**
+ * The recipients of a broadcast as ids of the workers' rooms and connections, encoded as
+ * `Recipients::decode` reads them. One object is reused for all broadcasts.
+ */
 class Recipients {
-  constructor() {
-    this.numbers = new Uint32Array(64);
-    this.end = LISTS;
-  }
+  encoded = new Uint32Array(64);
+  #end = LISTS;
 
   clear() {
-    this.numbers.fill(0, 0, LISTS);
-    this.end = LISTS;
+    this.encoded.fill(0, 0, LISTS);
+    this.#end = LISTS;
   }
 
-  /** Whether nothing has been added. */
+  /** True if nothing has been added. */
   get isEmpty() {
-    return this.end === LISTS;
+    return this.#end === LISTS;
   }
 
-  /** The lists are filled one after the other, in their order. */
-  add(list, number) {
-    if (this.end === this.numbers.length) this.grow();
-    this.numbers[list]++;
-    this.numbers[this.end++] = number;
+  /** Adds an id to a list. The lists have to be filled one after the other, in their order. */
+  add(list, id) {
+    if (this.#end === this.encoded.length) this.#grow();
+    this.encoded[list]++;
+    this.encoded[this.#end++] = id;
   }
 
-  grow() {
-    const { numbers } = this;
-    this.numbers = new Uint32Array(2 * numbers.length);
-    this.numbers.set(numbers);
+  #grow() {
+    const { encoded } = this;
+    this.encoded = new Uint32Array(2 * encoded.length);
+    this.encoded.set(encoded);
   }
 }
 

@@ -1,22 +1,22 @@
 "use strict";
 
 /**
- * Maps, Sets and properties of others whose changes are reported to an observer. They stay the
- * objects that they are, with the prototypes that they have: only their methods that change
- * something are shadowed, by properties of their own that are not enumerable. So nothing differs in
- * `instanceof`, in comparisons, in copies and in what `console.log()` shows.
+ * Reports changes of Maps, Sets and properties of other code to observers. The objects keep their
+ * identity and their prototypes: only the methods that change something are shadowed, by own
+ * properties that are not enumerable. So `instanceof`, comparisons, copies and the output of
+ * `console.log()` do not change.
  */
 
-/** On a Map or a Set: who observes it. */
+/** On a Map or a Set: its observer. */
 const kWatch = Symbol("watch");
 
-/** The methods that change a Map, and a Set, as the engine has them. */
+/** The engine's methods that change a Map, and a Set. */
 const ofMap = methodsOf(Map, ["set", "delete", "clear", "getOrInsert", "getOrInsertComputed"]);
 const ofSet = methodsOf(Set, ["add", "delete", "clear"]);
 const NAMES_OF_MAP = Object.keys(ofMap);
 const NAMES_OF_SET = Object.keys(ofSet);
 
-/** In the place of those of a Map. */
+/** The methods that shadow those of a Map. */
 const mapMethods = {
   set(key, value) {
     const watch = this[kWatch];
@@ -44,14 +44,14 @@ const mapMethods = {
   },
   getOrInsertComputed(key, callback) {
     if (this.has(key)) return this.get(key);
-    // That of the engine checks what it is given.
+    // The engine's method checks the arguments.
     const value = ofMap.getOrInsertComputed.call(new Map(), key, callback);
     mapMethods.set.call(this, key, value);
     return value;
   },
 };
 
-/** In the place of those of a Set. */
+/** The methods that shadow those of a Set. */
 const setMethods = {
   add(value) {
     const { size } = this;
@@ -71,13 +71,13 @@ const setMethods = {
   },
 };
 
-/** The methods of these names, where this version of the engine has them. */
+/** Returns the methods of these names that this version of the engine has, by their names. */
 function methodsOf({ prototype }, names) {
   const present = names.filter((name) => Object.hasOwn(prototype, name));
   return Object.fromEntries(present.map((name) => [name, prototype[name]]));
 }
 
-/** Tells all observers of a Map, and counts its entries. */
+/** Reports the changes of a Map to all its observers, and counts its entries. */
 class MapWatch {
   constructor(size) {
     this.size = size;
@@ -96,18 +96,22 @@ class MapWatch {
 }
 
 /**
+ * Returns whether the changes of a Map can be reported: it has the engine's methods, or is watched
+ * already.
+ *
  * @param {unknown} value
- * @returns {boolean} whether its changes can be reported: a Map with the methods of the engine, or
- *   one that is watched already
+ * @returns {boolean} false for anything but a Map
  */
 function isWatchableMap(value) {
   return isWatchable(value, Map, NAMES_OF_MAP, mapMethods);
 }
 
 /**
+ * Returns whether the changes of a Set can be reported: it has the engine's methods, or is or was
+ * watched already.
+ *
  * @param {unknown} value
- * @returns {boolean} whether its changes can be reported: a Set with the methods of the engine, or
- *   one that is, or was, watched
+ * @returns {boolean} false for anything but a Set
  */
 function isWatchableSet(value) {
   return isWatchable(value, Set, NAMES_OF_SET, setMethods);
@@ -121,7 +125,7 @@ function isWatchable(value, { prototype }, names, methods) {
   return names.every(isShadowed ? isOurs : (name) => !Object.hasOwn(value, name));
 }
 
-/** Shadows the methods of a Map or a Set, if that has not been done, and sets who observes it. */
+/** Sets the observer of a Map or a Set, whose methods are shadowed at the first call. */
 function shadow(target, watch, names, methods) {
   if (Object.hasOwn(target, kWatch)) {
     target[kWatch] = watch;
@@ -136,18 +140,18 @@ function define(target, name, value) {
 }
 
 /**
- * Reports the changes of a Map from now on. Several observers may watch one.
+ * Reports the changes of a Map from now on. A Map may have several observers.
  *
  * @param {Map} map for which `isWatchableMap()` holds
  * @param {{ handleSet: (key: unknown, value: unknown, previous: unknown, isNew: boolean) => void,
- *   handleDelete: (key: unknown, previous: unknown) => void }} observer called when it is done
+ *   handleDelete: (key: unknown, previous: unknown) => void }} observer called after each change
  */
 function watchMap(map, observer) {
   if (map[kWatch] === undefined) shadow(map, new MapWatch(map.size), NAMES_OF_MAP, mapMethods);
   map[kWatch].observers = [...map[kWatch].observers, observer];
 }
 
-/** Ends what `watchMap()` has begun. */
+/** Ends the reports to an observer of `watchMap()`. */
 function unwatchMap(map, observer) {
   const watch = map[kWatch];
   watch.observers = watch.observers.filter((other) => other !== observer);
@@ -155,26 +159,28 @@ function unwatchMap(map, observer) {
 }
 
 /**
- * @param {Map} map that is watched
- * @returns {boolean} whether all changes can have been reported: none is that is made by
- *   `Map.prototype.set.call(map, …)`. Such as leave the size as it was are not noticed
+ * Returns whether all changes of a watched Map have been reported, as far as its size shows. A change
+ * by `Map.prototype.set.call(map, …)` is not reported, and not found if the size stays the same.
+ *
+ * @param {Map} map
+ * @returns {boolean} false if the Map is not watched
  */
 function isFullyReported(map) {
   return map[kWatch] !== undefined && map[kWatch].size === map.size;
 }
 
 /**
- * Reports the changes of a Set from now on.
+ * Reports the changes of a Set from now on. A Set has one observer.
  *
  * @param {Set} set for which `isWatchableSet()` holds
  * @param {{ handleAdd: (value: unknown) => void, handleDelete: (value: unknown) => void }} observer
- *   called when it is done
+ *   called after each change
  */
 function watchSet(set, observer) {
   shadow(set, observer, NAMES_OF_SET, setMethods);
 }
 
-/** Ends what `watchSet()` has begun; where the Set was frozen meanwhile, its observer stays. */
+/** Ends the reports of `watchSet()`. A Set that has been frozen meanwhile keeps its observer. */
 function unwatchSet(set) {
   forget(set);
 }
@@ -183,20 +189,20 @@ function forget(target) {
   if (Object.isExtensible(target)) target[kWatch] = undefined;
 }
 
-/** @returns {object | undefined} who watches this Set, if it is one, and somebody does */
+/** Returns the observer of a Set; `undefined` if it has none, or is anything else. */
 function observerOf(set) {
   return set?.[kWatch];
 }
 
-/** By object and name: the property's value, and who is told when it is replaced. */
+/** The values and observers of watched properties, by object and then by name. */
 const properties = new WeakMap();
 
 /**
- * Reports from now on that a property is given another value. It becomes an accessor.
+ * Reports from now on that a property is given another value. The property becomes an accessor.
  *
  * @param {object} object
- * @param {string} name of a property of its own
- * @param {() => void} observer
+ * @param {string} name of an own property
+ * @param {() => void} observer called after each change
  */
 function watchProperty(object, name, observer) {
   const watched = properties.get(object) ?? new Map();
@@ -212,7 +218,7 @@ function watchProperty(object, name, observer) {
   Object.defineProperty(object, name, { get, set, configurable: true, enumerable: true });
 }
 
-/** Ends what `watchProperty()` has begun. */
+/** Ends the reports to an observer of `watchProperty()`. */
 function unwatchProperty(object, name, observer) {
   const watched = properties.get(object);
   const { value, observers } = watched.get(name);

@@ -3,19 +3,21 @@
 const { binding } = require("./index.js");
 
 /**
- * The numbers that both halves share, and the layouts of the arrays of numbers that cross.
+ * The numbers that both halves share, and the layouts of the arrays of numbers that cross between
+ * them.
  *
- * Enumerations are read from the addon. Without it they have no members: the code that uses them
- * does not run then. The addon cannot state a layout; `__test__/addon/codes.test.js` sends numbers
- * through the addon to hold these.
+ * Enumerations are read from the addon. Without it they have no members, and the code that uses
+ * them does not run. Layouts are copies of those in `src/`, which `__test__/addon/codes.test.js`
+ * verifies by sending numbers through the addon. Read members into constants of a module: the
+ * lookup then stays out of the code that runs for each event.
  */
 
 const enumeration = (name) => Object.freeze({ ...binding?.[name] });
 
-/** The kind of an event of a connection; src/binding/events.rs says which number and values it has. */
+/** The kind of an event of a connection; see src/binding/events.rs for its number and values. */
 const EventKind = enumeration("EventKind");
 
-/** How many values an event has besides its numbers; 0 for the other kinds. */
+/** The number of values of an event besides its numbers; 0 for the other kinds. */
 const VALUES = { Text: 1, Binary: 1, Ping: 1, Pong: 1, Close: 1, Failed: 2, Raw: 1 };
 
 function valueCounts() {
@@ -25,7 +27,7 @@ function valueCounts() {
 }
 
 module.exports = {
-  /** How a packet is sent to one connection. */
+  /** The kinds of delivery to one connection. */
   Delivery: enumeration("Delivery"),
   EventKind,
   /** By event kind. */
@@ -51,14 +53,14 @@ module.exports = {
     EXCEPT_MEMBERS: 3,
     COUNT: 4,
   }),
-  /** Where the direct members of a room are. */
+  /** The kinds of address of direct members. */
   AddressKind: enumeration("AddressKind"),
-  /** How a Redis channel is subscribed to. */
+  /** The kinds of subscription to a Redis channel. */
   SubscriptionKind: enumeration("SubscriptionKind"),
-  /** What is published on a Redis channel. */
+  /** The kinds of messages on a Redis channel. */
   MessageKind: enumeration("MessageKind"),
   /** The kind of an event of a link to Redis. */
   RedisEventKind: enumeration("RedisEventKind"),
-  /** How Redis is deployed. */
+  /** The deployments of Redis. */
   Topology: enumeration("Topology"),
 };

@@ -1,8 +1,10 @@
 "use strict";
 
+/** Loads the addon, once. No other file of the package does. */
+
 const { existsSync } = require("node:fs");
 const path = require("node:path");
-const { InvalidOptionError, NativeLoadError } = require("../errors.js");
+const { InvalidOptionError, NativeLoadError, warn } = require("../errors.js");
 const {
   loadError,
   missingFileError,
@@ -17,14 +19,12 @@ const { version } = require("../../package.json");
 const directory = path.dirname(ownFile);
 
 /**
- * Loads the addon, once, and says what came of it. The only file that does.
- *
- * TURBO_NATIVE=0 leaves the addon out; everything then runs on the official
- * JavaScript packages. With TURBO_NATIVE=require nothing falls back.
+ * Loads the addon as the environment variable TURBO_NATIVE says: with `0` not at all, so that
+ * everything runs on the official JavaScript packages; with `require` without falling back to them.
  *
  * @returns {{ binding: object | null, error: NativeLoadError | null }} exactly one is null
- * @throws {InvalidOptionError} if TURBO_NATIVE is something else
- * @throws {NativeLoadError} where the addon is required and cannot be loaded
+ * @throws {InvalidOptionError} if TURBO_NATIVE has another value
+ * @throws {NativeLoadError} if the addon is required and cannot be loaded
  */
 function load() {
   const setting = process.env.TURBO_NATIVE || undefined;
@@ -48,18 +48,18 @@ function loadOrWarn() {
   try {
     return { binding: loadAddon(), error: null };
   } catch (error) {
-    process.emitWarning(`nothing is accelerated, for ${error.message}`, {
-      type: "SocketIoTurboWarning",
-      code: "TURBO_NOT_NATIVE",
-    });
+    const consequence = "the official packages are used and nothing is accelerated";
+    warn("TURBO_NOT_NATIVE", `${consequence}, because ${error.message}`);
     return { binding: null, error };
   }
 }
 
 /**
- * What `npm run build` has left in a clone of the repository comes first, which no package has; then the
- * package of the platform; and where there is neither, the file that NAPI_RS_NATIVE_LIBRARY_PATH names.
- * That is the convention of napi-rs, for all its addons alike, so that it may well be another's.
+ * Returns the addon: from a clone of the repository what `npm run build` made there, else the package of
+ * the platform, else the file that NAPI_RS_NATIVE_LIBRARY_PATH names. That variable comes last because
+ * all addons of napi-rs share it: it may name the addon of another package.
+ *
+ * @throws {NativeLoadError}
  */
 function loadAddon() {
   const platform = currentPlatform();
@@ -74,7 +74,11 @@ function loadAddon() {
   }
 }
 
-/** @throws {NativeLoadError} unless it is the addon, in the version of this package */
+/**
+ * Returns `binding`, which has to be the addon in the version of this package.
+ *
+ * @throws {NativeLoadError} if it is not
+ */
 function checked(platform, binding) {
   if (typeof binding?.version !== "function") throw replacedError(platform);
   const found = binding.version();
@@ -83,8 +87,9 @@ function checked(platform, binding) {
 }
 
 /**
- * In a bundle, `require()` gives what the bundler has made of the addon. With esbuild's loader `file`
- * and webpack's assets that is the name of a copy, relative to the bundle.
+ * Loads the package of a platform. In a bundle, `require()` returns what the bundler has replaced the
+ * addon with; with esbuild's loader `file` and webpack's assets that is the name of a copy, relative to
+ * the bundle.
  */
 function loadPackage(platform) {
   const found = requirePackage(platform);
@@ -95,7 +100,11 @@ function loadPackage(platform) {
   return loadFile(platform, file);
 }
 
-/** @throws {NativeLoadError} that says why neither the package nor this file can be loaded */
+/**
+ * Loads a file in place of the package.
+ *
+ * @throws {NativeLoadError} with both reasons, if it cannot be loaded either
+ */
 function loadNamed(platform, file, packageError) {
   try {
     return checked(platform, loadFile(platform, file));
@@ -104,7 +113,7 @@ function loadNamed(platform, file, packageError) {
   }
 }
 
-/** As `require()` does it, which bundlers would want to know the file for. */
+/** Loads a file as `require()` does. Bundlers reject a `require()` of a file that they do not know. */
 function loadFile(platform, file) {
   const target = { exports: {} };
   try {
@@ -120,8 +129,8 @@ const { binding, error } = load();
 module.exports = {
   binding,
   error,
-  /** Whether connections can be taken over: the addon has no engine on Windows. */
+  /** True if connections can live on workers: the addon has no engine on Windows. */
   hasEngine: binding?.Workers !== undefined,
-  /** Whether it can reach Redis, which it can where it has an engine, unless it was built without. */
+  /** True if the addon can connect to Redis: if it has an engine and was built with the feature. */
   hasCluster: binding?.RedisLink !== undefined,
 };

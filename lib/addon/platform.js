@@ -1,6 +1,6 @@
 "use strict";
 
-/** Which platform this is, and which of our packages has its addon. */
+/** The platform, and the package with its addon. */
 
 const { createRequire } = require("node:module");
 const { MUSL, familySync } = require("detect-libc");
@@ -8,8 +8,8 @@ const { loadError, packageOf, unsupportedError } = require("./load-failure.js");
 const { ownFile } = require("./location.js");
 
 /**
- * @returns {string} this platform by Node's names, with the C library or ABI where several are
- *   in use: `linux-x64-musl`, `darwin-arm64`
+ * Returns the name of this platform, such as `linux-x64-musl` or `darwin-arm64`: Node's names, with the
+ * C library or ABI where there are several.
  */
 function currentPlatform() {
   const name = `${process.platform}-${process.arch}`;
@@ -17,17 +17,14 @@ function currentPlatform() {
   return process.platform === "win32" ? `${name}-msvc` : name;
 }
 
-/**
- * @param {string} platform
- * @returns {string} the name of the addon's file
- */
+/** Returns the name of a platform's addon file. */
 function fileOf(platform) {
   return `socket-io-turbo.${platform}.node`;
 }
 
 /**
- * Loads the addon of a platform from its package. Names are literals for the sake of bundlers and
- * file tracers, which find them so, and stand in a `try`, by which those know that some are missing.
+ * Loads the addon of a platform from its package. The names are literals, so that bundlers and file
+ * tracers find them, and stand in a `try`, by which these know that some may be missing.
  *
  * @param {string} platform
  * @returns {object}
@@ -52,14 +49,14 @@ function requirePackage(platform) {
         return require("socket.io-turbo-win32-x64-msvc");
     }
   } catch (error) {
-    // Rollup leaves `require` as it is where it makes an ES module, which has none.
+    // Rollup leaves `require` in the ES modules that it writes, where it is not defined.
     if (error instanceof ReferenceError) return requireOutside(platform);
     throw loadError(platform, error);
   }
   throw unsupportedError(platform);
 }
 
-/** Requires the package from where the bundle is. */
+/** Loads the package from the folder of the bundle. */
 function requireOutside(platform) {
   try {
     return createRequire(ownFile)(packageOf(platform));

@@ -5,34 +5,41 @@ const { nextTick } = require("node:process");
 const { BYTES_READ, BYTES_WRITTEN, DESCRIPTOR, IDLE } = require("../addon/codes.js").Traffic;
 const { NotPossibleError } = require("../errors.js");
 
-/** Returned by `shutdown()` if it is done, so that no completion follows. */
+/** Returned by `shutdown()` if it is complete: no callback follows. */
 const DONE_AT_ONCE = 1;
 
 const HANDED_OVER =
   "an I/O thread serves this connection: its socket cannot be sent to another process. " +
-  "Send it from a listener of the server's upgrade event, before Socket.IO has taken it";
+  "Send it in a listener of the HTTP server's upgrade event, before Socket.IO handles the upgrade";
 
 const WRAPPED =
   "an I/O thread serves this connection: its socket cannot become the transport of another " +
-  "protocol in native code. Give the other protocol a stream.Duplex that passes its data on";
+  "protocol in native code. Give that protocol a stream.Duplex that passes the data on";
 
 /**
  * Emulates the handle of a `net.Socket` whose connection a worker owns: the methods and
- * properties that Node.js 20 to 26 uses of a handle, so that `net.Socket` itself does what it
- * does with sockets of its own.
+ * properties of a handle that Node.js 20 to 26 uses, so that `net.Socket` itself does what it
+ * does with other sockets. Each passes the call on to the `Connection`.
  *
- * No instance is constructed. `adoptHandle()` makes one out of the TCP handle that the socket
- * had, once that is closed. Native code of Node.js that gets such an object finds a handle that
- * is closed, and reports an error; a plain object in its place ends the process.
+ * No instance is constructed: `adoptHandle()` closes the TCP handle of the socket and changes its
+ * prototype. It has to be that object. Native code of Node.js finds a closed handle in it and reports
+ * an error, where a plain object ends the process. For the same reason nothing here is `#private`.
  *
- * Methods return 0, or the negative number of an error of the system, as those of Node's handles.
+ * As in Node's handles, methods return 0 or the negative number of a system error.
+ *
+ * The end of a connection reaches its socket in one of two orders:
+ *   - the socket is closed first, by `close()` or `reset()`: the worker terminates the connection, and the
+ *     callback is called when `handleEnd()` reports that its descriptor is closed;
+ *   - the connection ends first: `handleEnd()` returns false, the socket is ended or destroyed for
+ *     that reason, and calls `close()`.
  */
 class ConnectionHandle {
+  /** @private */
   get socket() {
     return this.connection.websocket._socket;
   }
 
-  /** `net.Socket` replaces it when it closes its handle, `process.send()` when it sends it. */
+  /** Set by `net.Socket` when it closes its handle, and by `process.send()` when it sends it. */
   get onread() {
     return ignore;
   }
@@ -43,8 +50,8 @@ class ConnectionHandle {
   }
 
   /**
-   * Read before native code gets the handle: by HTTP, which goes on with the socket's events if
-   * it is false, and by others, which do not.
+   * Read before the handle is given to native code: by HTTP, which uses the socket's events if it is
+   * false, and by other protocols, which do not.
    */
   get isStreamBase() {
     if (this.socket.parser) return false;
@@ -69,17 +76,17 @@ class ConnectionHandle {
     return this.connection.websocket.bufferedAmount;
   }
 
-  /** Returns whether more bytes wait than `highWaterMark`. */
+  /** @private Returns whether more bytes wait than `highWaterMark`. */
   get isBlocked() {
     return this.connection.backlog > 0;
   }
 
-  /** Milliseconds since bytes last came or went. */
+  /** @private Milliseconds since bytes were last read or written. */
   get idleTime() {
     return this.traffic[IDLE];
   }
 
-  /** The worker's counters; the last ones, when the connection is over. */
+  /** @private The worker's counters; the last ones, when the connection is over. */
   get traffic() {
     return this.lastTraffic ?? this.connection.traffic();
   }
@@ -107,7 +114,7 @@ class ConnectionHandle {
     return DONE_AT_ONCE;
   }
 
-  /** Ends the connection; what was sent before goes as far as the kernel takes it. */
+  /** Ends the connection. Of what was sent before, the kernel gets as much as it takes. */
   close(callback) {
     end(this, callback, false);
   }
@@ -119,9 +126,10 @@ class ConnectionHandle {
   }
 
   /**
-   * To be called when the connection is over.
+   * The connection is over.
    *
-   * @returns {boolean} whether its socket was waiting for that
+   * @private for `websocket-events.js`
+   * @returns {boolean} true if its socket waited for that, and is closed now
    */
   handleEnd() {
     if (this.onclose !== undefined) finish(this);
@@ -140,19 +148,20 @@ class ConnectionHandle {
     return this.isReferenced;
   }
 
+  /** @private */
   setReferenced(isReferenced) {
     if (this.isReferenced === isReferenced || this.lastTraffic !== undefined) return;
     this.isReferenced = isReferenced;
     this.connection.setReferenced(isReferenced);
   }
 
-  /** To be called before the connection's id may be another's. */
+  /** @private for `Connection`: keeps the last counters, before the id may be reused */
   release() {
     this.setReferenced(false);
     this.lastTraffic = this.connection.traffic();
   }
 
-  /** `net.Socket` has kept the addresses, where the kernel gave them. */
+  /** `net.Socket` has kept the addresses that the kernel returned, see `detach()`. */
   getsockname() {
     return -constants.errno.ENOTCONN;
   }
@@ -189,25 +198,27 @@ class ConnectionHandle {
     return this.connection.command("setTypeOfService", value);
   }
 
-  /** Reports to the socket what the peer sends, too. */
+  /** @private for `DetachedSocket`: lets the worker report what it reads to the socket, too */
   tap() {
     this.connection.command("tap", true);
   }
 
-  /** Lets the worker read `bytes` as if the peer had sent them. */
+  /** @private for `DetachedSocket`: lets the worker decode `bytes` as if the peer had sent them */
   input(bytes) {
     this.connection.command("input", bytes);
   }
 }
 
-/** Of each handle, until it is changed: few connections need a field of their own. */
+/** On the prototype until they are set: few handles need own properties. */
 Object.assign(ConnectionHandle.prototype, {
   /** The callback of `close()` or `reset()`. */
   onclose: undefined,
   isReferenced: true,
+  /** The counters when the connection ended. */
   lastTraffic: undefined,
 });
 
+/** Ends the connection of a handle, once; `callback` is called when it is over. */
 function end(handle, callback = ignore, isReset) {
   if (handle.onclose !== undefined) return;
   handle.onclose = callback;
@@ -218,12 +229,12 @@ function end(handle, callback = ignore, isReset) {
 }
 
 /**
- * Reports the end to the listeners of the socket and of the WebSocket. As with ws, whose listener
- * is the socket's first: the WebSocket's come first unless something may still have to be read.
+ * Reports the end to the listeners of the socket and of the WebSocket. Those of the WebSocket come
+ * first, unless something may still have to be read: with ws, its listener is the first of the socket's.
  */
 function finish(handle) {
   const { websocket } = handle.connection;
-  const isFirst = websocket.hasReadAll;
+  const isFirst = hasReadAll(websocket);
   try {
     if (isFirst) websocket.emitClose();
     handle.onclose();
@@ -232,18 +243,23 @@ function finish(handle) {
   }
 }
 
+/** Returns whether the WebSocket has got all that its peer may have sent. */
+function hasReadAll({ _closeFrameReceived, _errorEmitted, _socket }) {
+  return _closeFrameReceived || _errorEmitted || _socket.readableEnded;
+}
+
 function ignore() {}
 
 /**
- * Undoes what `process.send()` has done to the server of a socket before it took its handle:
- * counted it out, and made the other process known as one that has connections of the server.
+ * Undoes what `process.send()` has done to the server of a socket before it took the handle: it has
+ * counted the connection out, and registered the other process as one with connections of the server.
  */
 function undoSending(server) {
   if (!server) return;
   server._connections++;
   const list = server._workers?.at(-1);
   list?.emit("exit", list);
-  // With this set and no such process, `close()` and `getConnections()` would wait for ever.
+  // If this is set and there is no such process, `close()` and `getConnections()` wait for ever.
   server._usingWorkers = server._workers?.length > 0;
 }
 
@@ -252,7 +268,7 @@ function handleClosed() {
 }
 
 /**
- * Closes the TCP handle of a socket, and makes of it the handle of its connection on a worker.
+ * Closes the TCP handle of a socket and turns it into the handle of its connection on a worker.
  *
  * @param {object} handle
  * @param {import("./connection.js").Connection} connection

@@ -4,25 +4,28 @@ const net = require("node:net");
 const { adoptHandle } = require("./connection-handle.js");
 const { ignoreError } = require("./upgrade-guard.js");
 
-/** On the prototype of such sockets, also of other copies of this package. */
+/** On the prototype of detached sockets, also of those of other copies of this package. */
 const kDetached = Symbol.for("socket.io-turbo.detached");
 
-/** On a socket with a timeout: the bytes that had come and gone at the last `timeout` event. */
+/** On a socket with a timeout: the bytes read and written by the last `timeout` event. */
 const kTimedOutAt = Symbol("timedOutAt");
 
-/** On a socket whose data somebody has asked for. */
+/** On a socket that has had a listener for what is read. */
 const kTapped = Symbol("tapped");
 
-/** Events for which a listener has to get what is read. */
+/** Events whose listeners get what is read. */
 const READING = ["data", "readable"];
 
+/** Adds bytes of the peer to the stream of a socket; null for the end. */
 const read = (socket, chunk) => net.Socket.prototype.push.call(socket, chunk);
 
 /**
- * The prototype of a `net.Socket` whose connection a worker owns; no instance is constructed.
- * `net.Socket` goes on to do all that goes by its handle, see `connection-handle.js`. Here is the
- * rest: where it relies on what native code tells it beside the handle, or where what JavaScript
- * sees of the stream is not what the worker does.
+ * The prototype of a `net.Socket` whose connection a worker owns. No instance is constructed:
+ * `detach()` changes the prototype of the socket of an upgrade.
+ *
+ * The socket has no descriptor any more. `net.Socket` itself still does all that it does by calling
+ * its handle, which is a `ConnectionHandle` now. Overridden here is the rest: what relies on native
+ * code beside the handle, and what concerns the stream, whose data the worker reads and decodes.
  */
 class DetachedSocket extends net.Socket {
   on(event, listener) {
@@ -39,7 +42,7 @@ class DetachedSocket extends net.Socket {
     return super.prependListener(event, listener);
   }
 
-  /** Stops the worker, too, and the WebSocket's messages. */
+  /** Also stops the worker's reading, and with it the WebSocket's messages. */
   pause() {
     super.pause();
     this._handle?.readStop();
@@ -52,7 +55,7 @@ class DetachedSocket extends net.Socket {
     return this;
   }
 
-  /** Bytes that are put back, or in, go to the WebSocket, as with ws. */
+  /** Passes bytes to the WebSocket as if the peer had sent them, as with ws. */
   push(chunk, encoding) {
     if (chunk === null) return super.push(chunk);
     this._handle?.input(typeof chunk === "string" ? Buffer.from(chunk, encoding) : chunk);
@@ -63,7 +66,7 @@ class DetachedSocket extends net.Socket {
     return this.push(chunk, encoding);
   }
 
-  /** Bytes that wait for the network, those of the WebSocket included. */
+  /** Bytes that wait for the network, including the WebSocket's. */
   get writableLength() {
     return Math.max(super.writableLength, this._handle?.writeQueueSize ?? 0);
   }
@@ -72,14 +75,15 @@ class DetachedSocket extends net.Socket {
     return super.writableNeedDrain || Boolean(this._handle?.isBlocked);
   }
 
-  /** `net.Socket` takes a reset from handles of Node.js only. */
+  /** `net.Socket` resets handles of Node.js only. */
   resetAndDestroy() {
     return this._handle ? this._reset() : super.resetAndDestroy();
   }
 
   /**
-   * The timer has run out. Data comes and goes without restarting it, so it is asked now when
-   * that was. As with other sockets, a timeout is reported again only after new data.
+   * Called when the timer has run out. The worker reads and writes without restarting it, so the time
+   * of the last traffic is read now. As with other sockets, a timeout is reported again only after
+   * new data.
    */
   _onTimeout() {
     const handle = this._handle;
@@ -96,7 +100,7 @@ class DetachedSocket extends net.Socket {
     super._onTimeout();
   }
 
-  /** Strings come as they are: `net.Socket` leaves their encoding to the handle. */
+  /** Encodes strings, too: `net.Socket` leaves that to the handle. */
   _write(data, encoding, callback) {
     const bytes = typeof data === "string" ? Buffer.from(data, encoding) : data;
     this._handle.connection.sendFrame([bytes], callback);
@@ -105,12 +109,12 @@ class DetachedSocket extends net.Socket {
 
 DetachedSocket.prototype._writev = null;
 DetachedSocket.prototype[kDetached] = true;
-// Its name, where one is shown or compared.
+// For programs that show or compare the name of the class.
 DetachedSocket.prototype.constructor = net.Socket;
 
 /**
- * Has the worker report what it reads, from now on. Where listeners come and go, a listener of
- * our own keeps the stream flowing, as that of ws does.
+ * Lets the worker report what it reads, from now on. A listener of our own keeps the stream flowing
+ * when others are removed, as that of ws does.
  */
 function tap(socket) {
   if (socket[kTapped] || !socket._handle) return;
@@ -128,8 +132,8 @@ function restartTimer(socket, milliseconds) {
 }
 
 /**
- * Separates a `net.Socket` from its descriptor, of which a worker has a duplicate. The socket
- * remains what it was for everyone who has it: `docs/compatibility.md` lists what differs.
+ * Closes the descriptor of a `net.Socket`, of which a worker has a duplicate. The socket goes on to
+ * work for all code that uses it; `docs/compatibility.md` lists the differences.
  *
  * @param {import("node:net").Socket} socket
  * @param {import("./connection.js").Connection} connection
@@ -137,7 +141,7 @@ function restartTimer(socket, milliseconds) {
 function detach(socket, connection) {
   // Node.js reads the addresses once and keeps them.
   void [socket.remoteAddress, socket.localAddress];
-  // The connection goes on: only this descriptor of it is closed.
+  // Only Node's descriptor is closed; the worker's keeps the connection open.
   connection.handle = adoptHandle(socket._handle, connection);
   Object.setPrototypeOf(socket, DetachedSocket.prototype);
   // An HTTP server leaves methods of the former prototype on the socket itself.
@@ -149,13 +153,13 @@ function detach(socket, connection) {
   socket.resume();
 }
 
-/** @returns {boolean} whether a worker has the connection of this socket */
+/** Returns whether a worker owns the connection of a socket. */
 function isDetached(socket) {
   return socket[kDetached] === true;
 }
 
 /**
- * What Node.js has read behind the request. From Node.js 26 on, `read()` gives one piece
+ * Returns what Node.js has read behind the request. From Node.js 26 on, `read()` returns one piece
  * at a time.
  *
  * @param {import("node:net").Socket} socket
@@ -168,12 +172,12 @@ function readInput(socket, head) {
   return pieces.length === 1 ? head : Buffer.concat(pieces);
 }
 
-/** Gives what the worker has read to the listeners of the socket. */
+/** Passes what the worker has read to the listeners of the socket. */
 function handleRead(socket, bytes) {
   if (!socket.destroyed) read(socket, bytes);
 }
 
-/** The peer sends nothing more: the socket ends its own side, too, as with ws. */
+/** Handles the end of the peer's side: the socket ends its own side, too, as with ws. */
 function handlePeerEnd(socket) {
   if (socket.destroyed) return;
   read(socket, null);
@@ -181,17 +185,17 @@ function handlePeerEnd(socket) {
 }
 
 /**
- * Both sides have ended the connection.
+ * Handles the end of both sides: the socket closes.
  *
  * @param {import("node:net").Socket} socket
- * @param {boolean} isFirst whether it was this side that ended first
+ * @param {boolean} isFirst true if this side ended first
  */
 function handleEnd(socket, isFirst) {
   if (socket.destroyed) return;
   if (isFirst && !socket.writableFinished) socket.once("finish", readEnd);
   else read(socket, null);
   socket.end();
-  // Where nobody reads to the end, the socket does not close by itself.
+  // A socket that is not read to its end does not close by itself.
   if (!socket.readableFlowing) socket.destroySoon();
 }
 

@@ -4,39 +4,45 @@ const net = require("node:net");
 const { Writable } = require("node:stream");
 const { Receiver } = require("ws");
 const { binding, hasEngine } = require("../addon/index.js");
+const { warn } = require("../errors.js");
 const { stats } = require("../stats.js");
 
-/** Why a connection is left to ws: names as counted in `stats()`, and words. */
+/**
+ * The reasons to leave a connection to ws: names as counted in `stats()`, and the words of the warning. Tests
+ * compare the names with index.d.ts and with the guides.
+ */
 const REASONS = {
   addon: "the native addon is not loaded",
   platform: "the addon serves connections on Linux and macOS only",
-  otherWs: "the runtime has a ws of its own in the place of the package",
+  otherWs: "the runtime replaces the package ws with its own implementation",
   tls: "TLS is terminated in Node.js; a reverse proxy in front of it can do that instead",
   notTcp: "the server does not listen on TCP",
-  noDescriptor: "the socket has no descriptor",
-  hiddenDescriptor: "the runtime does not give the descriptors of its sockets",
+  noDescriptor: "the socket has no file descriptor",
+  hiddenDescriptor: "the runtime does not expose the file descriptors of its sockets",
   pendingWrite: "the response to the upgrade is not written yet",
   compressed: "perMessageDeflate is enabled and the client supports it",
   skipUTF8Validation: "skipUTF8Validation is set",
   allowSynchronousEvents: "allowSynchronousEvents is off",
-  customClass: "the option WebSocket names a class of its own",
-  resources: "the operating system gives no descriptor or no thread",
+  customClass: "the option WebSocket names another class",
+  resources: "file descriptors or threads have run out",
 };
 
 /**
- * Whether `ws` is the package, which writes the response to an upgrade itself and keeps its state where
- * ours goes on with it. Bun has a ws of its own, without the stream that reads the frames.
+ * Set if `ws` is the package, which writes the response to an upgrade itself and keeps its state in the
+ * fields that ours uses. Bun has a ws of its own, whose Receiver is not a stream.
  */
 const isWsThePackage = Receiver?.prototype instanceof Writable;
 
-/** Reasons of which a warning has been printed. */
+/** Reasons for which a warning has been printed. */
 const warned = new Set();
 
 /**
+ * Returns why a connection cannot live on a worker.
+ *
  * @param {import("ws").WebSocket} websocket
- * @param {import("node:stream").Duplex} socket on which the upgrade came
+ * @param {import("node:stream").Duplex} socket of the upgrade
  * @param {{ skipUTF8Validation?: boolean }} options
- * @returns {keyof REASONS | null} why the connection cannot live on a worker; null if it can
+ * @returns {keyof REASONS | null} null if it can
  */
 function fallbackReason(websocket, socket, options) {
   if (binding === null) return "addon";
@@ -46,7 +52,7 @@ function fallbackReason(websocket, socket, options) {
   return socketReason(socket) ?? optionReason(websocket, options);
 }
 
-/** A peer that has gone leaves no remote address; that is for a worker to find. */
+/** The local address decides: a peer that is gone leaves no remote one, and a worker finds that out. */
 function socketReason(socket) {
   if (!(socket instanceof net.Socket) || socket.localFamily === undefined) return "notTcp";
   const handle = socket._handle;
@@ -60,16 +66,13 @@ function optionReason(websocket, options) {
   return options.allowSynchronousEvents ? null : "allowSynchronousEvents";
 }
 
-/** Counts a connection that is left to ws, and warns of the first for each reason. */
+/** Counts a connection that is left to ws, and prints a warning of the first for each reason. */
 function reportFallback(reason) {
   stats.countFallback(reason);
-  // Without the addon there has been a warning, unless it was switched off on purpose.
+  // Without the addon a warning has been printed, unless it was switched off on purpose.
   if (reason === "addon" || warned.has(reason)) return;
   warned.add(reason);
-  process.emitWarning(`a WebSocket connection is left to ws: ${REASONS[reason]}`, {
-    type: "SocketIoTurboWarning",
-    code: "TURBO_FALLBACK",
-  });
+  warn("TURBO_FALLBACK", `a WebSocket connection is left to ws: ${REASONS[reason]}`);
 }
 
 module.exports = { REASONS, fallbackReason, reportFallback };

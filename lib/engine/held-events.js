@@ -1,80 +1,82 @@
 "use strict";
 
-// Taken now: test tools replace that of the global object with one that stands still.
-const { setImmediate } = require("node:timers");
+const { PendingEvents } = require("./pending-events.js");
 
 /**
- * The events of a paused connection: what its worker had read before it stopped reading. With ws
+ * Events of a paused connection: those that its worker had read before it stopped reading. With ws,
  * they stay in the stream of the socket.
  */
-class HeldEvents {
+class HeldEvents extends PendingEvents {
+  #connection;
+  /** The name of the connection's method and its arguments, for each event. */
+  #events = [];
+  #isPaused = true;
+  #isDelivering = false;
+
+  /** @param {import("./connection.js").Connection} connection */
   constructor(connection) {
-    this.connection = connection;
-    this.events = [];
-    this.isPaused = true;
-    this.isDelivering = false;
-    this.deliver = this.deliver.bind(this);
+    super();
+    this.#connection = connection;
   }
 
   /**
-   * Takes an event, unless it is one of those that are being delivered.
+   * Holds an event back, unless it is the one that is being delivered.
    *
    * @param {string} method of the connection
    * @param {...unknown} values its arguments
-   * @returns {boolean} whether the event is to wait
+   * @returns {boolean} true if the event has to wait
    */
   hold(method, ...values) {
-    if (this.isDelivering) return false;
-    this.events.push([method, ...values]);
+    if (this.#isDelivering) return false;
+    this.#events.push([method, ...values]);
     return true;
   }
 
   pause() {
-    this.isPaused = true;
+    this.#isPaused = true;
   }
 
-  /** Delivers the events in a turn of their own, then has the worker read on. */
+  /** Delivers the events in a turn of their own; then the worker reads on. */
   resume() {
-    if (!this.isPaused) return;
-    this.isPaused = false;
-    setImmediate(this.deliver);
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.schedule();
   }
 
   deliver() {
-    if (this.connection.held !== this) return;
-    this.connection.runInContext(() => this.deliverHeld());
+    if (this.#connection.held !== this) return;
+    this.#connection.runInContext(() => super.deliver());
   }
 
-  deliverHeld() {
-    try {
-      while (!this.isPaused && this.events.length > 0) this.deliverNext();
-    } finally {
-      if (!this.isPaused) this.handleDelivered();
-    }
+  get hasEvents() {
+    return !this.#isPaused && this.#events.length > 0;
   }
 
-  /** Some events are left if a listener has thrown. */
+  deliverEvents() {
+    while (this.hasEvents) this.#deliverNext();
+  }
+
+  /** A listener may have paused the connection again. */
   handleDelivered() {
-    if (this.events.length > 0) setImmediate(this.deliver);
-    else this.connection.handleResumed();
+    if (!this.#isPaused) this.#connection.handleResumed();
   }
 
-  /** Delivers all at once: the connection is over. */
+  /** Delivers all events at once, paused or not: the connection is over. */
   flush() {
     try {
-      while (this.events.length > 0) this.deliverNext();
+      while (this.#events.length > 0) this.#deliverNext();
     } finally {
-      if (this.events.length > 0) this.flush();
+      if (this.#events.length > 0) this.flush();
     }
   }
 
-  deliverNext() {
-    const [method, ...values] = this.events.shift();
-    this.isDelivering = true;
+  #deliverNext() {
+    const [method, ...values] = this.#events.shift();
+    this.#isDelivering = true;
     try {
-      this.connection[method](...values);
+      this.#connection[method](...values);
     } finally {
-      this.isDelivering = false;
+      this.#isDelivering = false;
     }
   }
 }

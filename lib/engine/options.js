@@ -1,25 +1,28 @@
 "use strict";
 
 const os = require("node:os");
-const { warnOfNearMisses } = require("../option-names.js");
-const { BYTE_LIMIT, optionOf } = require("../options.js");
+const { BYTE_LIMIT, optionOf, warnOfNearMisses } = require("../options.js");
 
-/** The most I/O threads that may be asked for. */
+/** The most I/O threads that a server may use. */
 const MAX_IO_THREADS = 64;
 
-/** In milliseconds: what timers of Node.js accept. */
+/** In milliseconds: the most that timers of Node.js accept. */
 const MAX_TIMEOUT = 2 ** 31 - 1;
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
-/** One for up to four cores, then a quarter of them, at most four. */
+/** Returns one for up to four cores, else a quarter of them, at most four. */
 function defaultIoThreads() {
   const cores = os.availableParallelism();
   return cores <= 4 ? 1 : Math.min(4, Math.floor(cores / 4));
 }
 
-/** Our own options: what is accepted, in words and as a test, and the default. */
+/**
+ * The options that our engine adds to those of ws.
+ *
+ * @type {Record<string, import("../options.js").Option>}
+ */
 const OPTIONS = {
   ioThreads: {
     accepted: `an integer from 1 to ${MAX_IO_THREADS}`,
@@ -44,11 +47,11 @@ const OPTIONS = {
   },
 };
 
-/** Names of the options that `turbo()` has for its engine. */
+/** The names of the options that `turbo()` and `createEngine()` accept. */
 const ENGINE_OPTIONS = ["ioThreads", "highWaterMark", "maxBackpressure", "backpressureTimeout"];
 
 /**
- * Those of our engine's options that are given.
+ * Returns the options of `turbo()` and `createEngine()` that are given.
  *
  * @param {Record<string, unknown>} given
  * @returns {Record<string, unknown>}
@@ -60,11 +63,11 @@ function engineOptions(given) {
 }
 
 /**
- * What connections need to know of their server, from its options.
+ * Returns the settings of a server that its connections use.
  *
- * @param {Record<string, unknown>} given those of ws and ours
+ * @param {Record<string, unknown>} given options of ws and ours
  * @returns {{ ioThreads: number, highWaterMark: number, connection: object }} `connection` as
- *   `EngineConnectionOptions` in binding.d.ts
+ *   `NativeConnectionOptions` in binding.d.ts
  * @throws {InvalidOptionError}
  */
 function connectionSettings(given) {
@@ -86,7 +89,7 @@ function connectionSettings(given) {
   };
 }
 
-/** As ws takes its limits: 32-bit integers, and none if not positive. */
+/** Reads a limit as ws does: a 32-bit integer, and no limit if that is not positive. */
 function limit(value, byDefault) {
   const integer = value === undefined ? byDefault : value | 0;
   return integer > 0 ? integer : Infinity;

@@ -2,13 +2,9 @@
 
 const { NotPossibleError } = require("../errors.js");
 
-/** The limits of ws's receiver that workers know. */
-const LIMIT = "_maxPayload";
-
 /**
- * What stands for ws's private receiver where a worker decodes frames: `_maxPayload` can be read
- * and set, as for ws: 0 for no limit. All else that applications ask of it is an error that says
- * so.
+ * Stands in for ws's private receiver where a worker decodes frames: `_maxPayload` can be read and set
+ * as in ws, with 0 for no limit. Any other member throws.
  */
 class ReceiverView {
   #connection;
@@ -28,17 +24,17 @@ class ReceiverView {
     this.#connection.command("limitPayload", this.#maxPayload > 0 ? this.#maxPayload : Infinity);
   }
 
-  /** ws sets it together with that of the WebSocket, which is the one that counts. */
+  /** Set by ws together with the WebSocket's, which is the one that is used. */
   set _binaryType(_value) {}
 }
 
 const refusal = (name) =>
   new NotPossibleError(
-    `ws._receiver.${name} is not there: an I/O thread decodes this connection's frames. ` +
-      `Of ws's receiver there is ${LIMIT} alone; use the events and methods of the WebSocket`,
+    `ws._receiver.${name} does not exist: an I/O thread decodes the frames of this connection. ` +
+      "Only _maxPayload is available; use the events and methods of the WebSocket instead",
   );
 
-/** Names that are asked of any object. */
+/** Returns whether a member is one that JavaScript itself looks up in any object. */
 const isCommon = (name) => typeof name === "symbol" || name === "then" || name === "toJSON";
 
 const traps = {
@@ -54,6 +50,8 @@ const traps = {
 };
 
 /**
+ * Returns the receiver that a WebSocket shows.
+ *
  * @param {import("./connection.js").Connection} connection
  * @param {number} maxPayload in bytes; `Infinity` for no limit
  * @returns {ReceiverView}

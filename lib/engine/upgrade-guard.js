@@ -1,18 +1,18 @@
 "use strict";
 
 /**
- * Keeps a client that resets its connection from ending the process while a middleware or
- * `allowRequest` decides on its upgrade: until the WebSocket engine gets the socket,
- * nobody listens for its errors (as of engine.io 6.6.12).
+ * Keeps the process alive when a client resets its connection while a middleware or `allowRequest`
+ * decides on its upgrade: until the WebSocket engine gets the socket, it has no listener for errors
+ * (as of engine.io 6.6.12), and an `error` event without one ends the process.
  *
- * engine.io reads no option before the first middleware runs but `cors`, and a `cors` of ours would
- * hide that of `attach()`. So each engine of a server is given a listener for the sockets itself.
+ * No option can do that: before the first middleware runs, engine.io reads `cors` only, and a `cors` of
+ * ours would hide the one of `attach()`. So the engines of a server are overridden.
  */
 
 /**
- * Guards the engine of a Socket.IO server, and those that `attach()` and `listen()` bind.
+ * Guards the engine of a Socket.IO server, and those that `attach()` and `listen()` bind later.
  *
- * @param {import("socket.io").Server | undefined} io or what adapters are tested with
+ * @param {import("socket.io").Server | undefined} io or a stand-in from a test of adapters
  */
 function guardUpgrades(io) {
   if (typeof io?.bind !== "function" || Object.hasOwn(io, "bind")) return;
@@ -20,13 +20,13 @@ function guardUpgrades(io) {
   override(io, "bind", (engine) => guardEngine(engine));
 }
 
-/** @param {import("engine.io").Server} engine or another one's, which may upgrade otherwise */
+/** @param {import("engine.io").Server} engine or another engine, which may have no such method */
 function guardEngine(engine) {
   if (typeof engine.handleUpgrade !== "function" || Object.hasOwn(engine, "handleUpgrade")) return;
   override(engine, "handleUpgrade", (_request, socket) => guard(socket));
 }
 
-/** Has `first` called with the arguments of a method, before it. */
+/** Overrides a method of an object by one that calls `first` with the same arguments before it. */
 function override(object, name, first) {
   const value = function (...args) {
     first(...args);
@@ -35,12 +35,12 @@ function override(object, name, first) {
   Object.defineProperty(object, name, { value, configurable: true, writable: true });
 }
 
-/** The HTTP server listens for errors itself, but not after an upgrade; uWebSockets.js has no socket. */
+/** The HTTP server's own listener is removed at an upgrade; uWebSockets.js has no socket. */
 function guard(socket) {
   if (socket?.listenerCount?.("error") === 0) socket.on("error", ignoreError);
 }
 
-/** The `close` event follows, and whoever uses the socket finds it destroyed. */
+/** Does nothing: the `close` event follows, and code that uses the socket finds it destroyed. */
 function ignoreError() {}
 
 module.exports = { guardUpgrades, ignoreError };

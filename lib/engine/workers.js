@@ -1,33 +1,11 @@
 "use strict";
 
-// Taken now: test tools replace those of the global object with ones that stand still.
+// Taken now: test tools replace that of the global object with one that stands still.
 const { nextTick } = require("node:process");
-const { setImmediate } = require("node:timers");
 const { getSystemErrorName } = require("node:util");
-const codes = require("../addon/codes.js");
 const { binding } = require("../addon/index.js");
 const { stats } = require("../stats.js");
-
-/** The most events taken from the workers at once; the rest waits for the next turn of the loop. */
-const EVENTS_PER_BATCH = 512;
-
-const { COUNT, HAS_MORE, FIRST_EVENT, NUMBERS_PER_EVENT } = codes.EventBatch;
-const { KIND, NUMBER } = codes.EventNumbers;
-const { END_REASON_BITS, END_REASONS, VALUE_COUNTS } = codes;
-const {
-  Text: TEXT,
-  Binary: BINARY,
-  Sent: SENT,
-  Ping: PING,
-  Pong: PONG,
-  Close: CLOSE,
-  Failed: FAILED,
-  PeerEnded: PEER_ENDED,
-  Ended: ENDED,
-  Backlog: BACKLOG,
-  Raw: RAW,
-} = codes.EventKind;
-const END_REASON_MASK = (1 << END_REASON_BITS) - 1;
+const { EventBatch } = require("./event-batch.js");
 
 /**
  * More packets or bytes than a program broadcasts in one turn, unless it sends for as long as
@@ -36,178 +14,155 @@ const END_REASON_MASK = (1 << END_REASON_BITS) - 1;
 const MOST_BROADCASTS = 1_000;
 const MOST_BROADCAST_BYTES = 1024 * 1024;
 
-/** No turn: nothing has been sent since the last flush. */
+/** Not the number of a turn: nothing has been sent since the last flush. */
 const NO_TURN = -1;
 
-const NONE = [];
-const collect = (...values) => values;
 const EMPTY = Buffer.alloc(0);
 
 /**
- * The I/O workers of this environment: passes commands on once per turn, and events to the
- * connections that they concern.
+ * The I/O workers of this environment (main thread or worker thread): passes commands on once per
+ * turn, and events to the connections that they concern.
  *
- * A turn is a callback of Node.js up to the tick in which its commands are flushed; with ws, that
- * is where `send()` calls back, too. Events cross from the addon in batches, but the events of each
- * connection are handled in a turn and in an asynchronous context of their own, as with sockets of
- * Node.js. The commands of these turns are passed on together, after the last.
+ * A *turn* is a callback of Node.js, up to the tick in which its commands are flushed; with ws, that
+ * is where `send()` calls back, too. Order within a turn:
+ *   1. Callers call `native` for each command, which queues it, and then `scheduleFlush()`. Before
+ *      they send something they call `beginTurn()`.
+ *   2. `flush()`, in the next tick, runs the parts of `scheduleBefore()`, gives the commands to the
+ *      workers, runs the parts of `scheduleAfter()`, then those of `scheduleTurnEnd()`.
+ *
+ * Events come in batches (`EventBatch`), but the events of each connection are delivered in a turn of
+ * their own, as with sockets of Node.js. The commands of these turns are passed on together, after
+ * the last.
+ *
+ * Workers start with the first connection. They end when there is no connection and no open server
+ * that has had one, so that nothing is left behind where a test runner loads the package again.
  */
 class Workers {
+  #batch = new EventBatch(this);
+  #isStarted = false;
+  #size = 0;
+  /** Servers that have had connections and are not closed. */
+  #servers = 0;
+  /** Connections that keep the process alive. */
+  #referenced = 0;
+  /** The number of the turn. */
+  #turn = 0;
+  /** The turn in which something was sent last, since the last flush. */
+  #sentIn = NO_TURN;
+  #isFlushScheduled = false;
+  /** Set while commands of earlier turns wait until the rest of a batch is delivered. */
+  #isFlushHeld = false;
+  #broadcastBytes = 0;
+  /** Parts that run when the turn ends; before the commands of the turn are passed on, and after. */
+  #ending = [];
+  #before = new Set();
+  #after = new Set();
+  /** The list that `native.prepare()` was called with since the last flush. */
+  #prepared = null;
+
   constructor() {
     this.native = new binding.Workers();
-    /** Whether the workers may call; else there are none. */
-    this.isStarted = false;
-    /** Connections by their id. */
+    /** Connections by their ids. */
     this.connections = [];
-    this.size = 0;
-    /** Servers that have had connections and are not closed. */
-    this.servers = 0;
-    /** The number of the turn. */
-    this.turn = 0;
-    /** The turn in which something was sent last, since the last flush. */
-    this.sentIn = NO_TURN;
-    /** Connections that keep the process alive. */
-    this.referenced = 0;
-    this.isFlushScheduled = false;
-    /** Whether commands of earlier turns wait until the rest of a batch is delivered. */
-    this.isFlushHeld = false;
-    /** The broadcasts of this turn, and how many bytes they have. */
+    /** The broadcasts of this turn. */
     this.broadcasts = [];
-    this.broadcastBytes = 0;
-    /** Parts to be told of the end of this turn. */
-    this.ending = [];
-    /** What is to be flushed before, and after. */
-    this.before = new Set();
-    this.after = new Set();
     this.flush = this.flush.bind(this);
-    this.deliver = this.deliver.bind(this);
-    this.deliverNext = this.deliverNext.bind(this);
-    /** The batch: connection, kind and number of each event, with a header. */
-    this.numbers = new Uint32Array(FIRST_EVENT + EVENTS_PER_BATCH * NUMBERS_PER_EVENT);
-    /** The values of those that have one. */
-    this.values = NONE;
-    /** How many events and values of the batch have been delivered. */
-    this.delivered = 0;
-    this.deliveredValues = 0;
-    /** Whether the workers have called while a batch was being delivered. */
-    this.isCalled = false;
-    /** The list that `native.prepare()` was called with since the last flush. */
-    this.prepared = null;
     this.shutDown = this.shutDown.bind(this);
   }
 
-  /** Lets workers begin. */
-  start() {
-    this.isStarted = true;
-    this.native.start(() => this.deliver());
-    process.once("exit", this.shutDown);
-  }
-
   /**
-   * Ends the workers when there is nobody for them, so that nothing of this workers is left: test
-   * runners load the package again for each file.
-   */
-  rest() {
-    if (!this.isStarted || this.size > 0 || this.servers > 0) return;
-    this.isStarted = false;
-    this.native.rest();
-    process.removeListener("exit", this.shutDown);
-  }
-
-  /** A server has its first connection. Until it is closed the workers stay. */
-  addServer() {
-    this.servers++;
-  }
-
-  /** A server that has been added is closed. */
-  removeServer() {
-    this.servers--;
-    this.scheduleFlush();
-  }
-
-  /**
-   * Takes a connection over. Its events begin in a later turn.
+   * Gives a connection to a worker. Its events begin in a later turn.
    *
-   * @param {object} connection what `handle…()` is called on
+   * @param {import("./connection.js").Connection} connection gets the events
    * @param {{ fd: number, bytesRead: number, bytesWritten: number }} handle of a connected TCP
-   *   socket; the descriptor is duplicated
-   * @param {Buffer} input what has been read of it
-   * @param {object} options as `EngineConnectionOptions` in binding.d.ts
+   *   socket; the worker gets a duplicate of the descriptor
+   * @param {Buffer} input what Node.js has read behind the request
+   * @param {object} options as `NativeConnectionOptions` in binding.d.ts
    * @param {number} ioThreads
    * @returns {number} the connection's id
    * @throws {Error} when descriptors or threads have run out
    */
   open(connection, handle, input, options, ioThreads) {
-    if (!this.isStarted) this.start();
+    if (!this.#isStarted) this.#start();
     this.scheduleFlush();
     const { fd, bytesRead, bytesWritten } = handle;
     const configured = this.native.configure(options);
     const id = this.native.open(fd, input, configured, ioThreads, bytesRead, bytesWritten);
     this.connections[id] = connection;
-    this.size++;
+    this.#size++;
     this.setReferenced(true);
     return id;
   }
 
-  /** One more connection keeps the process alive, or one less. */
+  /** Counts a connection that keeps the process alive, or no longer does. */
   setReferenced(isReferenced) {
-    this.referenced += isReferenced ? 1 : -1;
-    if (this.referenced === Number(isReferenced)) this.native.keepAlive(isReferenced);
+    this.#referenced += isReferenced ? 1 : -1;
+    if (this.#referenced === Number(isReferenced)) this.native.keepAlive(isReferenced);
   }
 
-  /** To be called after each command: the workers get them at the end of the turn. */
+  /** Counts a server that has its first connection: the workers stay until it is closed. */
+  addServer() {
+    this.#servers++;
+  }
+
+  /** Counts a server out that is closed. */
+  removeServer() {
+    this.#servers--;
+    this.scheduleFlush();
+  }
+
+  /** Schedules `flush()` for the end of the turn. To be called after each command. */
   scheduleFlush() {
-    if (this.isFlushScheduled) return;
-    this.isFlushScheduled = true;
+    if (this.#isFlushScheduled) return;
+    this.#isFlushScheduled = true;
     nextTick(this.flush);
   }
 
   /**
-   * To be called when something has to be passed on together with the commands.
+   * Schedules `part.flush()` for just before the workers get this turn's commands.
    *
    * @param {{ flush: () => void }} part
    */
   scheduleBefore(part) {
-    this.before.add(part);
+    this.#before.add(part);
     this.scheduleFlush();
   }
 
   /**
-   * To be called when something has to be passed on once the workers have the commands of this
-   * turn: what others answer to it finds all of them done.
+   * Schedules `part.flush()` for when the workers have this turn's commands.
    *
    * @param {{ flush: () => void }} part
    */
   scheduleAfter(part) {
-    this.after.add(part);
+    this.#after.add(part);
     this.scheduleFlush();
   }
 
   /**
-   * To be called when something depends on the turn.
+   * Schedules `part.handleTurnEnd()` for the end of the turn.
    *
    * @param {{ handleTurnEnd: () => void }} part
    */
   scheduleTurnEnd(part) {
-    this.ending.push(part);
+    this.#ending.push(part);
     this.scheduleFlush();
   }
 
   /** Ends the turn, and passes the commands on unless turns of the same batch follow. */
   flush() {
-    this.isFlushScheduled = false;
-    this.isFlushHeld = this.isDelivering;
-    this.turn++;
+    this.#isFlushScheduled = false;
+    this.#isFlushHeld = this.#batch.isDelivering;
+    this.#turn++;
     if (this.broadcasts.length > 0) this.broadcasts = [];
-    this.broadcastBytes = 0;
-    if (!this.isFlushHeld) this.post();
-    if (this.ending.length > 0) this.endTurn();
+    this.#broadcastBytes = 0;
+    if (!this.#isFlushHeld) this.post();
+    if (this.#ending.length > 0) this.#endTurn();
   }
 
-  /** A listener that throws does not keep the end of the turn from other parts. */
-  endTurn() {
-    const { ending } = this;
-    this.ending = [];
+  /** If a listener throws, the other parts end the turn after the next flush. */
+  #endTurn() {
+    const ending = this.#ending;
+    this.#ending = [];
     let ended = 0;
     try {
       while (ended < ending.length) ending[ended++].handleTurnEnd();
@@ -216,40 +171,42 @@ class Workers {
     }
   }
 
+  /** Passes the commands on now. */
   post() {
-    for (const part of this.before) part.flush();
-    this.before.clear();
-    this.sentIn = NO_TURN;
-    this.prepared = null;
+    for (const part of this.#before) part.flush();
+    this.#before.clear();
+    this.#sentIn = NO_TURN;
+    this.#prepared = null;
     this.native.flush();
-    for (const part of this.after) part.flush();
-    this.after.clear();
-    this.rest();
+    for (const part of this.#after) part.flush();
+    this.#after.clear();
+    this.#rest();
   }
 
   /**
-   * To be called before something is sent. A volatile packet is dropped if something was sent to
-   * its recipient in the same turn, for with ws the transport is not writable then.
+   * Tells sends of different turns apart. To be called before something is sent: a volatile packet is
+   * dropped if something was sent to its recipient in the same turn, for with ws the transport is not
+   * writable then.
    */
   beginTurn() {
-    if (this.sentIn === this.turn) return;
+    if (this.#sentIn === this.#turn) return;
     // A flush begins a turn by itself.
-    if (this.sentIn !== NO_TURN) this.native.beginTurn();
-    this.sentIn = this.turn;
+    if (this.#sentIn !== NO_TURN) this.native.beginTurn();
+    this.#sentIn = this.#turn;
   }
 
   /**
-   * Sends a Socket.IO packet to many.
+   * Sends a Socket.IO packet to many connections.
    *
-   * @param {Array<string | Uint8Array>} packet what the parser's encoder makes of it
+   * @param {Array<string | Uint8Array>} packet as the parser's encoder returns it
    * @param {Uint32Array} recipients as `Recipients::decode` in src/fanout takes them
-   * @param {boolean} isVolatile whether those are left out for whom something waits
+   * @param {boolean} isVolatile true to drop it for recipients for which something waits
    * @param {{ fanOut: object, reaches: (id: string) => boolean }} broadcast kept for this turn
    */
   broadcast(packet, recipients, isVolatile, broadcast) {
     this.beginTurn();
     this.broadcasts.push(broadcast);
-    for (const data of packet) this.broadcastBytes += data.length;
+    for (const data of packet) this.#broadcastBytes += data.length;
     const attachments = packet.length > 1 ? packet.slice(1) : undefined;
     this.native.broadcast(packet[0], attachments, recipients, isVolatile);
     this.scheduleFlush();
@@ -257,153 +214,68 @@ class Workers {
 
   /** Returns whether so much has been broadcast in this turn that connections must show it. */
   get hasBroadcastMuch() {
-    return this.broadcasts.length > MOST_BROADCASTS || this.broadcastBytes > MOST_BROADCAST_BYTES;
+    return this.broadcasts.length > MOST_BROADCASTS || this.#broadcastBytes > MOST_BROADCAST_BYTES;
   }
 
   /**
-   * Sends a frame that several connections share. It is handed over once per turn.
+   * Sends a frame that several connections share. It crosses to Rust once per turn.
    *
-   * @param {number} id
+   * @param {number} id of the connection
    * @param {Buffer[]} list header and payload, or both in one
-   * @param {boolean} isReported whether `handleSent()` is to be called
-   * @returns {number} its length in bytes
+   * @param {boolean} isReported true to have `handleSent()` called
+   * @returns {number} the length of the frame in bytes
    */
   sendShared(id, list, isReported) {
     this.beginTurn();
-    if (this.prepared !== list) {
+    if (this.#prepared !== list) {
       this.native.prepare(list[0], list.length > 1 ? list[1] : EMPTY);
-      this.prepared = list;
+      this.#prepared = list;
     }
     return this.native.sendPrepared(id, isReported);
   }
 
-  /** Returns whether events of the batch have not been delivered. */
-  get isDelivering() {
-    return this.delivered < this.numbers[COUNT];
-  }
-
-  /** Takes a batch of events, and has those of each connection delivered in a turn of their own. */
-  deliver() {
-    // After a listener has thrown, the rest may wait for longer than the workers do.
-    this.isCalled = this.isDelivering;
-    if (this.isCalled) return;
-    const { numbers } = this;
-    this.values = this.native.take(numbers, collect);
-    this.delivered = 0;
-    this.deliveredValues = 0;
-    // Of no connection.
-    let last = -1;
-    for (let event = 0; event < numbers[COUNT]; event++) {
-      const id = numbers[FIRST_EVENT + event * NUMBERS_PER_EVENT];
-      if (id !== last) setImmediate(this.deliverNext);
-      last = id;
-    }
-    if (last === -1) this.handleDelivered();
-  }
-
-  /** Delivers the next connection's events. One that throws does not keep others from theirs. */
-  deliverNext() {
-    const id = this.numbers[this.position];
-    const connection = this.connections[id];
-    try {
-      if (connection.isReady) connection.context.runInAsyncScope(this.deliverTo, this, id);
-      else this.keepEvents(id, connection);
-    } finally {
-      // Some are left if one has thrown.
-      if (this.isNext(id)) setImmediate(this.deliverNext);
-      if (!this.isDelivering) this.handleDelivered();
-    }
-  }
-
-  /** The place of the next event's numbers. */
-  get position() {
-    return FIRST_EVENT + this.delivered * NUMBERS_PER_EVENT;
-  }
-
-  /** Returns whether there is another event, and of this connection. */
-  isNext(id) {
-    return this.isDelivering && this.numbers[this.position] === id;
-  }
-
-  deliverTo(id) {
-    while (this.isNext(id)) {
-      const { position } = this;
-      const kind = this.numbers[position + KIND];
-      this.delivered++;
-      this.dispatch(id, kind, this.numbers[position + NUMBER], this.valueOf(kind));
-    }
-  }
-
-  /** Has a connection keep its events until it is ready for them. */
-  keepEvents(id, connection) {
-    while (this.isNext(id)) {
-      const { position } = this;
-      const kind = this.numbers[position + KIND];
-      const number = this.numbers[position + NUMBER];
-      const value = this.valueOf(kind);
-      this.delivered++;
-      connection.keep(() => this.dispatch(id, kind, number, value));
-    }
-  }
-
-  /** Takes the value of the next event, if its kind has one; an array if it has several. */
-  valueOf(kind) {
-    const count = VALUE_COUNTS[kind];
-    if (count === 1) return this.values[this.deliveredValues++];
-    if (count === 0) return undefined;
-    const first = this.deliveredValues;
-    this.deliveredValues += count;
-    return this.values.slice(first, this.deliveredValues);
-  }
-
+  /** @private for `EventBatch`: all events of the batch are delivered */
   handleDelivered() {
-    this.values = NONE;
-    if (this.isFlushHeld) this.scheduleFlush();
-    if (this.isCalled || this.numbers[HAS_MORE] === 1) setImmediate(this.deliver);
+    if (this.#isFlushHeld) this.scheduleFlush();
   }
 
-  dispatch(id, kind, number, value) {
-    const connection = this.connections[id];
-    switch (kind) {
-      case TEXT:
-        return connection.handleMessage(value, false);
-      case BINARY:
-        return connection.handleMessage(value, true);
-      case SENT:
-        return connection.handleSent(number);
-      case PING:
-        return connection.handlePing(value);
-      case PONG:
-        return connection.handlePong(value);
-      case CLOSE:
-        return connection.handleClose(number, value);
-      case FAILED:
-        return connection.handleFailure(...value, number);
-      case PEER_ENDED:
-        return connection.handlePeerEnd();
-      case BACKLOG:
-        return connection.handleBacklog(number);
-      case RAW:
-        return connection.handleRaw(value);
-      case ENDED:
-        return this.end(id, END_REASONS[number & END_REASON_MASK], number >> END_REASON_BITS);
-    }
-  }
-
-  end(id, reason, errno) {
+  /**
+   * The last event of a connection: its worker has closed the descriptor.
+   *
+   * @private for `EventBatch`
+   * @param {number} id
+   * @param {string} reason one of `END_REASONS` in addon/codes.js
+   * @param {number} errno of the operating system; 0 if there was no error
+   */
+  handleEnd(id, reason, errno) {
     const connection = this.connections[id];
     this.connections[id] = undefined;
     connection.handleRelease();
-    // Only now may the number be another connection's.
+    // From now on the id may be another connection's.
     this.native.release(id);
-    this.size--;
-    if (this.size === 0) this.scheduleFlush();
-    connection.handleEnd(reason, errno === 0 ? "" : getSystemErrorName(-errno));
+    this.#size--;
+    if (this.#size === 0) this.scheduleFlush();
+    const systemError = errno === 0 ? "" : getSystemErrorName(-errno);
+    connection.handleEnd(reason, systemError);
+  }
+
+  #start() {
+    this.#isStarted = true;
+    this.native.start(() => this.#batch.take());
+    process.once("exit", this.shutDown);
+  }
+
+  /** Ends the workers if no connection and no server needs them. */
+  #rest() {
+    if (!this.#isStarted || this.#size > 0 || this.#servers > 0) return;
+    this.#isStarted = false;
+    this.native.rest();
+    process.removeListener("exit", this.shutDown);
   }
 
   /** The environment ends: what has been sent goes out, and all connections close. */
   shutDown() {
-    // Their sockets are asked for their counters in `exit` listeners, too.
+    // Listeners of `exit` may ask sockets for their counters.
     for (const connection of this.connections) connection?.handleRelease();
     this.native.shutDown();
   }
@@ -411,7 +283,7 @@ class Workers {
 
 let workers = null;
 
-/** @returns {Workers} the one of this environment; made when first asked for */
+/** @returns {Workers} the workers of this environment; made by the first call */
 function environmentWorkers() {
   if (workers === null) {
     workers = new Workers();

@@ -1,10 +1,10 @@
 "use strict";
 
 /**
- * Binary data inside JavaScript values: finding it, taking it out, putting it
- * back. The order of `toJSON` calls and of attachments is that of socket.io-parser
- * 4.2.7, `lib/is-binary.ts` and `lib/binary.ts`. What is shared instead of copied is
- * read once more by `JSON.stringify`, which only getters could tell.
+ * Finds binary data in JavaScript values, replaces it by placeholders, and puts it back. `toJSON` is
+ * called, and attachments are numbered, in the order of socket.io-parser 4.2.7, `lib/is-binary.ts` and
+ * `lib/binary.ts`. Values that are shared instead of copied are read once more by `JSON.stringify`,
+ * which only a getter can notice.
  */
 
 const { isLongText } = require("./long-text.js");
@@ -14,14 +14,14 @@ const { hasOwnProperty: hasOwn } = Object.prototype;
 const { isView } = ArrayBuffer;
 const plainPrototype = Object.prototype;
 
-/** What {@link inspect} found. */
+/** The results of {@link inspect}. */
 const PLAIN = 0;
 const LONG_TEXT = 1;
 const BINARY = 2;
 
 /**
- * Whether `value` travels as an attachment: an ArrayBuffer, a view of one (a
- * Buffer, say), a Blob or a File.
+ * Returns whether `value` becomes an attachment: an ArrayBuffer, a view of one such as a Buffer, a Blob
+ * or a File.
  *
  * @param {unknown} value
  * @returns {boolean}
@@ -36,12 +36,12 @@ function isBinary(value) {
 }
 
 /**
- * Walks `value` until it meets binary data.
+ * Searches `value` for binary data.
  *
  * @param {object} value
- * @param {boolean} [fromToJSON] `value` came from `toJSON`, which is honoured once
- * @returns {0 | 1 | 2} BINARY; else LONG_TEXT if a long string was met; else PLAIN
- * @throws {RangeError} where `value` is too deep for the stack, or cyclic
+ * @param {boolean} [fromToJSON] true if `value` came from `toJSON`, which is called once only
+ * @returns {0 | 1 | 2} BINARY; else LONG_TEXT if there was a long string; else PLAIN
+ * @throws {RangeError} if `value` is too deep for the stack, or cyclic
  */
 function inspect(value, fromToJSON = false) {
   let found = PLAIN;
@@ -53,7 +53,7 @@ function inspect(value, fromToJSON = false) {
     }
     return found;
   }
-  // `instanceof` looks for prototypes that a plain object does not have.
+  // A plain object needs no `instanceof`, which walks the prototype chain.
   if (getPrototypeOf(value) === plainPrototype ? isView(value) : isBinary(value)) return BINARY;
   if (!fromToJSON && typeof value.toJSON === "function") {
     const json = value.toJSON();
@@ -68,21 +68,20 @@ function inspect(value, fromToJSON = false) {
   return found;
 }
 
-/** {@link inspect} for a value of any kind. */
+/** Does what {@link inspect} does, for a value of any type. */
 function inspectItem(item) {
   if (typeof item === "string") return isLongText(item) ? LONG_TEXT : PLAIN;
   return typeof item === "object" && item !== null ? inspect(item) : PLAIN;
 }
 
 /**
- * `value` with a placeholder for each piece of binary data. What holds none, and
- * serialises the same whether copied or not, is shared; `value` is left alone.
+ * Returns `value` with a placeholder for each piece of binary data. Parts that hold none, and serialise
+ * the same whether copied or not, are shared. `value` is not modified.
  *
  * @param {unknown} value
- * @param {unknown[]} parts takes the binary data, from index 1 on
- * @param {boolean} isShared false for a copy of everything, which a replacer could
- *   tell from the original
- * @param {boolean} [fromToJSON] `value` came from `toJSON`
+ * @param {unknown[]} parts receives the binary data, from index 1 on
+ * @param {boolean} isShared false to copy everything, for a replacer, which can distinguish a copy
+ * @param {boolean} [fromToJSON] true if `value` came from `toJSON`
  * @returns {unknown}
  */
 function deconstruct(value, parts, isShared, fromToJSON = false) {
@@ -95,7 +94,7 @@ function deconstruct(value, parts, isShared, fromToJSON = false) {
   if (!isPlain && value instanceof Date) return value;
   const hasToJSON = typeof value.toJSON === "function";
   if (hasToJSON && !fromToJSON) return deconstruct(value.toJSON(), parts, isShared, true);
-  // V8 would honour `toJSON` again, and unwrap a boxed primitive.
+  // V8 would call `toJSON` again, and unwrap a boxed primitive.
   let copy = isShared && isPlain && !hasToJSON ? null : copyUntil(value, undefined);
   for (const key in value) {
     if (!hasOwn.call(value, key)) continue;
@@ -124,7 +123,7 @@ function deconstructArray(array, parts, isShared) {
   return copy ?? array;
 }
 
-/** A copy of the properties of `value` that come before `end`; none without an `end`. */
+/** Returns a copy of the properties of `value` before the key `end`; `{}` if `end` is undefined. */
 function copyUntil(value, end) {
   const copy = {};
   if (end === undefined) return copy;
@@ -136,18 +135,18 @@ function copyUntil(value, end) {
 }
 
 /**
- * Puts the attachments where their placeholders stand, in place.
+ * Replaces the placeholders in `value` by their attachments, in place.
  *
  * @param {unknown} value parsed JSON
  * @param {unknown[]} attachments
  * @returns {unknown} `value`, or the attachment if `value` is a placeholder
- * @throws {Error} "illegal attachments" if a placeholder names none of them
+ * @throws {Error} "illegal attachments" if a placeholder has no valid index
  */
 function reconstruct(value, attachments) {
   if (typeof value !== "object" || value === null) return value;
   if (value._placeholder === true) {
     const { num } = value;
-    // Neither "splice" nor 10: CVE-2022-2421.
+    // "splice" or 10 would be accepted otherwise: CVE-2022-2421.
     if (typeof num === "number" && num >= 0 && num < attachments.length) return attachments[num];
     throw new Error("illegal attachments");
   }
@@ -158,7 +157,7 @@ function reconstruct(value, attachments) {
         const inner = reconstruct(item, attachments);
         if (inner !== item) value[i] = inner;
       } else if (item === undefined) {
-        value[i] = undefined; // where a reviver left a hole
+        value[i] = undefined; // a reviver may have left a hole
       }
     }
     return value;

@@ -1,11 +1,10 @@
 "use strict";
 
 /**
- * A drop-in for socket.io-parser 4.2.7: same classes, same bytes, same events,
- * same errors. V8's JSON makes and reads the values, Rust quotes long strings
- * (`long-text.js`), and what is around it is written for the JIT: one pass over
- * the header, binary data found without needless `instanceof` and taken out
- * without copying what holds none.
+ * A drop-in replacement for socket.io-parser 4.2.7: same classes, same bytes, same events, same
+ * errors. V8's JSON encodes and decodes the values, Rust quotes long strings (`long-text.js`), and the
+ * rest is written for the JIT: one pass over the header, binary data found without needless
+ * `instanceof` and deconstructed without copying values that hold none.
  *
  * Socket.IO v5, "Packet encoding".
  */
@@ -18,7 +17,7 @@ const { decodeMethod, encodeMethod } = require("../untouched.js");
 
 const { EVENT, ACK, BINARY_EVENT, BINARY_ACK } = PacketType;
 
-/** From the type of a plain packet to that of its binary form. */
+/** The difference between the types of a packet with and without attachments. */
 const BINARY_OFFSET = BINARY_EVENT - EVENT;
 
 const SLASH = 0x2f;
@@ -29,21 +28,22 @@ const BRACE = 0x7b;
 const QUOTE = 0x22;
 
 /**
- * Encodes packets. Stateless; one instance serves a whole server. Where somebody has put a method in
- * front of socket.io-parser's, that encodes.
+ * Encodes packets. Stateless: one instance serves a whole server. If `encode()` of socket.io-parser has
+ * been replaced, for instance by tracing, the replacement encodes.
  */
 class Encoder extends official.Encoder {
   /**
+   * Encodes a packet.
+   *
    * @param {{ type: number, nsp?: string, id?: number, data?: unknown, attachments?: number }} packet
-   *   left as it is
-   * @returns {unknown[]} the text, followed by the attachments, each the very
-   *   object found in `data`
-   * @throws {TypeError} what `JSON.stringify` or a getter throws
-   * @throws {RangeError} where `data` is cyclic, or too deep for the stack
+   *   not modified
+   * @returns {unknown[]} the text, followed by the attachments, which are the objects in `data`
+   * @throws {TypeError} whatever `JSON.stringify` or a getter throws
+   * @throws {RangeError} if `data` is cyclic, or too deep for the stack
    */
   encode(packet) {
     if (!encodeMethod.areUntouched) return super.encode(packet);
-    const type = packet.type; // an error for null as socket.io-parser's
+    const type = packet.type; // throws for null, as socket.io-parser does
     if (type !== EVENT && type !== ACK) {
       // `+=` asks an object for `valueOf` first, as socket.io-parser does; a template would not.
       let prefix = "";
@@ -67,7 +67,7 @@ class Encoder extends official.Encoder {
     return parts;
   }
 
-  /** All that follows the type and the number of attachments. */
+  /** Encodes everything after the type and the number of attachments. */
   #rest(packet, data, hasLongText) {
     const { nsp, id } = packet;
     let text = "";
@@ -82,29 +82,31 @@ class Encoder extends official.Encoder {
 }
 
 /**
- * Decodes packets, one connection each, or has socket.io-parser do it, as the encoder. Emits `decoded` with the packet,
- * synchronously within {@link Decoder#add}.
+ * Decodes the packets of one connection. Emits `decoded` with each packet, synchronously within
+ * {@link Decoder#add}. If `add()` of socket.io-parser has been replaced, the replacement decodes.
  */
 class Decoder extends official.Decoder {
   /**
    * @param {((this: any, key: string, value: any) => any) |
-   *   { reviver?: Function, maxAttachments?: number }} [options] a reviver for
-   *   `JSON.parse`; the number of attachments that a packet may have (10)
+   *   { reviver?: Function, maxAttachments?: number }} [options] a reviver for `JSON.parse`; the maximum
+   *   number of attachments of a packet, by default 10
    */
   constructor(options) {
     super(options);
-    /** The packet whose attachments are awaited, with those that have come. */
+    /** The packet whose attachments are awaited, with the attachments received so far. */
     this.reconstructor = null;
-    /** Whether that is socket.io-parser's. */
+    /** Set while the `reconstructor` is socket.io-parser's. */
     this.isOfficial = false;
   }
 
   /**
-   * @param {unknown} data what one message carried: a string, or an attachment
-   * @throws {Error} where the peer broke the protocol; the connection is to be closed
+   * Decodes a message.
+   *
+   * @param {unknown} data the text of a packet, or an attachment
+   * @throws {Error} if the peer broke the protocol; the connection has to be closed
    */
   add(data) {
-    // A packet is decoded to its end by the one that has begun.
+    // A packet with attachments is decoded to its end by the same decoder.
     if (!this.reconstructor) this.isOfficial = !decodeMethod.areUntouched;
     if (this.isOfficial) {
       super.add(data);
@@ -124,7 +126,7 @@ class Decoder extends official.Decoder {
     }
   }
 
-  /** Forgets a packet whose attachments have not all come. */
+  /** Forgets a packet whose attachments have not all been received. */
   destroy() {
     if (this.isOfficial) super.destroy();
     this.reconstructor = null;
@@ -144,7 +146,7 @@ class Decoder extends official.Decoder {
 
   #addAttachment(attachment) {
     const { packet, awaited, attachments } = this.reconstructor;
-    // More than awaited come after an error only, and are then for nothing.
+    // Only after an error can there be more than awaited, and these are ignored.
     if (attachments.length === awaited || attachments.push(attachment) < awaited) return;
     packet.data = reconstruct(packet.data, attachments);
     this.reconstructor = null;
@@ -162,8 +164,8 @@ class Decoder extends official.Decoder {
 }
 
 /**
- * The packet type: by `Number()` as in socket.io-parser, to which nothing at all
- * and white space are 0.
+ * Returns the packet type, by `Number()` as in socket.io-parser, for which the empty string and white
+ * space are 0.
  */
 function typeOf(text) {
   const digit = text.charCodeAt(0) - ZERO;
@@ -173,10 +175,14 @@ function typeOf(text) {
   return type;
 }
 
-/** Socket.IO v5, "number of binary attachments"; by `Number()` as in socket.io-parser. */
+/**
+ * Returns the number of attachments, by `Number()` as in socket.io-parser.
+ *
+ * Socket.IO v5, "number of binary attachments".
+ */
 function attachmentCount(text, dash, maxAttachments) {
   const count = Number(text.slice(1, dash));
-  // None at all would leave the decoder armed for ever: CVE-2026-69185.
+  // With 0 the decoder would wait for attachments for ever: CVE-2026-69185.
   if (dash === -1 || !Number.isInteger(count) || count < 1) {
     throw new Error("Illegal attachments");
   }
@@ -185,11 +191,11 @@ function attachmentCount(text, dash, maxAttachments) {
 }
 
 /**
- * Decodes what follows the type and the number of attachments.
+ * Decodes everything after the type and the number of attachments.
  *
  * @param {string} text
- * @param {number} start where it begins
- * @param {number} type the type of the result, that of a plain packet
+ * @param {number} start the index at which it begins
+ * @param {number} type the type of the packet, as if it had no attachments
  * @param {Function} [reviver]
  * @returns {{ type: number, nsp: string, id?: number, data?: unknown }}
  * @throws {Error} "invalid payload"
@@ -219,8 +225,8 @@ function decode(text, start, type, reviver) {
 }
 
 /**
- * The position after the ack id at `position`. White space counts as digits, as
- * `Number(c) == c` has it in socket.io-parser.
+ * Returns the position after the ack id at `position`. White space counts as digits, as it does in
+ * socket.io-parser, which tests `Number(c) == c`.
  */
 function endOfId(text, position) {
   let end = position;
@@ -234,7 +240,7 @@ function endOfId(text, position) {
   return end;
 }
 
-/** @returns {unknown} the value, or `false` where the text is not JSON: no payload may be false */
+/** Returns the value of a JSON text; `false`, which no payload may be, if it is malformed. */
 function parseJson(json, reviver) {
   try {
     return JSON.parse(json, reviver);

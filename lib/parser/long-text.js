@@ -1,8 +1,8 @@
 "use strict";
 
 /**
- * `JSON.stringify` for values that hold long strings: Rust quotes those, V8 makes
- * all the rest. A marker that no peer can know stands for each one meanwhile.
+ * `JSON.stringify` for values that hold long strings: Rust quotes these strings, V8 encodes the rest.
+ * Meanwhile a marker, which no peer can know, stands for each of them.
  */
 
 const { randomBytes } = require("node:crypto");
@@ -12,18 +12,16 @@ const { binding } = require("../addon/index.js");
 const marker = randomBytes(16).toString("hex");
 
 /**
- * Strings from this length on are worth a call into Rust. `JSON.stringify` against
- * `quote`, prose with quotation marks, Node 20: 512 characters 1.4 to 0.8 µs, 1,024
- * 2.4 to 1.1 µs, 64 Ki 179 to 49 µs; Node 22 and 24 are alike. Below, the copy with
- * markers eats the gain. Text of nothing but quotation marks loses at every length: 1,024
- * characters 5.3 to 6.1 µs.
+ * The length from which a string is worth a call into Rust. `JSON.stringify` against `quote`, prose
+ * with quotation marks, Node 20: 512 characters 1.4 to 0.8 µs, 1,024 2.4 to 1.1 µs, 64 Ki 179 to
+ * 49 µs; Node 22 and 24 are alike. Below, the copy with markers costs what is gained. A text of nothing
+ * but quotation marks loses at every length: 1,024 characters 5.3 to 6.1 µs.
  */
 const LONG_TEXT_LENGTH = 1024;
 
 /**
- * Whether V8 quotes one-byte strings faster than Rust does, copies included: since its
- * release 13.8. Node 26, 64 Ki characters: prose 36 to 42 µs, plain ASCII 12 to 17 µs,
- * but two-byte text 65 to 24 µs.
+ * True if V8 quotes one-byte strings faster than Rust does, copies included: since V8 13.8. Node 26,
+ * 64 Ki characters: prose 36 to 42 µs, plain ASCII 12 to 17 µs, but two-byte text 65 to 24 µs.
  */
 const isFastForOneByte = (() => {
   const [major, minor] = process.versions.v8.split(".").map(Number);
@@ -31,13 +29,13 @@ const isFastForOneByte = (() => {
 })();
 
 /**
- * Whether V8 stores a string in one byte for each character. Deno cannot say it; there V8 quotes
- * all: 15 µs, 4 and 61, where Rust needs 26, 40 and 22.
+ * Returns whether V8 stores a string in one byte per character. Deno has no such function, so V8 quotes
+ * everything there: 15 µs, 4 and 61, where Rust needs 26, 40 and 22.
  */
 const isOneByte = v8.isStringOneByteRepresentation ?? (() => true);
 
 /**
- * Whether `text` is better quoted by Rust than by V8.
+ * Returns whether Rust quotes `text` faster than V8.
  *
  * @param {string} text
  * @returns {boolean}
@@ -48,10 +46,10 @@ function isLongText(text) {
 }
 
 /**
- * A copy of `value` in which markers stand for long strings.
+ * Returns a copy of `value` in which markers stand for long strings.
  *
  * @param {unknown} value
- * @param {string[]} texts takes the long strings, in the order of serialisation
+ * @param {string[]} texts receives the long strings, in the order of serialisation
  * @returns {unknown}
  */
 function substitute(value, texts) {
@@ -79,22 +77,22 @@ function substitute(value, texts) {
   return copy;
 }
 
-/** The JSON literal of `text`. */
+/** Returns the JSON literal of `text`. */
 function quote(text) {
   try {
     return binding.quote(text) ?? `"${text}"`;
   } catch {
-    // Longer than V8's strings can be: V8 has the right error for it.
+    // The literal exceeds V8's maximum string length: V8 throws the right error for it.
     return JSON.stringify(text);
   }
 }
 
 /**
- * `JSON.stringify(value)` for a value that holds long strings.
+ * Returns `JSON.stringify(value)`, faster if `value` holds long strings.
  *
  * @param {unknown} value
  * @returns {string | undefined}
- * @throws what `JSON.stringify` throws
+ * @throws whatever `JSON.stringify` throws
  */
 function stringify(value) {
   const texts = [];
@@ -102,7 +100,7 @@ function stringify(value) {
   try {
     reduced = JSON.stringify(substitute(value, texts));
   } catch (error) {
-    // Too deep to substitute, or cyclic behind a `toJSON` of the packet's: V8 has the last word.
+    // Too deep to substitute, or cyclic behind a `toJSON` of the packet: V8 decides.
     if (error instanceof RangeError) return JSON.stringify(value);
     throw error;
   }
@@ -112,7 +110,7 @@ function stringify(value) {
   for (const [index, text] of texts.entries()) {
     const placeholder = `"${marker}${index}"`;
     const found = reduced.indexOf(placeholder, position);
-    // A `toJSON` that was not there before has swallowed it.
+    // A `toJSON` that was not there before has removed it.
     if (found === -1) return JSON.stringify(value);
     json += reduced.slice(position, found) + quote(text);
     position = found + placeholder.length;

@@ -1,7 +1,7 @@
 "use strict";
 
 /**
- * The vocabulary of packets: numbers, names and what makes a packet valid.
+ * Packet types, and which packets are valid.
  * Socket.IO v5, "Packet types"; socket.io-parser 4.2.7, `lib/index.ts`.
  */
 
@@ -25,7 +25,7 @@ for (const [number, name] of [
 
 const { CONNECT, DISCONNECT, EVENT, ACK, CONNECT_ERROR } = PacketType;
 
-/** Event names with a meaning of their own in client, server or EventEmitter. */
+/** Event names that the client, the server or EventEmitter emit themselves. */
 const RESERVED_EVENTS = new Set([
   "connect",
   "connect_error",
@@ -36,7 +36,7 @@ const RESERVED_EVENTS = new Set([
 ]);
 
 /**
- * Whether `value` is what socket.io-parser calls an object: its `[[Class]]`.
+ * Returns whether socket.io-parser regards `value` as an object, by its `[[Class]]`.
  *
  * @param {unknown} value
  * @returns {boolean}
@@ -46,8 +46,8 @@ function isObject(value) {
 }
 
 /**
- * Whether `data` is an event: an array that begins with a number, or with a
- * name that is not reserved.
+ * Returns whether `data` is an event: an array that begins with a number, or with a name that is not
+ * reserved.
  *
  * @param {unknown} data
  * @returns {boolean}
@@ -59,9 +59,9 @@ function isEventData(data) {
 }
 
 /**
- * Whether a decoded packet type may carry `data`, which is present.
+ * Returns whether a decoded packet of this type may carry `data`.
  *
- * @param {number} type a packet type, EVENT and ACK also for their binary forms
+ * @param {number} type EVENT and ACK stand for their binary forms, too
  * @param {unknown} data the parsed JSON
  * @returns {boolean}
  */
@@ -75,7 +75,7 @@ function isPayloadValid(type, data) {
       return isObject(data);
     case CONNECT_ERROR:
       return typeof data === "string" || isObject(data);
-    case DISCONNECT: // a reviver can make it so
+    case DISCONNECT: // a reviver can return it
       return data === undefined;
     default:
       return false;
@@ -83,8 +83,7 @@ function isPayloadValid(type, data) {
 }
 
 /**
- * Whether a packet could have been decoded from the wire. Never throws for an
- * object.
+ * Returns whether a packet could have been decoded from the wire. Does not throw for an object.
  *
  * @param {{ type: number, nsp: string, data?: unknown, id?: number }} packet
  * @returns {boolean}

@@ -4,10 +4,10 @@ const { createAdapter, createShardedAdapter } = require("@socket.io/redis-adapte
 const { RedisError } = require("../errors.js");
 
 /**
- * The official adapters, where the addon is not loaded: on the application's clients, or on
- * those of @redis/client, which end with the last adapter.
+ * Returns a factory of the official adapters, for when the addon is not loaded. They use the
+ * application's clients, or clients of @redis/client, which are closed with the last adapter.
  *
- * @param {{ url: object, clients: object | null, adapter: object }} settings
+ * @param {{ server: object | null, clients: object | null, adapter: object }} settings
  * @param {import("node:events").EventEmitter} events
  * @returns {(nsp: import("socket.io").Namespace) => import("socket.io-adapter").Adapter}
  */
@@ -29,64 +29,70 @@ function makeAdapter(
   return createShardedAdapter(pubClient, subClient, { channelPrefix: key, subscriptionMode })(nsp);
 }
 
-/** Two clients of our own. */
+/**
+ * Two clients of @redis/client, and the adapters that share them. Emits on the factory what
+ * `OwnConnection` emits: `ready`, `reconnecting`, `error` and `end`.
+ */
 class Connection {
+  #events;
+  #adapters = 0;
+  #readyClients = 0;
+
   constructor(server, events) {
-    this.events = events;
-    this.adapters = 0;
+    this.#events = events;
     this.isClosing = false;
     this.pubClient = makeClient(server);
     this.subClient = this.pubClient.duplicate();
-    this.readyClients = 0;
     for (const client of [this.pubClient, this.subClient]) {
-      client.on("error", ({ message }) => this.handleError(message));
-      client.on("ready", () => this.handleReady());
-      client.on("reconnecting", () => this.handleReconnecting());
-      // What fails is told by the events.
+      client.on("error", ({ message }) => this.#handleError(message));
+      client.on("ready", () => this.#handleReady());
+      client.on("reconnecting", () => this.#handleReconnecting());
+      // Failures are reported by the events.
       client.connect().catch(() => {});
     }
   }
 
-  handleReady() {
-    this.readyClients++;
-    if (this.readyClients === 2) this.events.emit("ready");
+  #handleReady() {
+    this.#readyClients++;
+    if (this.#readyClients === 2) this.#events.emit("ready");
   }
 
-  handleReconnecting() {
-    if (this.readyClients === 2) this.events.emit("reconnecting");
-    this.readyClients = Math.max(0, this.readyClients - 1);
+  #handleReconnecting() {
+    if (this.#readyClients === 2) this.#events.emit("reconnecting");
+    this.#readyClients = Math.max(0, this.#readyClients - 1);
   }
 
-  handleError(message) {
-    if (this.events.listenerCount("error") > 0) this.events.emit("error", new RedisError(message));
+  #handleError(message) {
+    if (this.#events.listenerCount("error") > 0)
+      this.#events.emit("error", new RedisError(message));
   }
 
-  /** Ends with the last adapter. */
+  /** Adds an adapter. The clients are closed with the last one. */
   attach(adapter) {
-    this.adapters++;
+    this.#adapters++;
     const { close } = adapter;
     let closed;
     adapter.close = () => {
-      closed ??= this.detach(() => close.call(adapter));
+      closed ??= this.#detach(() => close.call(adapter));
       return closed;
     };
     return adapter;
   }
 
-  async detach(close) {
+  async #detach(close) {
     await close();
-    this.adapters--;
-    if (this.adapters === 0) await this.end();
+    this.#adapters--;
+    if (this.#adapters === 0) await this.#end();
   }
 
-  async end() {
+  async #end() {
     this.isClosing = true;
     await Promise.allSettled([this.pubClient.close(), this.subClient.close()]);
-    this.events.emit("end");
+    this.#events.emit("end");
   }
 }
 
-/** Loaded by those who need it. */
+/** Makes a client for the options. @redis/client is loaded only here, as few applications need it. */
 function makeClient({ urls, cluster, sentinel, tls }) {
   const { createClient, createCluster, createSentinel } = require("@redis/client");
   const socket = tls;

@@ -1,20 +1,22 @@
 "use strict";
 
 /**
- * notepack.io for what comes from others. Its decoder believes lengths: six bytes that announce 4 GiB
- * have it allocate and loop for them.
+ * notepack.io for messages of other nodes. Its decoder trusts lengths: six bytes that announce 4 GiB
+ * make it allocate and loop for them. So each message is validated before.
  */
 
 const { decode, encode } = require("notepack.io");
 const { binding } = require("../addon/index.js");
 
 /**
+ * Decodes a message.
+ *
  * @param {Buffer} message
- * @returns {unknown} what notepack.io makes of it
- * @throws {Error} if it is no MessagePack, or cut, or followed by something
+ * @returns {unknown}
+ * @throws {Error} if it is not exactly one well-formed MessagePack value
  */
 function decodeChecked(message) {
-  if (!binding.isMessagePack(message)) throw new Error("no MessagePack");
+  if (!binding.isMessagePack(message)) throw new Error("not a MessagePack value");
   return decode(message);
 }
 

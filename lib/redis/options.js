@@ -1,5 +1,7 @@
 "use strict";
 
+/** The options of `createRedisAdapter()`: defaults, validation, and hints for other packages' names. */
+
 const { InvalidOptionError } = require("../errors.js");
 const { Topology } = require("../addon/codes.js");
 const { binding, hasCluster } = require("../addon/index.js");
@@ -16,16 +18,16 @@ const isClient = (value) =>
   typeof value?.publish === "function" && typeof value.subscribe === "function";
 const isCount = (value) => Number.isSafeInteger(value) && value >= 1;
 
-/** What is accepted, in words and as a test, and the default. */
+/** For each option the accepted values, in words and as a test, and the default. */
 const OPTIONS = {
   url: {
-    accepted: "a URL of Redis, or a list of some",
+    accepted: "a URL of Redis, or a list of such URLs",
     isAccepted: (value) =>
       isText(value) || (Array.isArray(value) && value.length > 0 && value.every(isText)),
   },
   pubClient: { accepted: "a client of redis or ioredis", isAccepted: isClient },
   subClient: {
-    accepted: "another client of redis or ioredis, which is used for nothing else",
+    accepted: "another client of redis or ioredis, for subscriptions only",
     isAccepted: isClient,
   },
   cluster: { accepted: "true or false", isAccepted: isBoolean, default: false },
@@ -36,7 +38,7 @@ const OPTIONS = {
   },
   tls: {
     accepted:
-      "an object of PEM strings or Buffers: { ca, cert, key }, with both of cert and key or none",
+      "an object of PEM strings or Buffers: { ca, cert, key }, with both cert and key or neither",
     isAccepted: (value) =>
       isRecord(value, {}, { ca: isPem, cert: isPem, key: isPem }) &&
       (value.cert === undefined) === (value.key === undefined),
@@ -65,16 +67,16 @@ const OPTIONS = {
   maxPublishQueue: { ...BYTE_LIMIT, default: 64 * MIB },
 };
 
-/** Without the sharded protocol, and with it; the default comes first. */
+/** The modes by `sharded`; the default comes first. */
 const SUBSCRIPTION_MODES = {
   false: ["pattern", "dynamic"],
   true: ["dynamic", "static", "dynamic-private"],
 };
 
-/** What is said of Redis where it is not said by clients. */
+/** Options of a connection of our own, which clients make needless. */
 const SERVER_OPTIONS = ["url", "cluster", "sentinel", "tls", "maxPublishQueue"];
 
-/** Names that other packages have for options of ours. */
+/** Names of options in other packages, and what to write instead. */
 const OTHER_NAMES = {
   ...Object.fromEntries(
     ["host", "port", "hosts", "urls", "uri", "db", "database", "username", "password"].map(
@@ -91,10 +93,10 @@ const OTHER_NAMES = {
   requestTimeout: "requestsTimeout",
 };
 
-/** What the sharded protocol has not. */
+/** Options that the sharded protocol does not have. */
 const CLASSIC_OPTIONS = ["requestsTimeout", "publishOnSpecificResponseChannel", "parser"];
 
-/** Whether a value is an object with these properties alone, the first of them needed. */
+/** Returns whether a value is an object with all `needed` and no other than `optional` properties. */
 function isRecord(value, needed, optional) {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
   const tests = { ...needed, ...optional };
@@ -105,10 +107,12 @@ function isRecord(value, needed, optional) {
 }
 
 /**
+ * Validates the options.
+ *
  * @param {unknown} given see `RedisAdapterOptions` in index.d.ts
  * @returns {{ clients: object | null, server: object | null, link: object | null, adapter: object }}
- *   the application's clients, or where Redis is, `link` as `RedisLinkOptions` in binding.d.ts; and
- *   what is the adapter's
+ *   `clients` are the application's; without these, `server` says where Redis is, for the fallback, as
+ *   does `link`, which is a `RedisLinkOptions` of binding.d.ts; `adapter` has the other options
  * @throws {InvalidOptionError}
  */
 function redisAdapterOptions(given) {
@@ -137,17 +141,23 @@ function redisAdapterOptions(given) {
 }
 
 /**
- * @param {string} name of an option that there is not
+ * Refuses an unknown option.
+ *
+ * @param {string} name
  * @throws {InvalidOptionError}
  */
 function refuseUnknown(name, value) {
   const names = Object.keys(OPTIONS).join(", ");
   const hint = Object.hasOwn(OTHER_NAMES, name) ? `; write ${OTHER_NAMES[name]}` : "";
-  const message = `${name} is not an option of createRedisAdapter()${hint}. There are ${names}`;
+  const message = `${name} is not an option of createRedisAdapter()${hint}. Its options are ${names}`;
   throw new InvalidOptionError(name, `one of ${names}`, value, message);
 }
 
-/** @returns {{ pubClient: object, subClient: object } | null} */
+/**
+ * Returns the application's clients; `null` if a URL is given instead.
+ *
+ * @throws {InvalidOptionError} if neither is given, or only one client
+ */
 function clientsOf({ url, pubClient, subClient }) {
   const isWithout = pubClient === undefined && subClient === undefined;
   if (url !== undefined && isWithout) return null;
@@ -159,8 +169,8 @@ function clientsOf({ url, pubClient, subClient }) {
 }
 
 /**
- * ioredis puts the prefix of keys in front of the channels of the sharded protocol, too: with two
- * prefixes no node would hear another.
+ * Checks that both clients have the same prefix of keys. ioredis puts it in front of the channels of
+ * the sharded protocol, too: with two prefixes no message would reach another node.
  *
  * @throws {InvalidOptionError}
  */
@@ -211,7 +221,7 @@ function linkOptions({ url, cluster, sentinel, tls = {}, maxPublishQueue }) {
 
 const URL_FORM = "redis://[[user]:password@]host[:port][/database], with rediss:// for TLS";
 
-/** @throws {InvalidOptionError} if a URL is none, or a certificate */
+/** @throws {InvalidOptionError} if the addon cannot use a URL or a certificate */
 function checkServer(options, url, tls) {
   const withoutTls = { ...options, ca: undefined, cert: undefined, key: undefined };
   const problem = problemOf(withoutTls);
@@ -228,7 +238,7 @@ function checkServer(options, url, tls) {
   }
 }
 
-/** @returns {string | null} */
+/** Returns what the addon finds wrong with the options; `null` if nothing, or without the addon. */
 function problemOf(options) {
   try {
     if (hasCluster) binding.checkRedisLinkOptions(options);

@@ -1,43 +1,43 @@
 "use strict";
 
+/** `createRedisAdapter()`, and the adapter of the classic protocol. */
+
 const { EventEmitter } = require("node:events");
 const official = require("@socket.io/redis-adapter");
-const { kPrepare, withFanOut } = require("../adapter/index.js");
-const { ClusterNode } = require("./cluster-node.js");
-const { InvalidOptionError } = require("../errors.js");
-const messagePack = require("./message-pack.js");
+const { kPrepare, withFanOut } = require("../adapter/with-fan-out.js");
 const { hasCluster } = require("../addon/index.js");
+const { InvalidOptionError } = require("../errors.js");
+const { broadcastMethods } = require("../untouched.js");
 const { ClientPair } = require("./client-pair.js");
+const { ClusterNode } = require("./cluster-node.js");
+const { ClusteredFanOut } = require("./clustered-fan-out.js");
 const { fallbackFactory } = require("./fallback.js");
-const { OwnConnection } = require("./own-connection.js");
-const { BROADCAST, NAMED, PATTERN, REQUEST } = require("./redis-messages.js");
+const messagePack = require("./message-pack.js");
 const { redisAdapterOptions } = require("./options.js");
+const { OwnConnection } = require("./own-connection.js");
 const { ANSWERS, broadcastOf, decodeMessage, isRequest, isResponse } = require("./requests.js");
 const { makeShardedAdapter } = require("./sharded-adapter.js");
-const { broadcastMethods } = require("../untouched.js");
+const { BROADCAST, NAMED, PATTERN, REQUEST } = require("./transport.js");
 
-/** The type of a request, as @socket.io/redis-adapter 8 numbers them. */
+/** A type of request, as numbered by @socket.io/redis-adapter 8. */
 const BROADCAST_WITH_ACK = 7;
 
-/** A message that cannot be decoded. */
+/** Thrown when a message cannot be decoded. */
 class MalformedMessage extends Error {}
 
 /**
- * In the place of the official adapter's two Redis clients. What it subscribes to, our adapter
- * looks after.
+ * Replaces the two Redis clients of the official adapter. Its subscriptions are ignored: `RedisAdapter`
+ * makes them itself.
  */
 class TransportClient {
-  constructor(transport) {
-    this.transport = transport;
-    /** The adapter's, once that is there. */
-    this.node = null;
-  }
+  /** @type {ClusterNode | null} set by the adapter's constructor */
+  node = null;
 
   publish(channel, message) {
     this.node.publish(channel, message, false);
   }
 
-  // The official adapter takes what has this for a client of redis 4 and later.
+  // The official adapter regards a client with this method as one of redis 4 or later.
   pSubscribe() {}
   pUnsubscribe() {}
   subscribe() {}
@@ -46,19 +46,26 @@ class TransportClient {
   off() {}
 }
 
+const IN_CLUSTER = { isInMemory: false, FanOut: ClusteredFanOut };
+
 /**
- * The adapter of @socket.io/redis-adapter 8, on a transport. Broadcasts go out as the packet for the
- * clients of this process, of which the addon makes the message, and those of other nodes go to the
- * workers. Requests and responses are the official code.
+ * The adapter of @socket.io/redis-adapter 8 on a transport.
+ *
+ * Socket.IO calls `broadcast()`: the packet is encoded once, published, and sent to the sockets of this
+ * process. The addon makes the message for other nodes out of the encoded packet.
+ *
+ * The transport calls `handleMessage()` with requests, responses, and those broadcasts that the addon
+ * does not deliver to the workers by itself. Requests and responses are handled by the official code;
+ * messages that would make it throw are dropped and counted before.
  */
-class RedisAdapter extends withFanOut(official.RedisAdapter, { isInMemory: false }) {
+class RedisAdapter extends withFanOut(official.RedisAdapter, IN_CLUSTER) {
   #node;
   #isPattern;
-  /** What comes on the channels of broadcasts is decoded without JavaScript, if it can be. */
+  /** The form of the messages on the channels of broadcasts: the addon decodes them if it can. */
   #broadcastKind;
 
   constructor(nsp, transport, { subscriptionMode, ...options }) {
-    const client = new TransportClient(transport);
+    const client = new TransportClient();
     super(nsp, client, client, options);
     this.#node = new ClusterNode(this, transport);
     client.node = this.#node;
@@ -74,10 +81,10 @@ class RedisAdapter extends withFanOut(official.RedisAdapter, { isInMemory: false
     this.#node.subscribe(this.#broadcastKind, ...this.#broadcastChannels);
     if (this.#isPattern) return;
     this.on("create-room", (room) => {
-      if (isNameable(room)) this.#node.subscribe(...this.#subscriptionTo(room));
+      if (hasChannel(room)) this.#node.subscribe(...this.#subscriptionTo(room));
     });
     this.on("delete-room", (room) => {
-      if (isNameable(room)) this.#node.unsubscribe(...this.#subscriptionTo(room));
+      if (hasChannel(room)) this.#node.unsubscribe(...this.#subscriptionTo(room));
     });
   }
 
@@ -85,11 +92,11 @@ class RedisAdapter extends withFanOut(official.RedisAdapter, { isInMemory: false
     this.#node.unsubscribe(REQUEST, NAMED, this.#requestChannels);
     this.#node.unsubscribe(this.#broadcastKind, ...this.#broadcastChannels);
     if (this.#isPattern) return;
-    const channels = [...this.rooms.keys()].filter(isNameable).map((room) => this.#channelOf(room));
+    const channels = [...this.rooms.keys()].filter(hasChannel).map((room) => this.#channelOf(room));
     this.#node.unsubscribe(this.#broadcastKind, NAMED, channels);
   }
 
-  /** How the channels of broadcasts are subscribed to, and which; but for those of rooms. */
+  /** The kind of subscription and the channels for broadcasts, without the channels of rooms. */
   get #broadcastChannels() {
     return this.#isPattern ? [PATTERN, [`${literal(this.channel)}*`]] : [NAMED, [this.channel]];
   }
@@ -106,7 +113,7 @@ class RedisAdapter extends withFanOut(official.RedisAdapter, { isInMemory: false
     return `${this.channel}${room}#`;
   }
 
-  /** As the official one: published first, then sent to the clients of this process. */
+  /** As the official method: publishes the broadcast, then sends it to the clients of this process. */
   broadcast(packet, opts) {
     const isFast = this.#node.isStandard && broadcastMethods.areUntouched;
     if (!isFast && !this.#node.isClosed) {
@@ -125,7 +132,7 @@ class RedisAdapter extends withFanOut(official.RedisAdapter, { isInMemory: false
     this.#node.publishBroadcast(channel, encoded, encodeOptions(opts), false);
   }
 
-  /** Called by the transport with what it does not deliver by itself. */
+  /** Called by the transport with messages that the addon leaves to JavaScript. */
   handleMessage(channel, message) {
     try {
       if (channel.startsWith(this.channel)) this.#handleBroadcast(channel, message);
@@ -136,13 +143,13 @@ class RedisAdapter extends withFanOut(official.RedisAdapter, { isInMemory: false
     }
   }
 
-  /** As the official one, but for rooms that are named by null and booleans. */
+  /** As the official method, but also finds rooms that are named by null and booleans. */
   hasRoom(room) {
     const isLiteral = ["null", "true", "false"].includes(room);
     return super.hasRoom(room) || (isLiteral && this.rooms.has(JSON.parse(room)));
   }
 
-  /** As the official `onmessage()`, which throws where a broadcast is not what it should be. */
+  /** Does what the official `onmessage()` does, but drops malformed broadcasts, which make it throw. */
   #handleBroadcast(channel, message) {
     const room = channel.slice(this.channel.length, -1);
     if (room !== "" && !this.hasRoom(room)) return;
@@ -152,27 +159,27 @@ class RedisAdapter extends withFanOut(official.RedisAdapter, { isInMemory: false
     if (uid !== this.uid && packet.nsp === this.nsp.name) this[kPrepare](packet, opts).send();
   }
 
-  /** The official code throws where a request is not what it should be. */
+  /** Leaves requests and responses to the official code, but drops those that make it throw. */
   #handleRequest(channel, message) {
     const request = decodeMessage(message, this.parser);
     const isValid = channel.startsWith(this.responseChannel) ? isResponse : isRequest;
     if (!isValid(request)) throw new MalformedMessage();
-    // The official code forgets what it has asked for when the timeout is over, and without one that
-    // is at once: it would take the broadcast for another node's.
+    // The official code forgets its own request after the timeout, and without a timeout at once: it
+    // would then handle its own broadcast as another node's.
     if (request.type === BROADCAST_WITH_ACK && request.uid === this.uid) return;
     if (isValid === isResponse || !this.#answer(request)) this.onrequest(channel, message);
   }
 
   /**
-   * Answers what asks for values of the application. The official code throws where JSON cannot hold
-   * one, and nobody catches it.
+   * Answers requests for values of the application. The official code throws if one of these cannot be
+   * encoded as JSON, and nothing catches the error.
    *
-   * @returns {boolean} whether the request is one of these
+   * @returns {boolean} true if the request is of such a type
    */
   #answer(request) {
     const answerTo = ANSWERS.get(request.type);
     if (answerTo === undefined) return false;
-    // Else it is this node's own.
+    // Its own requests come back to this node, too.
     if (!this.requests.has(request.requestId)) {
       const report = (problem) => this.#node.report(problem);
       this.publishResponse(request, answerTo(this, request, report));
@@ -185,9 +192,10 @@ class RedisAdapter extends withFanOut(official.RedisAdapter, { isInMemory: false
   }
 
   /**
-   * Leaves the cluster. What the adapter is asked for then concerns this process alone.
+   * Leaves the cluster. From then on the adapter knows this process alone.
    *
-   * @returns {Promise<void>} when Redis has been left, if this was the last adapter
+   * @returns {Promise<void>} resolves after the connection to Redis has ended, if this was the last
+   *   adapter
    */
   close() {
     if (!this.#node.isClosed) {
@@ -201,7 +209,7 @@ class RedisAdapter extends withFanOut(official.RedisAdapter, { isInMemory: false
 /** The options of most broadcasts. */
 const TO_ALL = '{"rooms":[],"except":[],"flags":{}}';
 
-/** @returns {string} the options of a broadcast as JSON, as other nodes are to have them */
+/** Returns the options of a broadcast as JSON, for other nodes. */
 function encodeOptions({ rooms, except, flags }) {
   if (rooms.size === 0 && except?.size === 0 && isEmpty(flags)) return TO_ALL;
   return JSON.stringify({ rooms: [...rooms], except: [...new Set(except)], flags });
@@ -212,17 +220,17 @@ function isEmpty(flags) {
   return flags !== undefined;
 }
 
-/** Returns the pattern of Redis that matches this text alone. */
+/** Returns a pattern of Redis that matches only `text`. */
 function literal(text) {
   return text.replace(/[*?[\]\\]/g, "\\$&");
 }
 
-/** Returns whether a channel can have the name of a room. */
-function isNameable(room) {
+/** Returns whether the name of a room can be part of a channel name. */
+function hasChannel(room) {
   return room === null || ["string", "number", "boolean"].includes(typeof room);
 }
 
-/** A parser of messages whose errors are told from those of listeners. */
+/** Returns a parser that throws `MalformedMessage`, which no listener throws. */
 function strict(parser) {
   return {
     encode: (value) => parser.encode(value),
@@ -237,14 +245,14 @@ function strict(parser) {
 }
 
 /**
- * A factory for the `adapter` of Socket.IO's server: a cluster over Redis, in which nodes with
- * @socket.io/redis-adapter 8 and those with @socket.io/redis-emitter take part, too.
+ * Returns a factory for the `adapter` option of Socket.IO's server. Its adapters form a cluster over
+ * Redis, together with nodes that have @socket.io/redis-adapter 8 or @socket.io/redis-emitter.
  *
  * @param {object} options see `RedisAdapterOptions` in index.d.ts
  * @returns {((nsp: import("socket.io").Namespace) => import("socket.io-adapter").Adapter) &
  *   Pick<EventEmitter, "on" | "once" | "off">} also with `new`
- * @throws {InvalidOptionError} with the option's name and the accepted values; from what is
- *   returned, if the server's `connectionStateRecovery` is on
+ * @throws {InvalidOptionError} with the option's name and the accepted values; the returned factory
+ *   throws it if the server's `connectionStateRecovery` is on
  */
 function createRedisAdapter(options) {
   const settings = redisAdapterOptions(options);
@@ -263,7 +271,12 @@ function createRedisAdapter(options) {
   return AdapterOf;
 }
 
-/** @returns {(nsp: import("socket.io").Namespace) => official.RedisAdapter} */
+/**
+ * Returns a factory whose adapters share a transport. A new one is made after the last adapter on it
+ * has been closed.
+ *
+ * @returns {(nsp: import("socket.io").Namespace) => import("socket.io-adapter").Adapter}
+ */
 function nativeFactory({ link, clients, adapter }, events) {
   let transport = null;
   return (nsp) => {
@@ -281,7 +294,7 @@ function nativeFactory({ link, clients, adapter }, events) {
 function refuseRecovery({ opts }) {
   const { connectionStateRecovery } = opts ?? {};
   if (!connectionStateRecovery) return;
-  const accepted = "left out with this adapter: Redis keeps no messages that are published";
+  const accepted = "left out with this adapter: Redis keeps no messages that were published";
   throw new InvalidOptionError("connectionStateRecovery", accepted, connectionStateRecovery);
 }
 

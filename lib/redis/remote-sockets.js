@@ -1,9 +1,9 @@
 "use strict";
 
 /**
- * What other nodes get of the sockets and rooms of this one. Applications put into `socket.data`, and
- * name rooms by, whatever they like. What cannot be encoded is left out: an exception would end the
- * process that was asked.
+ * Encodes the sockets and rooms of this node for other nodes. Applications put any values into
+ * `socket.data`, and name rooms by any values. Those that cannot be encoded are left out, since an
+ * exception would end the process that answers.
  */
 
 /**
@@ -15,7 +15,7 @@
  */
 
 /**
- * Returns the details of a socket, as the official adapters do: without a `sessionStore`.
+ * Returns the details of a socket, without a `sessionStore` as in the official adapters.
  *
  * @param {import("socket.io").Socket} socket
  * @returns {Details}
@@ -26,13 +26,13 @@ function detailsOf({ id, handshake, rooms, data }) {
 }
 
 /**
- * Encodes the details of sockets, without those properties of `data` and `handshake`, and those
- * rooms, that cannot be encoded.
+ * Encodes the details of sockets. Leaves out properties of `data` and `handshake`, and rooms, that
+ * cannot be encoded.
  *
  * @template E
  * @param {Details[]} sockets
- * @param {(sockets: Details[]) => E} encode throws where it cannot encode
- * @param {(problem: string) => void} report called for each socket of which something is left out
+ * @param {(sockets: Details[]) => E} encode throws if it cannot encode
+ * @param {(problem: string) => void} report called for each socket with omitted values
  * @returns {E}
  */
 function encodeSockets(sockets, encode, report) {
@@ -51,12 +51,12 @@ function withoutUnencodable(details, encode, report) {
   if (rooms.length < details.rooms.length) omitted.push("rooms");
   if (omitted.length === 0) return details;
   const names = omitted.join(", ");
-  report(`fetchSockets() of another node gets socket ${details.id} without ${names}`);
+  report(`fetchSockets() on another node returns socket ${details.id} without ${names}`);
   const [handshake, data] = parts.map(({ good }) => good);
   return { ...details, handshake, rooms, data };
 }
 
-/** Separates the properties of a value that can be encoded from the names of the others. */
+/** Returns the properties of a value that can be encoded, and the names of the others. */
 function partition(name, value, encode) {
   if (isEncodable({ [name]: value }, encode)) return { good: value, bad: [] };
   const [good, bad] = [{}, []];
@@ -83,11 +83,11 @@ function isEncodable(value, encode) {
 }
 
 /**
- * Encodes the names of rooms, without those that cannot be encoded.
+ * Encodes the names of rooms. Leaves out those that cannot be encoded.
  *
  * @template E
  * @param {unknown[]} rooms
- * @param {(rooms: unknown[]) => E} encode throws where it cannot encode
+ * @param {(rooms: unknown[]) => E} encode throws if it cannot encode
  * @param {(problem: string) => void} report
  * @returns {E}
  */
@@ -96,7 +96,7 @@ function encodeRooms(rooms, encode, report) {
     return encode(rooms);
   } catch {
     const encodable = rooms.filter((room) => isEncodable([room], encode));
-    report(`allRooms() of another node gets ${encodable.length} of ${rooms.length} rooms`);
+    report(`allRooms() on another node returns ${encodable.length} of ${rooms.length} rooms`);
     return encode(encodable);
   }
 }

@@ -1,8 +1,13 @@
 "use strict";
 
+/**
+ * Validates and answers messages of other nodes. The official adapters throw if a message is malformed,
+ * and nothing catches the error, so a message is validated before they handle it.
+ */
+
 const { detailsOf, encodeRooms, encodeSockets } = require("./remote-sockets.js");
 
-/** Types of requests, as @socket.io/redis-adapter 8 numbers them. */
+/** Types of requests, as numbered by @socket.io/redis-adapter 8. */
 const SOCKETS = 0;
 const ALL_ROOMS = 1;
 const REMOTE_JOIN = 2;
@@ -12,10 +17,10 @@ const REMOTE_FETCH = 5;
 const SERVER_SIDE_EMIT = 6;
 const BROADCAST = 7;
 
-/** What each type needs, so that the official code can do it without an error. */
+/** For each type, whether the official adapter can handle a request without an error. */
 const NEEDS = new Map([
   [SOCKETS, ({ rooms }) => isList(rooms)],
-  // Without options it is that of an older version, about one socket.
+  // Without options it comes from an older version, and names one socket.
   [REMOTE_JOIN, ({ opts }) => !opts || isOptions(opts)],
   [REMOTE_LEAVE, ({ opts, rooms }) => !opts || (isOptions(opts) && Array.isArray(rooms))],
   [REMOTE_DISCONNECT, ({ opts }) => !opts || isOptions(opts)],
@@ -24,18 +29,18 @@ const NEEDS = new Map([
   [BROADCAST, ({ packet, opts }) => isOptions(opts) && isEvent(packet)],
 ]);
 
-/** Types of packets as some emitters write them, and what they mean. */
+/** Packet types as some emitters write them, and the types that they mean. */
 const PACKET_TYPES = new Map([
   ["2", 2],
   ["3", 3],
-  // Those that clients get, beside binary data that is still in its place: Socket.IO 2.
+  // Socket.IO 2: the binary types of the wire, although the binary data is still in its place.
   [5, 2],
   ["5", 2],
   [6, 3],
   ["6", 3],
 ]);
 
-/** Answers requests with the values that can be encoded, as text for the asking node. */
+/** Functions that return the answer to a request as text, with the values that can be encoded. */
 const ANSWERS = new Map([
   [ALL_ROOMS, answerAllRooms],
   [REMOTE_FETCH, answerFetch],
@@ -55,7 +60,7 @@ function answerFetch(adapter, { requestId, opts }, report) {
 }
 
 /**
- * Whether the official adapter can handle a request. It ignores types that it does not know.
+ * Returns whether the official adapter can handle a request. It ignores types that it does not know.
  *
  * @param {unknown} request decoded
  */
@@ -66,7 +71,7 @@ function isRequest(request) {
 }
 
 /**
- * Whether the official adapter can handle a response.
+ * Returns whether the official adapter can handle a response.
  *
  * @param {unknown} response decoded
  */
@@ -74,8 +79,10 @@ function isResponse(response) {
   return isObject(response);
 }
 
-/** Types of messages, as socket.io-adapter 2.5 numbers them. */
+/** A type of message, as numbered by socket.io-adapter 2.5. */
 const CLUSTER_BROADCAST = 3;
+
+/** For each type, whether the official ClusterAdapter can handle a message without an error. */
 const CLUSTER_NEEDS = new Map([
   [CLUSTER_BROADCAST, ({ packet, opts }) => isOptions(opts) && isEvent(packet)],
   [4, ({ opts }) => isOptions(opts)],
@@ -87,10 +94,10 @@ const CLUSTER_NEEDS = new Map([
 ]);
 
 /**
- * Whether the official ClusterAdapter can handle a message or a response. It ignores types that it
- * does not know.
+ * Returns whether the official ClusterAdapter can handle a message or a response. It ignores types that
+ * it does not know.
  *
- * @param {unknown} message decoded; the packet of a broadcast gets the type that its sender means
+ * @param {unknown} message decoded; the packet of a broadcast is given the type that its sender means
  */
 function isClusterMessage(message) {
   if (!isObject(message) || !isObject(message.data)) return false;
@@ -100,11 +107,11 @@ function isClusterMessage(message) {
 }
 
 /**
- * As the official adapters do it: JSON by its first byte, else what the parser reads.
+ * Decodes a message as the official adapters do: JSON, which the first byte shows, or by `parser`.
  *
  * @param {Buffer} message
  * @param {{ decode: (message: Buffer) => unknown }} parser
- * @returns {unknown} `undefined` if it is neither
+ * @returns {unknown} `undefined` if it cannot be decoded
  */
 function decodeMessage(message, parser) {
   try {
@@ -118,12 +125,12 @@ function isObject(value) {
   return typeof value === "object" && value !== null;
 }
 
-/** Returns whether these are options: emitters send `""` and `[]` for none. */
+/** Returns whether a value can be the options of a broadcast: emitters send `""` and `[]` for none. */
 function isOptions(opts) {
   return opts !== undefined && opts !== null && isList(opts.rooms) && isList(opts.except);
 }
 
-/** Returns whether `new Set()` takes a value. */
+/** Returns whether `new Set()` accepts a value. */
 function isList(value) {
   return value === undefined || value === null || typeof value[Symbol.iterator] === "function";
 }
@@ -133,8 +140,7 @@ function isEvent(packet) {
 }
 
 /**
- * Gives a packet of another node the type that its sender means, so that the parser's encoder knows
- * it.
+ * Gives a packet of another node the type that its sender means, which the parser's encoder knows.
  *
  * @param {unknown} packet
  */
@@ -144,8 +150,8 @@ function setPacketType(packet) {
 }
 
 /**
- * Returns a decoded broadcast of the classic protocol with its parts as the adapter takes them;
- * `null` if it is none.
+ * Returns the parts of a decoded broadcast of the classic protocol, as arguments of the adapter; `null`
+ * if it is malformed.
  *
  * @param {unknown} message
  * @returns {{ uid: unknown, packet: object,
@@ -168,5 +174,4 @@ module.exports = {
   isClusterMessage,
   isRequest,
   isResponse,
-  setPacketType,
 };

@@ -1,17 +1,15 @@
 "use strict";
 
 const { AddressKind } = require("../addon/codes.js");
-const { environmentWorkers } = require("../engine/workers.js");
 const { NO_ROOM } = require("../adapter/mirrored-room.js");
+const { SERVER_EVENTS } = require("../adapter/packet-listeners.js");
+const { environmentWorkers } = require("../engine/workers.js");
 
 const { Nobody: NOBODY, Room: ROOM, Member: MEMBER } = AddressKind;
 
-/** Events of an Engine.IO server that tell of the packets of all its sockets. */
-const PACKET_EVENTS = ["flush", "drain"];
-
 /**
- * The directories that are told when somebody listens to an Engine.IO server, by the server: one for
- * each namespace, while it has one listener of ours. Node.js warns of more than ten.
+ * The directories of the namespaces of an Engine.IO server. They share one listener for each event:
+ * Node.js warns of more than ten.
  *
  * @type {WeakMap<import("engine.io").Server, Set<RoomDirectory>>}
  */
@@ -37,149 +35,168 @@ function unwatch(server, directory) {
   server.removeListener("removeListener", handleRemovedListener);
 }
 
-/** Node.js calls it before the listener is there, with the server as `this`. */
+/** Node.js calls this before it adds the listener, with the server as `this`. */
 function handleNewListener(event) {
-  if (!PACKET_EVENTS.includes(event)) return;
+  if (!SERVER_EVENTS.includes(event)) return;
   for (const directory of watching.get(this)) directory.setObserved(true);
 }
 
 function handleRemovedListener(event) {
-  if (!PACKET_EVENTS.includes(event)) return;
+  if (!SERVER_EVENTS.includes(event)) return;
   for (const directory of watching.get(this)) directory.observe();
 }
 
 /**
- * Tells the addon where the members of each room are, for the broadcasts of other nodes, which go
- * to the workers without JavaScript. What has changed is told once a turn, when the workers get
- * their commands, and takes effect together with them.
+ * Keeps the addon's directory of one namespace up to date: by the name of a room, where its direct
+ * members are, and whether JavaScript serves others. By it the addon finds the recipients of other
+ * nodes' broadcasts without JavaScript.
+ *
+ * The fan-out calls `touch()`, `touchNamesOf()`, `touchAll()` and the `handle…()` methods at each
+ * change. They only note what to look up again. `flush()` does it once a turn, right before the workers
+ * get their commands, so that the directory changes together with the workers' rooms.
  */
 class RoomDirectory {
-  /** @param {import("../adapter/fan-out.js").FanOut} fanOut */
+  #fanOut;
+  #workers = environmentWorkers();
+  /** Names of rooms that have changed since the last flush. */
+  #touched = new Set();
+  /** Set if the sockets of the namespace have changed since the last flush. */
+  #isAllTouched = false;
+  /** The Engine.IO servers of direct members, whose listeners are watched. */
+  #servers = new Set();
+  /** Set while JavaScript has to deliver everything, because listeners must get every packet. */
+  #isObserved = false;
+  /** Names of rooms that only the official code can read. */
+  #unreadable = new Set();
+  /** Set while JavaScript has to deliver everything, because of these rooms or of the maps. */
+  #isUnreadable = false;
+
+  /** @param {import("./clustered-fan-out.js").ClusteredFanOut} fanOut */
   constructor(fanOut) {
-    this.fanOut = fanOut;
-    this.workers = environmentWorkers();
-    this.namespace = this.workers.native.addNamespace();
-    /** Rooms of which something has changed. */
-    this.touched = new Set();
-    this.isAllTouched = false;
-    this.servers = new Set();
-    this.isObserved = false;
-    /** Rooms whose members only the official code can find. */
-    this.unreadable = new Set();
-    this.isUnreadable = false;
+    this.#fanOut = fanOut;
+    /** The namespace's id in the addon. */
+    this.namespace = this.#workers.native.addNamespace();
   }
 
-  touch(room) {
-    if (!isNameable(room)) return;
-    this.touched.add(room);
-    this.workers.scheduleBefore(this);
+  /** Notes that a room has changed. */
+  touch(name) {
+    if (!isNameable(name)) return;
+    this.#touched.add(name);
+    this.#workers.scheduleBefore(this);
   }
 
+  /** Notes that the sockets of the namespace have changed. */
   touchAll() {
-    this.isAllTouched = true;
-    this.workers.scheduleBefore(this);
+    this.#isAllTouched = true;
+    this.#workers.scheduleBefore(this);
   }
 
-  /** @param {import("../adapter/mirrored-room.js").MirroredRoom} room of which something has changed */
+  /**
+   * Notes that a mirrored room has changed, under all its names.
+   *
+   * @param {import("../adapter/mirrored-room.js").MirroredRoom} room
+   */
   touchNamesOf({ names }) {
     for (const name of names) this.touch(name);
   }
 
-  /** There are no direct members any more. */
+  /** Called when the last direct member has become served. */
   handleClear() {
-    for (const room of this.fanOut.mirrored) this.touchNamesOf(room);
+    for (const room of this.#fanOut.mirrored) this.touchNamesOf(room);
     this.touchAll();
-    this.forgetServers();
+    this.#forgetServers();
   }
 
-  /** There is a direct member whose connection belongs to this Engine.IO server. */
+  /** Called when a member on this Engine.IO server has become direct. */
   handleServer(server) {
     this.touchAll();
-    if (this.servers.has(server)) return;
-    this.servers.add(server);
+    if (this.#servers.has(server)) return;
+    this.#servers.add(server);
     watch(server, this);
     this.observe();
   }
 
+  /** Looks for listeners that must get the packets of all sockets. */
   observe() {
-    this.setObserved(this.servers.size > 0 && this.fanOut.isObserved);
+    this.setObserved(this.#servers.size > 0 && this.#fanOut.isObserved);
   }
 
+  /** @param {boolean} isObserved true if such listeners are there, or are about to be added */
   setObserved(isObserved) {
-    if (this.isObserved === isObserved) return;
-    this.isObserved = isObserved;
-    this.workers.native.setObserved(this.namespace, isObserved);
-    this.workers.scheduleFlush();
+    if (this.#isObserved === isObserved) return;
+    this.#isObserved = isObserved;
+    this.#workers.native.setObserved(this.namespace, isObserved);
+    this.#workers.scheduleFlush();
   }
 
-  /** The fan-out has begun anew. */
+  /** Called when the fan-out has made its mirror anew. */
   handleRestart() {
-    for (const name of this.unreadable) this.touch(name);
+    for (const name of this.#unreadable) this.touch(name);
     this.touchAll();
   }
 
-  /** Called with each room that has changed. */
-  checkReadable(name, isReadable) {
-    if (isReadable) this.unreadable.delete(name);
-    else this.unreadable.add(name);
+  #checkReadable(name, isReadable) {
+    if (isReadable) this.#unreadable.delete(name);
+    else this.#unreadable.add(name);
   }
 
-  /** Where the fan-out cannot read who is in the rooms, all is left to the official code. */
-  setUnreadable(isUnreadable) {
-    if (this.isUnreadable === isUnreadable) return;
-    this.isUnreadable = isUnreadable;
-    this.workers.native.setUnreadable(this.namespace, isUnreadable);
+  /** Makes JavaScript deliver everything, or not, since the fan-out cannot read the rooms. */
+  #setUnreadable(isUnreadable) {
+    if (this.#isUnreadable === isUnreadable) return;
+    this.#isUnreadable = isUnreadable;
+    this.#workers.native.setUnreadable(this.namespace, isUnreadable);
   }
 
-  forgetServers() {
-    for (const server of this.servers) unwatch(server, this);
-    this.servers.clear();
+  #forgetServers() {
+    for (const server of this.#servers) unwatch(server, this);
+    this.#servers.clear();
     this.setObserved(false);
   }
 
-  /** The workers call this before the workers get their commands. */
+  /** Called before the workers get the commands of this turn. */
   flush() {
-    const { native } = this.workers;
-    if (this.isAllTouched) this.flushAll(native);
-    for (const name of this.touched) this.flushRoom(native, name);
-    this.touched.clear();
+    const { native } = this.#workers;
+    if (this.#isAllTouched) this.#flushAll(native);
+    for (const name of this.#touched) this.flushRoom(native, name);
+    this.#touched.clear();
     this.observe();
-    this.setUnreadable(this.fanOut.watched === null || this.unreadable.size > 0);
+    this.#setUnreadable(!this.#fanOut.isWatching || this.#unreadable.size > 0);
   }
 
-  flushAll(native) {
-    this.isAllTouched = false;
-    const { all, isEmpty, served } = this.fanOut;
+  #flushAll(native) {
+    this.#isAllTouched = false;
+    const { all, isEmpty, served } = this.#fanOut;
     native.setAll(this.namespace, isEmpty ? NOBODY : ROOM, isEmpty ? 0 : all, served.size > 0);
   }
 
+  /** @private called by `flush()`, and replaced by tests */
   flushRoom(native, name) {
-    const { fanOut, namespace } = this;
-    const { rooms } = fanOut.adapter;
+    const { namespace } = this;
+    const { rooms } = this.#fanOut.adapter;
     const set = rooms.get(name);
-    const room = fanOut.mirroredOf(set);
-    this.checkReadable(name, room !== undefined || !rooms.has(name));
+    const room = this.#fanOut.mirroredOf(set);
+    this.#checkReadable(name, room !== undefined || !rooms.has(name));
     if (room === undefined) {
       native.forgetRoom(namespace, name);
       return;
     }
     const hasServed = room.servedCount > 0;
-    const number = fanOut.numberIfShared(room);
-    const connection = fanOut.onlyConnection(set);
-    if (number !== NO_ROOM) native.setRoom(namespace, name, ROOM, number, hasServed);
+    const id = this.#fanOut.workersRoomOf(room);
+    const connection = this.#fanOut.onlyConnection(set);
+    if (id !== NO_ROOM) native.setRoom(namespace, name, ROOM, id, hasServed);
     else if (connection !== undefined)
       native.setRoom(namespace, name, MEMBER, connection.id, hasServed);
     else native.setRoom(namespace, name, NOBODY, 0, hasServed);
   }
 
-  /** The namespace is no longer in the cluster. */
+  /** Removes the namespace from the addon's directory. */
   close() {
-    this.forgetServers();
-    this.fanOut.setDirectory(null);
-    this.touched.clear();
-    this.isAllTouched = false;
-    this.workers.native.removeNamespace(this.namespace);
-    this.workers.scheduleFlush();
+    this.#forgetServers();
+    this.#fanOut.detach();
+    this.#touched.clear();
+    this.#isAllTouched = false;
+    this.#workers.native.removeNamespace(this.namespace);
+    this.#workers.scheduleFlush();
   }
 }
 

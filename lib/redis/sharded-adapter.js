@@ -1,44 +1,50 @@
 "use strict";
 
 const { createShardedAdapter } = require("@socket.io/redis-adapter");
-const { existing, kPrepare, withFanOut } = require("../adapter/index.js");
+const { adopt } = require("../adapter/adopt.js");
+const { kPrepare, withFanOut } = require("../adapter/with-fan-out.js");
 const { ClusterNode } = require("./cluster-node.js");
+const { ClusteredFanOut } = require("./clustered-fan-out.js");
 const messagePack = require("./message-pack.js");
-const { REQUEST, SHARD, SHARDED } = require("./redis-messages.js");
+const { REQUEST, SHARD, SHARDED } = require("./transport.js");
 const { decodeMessage, isClusterMessage } = require("./requests.js");
 const { encodeSockets } = require("./remote-sockets.js");
 
-/** In the place of the official adapter's two Redis clients. */
+/** Replaces the two Redis clients of the official adapter, which subscribes in its constructor. */
 class TransportClient {
-  /** The adapter's part in the cluster, once that is there; until then, what it has subscribed to. */
-  node = null;
-  channels = [];
+  /** @type {ClusterNode | null} `null` until `attach()` */
+  #node = null;
+  /** The channels that were subscribed to before `attach()`. */
+  #channels = [];
 
+  /** @param {ClusterNode} node */
   attach(node) {
-    this.node = node;
-    for (const channel of this.channels) this.sSubscribe(channel);
+    this.#node = node;
+    for (const channel of this.#channels) this.sSubscribe(channel);
   }
 
-  /** Messages on the channels are decoded without JavaScript, if they can be. */
-  get messageKind() {
-    return this.node.isStandard ? SHARDED : REQUEST;
+  /** The form of the messages on all channels: the addon decodes them if it can. */
+  get #messageKind() {
+    return this.#node.isStandard ? SHARDED : REQUEST;
   }
 
   sSubscribe(channel) {
-    if (this.node === null) this.channels.push(channel);
-    else this.node.subscribe(this.messageKind, SHARD, [channel]);
+    if (this.#node === null) this.#channels.push(channel);
+    else this.#node.subscribe(this.#messageKind, SHARD, [channel]);
   }
 
   async sUnsubscribe(channel) {
-    this.node.unsubscribe(this.messageKind, SHARD, [channel]);
+    this.#node.unsubscribe(this.#messageKind, SHARD, [channel]);
   }
 
   async sPublish(channel, message) {
-    this.node.publish(channel, message, true);
+    this.#node.publish(channel, message, true);
   }
 }
 
-/** socket.io-adapter, `DEFAULT_TIMEOUT`: how long a request may take, in milliseconds. */
+const IN_CLUSTER = { isInMemory: false, FanOut: ClusteredFanOut };
+
+/** socket.io-adapter, `DEFAULT_TIMEOUT`: the timeout of requests, in milliseconds. */
 const REQUESTS_TIMEOUT = 5000;
 
 /** socket.io-adapter, `MessageType`. */
@@ -46,20 +52,17 @@ const BROADCAST = 3;
 const FETCH_SOCKETS_RESPONSE = 8;
 const SERVER_SIDE_EMIT = 9;
 
-/** The classes of the official adapters on a transport, by their prototypes. */
-const classes = new WeakMap();
-
 /**
- * @param {object} prototype that of the official adapters, whose class is not exported
- * @returns {Function} a class that makes of such an adapter one on a transport
+ * Returns a class of adapters of @socket.io/redis-adapter's sharded protocol on a transport.
+ *
+ * Broadcasts are published as the packet for the clients of this process, of which the addon makes the
+ * message, and those of other nodes go to the workers. Everything else is the official code. The
+ * official class is not exported, so `Base` is that of an adapter that its factory has made.
+ *
+ * @param {typeof import("socket.io-adapter").ClusterAdapter} Base
  */
-function shardedAdapterOf(prototype) {
-  /**
-   * The adapter of @socket.io/redis-adapter's sharded protocol, on a transport. Broadcasts go out as
-   * the packet for the clients of this process, and those of other nodes go to the workers. The rest
-   * is the official code.
-   */
-  return class ShardedRedisAdapter extends withFanOut(existing(prototype), { isInMemory: false }) {
+const onTransport = (Base) =>
+  class ShardedRedisAdapter extends withFanOut(Base, IN_CLUSTER) {
     #node;
 
     constructor(adapter, transport, client) {
@@ -69,8 +72,8 @@ function shardedAdapterOf(prototype) {
     }
 
     /**
-     * As the official one: published first, then sent to the clients of this process. What cannot be
-     * encoded is thrown at once, where `emit()` is called.
+     * As the official method: publishes the broadcast, then sends it to the clients of this process.
+     * But it throws at once, to the caller of `emit()`, if the packet cannot be encoded.
      */
     broadcast(packet, opts) {
       const { encoded, send } = this[kPrepare](packet, opts);
@@ -83,15 +86,15 @@ function shardedAdapterOf(prototype) {
       try {
         await this.#publish(packet, opts, encoded);
       } catch ({ message }) {
-        // As in the official code: clients of this node get it nevertheless.
+        // As in the official code: the clients of this node receive it nevertheless.
         this.#node.report(`a broadcast could not be published: ${message}`);
       }
       send();
     }
 
     /**
-     * Publishes a broadcast. Does not wait for Redis, which may be away; but takes as many turns of
-     * the queue of promises as what the official code publishes, so that all is done in its order.
+     * Publishes a broadcast, without waiting for Redis, which may be away. The promise takes as many
+     * microtasks as those of the official methods that publish, so that the order is the same.
      */
     #publish({ nsp: _, ...packet }, opts, encoded) {
       const { flags } = opts;
@@ -103,7 +106,7 @@ function shardedAdapterOf(prototype) {
       return Promise.resolve().then(() => "");
     }
 
-    /** Called by the transport with what it does not deliver by itself. */
+    /** Called by the transport with messages that the addon leaves to JavaScript. */
     handleMessage(channel, message) {
       const decoded = decodeMessage(message, messagePack);
       if (!isClusterMessage(decoded)) this.#node.countMalformed();
@@ -111,7 +114,7 @@ function shardedAdapterOf(prototype) {
       else this.onMessage(decoded);
     }
 
-    /** As the official one, without what cannot be encoded of the application's values. */
+    /** As the official method, but leaves out values of the application that cannot be encoded. */
     doPublishResponse(requester, response) {
       if (response.type !== FETCH_SOCKETS_RESPONSE)
         return super.doPublishResponse(requester, response);
@@ -121,7 +124,7 @@ function shardedAdapterOf(prototype) {
       return this.pubClient.sPublish(`${this.channel}${requester}#`, message);
     }
 
-    /** As the official one; but what cannot be encoded is thrown at once. */
+    /** As the official method, but throws at once if the packet cannot be encoded. */
     serverSideEmit(packet) {
       const values = typeof packet.at(-1) === "function" ? packet.slice(0, -1) : packet;
       this.encode({ type: SERVER_SIDE_EMIT, data: { packet: values } });
@@ -133,35 +136,29 @@ function shardedAdapterOf(prototype) {
     }
 
     /**
-     * Leaves the cluster. What the adapter is asked for then concerns this process alone.
+     * Leaves the cluster. From then on the adapter knows this process alone.
      *
-     * @returns {Promise<void>} when Redis has been left, if this was the last adapter
+     * @returns {Promise<void>} resolves after the connection to Redis has ended, if this was the last
+     *   adapter
      */
     async close() {
       if (!this.#node.isClosed) await Promise.all([super.close(), this.#node.close()]);
       await this.#node.close();
     }
   };
-}
 
 /**
+ * Makes an adapter of the sharded protocol.
+ *
  * @param {import("socket.io").Namespace} nsp
- * @param {import("./cluster-node.js").ClusterNode["transport"]} transport
+ * @param {import("./transport.js").Transport} transport
  * @param {{ key: string, subscriptionMode: "static" | "dynamic" | "dynamic-private" }} options
  * @returns {import("socket.io-adapter").ClusterAdapter}
  */
 function makeShardedAdapter(nsp, transport, { key: channelPrefix, subscriptionMode }) {
   const client = new TransportClient();
   const adapter = createShardedAdapter(client, client, { channelPrefix, subscriptionMode })(nsp);
-  const prototype = Object.getPrototypeOf(adapter);
-  let Sharded = classes.get(prototype);
-  if (Sharded === undefined) {
-    Sharded = shardedAdapterOf(prototype);
-    classes.set(prototype, Sharded);
-  }
-  Object.setPrototypeOf(adapter, Sharded.prototype);
-  new Sharded(adapter, transport, client);
-  return adapter;
+  return adopt(adapter, onTransport, transport, client);
 }
 
 module.exports = { makeShardedAdapter };

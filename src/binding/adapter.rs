@@ -11,7 +11,7 @@ use crate::fanout::Recipients;
 use crate::net::Volatile;
 use crate::proto::engine_io::ProtocolVersion;
 
-/// How a packet is sent to one connection.
+/// The kind of delivery of a packet to one connection.
 #[napi]
 pub enum Delivery {
     /// Always.

@@ -16,7 +16,7 @@ use crate::environment::TextMode;
 use crate::net::{EndReason, Event, Failure};
 use crate::proto::websocket::{CloseCode, DecodeError};
 
-/// Numbers in front of the first event: how many events there are, and 1 if more of them wait.
+/// Numbers in front of the first event: the number of events, and 1 if more events wait.
 /// `lib/addon/codes.js` has the same layout.
 const HEADER: usize = 2;
 
@@ -31,7 +31,7 @@ pub enum EventKind {
     Text = 0,
     /// Value: the message.
     Binary = 1,
-    /// Number: how many of the reported frames have been written since the last such event.
+    /// Number: the number of reported frames written since the last such event.
     Sent = 2,
     /// Value: the payload.
     Ping = 3,
@@ -66,7 +66,7 @@ impl<'env, 'a> EventWriter<'env, 'a> {
         Self { env, numbers, values: Vec::new(), count: 0 }
     }
 
-    /// Returns how many events `numbers` has room for.
+    /// Returns the number of events that fit into `numbers`.
     pub fn room(&self) -> usize {
         self.numbers.len().saturating_sub(HEADER) / PER_EVENT
     }

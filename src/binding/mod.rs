@@ -1,5 +1,5 @@
-//! The Node-API surface. Conversions only: every decision is taken in the
-//! modules below or in `lib/`.
+//! The Node-API surface: converts arguments and results, and decides nothing. Everything here runs
+//! on the thread of its JavaScript environment, except `Wake::call`.
 
 // In test builds napi-derive registers nothing, so nothing here is called.
 #![cfg_attr(test, allow(dead_code))]
@@ -19,7 +19,7 @@ mod wake;
 #[cfg(all(feature = "net", unix))]
 mod workers;
 
-/// The version that this was built as, which has to be that of the JavaScript around it.
+/// Returns the version of this addon, which must equal that of the JavaScript package.
 #[napi_derive::napi(catch_unwind)]
 pub fn version() -> &'static str {
     env!("CARGO_PKG_VERSION")

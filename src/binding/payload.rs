@@ -1,5 +1,5 @@
-//! Message payloads between JavaScript and frames: one copy in, one copy out, and none
-//! out for a long binary message.
+//! Payloads of messages between JavaScript and frames: one copy in; one copy out, or none for a
+//! long binary message.
 
 use std::cell::RefCell;
 use std::ptr;
@@ -12,20 +12,21 @@ use crate::fanout::PreparedPacket;
 use crate::proto::engine_io::{PacketType, ProtocolVersion};
 use crate::proto::websocket::{FrameHeader, Opcode, encode_frame};
 
-/// Strings of fewer UTF-8 bytes are converted without asking for their length first.
+/// The size of the scratch buffer. Strings that fit are converted without asking for their length
+/// first.
 const SCRATCH_BYTES: usize = 16 * 1024;
 
-/// Binary messages above this length become Buffers over their own memory. Measured with
-/// Node 20: an external Buffer costs 1 µs more than a copied one of few bytes, and a copy
-/// of 64 KiB 5 to 10 µs.
+/// The length above which a binary message becomes a Buffer over its own memory instead of a copy.
+/// Measured with Node 20: an external Buffer costs 1 µs more than a short copied one, and a copy of
+/// 64 KiB costs 5 to 10 µs.
 const MAX_COPIED_BYTES: usize = 64 * 1024;
 
 thread_local! {
     static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; SCRATCH_BYTES].into());
 }
 
-/// A payload argument: a string, sent as UTF-8 with U+FFFD for lone surrogates, or a
-/// Uint8Array. Valid within the call that it came with.
+/// A payload argument: a string, sent as UTF-8 with U+FFFD for lone surrogates, or a Uint8Array.
+/// Valid only during the call to which it was passed.
 pub struct PayloadArgument {
     env: sys::napi_env,
     value: sys::napi_value,
@@ -50,7 +51,7 @@ impl FromNapiValue for PayloadArgument {
 }
 
 impl PayloadArgument {
-    /// A server's frame of this payload.
+    /// Encodes a server's frame with this payload.
     pub fn encode_frame(&self, opcode: Opcode, is_fin: bool) -> Result<Bytes> {
         if self.is_string()? {
             self.encode_string(opcode, is_fin, b"")
@@ -59,7 +60,8 @@ impl PayloadArgument {
         }
     }
 
-    /// A server's frame with a message packet of Engine.IO: of text if this is a string.
+    /// Encodes a server's frame with a message packet of Engine.IO; a text frame if this is a
+    /// string.
     pub fn encode_packet(&self, version: ProtocolVersion) -> Result<Bytes> {
         if self.is_string()? {
             self.encode_string(Opcode::Text, true, &[PacketType::Message.digit()])
@@ -69,8 +71,8 @@ impl PayloadArgument {
         }
     }
 
-    /// A packet of this, text or not, and its attachments. `has_v3` says whether there are
-    /// recipients that speak Engine.IO v3.
+    /// Encodes a packet of this payload, text or binary, and its attachments. `has_v3` is true if
+    /// some recipients speak Engine.IO v3.
     pub fn prepare_packet(&self, attachments: &[Self], has_v3: bool) -> Result<PreparedPacket> {
         let attachments = attachments.iter().map(Self::bytes).collect::<Result<Vec<_>>>()?;
         if self.is_string()? {
@@ -81,7 +83,7 @@ impl PayloadArgument {
         Ok(PreparedPacket::new(Bytes::new(), &all, has_v3))
     }
 
-    /// The bytes of a Uint8Array.
+    /// Returns the bytes of a Uint8Array.
     pub fn bytes(&self) -> Result<&[u8]> {
         let (mut data, mut length) = (ptr::null_mut(), 0);
         // SAFETY: environment and value are live within the call that they came with.
@@ -91,7 +93,7 @@ impl PayloadArgument {
         if length == 0 {
             return Ok(&[]);
         }
-        // SAFETY: `data` has `length` bytes, which stay while JavaScript does not run.
+        // SAFETY: `data` has `length` bytes, which stay in place while JavaScript does not run.
         Ok(unsafe { std::slice::from_raw_parts(data.cast(), length) })
     }
 
@@ -102,13 +104,13 @@ impl PayloadArgument {
         Ok(value_type == sys::ValueType::napi_string)
     }
 
-    /// `prefix` stands in front of the text, in the same payload.
+    /// Encodes a frame whose payload is `prefix` and this string.
     fn encode_string(&self, opcode: Opcode, is_fin: bool, prefix: &[u8]) -> Result<Bytes> {
         SCRATCH.with_borrow_mut(|scratch| {
             let (front, room) = scratch.split_at_mut(prefix.len());
             front.copy_from_slice(prefix);
             let length = self.write_utf8(room.as_mut_ptr(), room.len())?;
-            // A full buffer may not hold all: a character may not have fitted.
+            // A buffer that is almost full may lack a last character that did not fit.
             let is_whole = length + 4 < room.len();
             match scratch.get(..prefix.len() + length) {
                 Some(payload) if is_whole => Ok(encode_frame(is_fin, opcode, payload, None)),
@@ -132,7 +134,8 @@ impl PayloadArgument {
         Ok(frame.freeze())
     }
 
-    /// Writes at most `room - 1` bytes and a zero. With a null pointer it only counts.
+    /// Writes at most `room - 1` bytes and a zero, and returns the number of bytes. With a null
+    /// pointer it only counts them.
     fn write_utf8(&self, buffer: *mut u8, room: usize) -> Result<usize> {
         let mut length = 0;
         // SAFETY: the callers pass either null or a buffer of `room` bytes; environment
@@ -145,7 +148,7 @@ impl PayloadArgument {
     }
 }
 
-/// A string of valid UTF-8; `None` if V8 has no strings of that length.
+/// Creates a string from valid UTF-8; `None` if it exceeds V8's maximum length.
 pub fn string_value(env: &Env, text: &[u8]) -> Option<sys::napi_value> {
     let length = isize::try_from(text.len()).ok()?;
     let mut value = ptr::null_mut();
@@ -160,7 +163,7 @@ pub fn string_value(env: &Env, text: &[u8]) -> Option<sys::napi_value> {
     (status == sys::Status::napi_ok).then_some(value)
 }
 
-/// A Buffer with these bytes.
+/// Creates a Buffer with these bytes.
 pub fn buffer_value(env: &Env, bytes: Bytes) -> Result<sys::napi_value> {
     if bytes.len() <= MAX_COPIED_BYTES {
         return Ok(BufferSlice::copy_from(env, bytes)?.raw());
@@ -173,14 +176,14 @@ pub fn buffer_value(env: &Env, bytes: Bytes) -> Result<sys::napi_value> {
 
 fn external_buffer(env: &Env, mut bytes: BytesMut) -> Result<sys::napi_value> {
     let (data, length) = (bytes.as_mut_ptr(), bytes.len());
-    // SAFETY: the bytes live on the heap, do not move with their owner, and nobody else
-    // has them; the finalizer drops the owner.
+    // SAFETY: the bytes live on the heap, do not move with their owner, and are not shared; the
+    // finalizer drops the owner.
     let buffer =
         unsafe { BufferSlice::from_external(env, data, length, bytes, |_, bytes| drop(bytes)) }?;
     Ok(buffer.raw())
 }
 
-/// The opcode of this number.
+/// Returns the opcode of this number.
 pub fn opcode(bits: u32) -> Result<Opcode> {
     u8::try_from(bits)
         .ok()

@@ -1,10 +1,9 @@
-//! JavaScript strings by the raw Node-API: one copy in, one copy out, lone
-//! surrogates kept. (napi-rs' own string types go through UTF-8, or allocate
-//! and clear a buffer for each string.)
+//! JavaScript strings by raw Node-API calls: one copy in, one copy out, lone surrogates kept. The
+//! string types of napi-rs go through UTF-8, or allocate and clear a buffer for each string.
 //!
-//! Measured on Node 20 with 64 Ki characters: in as UTF-16 3.3 to 4.5 µs
-//! whatever V8 stores, as UTF-8 16 µs (ASCII) to 170 µs (two-byte); out as
-//! Latin-1 6 µs, as UTF-16 19 µs where V8 narrows it.
+//! Measured on Node 20 with 64 Ki characters. In: as UTF-16 3.3 to 4.5 µs whatever V8 stores, as
+//! UTF-8 16 µs (ASCII) to 170 µs (two-byte). Out: as Latin-1 6 µs, as UTF-16 19 µs where V8 narrows
+//! it.
 
 use std::cell::Cell;
 use std::ptr;
@@ -13,19 +12,19 @@ use crate::proto::json_string::Text;
 use napi::bindgen_prelude::{FromNapiValue, ToNapiValue, TypeName, ValidateNapiValue};
 use napi::{Error, Result, Status, ValueType, check_status, sys};
 
-/// A buffer of more units than this is released after use: 1 MiB.
+/// The largest buffer that is kept for reuse, in code units: 1 MiB.
 const RETAINED_UNITS: usize = 1 << 19;
 
 thread_local! {
-    /// The buffer of the last [`StringArgument`], for the next one to use.
+    /// The buffer of the last [`StringArgument`], for reuse by the next.
     static SPARE: Cell<Vec<u16>> = const { Cell::new(Vec::new()) };
 }
 
-/// A string argument. Its buffer is reused from call to call.
+/// A string argument. Its buffer is reused by the next call.
 pub struct StringArgument(Vec<u16>);
 
 impl StringArgument {
-    /// The code units of the string.
+    /// Returns the code units of the string.
     pub fn units(&self) -> &[u16] {
         &self.0
     }
@@ -66,8 +65,7 @@ impl FromNapiValue for StringArgument {
         // One more for the terminating zero that Node-API writes.
         buffer.reserve(length + 1);
         let mut written = 0;
-        // SAFETY: `length + 1` units are reserved, and Node-API writes at most
-        // that many.
+        // SAFETY: `length + 1` units are reserved, and Node-API writes at most as many.
         let status = unsafe {
             sys::napi_get_value_string_utf16(
                 env,

@@ -1,4 +1,4 @@
-//! How threads wake JavaScript.
+//! Calls of JavaScript from other threads.
 
 use std::sync::Arc;
 
@@ -6,8 +6,8 @@ use napi::bindgen_prelude::Function;
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Result, Status, check_status, sys};
 
-/// A function of JavaScript's that any thread calls. It does not keep the process alive, unless
-/// [`keep_alive`](Self::keep_alive) says so.
+/// A JavaScript function that any thread can call. It keeps the process alive only after
+/// [`keep_alive`](Self::keep_alive).
 #[derive(Clone)]
 pub struct Wake(Arc<ThreadsafeFunction<(), (), (), Status, false, true>>);
 
@@ -17,13 +17,13 @@ impl Wake {
         Ok(Self(Arc::new(function)))
     }
 
-    /// Has JavaScript call it soon. Fails only when the environment ends, and then who calls does,
-    /// too.
+    /// Schedules a call on the environment's thread. Fails only if the environment is ending; the
+    /// calling thread is then about to end as well.
     pub fn call(&self) {
         self.0.call((), ThreadsafeFunctionCallMode::NonBlocking);
     }
 
-    /// Whether it keeps the process alive. To be called on the environment's thread.
+    /// Sets whether the function keeps the process alive. For the environment's thread only.
     pub fn keep_alive(&self, env: Env, is_alive: bool) -> Result<()> {
         // SAFETY: the environment is live on its thread, and the function until `self` is dropped.
         check_status!(unsafe {

@@ -1,49 +1,53 @@
-//! Messages that the application receives itself, with a Redis client of its own.
+//! Messages that JavaScript receives, and publishes, with Redis clients of the application.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-use super::outbox::Outbox;
-use super::receiver::{LocalNamespace, Receiver};
-use super::stats::Counters;
-use super::{Body, Kind, LinkStats, RoomDirectory};
+use super::channel::MessageKind;
+use super::namespace::LocalNamespace;
+use super::publication::Body;
+use super::receiver::Receiver;
+use super::room_directory::RoomDirectory;
+use super::stats::{LinkCounters, LinkStats};
 use crate::net::Broadcaster;
 
-/// Does with messages what a [`Link`](super::Link) does, on the application's thread.
+/// Decodes and delivers messages as a [`Link`](super::Link) does, but on JavaScript's thread, and
+/// one at a time.
 pub struct ClientPair {
     receiver: Receiver,
-    outbox: Arc<Outbox>,
-    counters: Arc<Counters>,
+    counters: Arc<LinkCounters>,
 }
 
 impl ClientPair {
-    /// Nothing has come yet.
+    /// Returns a pair that has received nothing yet.
     #[must_use]
     pub fn new(directory: Arc<Mutex<RoomDirectory>>, broadcaster: Broadcaster) -> Self {
-        let (outbox, counters) = (Arc::new(Outbox::new(|| ())), Arc::<Counters>::default());
-        let (of_receiver, of_counters) = (Arc::clone(&outbox), Arc::clone(&counters));
-        let receiver = Receiver::new(directory, broadcaster, of_receiver, of_counters);
-        Self { receiver, outbox, counters }
+        let counters = Arc::<LinkCounters>::default();
+        let receiver = Receiver::new(directory, broadcaster, Arc::clone(&counters));
+        Self { receiver, counters }
     }
 
-    /// A message has come, and the workers have what the application has sent before. Whether
-    /// the application has to handle it is the result.
+    /// Handles a message for a namespace. The caller must have posted all earlier commands to the
+    /// workers. Returns whether JavaScript must serve the message.
     pub fn receive(
         &mut self,
-        node: &Arc<LocalNamespace>,
-        kind: Kind,
+        namespace: &Arc<LocalNamespace>,
+        kind: MessageKind,
         channel: Bytes,
         message: Bytes,
     ) -> bool {
         self.counters.received.add(1);
-        self.receiver.handle(node, kind, channel, message);
-        self.receiver.post();
-        !self.outbox.take().is_empty()
+        if !self.receiver.handle(namespace, kind, channel, message) {
+            return false;
+        }
+        let served = self.receiver.post();
+        self.receiver.wait();
+        !served.is_empty()
     }
 
-    /// The message of a broadcast that is to be published; `None` if it cannot be said.
+    /// Encodes a broadcast that is to be published. Returns `None` if it cannot be encoded.
     pub fn encode(&self, broadcast: Body) -> Option<Bytes> {
         let message = broadcast.encode();
         if message.is_some() {
@@ -54,14 +58,36 @@ impl ClientPair {
         message
     }
 
-    /// A message for the application was none.
+    /// Counts a message that JavaScript could not decode.
     pub fn count_malformed(&self) {
         self.counters.malformed.add(1);
     }
 
-    /// What has come and gone.
+    /// Returns the counters.
     #[must_use]
     pub fn stats(&self) -> LinkStats {
         self.counters.read()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use bytes::Bytes;
+
+    use super::{Broadcaster, ClientPair, LocalNamespace, MessageKind, RoomDirectory};
+
+    #[test]
+    fn a_long_message_for_javascript_does_not_block_its_thread() {
+        let mut directory = RoomDirectory::default();
+        let id = directory.add_namespace();
+        let (name, uid, prefix) = ("/".into(), "own".into(), "k#/#".into());
+        let namespace = Arc::new(LocalNamespace { id, name, uid, prefix });
+        let mut pair = ClientPair::new(Arc::new(directory.into()), Broadcaster::default());
+        let message = Bytes::from(vec![0; 17 * 1024 * 1024]);
+        let channel = Bytes::from_static(b"k-request#/#");
+        assert!(pair.receive(&namespace, MessageKind::Request, channel, message));
+        assert_eq!(pair.stats().served, 1);
     }
 }

@@ -1,24 +1,31 @@
-//! The application's end of the directory.
+//! JavaScript's end of the room directory.
 
 use std::mem;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::{Address, NamespaceId, RoomDirectory, RoomName};
+use super::namespace::NamespaceId;
+use super::room_directory::{Address, RoomDirectory};
+use super::room_name::RoomName;
 use crate::net::{ConnectionId, WorkerPool};
 
-/// What the application changes in the [`RoomDirectory`]. Changes wait, as commands to the workers
-/// do, and take effect together with them.
+/// Queues JavaScript's changes of the [`RoomDirectory`], and makes them together with its
+/// commands to the workers.
+///
+/// It belongs to JavaScript's thread and owns the directory that links share, see
+/// [`directory`](Self::directory). Each method but [`add_namespace`](Self::add_namespace), whose
+/// id is needed at once, takes effect with [`post`](Self::post). Without a namespace it does
+/// nothing, so that servers without a cluster pay for no lock.
 #[derive(Debug, Default)]
 pub struct DirectoryWriter {
     directory: Arc<Mutex<RoomDirectory>>,
-    changes: Vec<Change>,
+    changes: Vec<DirectoryChange>,
     namespaces: usize,
 }
 
 #[derive(Debug)]
-enum Change {
+enum DirectoryChange {
     All(NamespaceId, Address, bool),
     Room {
         id: NamespaceId,
@@ -36,27 +43,27 @@ enum Change {
 }
 
 impl DirectoryWriter {
-    /// The directory, for links.
+    /// Returns the directory, for links to share.
     #[must_use]
     pub const fn directory(&self) -> &Arc<Mutex<RoomDirectory>> {
         &self.directory
     }
 
-    /// A new namespace without rooms.
+    /// Adds a namespace without rooms. Returns its id.
     pub fn add_namespace(&mut self) -> NamespaceId {
         self.namespaces += 1;
         self.directory.lock().add_namespace()
     }
 
-    /// Ends a namespace.
+    /// Removes a namespace.
     pub fn remove_namespace(&mut self, id: NamespaceId) {
         self.namespaces -= 1;
-        self.changes.push(Change::RemoveNamespace(id));
+        self.changes.push(DirectoryChange::RemoveNamespace(id));
     }
 
     /// See [`RoomDirectory::set_all`].
     pub fn set_all(&mut self, id: NamespaceId, address: Address, has_served: bool) {
-        self.changes.push(Change::All(id, address, has_served));
+        self.changes.push(DirectoryChange::All(id, address, has_served));
     }
 
     /// See [`RoomDirectory::set_room`].
@@ -72,38 +79,39 @@ impl DirectoryWriter {
             Address::Member(member) => pool.worker_of(member),
             Address::Nobody | Address::Room(_) => None,
         };
-        self.changes.push(Change::Room { id, name, address, worker, has_served });
+        self.changes.push(DirectoryChange::Room { id, name, address, worker, has_served });
     }
 
     /// See [`RoomDirectory::remove_room`].
     pub fn remove_room(&mut self, id: NamespaceId, name: RoomName) {
-        self.changes.push(Change::RemoveRoom(id, name));
+        self.changes.push(DirectoryChange::RemoveRoom(id, name));
     }
 
     /// See [`RoomDirectory::set_observed`].
     pub fn set_observed(&mut self, id: NamespaceId, is_observed: bool) {
-        self.changes.push(Change::Observed(id, is_observed));
+        self.changes.push(DirectoryChange::Observed(id, is_observed));
     }
 
     /// See [`RoomDirectory::set_unreadable`].
     pub fn set_unreadable(&mut self, id: NamespaceId, is_unreadable: bool) {
-        self.changes.push(Change::Unreadable(id, is_unreadable));
+        self.changes.push(DirectoryChange::Unreadable(id, is_unreadable));
     }
 
-    /// The application has handled a message: what it has made of it is among the commands
-    /// that are posted next.
-    pub fn handled(&mut self, id: NamespaceId) {
-        self.changes.push(Change::Handled(id));
+    /// Notes that JavaScript has handled a message; the resulting commands are posted together
+    /// with this.
+    pub fn note_handled(&mut self, id: NamespaceId) {
+        self.changes.push(DirectoryChange::Handled(id));
     }
 
     /// See [`RoomDirectory::release`].
     pub fn release(&mut self, id: ConnectionId) {
         if self.namespaces > 0 {
-            self.changes.push(Change::Release(id));
+            self.changes.push(DirectoryChange::Release(id));
         }
     }
 
-    /// Makes the changes and posts the commands of the pool, at one moment for all links.
+    /// Makes all changes and posts the commands of the pool, under one lock: every link sees
+    /// either both or neither.
     pub fn post(&mut self, pool: &mut WorkerPool) {
         if self.namespaces == 0 && self.changes.is_empty() {
             pool.post();
@@ -112,18 +120,22 @@ impl DirectoryWriter {
         let mut directory = self.directory.lock();
         for change in mem::take(&mut self.changes) {
             match change {
-                Change::All(id, address, has_served) => directory.set_all(id, address, has_served),
-                Change::Room { id, name, address, worker, has_served } => {
+                DirectoryChange::All(id, address, has_served) => {
+                    directory.set_all(id, address, has_served)
+                }
+                DirectoryChange::Room { id, name, address, worker, has_served } => {
                     directory.set_room(id, name, address, worker, has_served);
                 }
-                Change::RemoveRoom(id, name) => directory.remove_room(id, &name),
-                Change::Observed(id, is_observed) => directory.set_observed(id, is_observed),
-                Change::Unreadable(id, is_unreadable) => {
+                DirectoryChange::RemoveRoom(id, name) => directory.remove_room(id, &name),
+                DirectoryChange::Observed(id, is_observed) => {
+                    directory.set_observed(id, is_observed)
+                }
+                DirectoryChange::Unreadable(id, is_unreadable) => {
                     directory.set_unreadable(id, is_unreadable);
                 }
-                Change::Release(id) => directory.release(id),
-                Change::Handled(id) => directory.handled(id),
-                Change::RemoveNamespace(id) => directory.remove_namespace(id),
+                DirectoryChange::Release(id) => directory.release(id),
+                DirectoryChange::Handled(id) => directory.note_handled(id),
+                DirectoryChange::RemoveNamespace(id) => directory.remove_namespace(id),
             }
         }
         pool.post();

@@ -1,11 +1,12 @@
-//! The thread of a link: it connects, and serves the connection until that is lost.
+//! The thread of a link: connects to Redis, serves the connection until it is lost, and connects
+//! again.
 
 use std::collections::VecDeque;
 use std::future::Future;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::mem;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
@@ -17,38 +18,39 @@ use tokio::runtime::Builder;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
-use super::inbox::{Inbox, Watch};
-use super::link::Command;
-use super::outbox::{Outbox, Outgoing, State};
+use super::channel::{Channel, MessageKind, SubscriptionChange};
+use super::command::Command;
+use super::connection::Connection;
+use super::health;
+use super::inbox::{ConnectionWatch, Inbox};
+use super::namespace::LocalNamespace;
+use super::outbox::{LinkEvent, Outbox, State};
 use super::publication::Publication;
-use super::receiver::LocalNamespace;
-use super::requests::{Question, Requests, Sending, answer, change_channels, count, publish};
-use super::stats::Counters;
-use super::subscriptions::{Channel, Kind};
-use super::topology::{Change, Connection, Server};
+use super::requests::{
+    Question, Requests, Unconfirmed, answer, change_subscriptions, count_subscribers, publish,
+};
+use super::server::Server;
 
-/// Redis is asked so often whether it is there.
+/// Interval between checks of the connection.
 const PING_INTERVAL: Duration = Duration::from_secs(5);
 
-/// If nothing comes by then, the connection is lost.
-const PING_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// The pauses between attempts to connect: they double.
+/// The first pause between attempts to connect; it doubles after each.
 const MIN_PAUSE: Duration = Duration::from_millis(100);
 
+/// The longest pause between attempts to connect.
 const MAX_PAUSE: Duration = Duration::from_secs(2);
 
-/// How long it may take to connect and subscribe.
+/// Deadline of one attempt to connect and subscribe.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Publications that are sent in one piece.
+/// The most publications that are sent in one piece.
 const MAX_PIPELINE: usize = 128;
 
-/// What has been published leaves before the end, if Redis takes it by then.
-const FAREWELL: Duration = Duration::from_secs(1);
+/// Deadline for Redis to accept the publications of a link that is closed.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The life of a link's thread. `ready` hears whether it begins; if not, for want of
-/// descriptors.
+/// Runs the thread of a link until it is closed. Reports to `ready` whether it could begin; it
+/// cannot if the process has no descriptors left.
 pub(super) fn run(
     server: Server,
     inbox: Arc<Inbox>,
@@ -61,30 +63,35 @@ pub(super) fn run(
         Ok(runtime) => {
             let _ = ready.send(Ok(()));
             let (server, outbox) = (Rc::new(server), Arc::clone(outbox));
-            let waiting = VecDeque::new();
-            let driver = Driver { server, inbox, outbox, commands, waiting, is_closing: false };
+            let queue = VecDeque::new();
+            let driver = Driver { server, inbox, outbox, commands, queue, is_closing: false };
             runtime.block_on(driver.run());
-            // A name may still be looked up, for as long as the resolver likes.
+            // A name lookup may still be under way, for as long as the resolver likes.
             runtime.shutdown_background();
         }
         Err(error) => drop(ready.send(Err(error))),
     }
-    outbox.push(Outgoing::State(State::Ended));
+    outbox.push(LinkEvent::State(State::Ended));
 }
 
-/// What a link's thread does.
+/// Carries out the commands of a [`Link`](super::Link), on a thread of its own.
+///
+/// It alternates between two loops. [`connect`](Self::connect) works offline: it tries to
+/// connect, notes changes of subscriptions and queues publications. [`serve`](Self::serve) works
+/// online: it sends commands to Redis in their order, without waiting for answers, and checks the
+/// connection. Messages are received meanwhile by the [`Inbox`], as another task of the thread.
 struct Driver {
     server: Rc<Server>,
     inbox: Arc<Inbox>,
     outbox: Arc<Outbox>,
     commands: UnboundedReceiver<Vec<Command>>,
-    /// What is to be published once there is a connection.
-    waiting: VecDeque<Publication>,
+    /// Publications that wait for a connection.
+    queue: VecDeque<Publication>,
     is_closing: bool,
 }
 
-/// Why a connection is over.
-enum End {
+/// The reason for the end of a connection.
+enum ConnectionEnd {
     Closed,
     Lost(String),
 }
@@ -92,42 +99,42 @@ enum End {
 impl Driver {
     async fn run(mut self) {
         let inbox = Arc::clone(&self.inbox);
-        tokio::task::spawn_local(async move { inbox.post().await });
+        tokio::task::spawn_local(async move { inbox.run().await });
         let mut connections = 0;
         while let Some((connection, watch)) = self.connect().await {
             connections += 1;
             if connections > 1 {
                 self.inbox.counters.reconnections.add(1);
             }
-            self.outbox.push(Outgoing::State(State::Ready));
+            self.outbox.push(LinkEvent::State(State::Ready));
             match self.serve(connection, &watch).await {
-                End::Closed => break,
-                End::Lost(reason) => self.outbox.push(Outgoing::Error(reason)),
+                ConnectionEnd::Closed => break,
+                ConnectionEnd::Lost(reason) => self.outbox.push(LinkEvent::Error(reason)),
             }
         }
-        for publication in self.waiting.drain(..) {
-            drop(Sending::new(&self.inbox.counters, &publication));
+        for publication in self.queue.drain(..) {
+            drop(Unconfirmed::new(&self.inbox.counters, &publication));
         }
     }
 
-    /// A connection with all its subscriptions, and what tells of its loss. `None` if the link
-    /// is to end first.
-    async fn connect(&mut self) -> Option<(Connection, Arc<Watch>)> {
-        self.outbox.push(Outgoing::State(State::Connecting));
+    /// Returns a connection with all subscriptions, and its watch; `None` if the link is closed
+    /// first.
+    async fn connect(&mut self) -> Option<(Connection, Arc<ConnectionWatch>)> {
+        self.outbox.push(LinkEvent::State(State::Connecting));
         let mut pause = MIN_PAUSE;
         loop {
             let attempt = connect(Rc::clone(&self.server), Arc::clone(&self.inbox));
             match self.work_offline(attempt).await? {
                 Ok(connected) => return Some(connected),
-                Err(error) => self.outbox.push(Outgoing::Error(error)),
+                Err(error) => self.outbox.push(LinkEvent::Error(error)),
             }
             self.work_offline(sleep(with_jitter(pause))).await?;
             pause = (pause * 2).min(MAX_PAUSE);
         }
     }
 
-    /// Waits for a future, and does what can be done without a connection. `None` if the link
-    /// is to end first.
+    /// Waits for a future, and handles commands meanwhile. Returns `None` if the link is closed
+    /// first.
     async fn work_offline<F: Future>(&mut self, future: F) -> Option<F::Output> {
         let mut future = pin!(future);
         loop {
@@ -144,11 +151,11 @@ impl Driver {
     fn handle_offline(&mut self, batch: Vec<Command>) {
         for command in batch {
             match command {
-                Command::Change { change, node, kind, channels } => {
-                    self.note(change, &node, kind, channels);
+                Command::ChangeSubscriptions { change, namespace, kind, channels } => {
+                    self.note(change, &namespace, kind, channels);
                 }
-                Command::Publish(publication) => self.waiting.push_back(publication),
-                Command::Count { question, .. } => {
+                Command::Publish(publication) => self.queue.push_back(publication),
+                Command::CountSubscribers { question, .. } => {
                     let result = Err("there is no connection to Redis".into());
                     answer(&self.outbox, question, result);
                 }
@@ -157,51 +164,55 @@ impl Driver {
         }
     }
 
-    /// Notes a change of subscriptions. Those channels are the result that Redis has to be told
-    /// of.
+    /// Notes a change of subscriptions. Returns the channels of which Redis must be notified.
     fn note(
         &self,
-        change: Change,
-        node: &Arc<LocalNamespace>,
-        kind: Kind,
+        change: SubscriptionChange,
+        namespace: &Arc<LocalNamespace>,
+        kind: MessageKind,
         channels: Vec<Channel>,
     ) -> Vec<Channel> {
         let mut subscriptions = self.inbox.subscriptions.lock();
-        let mut is_news = |channel: &Channel| match change {
-            Change::Subscribe => subscriptions.add(channel.clone(), Arc::clone(node), kind),
-            Change::Unsubscribe => subscriptions.remove(channel, node),
+        let mut concerns_redis = |channel: &Channel| match change {
+            SubscriptionChange::Subscribe => {
+                subscriptions.add(channel.clone(), Arc::clone(namespace), kind)
+            }
+            SubscriptionChange::Unsubscribe => subscriptions.remove(channel, namespace),
         };
-        channels.into_iter().filter(|channel| is_news(channel)).collect()
+        channels.into_iter().filter(|channel| concerns_redis(channel)).collect()
     }
 
-    async fn serve(&mut self, connection: Connection, watch: &Watch) -> End {
+    /// Serves a connection until it is lost or the link is closed.
+    async fn serve(&mut self, connection: Connection, watch: &ConnectionWatch) -> ConnectionEnd {
         let mut requests = Requests::default();
-        let waiting = self.waiting.drain(..).collect();
-        self.publish(&connection, &mut requests, waiting).await;
+        let queue = self.queue.drain(..).collect();
+        self.publish(&connection, &mut requests, queue).await;
         let mut ping = interval(PING_INTERVAL);
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut check = None;
         loop {
             tokio::select! {
                 batch = self.commands.recv() => {
-                    let Some(batch) = batch else { return End::Closed };
+                    let Some(batch) = batch else { return ConnectionEnd::Closed };
                     self.handle_online(&connection, watch, &mut requests, batch).await;
                     if self.is_closing {
-                        let _ = timeout(FAREWELL, requests.finish(&self.outbox)).await;
-                        return End::Closed;
+                        let _ = timeout(CLOSE_TIMEOUT, requests.finish(&self.outbox)).await;
+                        return ConnectionEnd::Closed;
                     }
                 }
                 () = requests.progress(&self.outbox), if !requests.is_empty() => {}
-                () = watch.lost.notified() => return End::Lost("the connection to Redis was lost".into()),
+                () = watch.lost.notified() => {
+                    return ConnectionEnd::Lost("the connection to Redis was lost".into());
+                }
                 _ = ping.tick(), if check.is_none() => {
                     let counters = Arc::clone(&self.inbox.counters);
                     let has_roles = self.server.has_roles();
-                    check = Some(Box::pin(fault(connection.clone(), counters, has_roles)));
+                    check = Some(health::check(connection.clone(), counters, has_roles));
                 }
-                fault = poll_check(&mut check), if check.is_some() => {
+                fault = health::poll_check(&mut check), if check.is_some() => {
                     check = None;
                     if let Some(reason) = fault {
-                        return End::Lost(reason);
+                        return ConnectionEnd::Lost(reason);
                     }
                 }
             }
@@ -211,7 +222,7 @@ impl Driver {
     async fn handle_online(
         &mut self,
         connection: &Connection,
-        watch: &Watch,
+        watch: &ConnectionWatch,
         requests: &mut Requests,
         batch: Vec<Command>,
     ) {
@@ -223,19 +234,20 @@ impl Driver {
             }
             self.publish(connection, requests, mem::take(&mut publications)).await;
             match command {
-                Command::Change { change, node, kind, channels } => {
-                    let channels = self.note(change, &node, kind, channels);
-                    if change == Change::Unsubscribe {
+                Command::ChangeSubscriptions { change, namespace, kind, channels } => {
+                    let channels = self.note(change, &namespace, kind, channels);
+                    if change == SubscriptionChange::Unsubscribe {
                         watch.leave(&channels);
                     }
                     if !channels.is_empty() {
-                        let request = change_channels(connection.clone(), change, channels);
+                        let request = change_subscriptions(connection.clone(), change, channels);
                         requests.start(Box::pin(request), &self.outbox).await;
                     }
                 }
-                Command::Count { question, channel, is_sharded } => {
+                Command::CountSubscribers { question, channel, is_sharded } => {
                     let question = Question::new(&self.outbox, question);
-                    let request = count(connection.clone(), question, channel, is_sharded);
+                    let request =
+                        count_subscribers(connection.clone(), question, channel, is_sharded);
                     requests.start(Box::pin(request), &self.outbox).await;
                 }
                 Command::Close => self.is_closing = true,
@@ -251,86 +263,53 @@ impl Driver {
         requests: &mut Requests,
         publications: Vec<Publication>,
     ) {
-        let together = if connection.has_pipelines() { MAX_PIPELINE } else { 1 };
+        let piece_len = if connection.has_pipelines() { MAX_PIPELINE } else { 1 };
         let mut publications = publications.into_iter().peekable();
         while publications.peek().is_some() {
-            let some = publications.by_ref().take(together);
-            let sent = some.map(|publication| {
-                let sending = Sending::new(&self.inbox.counters, &publication);
-                (publication, sending)
+            let piece = publications.by_ref().take(piece_len).map(|publication| {
+                let unconfirmed = Unconfirmed::new(&self.inbox.counters, &publication);
+                (publication, unconfirmed)
             });
-            let request = publish(connection.clone(), sent.collect());
+            let request = publish(connection.clone(), piece.collect());
             requests.start(Box::pin(request), &self.outbox).await;
         }
     }
 }
 
-/// Connects, and subscribes to what is wanted.
+/// Connects, and subscribes to all channels that have subscribers.
 async fn connect(
     server: Rc<Server>,
     inbox: Arc<Inbox>,
-) -> Result<(Connection, Arc<Watch>), String> {
-    let watch = Arc::<Watch>::default();
-    let (of_push, watching) = (Arc::clone(&inbox), Arc::clone(&watch));
+) -> Result<(Connection, Arc<ConnectionWatch>), String> {
+    let watch = Arc::<ConnectionWatch>::default();
+    let (push_inbox, push_watch) = (Arc::clone(&inbox), Arc::clone(&watch));
     let push = Arc::new(move |push: PushInfo| {
         match (&push.kind, push.data.first()) {
-            // In a Redis Cluster, too: the client would connect again, but it loses what is
-            // subscribed to by `SSUBSCRIBE` on a server that does not come back.
-            (PushKind::Disconnection, _) => watching.lost.notify_one(),
+            // In a Redis Cluster, too: the client would connect again by itself, but it forgets
+            // the `SSUBSCRIBE` channels of a server that does not return.
+            (PushKind::Disconnection, _) => push_watch.lost.notify_one(),
             (PushKind::SUnsubscribe, Some(Value::BulkString(channel))) => {
-                watching.handle_left(&Bytes::copy_from_slice(channel));
+                push_watch.handle_left(&Bytes::copy_from_slice(channel));
             }
-            _ => of_push.handle(push),
+            _ => push_inbox.handle(push),
         }
         Ok::<(), ()>(())
     });
-    let work = async {
+    let attempt = async {
         let mut connection = server.connect(push).await?;
         let channels = inbox.subscriptions.lock().channels().cloned().collect();
-        connection.change(Change::Subscribe, channels).await?;
+        connection.change(SubscriptionChange::Subscribe, channels).await?;
         Ok(connection)
     };
-    match timeout(CONNECT_TIMEOUT, work).await {
+    match timeout(CONNECT_TIMEOUT, attempt).await {
         Ok(Ok(connection)) => Ok((connection, watch)),
         Ok(Err::<_, RedisError>(error)) => Err(format!("{server}: {error}")),
         Err(_) => Err(format!("{server} does not answer")),
     }
 }
 
-/// Up to half longer, so that nodes do not all come at once.
+/// Lengthens a pause by up to half, so that nodes do not all reconnect at once.
 fn with_jitter(pause: Duration) -> Duration {
     let random = RandomState::new().build_hasher().finish() % 512;
     pause + pause * (random as u32) / 1024
-}
-
-type Check = Pin<Box<dyn Future<Output = Option<String>>>>;
-
-async fn poll_check(check: &mut Option<Check>) -> Option<String> {
-    match check {
-        Some(check) => check.await,
-        None => None,
-    }
-}
-
-/// What is wrong with a connection, if something is.
-async fn fault(
-    mut connection: Connection,
-    counters: Arc<Counters>,
-    has_roles: bool,
-) -> Option<String> {
-    let received = counters.received.value();
-    let question = redis::cmd(if has_roles { "ROLE" } else { "PING" });
-    match timeout(PING_TIMEOUT, question.query_async(&mut connection)).await {
-        Ok(Ok(Value::Array(role))) if !is_master(&role) => {
-            Some("the server is no longer the master".into())
-        }
-        Ok(Ok(_)) => None,
-        Ok(Err(error)) => Some(error.to_string()),
-        Err(_) if counters.received.value() != received => None,
-        Err(_) => Some("Redis does not answer".into()),
-    }
-}
-
-fn is_master(role: &[Value]) -> bool {
-    matches!(role.first(), Some(Value::BulkString(name)) if name == b"master")
 }

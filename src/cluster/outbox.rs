@@ -1,77 +1,74 @@
-//! What the application gets from a link.
+//! The queue of events from a link to JavaScript.
 
 use std::collections::VecDeque;
 use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
 
-use super::NamespaceId;
+use super::receiver::ServedMessage;
 
-/// A link waits while messages of more bytes than this are not taken.
+/// The link's thread blocks while events of more bytes than this have not been taken.
 const MAX_HELD_BYTES: usize = 16 * 1024 * 1024;
 
-/// What a message takes besides its bytes.
-const MESSAGE_OVERHEAD: usize = 128;
+/// The weight of an event besides its bytes.
+const EVENT_OVERHEAD: usize = 128;
 
-/// How long a link waits before it looks whether it is to end.
-const PATIENCE: Duration = Duration::from_millis(50);
+/// Interval at which the blocked thread of a link checks whether the link is to end.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// How a connection stands.
+/// The state of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// Connected, and subscribed to everything.
+    /// Connected, and subscribed to all channels.
     Ready,
-    /// There is no connection, and one is being made.
+    /// Not connected; attempts are under way.
     Connecting,
-    /// The link is over.
+    /// The link has ended.
     Ended,
 }
 
-/// The answer to a question.
+/// The answer to [`Link::count_subscribers`](super::Link::count_subscribers).
 #[derive(Debug)]
 pub struct Answer {
-    /// Which question.
+    /// The id of the question.
     pub id: u32,
-    /// A number, or why there is none.
+    /// The number of subscribers, or the reason why it is unknown.
     pub result: Result<i64, String>,
 }
 
-/// Something for the application.
+/// An event of a link.
 #[derive(Debug)]
-pub enum Outgoing {
-    /// A message for a namespace.
-    Message {
-        /// Which namespace.
-        namespace: NamespaceId,
-        /// The channel.
-        channel: Bytes,
-        /// The message.
-        message: Bytes,
-    },
-    /// The connection stands otherwise.
+pub enum LinkEvent {
+    /// A message that JavaScript must handle.
+    Message(ServedMessage),
+    /// The connection has another state.
     State(State),
-    /// Something went wrong; what is done about it, the state tells.
+    /// Redis refused a command, an attempt to connect failed, or the connection was lost.
     Error(String),
     /// The answer to a question.
     Answer(Answer),
 }
 
-impl Outgoing {
+impl LinkEvent {
     fn held_bytes(&self) -> usize {
         match self {
-            Self::Message { channel, message, .. } => {
-                channel.len() + message.len() + MESSAGE_OVERHEAD
+            Self::Message(ServedMessage { channel, message, .. }) => {
+                channel.len() + message.len() + EVENT_OVERHEAD
             }
-            Self::State(_) | Self::Answer(_) => MESSAGE_OVERHEAD,
-            Self::Error(text) => text.len() + MESSAGE_OVERHEAD,
+            Self::State(_) | Self::Answer(_) => EVENT_OVERHEAD,
+            Self::Error(text) => text.len() + EVENT_OVERHEAD,
         }
     }
 }
 
-/// A queue from a link to the application, which is notified once until it has taken all.
+/// The events that JavaScript has not taken yet.
+///
+/// The link's thread pushes, JavaScript takes. JavaScript is notified by the first event after it
+/// has taken all. The queue is bounded by [`wait`](Self::wait), which the link's thread calls
+/// after it has pushed messages: Redis then keeps what follows, and drops the connection if that
+/// becomes too much for it.
 pub(super) struct Outbox {
     queue: Mutex<Queue>,
     is_taken: Condvar,
@@ -82,7 +79,7 @@ pub(super) struct Outbox {
 
 #[derive(Default)]
 struct Queue {
-    items: VecDeque<Outgoing>,
+    events: VecDeque<LinkEvent>,
     bytes: usize,
 }
 
@@ -97,32 +94,33 @@ impl Outbox {
         }
     }
 
-    pub(super) fn push(&self, item: Outgoing) {
+    pub(super) fn push(&self, event: LinkEvent) {
         let mut queue = self.queue.lock();
-        queue.bytes += item.held_bytes();
-        queue.items.push_back(item);
+        queue.bytes += event.held_bytes();
+        queue.events.push_back(event);
         drop(queue);
         if !self.is_notified.swap(true, Ordering::SeqCst) {
             (self.notify)();
         }
     }
 
-    /// Waits while too much has not been taken.
+    /// Blocks while more than [`MAX_HELD_BYTES`] have not been taken.
     pub(super) fn wait(&self) {
         let mut queue = self.queue.lock();
         while queue.bytes > MAX_HELD_BYTES && !self.is_closed.load(Ordering::SeqCst) {
-            self.is_taken.wait_for(&mut queue, PATIENCE);
+            self.is_taken.wait_for(&mut queue, POLL_INTERVAL);
         }
     }
 
-    pub(super) fn take(&self) -> VecDeque<Outgoing> {
+    /// Takes all events, in order.
+    pub(super) fn take(&self) -> VecDeque<LinkEvent> {
         self.is_notified.store(false, Ordering::SeqCst);
         let queue = mem::take(&mut *self.queue.lock());
         self.is_taken.notify_all();
-        queue.items
+        queue.events
     }
 
-    /// Nothing is waited for any more.
+    /// Ends all waiting, now and later.
     pub(super) fn close(&self) {
         self.is_closed.store(true, Ordering::SeqCst);
         self.is_taken.notify_all();
@@ -137,15 +135,15 @@ mod tests {
 
     use bytes::Bytes;
 
-    use super::{MAX_HELD_BYTES, Outbox, Outgoing};
+    use super::{LinkEvent, MAX_HELD_BYTES, Outbox, ServedMessage};
 
-    fn message(length: usize) -> Outgoing {
+    fn message(length: usize) -> LinkEvent {
         let (channel, message) = (Bytes::new(), Bytes::from(vec![0; length]));
-        Outgoing::Message { namespace: 0, channel, message }
+        LinkEvent::Message(ServedMessage { namespace: 0, channel, message })
     }
 
     #[test]
-    fn the_application_is_notified_once_until_it_takes() {
+    fn javascript_is_notified_once_until_it_takes() {
         let notifications = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&notifications);
         let outbox = Outbox::new(move || {
@@ -159,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn too_much_is_waited_for_until_it_is_taken_or_the_end() {
+    fn a_full_queue_blocks_until_it_is_taken_or_closed() {
         let outbox = Arc::new(Outbox::new(|| ()));
         for end in [|outbox: &Outbox| drop(outbox.take()), Outbox::close] {
             outbox.push(message(MAX_HELD_BYTES));

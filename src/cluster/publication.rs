@@ -1,10 +1,10 @@
-//! What a node publishes.
+//! Messages that a node publishes.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::LocalNamespace;
+use super::namespace::LocalNamespace;
 use crate::proto::cluster::{Broadcast, ClusterBroadcast};
 use crate::proto::socket_io::Decoder;
 
@@ -15,22 +15,22 @@ pub struct Publication {
     pub channel: Bytes,
     /// The message.
     pub body: Body,
-    /// Whether it goes by `SPUBLISH`.
+    /// True to publish by `SPUBLISH`.
     pub is_sharded: bool,
 }
 
-/// What is published.
+/// The message of a publication.
 #[derive(Debug)]
 pub enum Body {
-    /// A message as it is.
+    /// An encoded message.
     Raw(Bytes),
-    /// A broadcast.
+    /// A broadcast that has yet to be encoded.
     Broadcast {
-        /// The node.
-        node: Arc<LocalNamespace>,
-        /// Whether it is of the sharded protocol.
+        /// The namespace that it is for.
+        namespace: Arc<LocalNamespace>,
+        /// True to encode it for the sharded protocol.
         is_sharded: bool,
-        /// The text of the packet, as for a client.
+        /// The text of the packet, as clients get it.
         text: Bytes,
         /// Its attachments.
         attachments: Vec<Bytes>,
@@ -40,9 +40,8 @@ pub enum Body {
 }
 
 impl Publication {
-    /// What it counts for in the queue, in bytes.
-    #[must_use]
-    pub fn len(&self) -> usize {
+    /// Returns how many bytes the publication counts for in the queue.
+    pub(super) fn queued_bytes(&self) -> usize {
         let body = match &self.body {
             Body::Raw(message) => message.len(),
             Body::Broadcast { text, attachments, options, .. } => {
@@ -51,26 +50,21 @@ impl Publication {
         };
         self.channel.len() + body
     }
-
-    /// Whether there is nothing in it.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
 }
 
 impl Body {
-    /// The message. `None` if a packet is none, or if it cannot be said in MessagePack.
+    /// Encodes the message. Returns `None` if the text is not that of a packet with these
+    /// attachments, or if MessagePack cannot hold it.
     pub(super) fn encode(self) -> Option<Bytes> {
         match self {
             Self::Raw(message) => Some(message),
-            Self::Broadcast { node, is_sharded, text, attachments, options } => {
+            Self::Broadcast { namespace, is_sharded, text, attachments, options } => {
                 let mut decoder = Decoder::new(usize::MAX);
                 let mut packet = decoder.handle_text(text).ok()?;
                 for attachment in attachments {
                     packet = decoder.handle_binary(attachment).ok()?;
                 }
-                let (packet, LocalNamespace { uid, name, .. }) = (packet?, &*node);
+                let (packet, LocalNamespace { uid, name, .. }) = (packet?, &*namespace);
                 if is_sharded {
                     ClusterBroadcast::encode_parts(uid, name, &packet, &options).ok()
                 } else {
@@ -98,10 +92,10 @@ mod tests {
         is_sharded: bool,
     ) -> Option<Bytes> {
         let (name, uid, prefix) = ("/".into(), "abcdef".into(), "p#".into());
-        let node = Arc::new(LocalNamespace { namespace: 0, name, uid, prefix });
+        let namespace = Arc::new(LocalNamespace { id: 0, name, uid, prefix });
         let attachments = attachments.iter().map(|&data| Bytes::from_static(data)).collect();
         let text = text.into();
-        Body::Broadcast { node, is_sharded, text, attachments, options: OPTIONS }.encode()
+        Body::Broadcast { namespace, is_sharded, text, attachments, options: OPTIONS }.encode()
     }
 
     #[test]

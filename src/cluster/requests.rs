@@ -1,4 +1,4 @@
-//! What Redis is asked, and has not answered.
+//! Requests to Redis that it has not answered.
 
 use std::future::{Future, poll_fn};
 use std::mem;
@@ -12,13 +12,13 @@ use futures_util::stream::FuturesUnordered;
 use redis::aio::ConnectionLike;
 use redis::{Pipeline, RedisError, Value};
 
-use super::outbox::{Answer, Outbox, Outgoing};
+use super::channel::{Channel, SubscriptionChange};
+use super::connection::Connection;
+use super::outbox::{Answer, LinkEvent, Outbox};
 use super::publication::Publication;
-use super::stats::Counters;
-use super::subscriptions::Channel;
-use super::topology::{Change, Connection};
+use super::stats::LinkCounters;
 
-/// Something that Redis is to answer. What it refuses is the error.
+/// A request. Its error is what Redis has refused.
 pub(super) type Request = Pin<Box<dyn Future<Output = Result<(), String>>>>;
 
 /// Requests that Redis has not answered.
@@ -26,8 +26,8 @@ pub(super) type Request = Pin<Box<dyn Future<Output = Result<(), String>>>>;
 pub(super) struct Requests(FuturesUnordered<Request>);
 
 impl Requests {
-    /// Sends a request behind those that were started before: what is polled first is sent
-    /// first.
+    /// Sends a request after those that were started before it: a request is sent when it is
+    /// first polled.
     pub(super) async fn start(&mut self, mut request: Request, outbox: &Outbox) {
         match poll_fn(|context| Poll::Ready(request.as_mut().poll(context))).await {
             Poll::Ready(result) => report(result, outbox),
@@ -39,14 +39,14 @@ impl Requests {
         self.0.is_empty()
     }
 
-    /// Waits for an answer.
+    /// Waits until Redis answers a request.
     pub(super) async fn progress(&mut self, outbox: &Outbox) {
         if let Some(result) = self.0.next().await {
             report(result, outbox);
         }
     }
 
-    /// Waits for all answers.
+    /// Waits until Redis has answered all requests.
     pub(super) async fn finish(&mut self, outbox: &Outbox) {
         while !self.is_empty() {
             self.progress(outbox).await;
@@ -56,27 +56,30 @@ impl Requests {
 
 fn report(result: Result<(), String>, outbox: &Outbox) {
     if let Err(error) = result {
-        outbox.push(Outgoing::Error(error));
+        outbox.push(LinkEvent::Error(error));
     }
 }
 
-pub(super) async fn change_channels(
+/// Subscribes to channels, or unsubscribes from them.
+pub(super) async fn change_subscriptions(
     mut connection: Connection,
-    change: Change,
+    change: SubscriptionChange,
     channels: Vec<Channel>,
 ) -> Result<(), String> {
-    refused(connection.change(change, channels).await)
+    refusal(connection.change(change, channels).await)
 }
 
-/// What Redis refuses is an error. That a connection is lost is told once, elsewhere.
-fn refused(result: Result<(), RedisError>) -> Result<(), String> {
+/// Keeps the errors by which Redis refuses a request. The loss of a connection is reported once,
+/// by the driver.
+fn refusal(result: Result<(), RedisError>) -> Result<(), String> {
     match result {
         Err(error) if !error.is_unrecoverable_error() => Err(error.to_string()),
         _ => Ok(()),
     }
 }
 
-pub(super) async fn count(
+/// Counts the subscribers of a channel and answers the question.
+pub(super) async fn count_subscribers(
     mut connection: Connection,
     mut question: Question,
     channel: Bytes,
@@ -89,7 +92,8 @@ pub(super) async fn count(
     Ok(())
 }
 
-/// A question that Redis has not answered. Dropped, it is answered with what is known.
+/// A question that is not answered yet. It is answered when it is dropped, with an error unless
+/// Redis has replied.
 pub(super) struct Question {
     id: u32,
     outbox: Arc<Outbox>,
@@ -110,64 +114,68 @@ impl Drop for Question {
     }
 }
 
-/// A publication that Redis has not answered. Dropped, it has failed.
-pub(super) struct Sending {
-    counters: Arc<Counters>,
-    bytes: usize,
-    is_done: bool,
+/// Answers a question of JavaScript.
+pub(super) fn answer(outbox: &Outbox, id: u32, result: Result<i64, String>) {
+    outbox.push(LinkEvent::Answer(Answer { id, result }));
 }
 
-impl Sending {
-    pub(super) fn new(counters: &Arc<Counters>, publication: &Publication) -> Self {
-        Self { counters: Arc::clone(counters), bytes: publication.len(), is_done: false }
+/// Accounts for a publication until Redis has accepted it. Counts it as failed when it is dropped
+/// before that.
+pub(super) struct Unconfirmed {
+    counters: Arc<LinkCounters>,
+    bytes: usize,
+    is_accepted: bool,
+}
+
+impl Unconfirmed {
+    pub(super) fn new(counters: &Arc<LinkCounters>, publication: &Publication) -> Self {
+        let (counters, bytes) = (Arc::clone(counters), publication.queued_bytes());
+        Self { counters, bytes, is_accepted: false }
     }
 
-    fn succeed(mut self) {
-        self.is_done = true;
+    fn accept(mut self) {
+        self.is_accepted = true;
         self.counters.published.add(1);
     }
 }
 
-impl Drop for Sending {
+impl Drop for Unconfirmed {
     fn drop(&mut self) {
         self.counters.queued_bytes.subtract(self.bytes);
-        if !self.is_done {
+        if !self.is_accepted {
             self.counters.publish_failed.add(1);
         }
     }
 }
 
+/// Publishes messages in one piece.
 pub(super) async fn publish(
     mut connection: Connection,
-    publications: Vec<(Publication, Sending)>,
+    publications: Vec<(Publication, Unconfirmed)>,
 ) -> Result<(), String> {
     let mut pipeline = Pipeline::new();
-    let mut sendings = Vec::with_capacity(publications.len());
-    for (publication, sending) in publications {
+    let mut sent = Vec::with_capacity(publications.len());
+    for (publication, unconfirmed) in publications {
         let name = if publication.is_sharded { "SPUBLISH" } else { "PUBLISH" };
         if let Some(message) = publication.body.encode() {
             pipeline.cmd(name).arg(&*publication.channel).arg(&*message);
-            sendings.push(sending);
+            sent.push(unconfirmed);
         }
     }
-    if sendings.is_empty() {
+    if sent.is_empty() {
         return Ok(());
     }
-    let answers = connection.req_packed_commands(&pipeline, 0, sendings.len()).await;
+    let answers = connection.req_packed_commands(&pipeline, 0, sent.len()).await;
     let answers = match answers {
         Ok(answers) => answers,
-        Err(error) => return refused(Err(error)),
+        Err(error) => return refusal(Err(error)),
     };
-    let mut refusal = Ok(());
-    for (sending, answer) in sendings.into_iter().zip(answers) {
+    let mut result = Ok(());
+    for (unconfirmed, answer) in sent.into_iter().zip(answers) {
         match answer {
-            Value::ServerError(error) => refusal = Err(RedisError::from(error).to_string()),
-            _ => sending.succeed(),
+            Value::ServerError(error) => result = Err(RedisError::from(error).to_string()),
+            _ => unconfirmed.accept(),
         }
     }
-    refusal
-}
-
-pub(super) fn answer(outbox: &Outbox, id: u32, result: Result<i64, String>) {
-    outbox.push(Outgoing::Answer(Answer { id, result }));
+    result
 }

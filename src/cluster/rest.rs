@@ -1,10 +1,10 @@
-//! A link's rest, which ends when it is asked for something.
+//! A pause of a link's thread, which ends early when the thread gets a command.
 
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
-/// Where a link's thread rests.
+/// The pause of one thread, shared with the threads that may end it.
 #[derive(Debug, Default)]
 pub(super) struct Rest {
     is_over: Mutex<bool>,
@@ -12,8 +12,8 @@ pub(super) struct Rest {
 }
 
 impl Rest {
-    /// Rests for so long, or until [`end`](Self::end); not at all if that was called since the
-    /// last rest.
+    /// Blocks for `duration`, or until [`end`](Self::end) is called. Returns at once if that was
+    /// called since the last rest.
     pub(super) fn rest(&self, duration: Duration) {
         let mut is_over = self.is_over.lock();
         if !*is_over {
@@ -22,7 +22,7 @@ impl Rest {
         *is_over = false;
     }
 
-    /// Ends the rest, or has the next one not take place.
+    /// Ends the rest; without one, skips the next.
     pub(super) fn end(&self) {
         *self.is_over.lock() = true;
         self.ended.notify_one();
@@ -40,7 +40,7 @@ mod tests {
     const LONG: Duration = Duration::from_secs(3600);
 
     #[test]
-    fn a_rest_ends_when_it_is_asked_to_before_or_after_it_has_begun() {
+    fn a_rest_can_be_ended_before_and_after_it_has_begun() {
         let rest = Arc::new(Rest::default());
         rest.end();
         rest.rest(LONG);

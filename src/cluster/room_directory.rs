@@ -1,59 +1,60 @@
-//! The rooms of this node by their names, as other nodes name them.
+//! The rooms of this node by name, for the broadcasts of other nodes.
 
 use std::collections::HashMap;
-use std::hash::{Hash, Hasher};
 
+use super::namespace::NamespaceId;
+use super::room_name::RoomName;
 use crate::fanout::{MemberId, Recipients, RoomId};
 use crate::net::WorkerSet;
 use crate::proto::cluster::{Options, Room};
 
-/// A namespace of a node, by its number, which is never another's.
-pub type NamespaceId = usize;
-
-/// The name of a room. To JavaScript `1` and `"1"` are two.
-#[derive(Clone, Debug)]
-pub enum RoomName {
-    /// A string.
-    Text(Box<str>),
-    /// A number; not NaN.
-    Number(f64),
-    /// A boolean.
-    Boolean(bool),
-    /// `null`.
-    Null,
-}
-
-/// Where the direct members of a room are.
+/// The address of a room's direct members.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Address {
-    /// It has none.
+    /// The room has no direct members.
     #[default]
     Nobody,
-    /// In a room of the workers.
+    /// They are in a room of the workers.
     Room(RoomId),
-    /// It has one.
+    /// The room has one, on this connection.
     Member(MemberId),
 }
 
-/// What a broadcast reaches on this node.
+/// The recipients of a broadcast on this node.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Recipience {
-    /// Nobody.
+pub enum LocalRecipients {
+    /// There are none.
     Nobody,
-    /// Connections on workers alone.
+    /// All of them are direct, on these workers.
     Direct(Recipients, WorkerSet),
-    /// Somebody whom the application serves, or it cannot be told without it.
-    Application,
+    /// JavaScript must deliver: a recipient is not on a worker, or only JavaScript can decide.
+    Served,
 }
 
-/// The rooms of all namespaces that are in a cluster. Changed by the application when it posts
-/// its commands to the workers, and read by links when they post theirs.
+/// The rooms of all namespaces of this process that take part in a cluster.
+///
+/// It is shared under a lock. JavaScript changes it through a
+/// [`DirectoryWriter`](super::DirectoryWriter), together with its commands to the workers; the
+/// receivers of links read it while they post theirs. So the ids of rooms and connections mean
+/// to the workers what they mean here.
+///
+/// - Changes of a namespace: [`add_namespace`](Self::add_namespace), [`set_all`](Self::set_all),
+///   [`set_room`](Self::set_room), [`remove_room`](Self::remove_room),
+///   [`set_observed`](Self::set_observed), [`set_unreadable`](Self::set_unreadable),
+///   [`remove_namespace`](Self::remove_namespace); of a connection, [`release`](Self::release).
+/// - Order: [`note_served`](Self::note_served) when a message is given to JavaScript, and
+///   [`note_handled`](Self::note_handled) when the workers have the resulting commands. In
+///   between, JavaScript serves all messages of the namespace, so that none overtakes another.
+/// - Lookups: [`has_room`](Self::has_room), before a message is decoded, and
+///   [`find`](Self::find).
+///
+/// Changes of a namespace that has been removed have no effect.
 #[derive(Debug, Default)]
 pub struct RoomDirectory {
     namespaces: HashMap<NamespaceId, Namespace>,
-    /// How many namespaces there have been.
+    /// The number of namespaces so far, which is the next id.
     count: usize,
-    /// By connection: how often its number has been released.
+    /// By connection id, how often it has been released.
     releases: Vec<u32>,
 }
 
@@ -61,13 +62,13 @@ pub struct RoomDirectory {
 struct Namespace {
     all: Entry,
     rooms: HashMap<RoomName, Entry>,
-    /// How many rooms are named by numbers.
+    /// The number of rooms that are named by numbers.
     numbers: usize,
-    /// Whether somebody listens to what is sent.
+    /// True if the application listens to outgoing packets.
     is_observed: bool,
-    /// Whether only JavaScript can tell which rooms there are, or who is in one of them.
+    /// True if only JavaScript can tell which rooms exist, or which members one of them has.
     is_unreadable: bool,
-    /// Messages that the application has and has not handled.
+    /// The number of messages that JavaScript has received and not handled.
     unhandled: usize,
 }
 
@@ -75,14 +76,14 @@ struct Namespace {
 struct Entry {
     address: Address,
     worker: WorkerSet,
-    /// Of a member: how often its number had been released.
+    /// For a member, how often the id of its connection had been released.
     releases: u32,
-    /// Whether there are members that the application serves.
+    /// True if the room has members that JavaScript serves.
     has_served: bool,
 }
 
 impl RoomDirectory {
-    /// A new namespace without rooms.
+    /// Adds a namespace without rooms. Returns its id.
     pub fn add_namespace(&mut self) -> NamespaceId {
         let id = self.count;
         self.count += 1;
@@ -90,12 +91,12 @@ impl RoomDirectory {
         id
     }
 
-    /// Ends a namespace.
+    /// Removes a namespace.
     pub fn remove_namespace(&mut self, id: NamespaceId) {
         self.namespaces.remove(&id);
     }
 
-    /// Where all members of a namespace are, and whether the application serves others.
+    /// Sets where all direct members of a namespace are, and whether it has served ones.
     pub fn set_all(&mut self, id: NamespaceId, address: Address, has_served: bool) {
         let entry = self.entry(address, None, has_served);
         if let Some(namespace) = self.namespaces.get_mut(&id) {
@@ -103,7 +104,8 @@ impl RoomDirectory {
         }
     }
 
-    /// Where the members of a room are: `worker` is that of a single one.
+    /// Sets where the direct members of a room are, and whether it has served ones. `worker` is
+    /// that of a single member, if known.
     pub fn set_room(
         &mut self,
         id: NamespaceId,
@@ -120,7 +122,7 @@ impl RoomDirectory {
         }
     }
 
-    /// A room has no members any more.
+    /// Removes a room, which has lost its last member.
     pub fn remove_room(&mut self, id: NamespaceId, name: &RoomName) {
         let Some(namespace) = self.namespaces.get_mut(&id) else { return };
         if namespace.rooms.remove(name).is_some() && matches!(name, RoomName::Number(_)) {
@@ -128,23 +130,24 @@ impl RoomDirectory {
         }
     }
 
-    /// Whether somebody listens to what is sent to the sockets of a namespace; then the
-    /// application sends it all.
+    /// Sets whether the application listens to packets that are sent to sockets of a namespace.
+    /// If so, JavaScript serves all its messages.
     pub fn set_observed(&mut self, id: NamespaceId, is_observed: bool) {
         if let Some(namespace) = self.namespaces.get_mut(&id) {
             namespace.is_observed = is_observed;
         }
     }
 
-    /// Sets whether only JavaScript can tell which rooms a namespace has, or who is in one of them;
-    /// then it gets all messages.
+    /// Sets whether only JavaScript can tell which rooms a namespace has, or which members one of
+    /// them has. If so, JavaScript serves all its messages.
     pub fn set_unreadable(&mut self, id: NamespaceId, is_unreadable: bool) {
         if let Some(namespace) = self.namespaces.get_mut(&id) {
             namespace.is_unreadable = is_unreadable;
         }
     }
 
-    /// The number of a connection may be another's from now on: no room has it as its member.
+    /// Releases the id of a connection, which may be reused. It is no longer a member of any
+    /// room.
     pub fn release(&mut self, member: MemberId) {
         let place = member as usize;
         if self.releases.len() <= place {
@@ -155,30 +158,30 @@ impl RoomDirectory {
         }
     }
 
-    /// The application gets a message.
-    pub fn pass(&mut self, id: NamespaceId) {
+    /// Notes that JavaScript is given a message.
+    pub fn note_served(&mut self, id: NamespaceId) {
         if let Some(namespace) = self.namespaces.get_mut(&id) {
             namespace.unhandled += 1;
         }
     }
 
-    /// The workers have what the application has made of a message.
-    pub fn handled(&mut self, id: NamespaceId) {
+    /// Notes that JavaScript has handled a message, and that the workers have the resulting
+    /// commands.
+    pub fn note_handled(&mut self, id: NamespaceId) {
         if let Some(namespace) = self.namespaces.get_mut(&id) {
             namespace.unhandled = namespace.unhandled.saturating_sub(1);
         }
     }
 
-    /// Whether the application has messages of a namespace that it has not handled.
+    /// Returns whether JavaScript has messages of a namespace that it has not handled.
     #[must_use]
     pub fn is_behind(&self, id: NamespaceId) -> bool {
         self.namespaces.get(&id).is_some_and(|namespace| namespace.unhandled > 0)
     }
 
-    /// Returns whether a namespace has the room of a channel, which has its name as text, whatever
-    /// the name is.
+    /// Returns whether a namespace has the room of a channel, where every name is text.
     ///
-    /// @socket.io/redis-adapter, `hasRoom`, which knows text and numbers.
+    /// @socket.io/redis-adapter, `hasRoom`, which tries text and numbers.
     #[must_use]
     pub fn has_room(&self, id: NamespaceId, name: &str) -> bool {
         let Some(namespace) = self.namespaces.get(&id) else { return false };
@@ -201,12 +204,12 @@ impl RoomDirectory {
             || by_literal()
     }
 
-    /// Whom a broadcast reaches. Rooms that are unknown have no members.
+    /// Returns the recipients of a broadcast. A room that is unknown has no members.
     #[must_use]
-    pub fn find(&self, id: NamespaceId, options: &Options) -> Recipience {
-        let Some(namespace) = self.namespaces.get(&id) else { return Recipience::Nobody };
+    pub fn find(&self, id: NamespaceId, options: &Options) -> LocalRecipients {
+        let Some(namespace) = self.namespaces.get(&id) else { return LocalRecipients::Nobody };
         if namespace.unhandled > 0 || namespace.is_observed || namespace.is_unreadable {
-            return Recipience::Application;
+            return LocalRecipients::Served;
         }
         let mut found = Found::new(self);
         if options.rooms.is_empty() {
@@ -215,14 +218,14 @@ impl RoomDirectory {
         let entries = options.rooms.iter().filter_map(|room| namespace.room(room));
         entries.for_each(|entry| found.add(entry));
         if found.has_served {
-            return Recipience::Application;
+            return LocalRecipients::Served;
         }
         if found.recipients.rooms.is_empty() && found.recipients.members.is_empty() {
-            return Recipience::Nobody;
+            return LocalRecipients::Nobody;
         }
         let entries = options.except.iter().filter_map(|room| namespace.room(room));
         entries.for_each(|entry| found.except(entry));
-        Recipience::Direct(found.recipients, found.workers)
+        LocalRecipients::Direct(found.recipients, found.workers)
     }
 
     fn entry(&self, address: Address, worker: Option<usize>, has_served: bool) -> Entry {
@@ -256,7 +259,7 @@ impl Namespace {
     }
 }
 
-/// Recipients, as they are found.
+/// Collects the recipients of a broadcast.
 struct Found<'a> {
     directory: &'a RoomDirectory,
     recipients: Recipients,
@@ -304,39 +307,9 @@ impl<'a> Found<'a> {
     }
 }
 
-/// Numbers as a JavaScript `Map` compares its keys: zeros are equal.
-fn comparable(number: f64) -> u64 {
-    (number + 0.0).to_bits()
-}
-
-impl PartialEq for RoomName {
-    fn eq(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Text(name), Self::Text(other)) => name == other,
-            (Self::Number(name), Self::Number(other)) => comparable(*name) == comparable(*other),
-            (Self::Boolean(name), Self::Boolean(other)) => name == other,
-            (Self::Null, Self::Null) => true,
-            _ => false,
-        }
-    }
-}
-
-impl Eq for RoomName {}
-
-impl Hash for RoomName {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        match self {
-            Self::Text(name) => name.hash(state),
-            Self::Number(number) => comparable(*number).hash(state),
-            Self::Boolean(boolean) => boolean.hash(state),
-            Self::Null => 0_u8.hash(state),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Address, Recipience, RoomDirectory, RoomName, WorkerSet};
+    use super::{Address, LocalRecipients, RoomDirectory, RoomName, WorkerSet};
     use crate::fanout::Recipients;
     use crate::proto::cluster::{Options, Room};
 
@@ -366,9 +339,9 @@ mod tests {
             directory.find(id, &to(rooms, except))
         };
         let all = Recipients { rooms: vec![1], ..Recipients::default() };
-        assert_eq!(find(&[], &[]), Recipience::Direct(all, WorkerSet::ALL));
+        assert_eq!(find(&[], &[]), LocalRecipients::Direct(all, WorkerSet::ALL));
         let one = Recipients { members: vec![4], ..Recipients::default() };
-        assert_eq!(find(&["one", "none"], &[]), Recipience::Direct(one, WorkerSet::of(2)));
+        assert_eq!(find(&["one", "none"], &[]), LocalRecipients::Direct(one, WorkerSet::of(2)));
         let both = Recipients {
             rooms: vec![7],
             except_rooms: vec![7],
@@ -376,60 +349,59 @@ mod tests {
             ..Recipients::default()
         };
         let found = find(&["many"], &["one", "many", "none", "polling"]);
-        assert_eq!(found, Recipience::Direct(both, WorkerSet::ALL));
-        assert_eq!(find(&["none"], &[]), Recipience::Nobody);
+        assert_eq!(found, LocalRecipients::Direct(both, WorkerSet::ALL));
+        assert_eq!(find(&["none"], &[]), LocalRecipients::Nobody);
     }
 
     #[test]
-    fn the_application_gets_what_it_serves_or_hears() {
+    fn javascript_serves_its_sockets_and_those_it_observes() {
         let (mut directory, id) = directory();
         let many = to(&["many"], &["polling"]);
-        assert_eq!(directory.find(id, &to(&["many", "polling"], &[])), Recipience::Application);
-        assert!(matches!(directory.find(id, &many), Recipience::Direct(..)));
+        assert_eq!(directory.find(id, &to(&["many", "polling"], &[])), LocalRecipients::Served);
+        assert!(matches!(directory.find(id, &many), LocalRecipients::Direct(..)));
         directory.set_observed(id, true);
-        assert_eq!(directory.find(id, &many), Recipience::Application);
+        assert_eq!(directory.find(id, &many), LocalRecipients::Served);
         directory.set_observed(id, false);
-        directory.pass(id);
-        assert_eq!(directory.find(id, &many), Recipience::Application);
-        directory.handled(id);
-        assert!(matches!(directory.find(id, &many), Recipience::Direct(..)));
+        directory.note_served(id);
+        assert_eq!(directory.find(id, &many), LocalRecipients::Served);
+        directory.note_handled(id);
+        assert!(matches!(directory.find(id, &many), LocalRecipients::Direct(..)));
     }
 
     #[test]
-    fn the_application_gets_all_where_only_it_can_read_a_room() {
+    fn javascript_serves_everything_where_only_it_can_read_a_room() {
         let (mut directory, id) = directory();
         directory.set_unreadable(id, true);
         assert!(directory.has_room(id, "none"));
-        assert_eq!(directory.find(id, &to(&["many"], &[])), Recipience::Application);
-        assert_eq!(directory.find(id, &to(&["none"], &[])), Recipience::Application);
+        assert_eq!(directory.find(id, &to(&["many"], &[])), LocalRecipients::Served);
+        assert_eq!(directory.find(id, &to(&["none"], &[])), LocalRecipients::Served);
         directory.set_unreadable(id, false);
         assert!(!directory.has_room(id, "none"));
-        assert!(matches!(directory.find(id, &to(&["many"], &[])), Recipience::Direct(..)));
+        assert!(matches!(directory.find(id, &to(&["many"], &[])), LocalRecipients::Direct(..)));
     }
 
     #[test]
-    fn a_number_that_was_released_is_no_member() {
+    fn an_id_that_was_released_is_no_member() {
         let (mut directory, id) = directory();
         directory.release(4);
-        assert_eq!(directory.find(id, &to(&["one"], &[])), Recipience::Nobody);
+        assert_eq!(directory.find(id, &to(&["one"], &[])), LocalRecipients::Nobody);
         directory.set_room(id, text("one"), Address::Member(4), Some(0), false);
-        assert!(matches!(directory.find(id, &to(&["one"], &[])), Recipience::Direct(..)));
+        assert!(matches!(directory.find(id, &to(&["one"], &[])), LocalRecipients::Direct(..)));
     }
 
     #[test]
-    fn rooms_named_by_numbers_are_others() {
+    fn a_number_and_its_text_name_two_rooms() {
         let (mut directory, id) = directory();
         let five = Options { rooms: vec![Room::Number(5.0), Room::Other], ..Options::default() };
         assert!(!directory.has_room(id, "5"));
         directory.set_room(id, RoomName::Number(5.0), Address::Room(9), None, false);
         assert!(directory.has_room(id, "5") && directory.has_room(id, "many"));
         assert!(!directory.has_room(id, "6") && !directory.has_room(id, ""));
-        assert!(matches!(directory.find(id, &five), Recipience::Direct(..)));
-        assert_eq!(directory.find(id, &to(&["5"], &[])), Recipience::Nobody);
+        assert!(matches!(directory.find(id, &five), LocalRecipients::Direct(..)));
+        assert_eq!(directory.find(id, &to(&["5"], &[])), LocalRecipients::Nobody);
         directory.remove_room(id, &RoomName::Number(5.0));
-        assert_eq!(directory.find(id, &five), Recipience::Nobody);
+        assert_eq!(directory.find(id, &five), LocalRecipients::Nobody);
         assert!(!directory.has_room(id, "5"));
-        assert!(RoomName::Number(0.0) == RoomName::Number(-0.0));
     }
 
     #[test]
@@ -438,16 +410,16 @@ mod tests {
         let room = |room: Room| Options { rooms: vec![room], ..Options::default() };
         directory.set_room(id, RoomName::Null, Address::Room(9), None, false);
         directory.set_room(id, RoomName::Boolean(true), Address::Room(10), None, false);
-        for (name, number) in [(Room::Null, 9), (Room::Boolean(true), 10)] {
-            let found = Recipients { rooms: vec![number], ..Recipients::default() };
-            let expected = Recipience::Direct(found, WorkerSet::ALL);
+        for (name, room_id) in [(Room::Null, 9), (Room::Boolean(true), 10)] {
+            let found = Recipients { rooms: vec![room_id], ..Recipients::default() };
+            let expected = LocalRecipients::Direct(found, WorkerSet::ALL);
             assert_eq!(directory.find(id, &room(name)), expected);
         }
-        assert_eq!(directory.find(id, &room(Room::Boolean(false))), Recipience::Nobody);
+        assert_eq!(directory.find(id, &room(Room::Boolean(false))), LocalRecipients::Nobody);
         assert!(directory.has_room(id, "null") && directory.has_room(id, "true"));
         assert!(!directory.has_room(id, "false") && !directory.has_room(id, "undefined"));
         directory.remove_room(id, &RoomName::Null);
-        assert_eq!(directory.find(id, &room(Room::Null)), Recipience::Nobody);
+        assert_eq!(directory.find(id, &room(Room::Null)), LocalRecipients::Nobody);
     }
 
     #[test]
@@ -455,6 +427,6 @@ mod tests {
         let (mut directory, id) = directory();
         directory.remove_namespace(id);
         assert!(!directory.has_room(id, "many"));
-        assert_eq!(directory.find(id, &to(&[], &[])), Recipience::Nobody);
+        assert_eq!(directory.find(id, &to(&[], &[])), LocalRecipients::Nobody);
     }
 }

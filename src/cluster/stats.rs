@@ -1,12 +1,12 @@
-//! What a link counts.
+//! Counters of a link.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A number that any thread changes.
+/// A counter that any thread may change.
 #[derive(Debug, Default)]
-pub(super) struct Counter(AtomicU64);
+pub(super) struct LinkCounter(AtomicU64);
 
-impl Counter {
+impl LinkCounter {
     pub(super) fn add(&self, amount: usize) {
         self.0.fetch_add(amount as u64, Ordering::Relaxed);
     }
@@ -20,30 +20,30 @@ impl Counter {
     }
 }
 
-/// The live counters of a link.
+/// The live counters of a link, see [`LinkStats`].
 #[derive(Debug, Default)]
-pub(super) struct Counters {
-    pub(super) received: Counter,
-    pub(super) filtered: Counter,
-    pub(super) own: Counter,
-    pub(super) delivered: Counter,
-    pub(super) passed: Counter,
-    pub(super) malformed: Counter,
-    pub(super) published: Counter,
-    pub(super) publish_dropped: Counter,
-    pub(super) publish_failed: Counter,
-    pub(super) queued_bytes: Counter,
-    pub(super) reconnections: Counter,
+pub(super) struct LinkCounters {
+    pub(super) received: LinkCounter,
+    pub(super) filtered: LinkCounter,
+    pub(super) own: LinkCounter,
+    pub(super) delivered: LinkCounter,
+    pub(super) served: LinkCounter,
+    pub(super) malformed: LinkCounter,
+    pub(super) published: LinkCounter,
+    pub(super) publish_dropped: LinkCounter,
+    pub(super) publish_failed: LinkCounter,
+    pub(super) queued_bytes: LinkCounter,
+    pub(super) reconnections: LinkCounter,
 }
 
-impl Counters {
+impl LinkCounters {
     pub(super) fn read(&self) -> LinkStats {
         LinkStats {
             received: self.received.value(),
             filtered: self.filtered.value(),
             own: self.own.value(),
             delivered: self.delivered.value(),
-            passed: self.passed.value(),
+            served: self.served.value(),
             malformed: self.malformed.value(),
             published: self.published.value(),
             publish_dropped: self.publish_dropped.value(),
@@ -54,31 +54,31 @@ impl Counters {
     }
 }
 
-/// What a link has done since it began. Fields are read one by one, so that they may be a
-/// few messages apart.
+/// Counters of a link since it began. They are read one after the other, so they may be a few
+/// messages apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LinkStats {
-    /// Messages that have come.
+    /// Messages received.
     pub received: u64,
-    /// Broadcasts for nobody on this node.
+    /// Broadcasts without a recipient on this node.
     pub filtered: u64,
     /// Broadcasts that this node has published itself.
     pub own: u64,
-    /// Broadcasts that went to the workers without the application.
+    /// Broadcasts posted to the workers without JavaScript.
     pub delivered: u64,
-    /// Messages that the application got.
-    pub passed: u64,
+    /// Messages given to JavaScript.
+    pub served: u64,
     /// Messages that could not be decoded.
     pub malformed: u64,
-    /// Messages that Redis has taken.
+    /// Messages that Redis has accepted.
     pub published: u64,
-    /// Messages for which there was no room in the queue.
+    /// Messages dropped because the publish queue was full.
     pub publish_dropped: u64,
-    /// Messages that Redis has refused, that could not be encoded, or of which it is not known
-    /// whether it has taken them, as the connection was lost.
+    /// Messages that Redis refused, that could not be encoded, or whose fate is unknown since the
+    /// connection was lost.
     pub publish_failed: u64,
-    /// Bytes that wait for Redis.
+    /// Bytes in the publish queue, and sent but not yet acknowledged by Redis.
     pub queued_bytes: u64,
-    /// How often the connection was made again.
+    /// The number of reconnections.
     pub reconnections: u64,
 }

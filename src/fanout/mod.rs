@@ -1,8 +1,8 @@
-//! Who receives a broadcast, and what is sent: rooms and recipients, packets to frames, and frames
-//! in front of a connection that cannot take them yet. No sockets and no clock.
+//! Fan-out: rooms and the recipients of a broadcast, packets encoded once as frames, and the send
+//! queue of a connection. No sockets, no clock, no threads.
 //!
-//! Numbers, not names: a namespace is the room of all its members, and who names the
-//! rooms gives them their numbers. A member is a connection.
+//! Rooms and their members have ids, which the application assigns to names. A namespace is the
+//! room of all its members, and a member is a connection.
 
 #![forbid(unsafe_code)]
 
@@ -16,8 +16,8 @@ pub use recipients::Recipients;
 pub use rooms::Rooms;
 pub use send_queue::{FrameKind, SendQueue};
 
-/// A room, by its number.
+/// The id of a room.
 pub type RoomId = u32;
 
-/// A connection, by its number; that of [`crate::net`].
+/// The id of a connection, as in `net`.
 pub type MemberId = u32;

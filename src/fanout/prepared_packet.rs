@@ -1,4 +1,4 @@
-//! A packet that is encoded once and sent to many.
+//! A packet that is encoded once and sent to many connections.
 
 use bytes::{Bytes, BytesMut};
 
@@ -7,18 +7,18 @@ use crate::proto::websocket::{FrameHeader, Opcode};
 
 /// The frames of a Socket.IO packet: one of text, one for each attachment, or both.
 ///
-/// They stand in one piece, so that they wait and leave as one.
+/// They are contiguous, so that they are queued and written as one.
 #[derive(Clone, Debug)]
 pub struct PreparedPacket {
     frames: Bytes,
-    /// The same for Engine.IO v3; `None` where that is no different, or not wanted.
+    /// The frames for Engine.IO v3; `None` if they are the same, or if no peer needs them.
     frames_v3: Option<Bytes>,
     count: usize,
 }
 
 impl PreparedPacket {
-    /// A packet of this text frame, which may be empty for none, and these attachments.
-    /// `has_v3` says whether there are recipients that speak Engine.IO v3.
+    /// Encodes a packet with a text frame, which is empty for a packet without text, and with
+    /// attachments. `has_v3` is true if some recipients speak Engine.IO v3.
     #[must_use]
     pub fn new(text_frame: Bytes, attachments: &[&[u8]], has_v3: bool) -> Self {
         let count = usize::from(!text_frame.is_empty()) + attachments.len();
@@ -29,7 +29,7 @@ impl PreparedPacket {
         Self { frames: append(&text_frame, attachments, ProtocolVersion::V4), frames_v3, count }
     }
 
-    /// The bytes of all frames, for a peer that speaks this version.
+    /// Returns the bytes of all frames, for a peer that speaks this version.
     #[must_use]
     pub fn frames(&self, version: ProtocolVersion) -> &Bytes {
         match (version, &self.frames_v3) {
@@ -38,13 +38,13 @@ impl PreparedPacket {
         }
     }
 
-    /// How many bytes it keeps in memory.
+    /// Returns the bytes of memory that the packet occupies.
     #[must_use]
     pub fn len_bytes(&self) -> usize {
         self.frames.len() + self.frames_v3.as_ref().map_or(0, Bytes::len)
     }
 
-    /// How many frames there are.
+    /// Returns the number of frames.
     #[must_use]
     pub const fn count(&self) -> usize {
         self.count
@@ -59,7 +59,7 @@ fn append(text_frame: &[u8], attachments: &[&[u8]], version: ProtocolVersion) ->
     frames.freeze()
 }
 
-/// Appends a server's frame with an attachment.
+/// Appends the server's frame of an attachment.
 fn encode_attachment(frames: &mut BytesMut, attachment: &[u8], version: ProtocolVersion) {
     let packet_type = message_type(version);
     let payload_len = (packet_type.len() + attachment.len()) as u64;
@@ -70,8 +70,8 @@ fn encode_attachment(frames: &mut BytesMut, attachment: &[u8], version: Protocol
     }
 }
 
-/// What stands in front of binary data. Engine.IO v3, "Packet encoding": the packet's type
-/// as a byte. Engine.IO v4: nothing.
+/// Returns the prefix of binary data. Engine.IO v3, "Packet encoding": the packet's type as a byte.
+/// Engine.IO v4: nothing.
 const fn message_type(version: ProtocolVersion) -> &'static [u8] {
     match version {
         ProtocolVersion::V3 => &[PacketType::Message as u8],
@@ -106,13 +106,19 @@ mod tests {
     }
 
     #[test]
-    fn version_3_has_the_type_in_front_of_binary_data() {
+    fn version_3_puts_the_type_in_front_of_binary_data() {
         let packet = PreparedPacket::new(TEXT, &[b"ab"], true);
         assert_eq!(frames(&packet, ProtocolVersion::V3), b"\x81\x0142\x82\x03\x04ab");
     }
 
     #[test]
-    fn a_packet_may_be_binary_alone() {
+    fn its_length_is_that_of_the_frames_of_both_versions() {
+        assert_eq!(PreparedPacket::new(TEXT, &[b"ab"], false).len_bytes(), 4 + 4);
+        assert_eq!(PreparedPacket::new(TEXT, &[b"ab"], true).len_bytes(), 4 + 4 + 4 + 5);
+    }
+
+    #[test]
+    fn a_packet_may_have_no_text() {
         let packet = PreparedPacket::new(Bytes::new(), &[b"ab"], true);
         assert_eq!(
             (frames(&packet, ProtocolVersion::V4), packet.count()),

@@ -1,26 +1,26 @@
-//! Whom a broadcast reaches.
+//! The recipients of a broadcast.
 
 use super::{MemberId, RoomId};
 
-/// Who receives a broadcast: who is in one of `rooms` or is one of `members`, and is
-/// neither in one of `except_rooms` nor one of `except_members`. Each once.
+/// The recipients of a broadcast: the members of `rooms`, and `members`, without the members of
+/// `except_rooms` and `except_members`. Each receives it once.
 ///
-/// Single members are named so that a room of one, such as a socket's own, needs no set.
+/// A room with one member, such as a socket's own, needs no set if the member stands for it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recipients {
     /// Rooms whose members receive it.
     pub rooms: Vec<RoomId>,
-    /// Members who receive it.
+    /// Further members that receive it.
     pub members: Vec<MemberId>,
-    /// Rooms whose members do not.
+    /// Rooms whose members do not receive it.
     pub except_rooms: Vec<RoomId>,
-    /// Members who do not.
+    /// Further members that do not receive it.
     pub except_members: Vec<MemberId>,
 }
 
 impl Recipients {
-    /// Takes the four lists out of one array of numbers: their lengths, in the order of the
-    /// fields, then what they hold. `None` if the array is shorter than they say.
+    /// Decodes the four lists from one array: their lengths, in the order of the fields, then their
+    /// ids. `None` if the array is too short. `lib/addon/codes.js` has the same layout.
     #[must_use]
     pub fn decode(numbers: &[u32]) -> Option<Self> {
         let (lengths, mut rest) = numbers.split_first_chunk::<4>()?;
@@ -43,7 +43,7 @@ mod tests {
     use super::Recipients;
 
     #[test]
-    fn the_lists_stand_one_behind_the_other() {
+    fn the_lists_follow_their_lengths_in_order() {
         let decoded = Recipients::decode(&[2, 1, 0, 3, 10, 11, 20, 40, 41, 42]);
         let expected = Recipients {
             rooms: vec![10, 11],
@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_behind_the_lists_is_not_theirs() {
+    fn numbers_behind_the_lists_are_ignored() {
         assert_eq!(Recipients::decode(&[0, 0, 0, 0, 7]), Some(Recipients::default()));
     }
 

@@ -8,34 +8,39 @@ use roaring::{MultiOps, RoaringBitmap};
 
 use super::{MemberId, Recipients, RoomId};
 
-/// The members of each room, as bitmaps: a union or a difference of rooms is one of
-/// bitmaps, 10,000 neighbouring members take 8 KiB, and few take two bytes each.
+/// The members of each room of one worker.
 ///
-/// Numbers of rooms and members should be small: there is an entry up to the greatest.
+/// [`join`](Self::join), [`leave`](Self::leave), [`leave_all`](Self::leave_all) and
+/// [`remove`](Self::remove) change them; unknown ids are ignored, or added by `join`.
+/// [`for_each`](Self::for_each) finds the recipients of a broadcast.
+///
+/// Members are bitmaps: the union or difference of rooms is an operation on bitmaps, 10,000
+/// neighbouring members take 8 KiB, and a few scattered ones two bytes each. Ids should be small:
+/// there is an entry for each id up to the greatest.
 #[derive(Debug, Default)]
 pub struct Rooms {
-    /// By room.
+    /// Indexed by room.
     members: Vec<RoaringBitmap>,
-    /// By member.
+    /// Indexed by member.
     rooms_of: Vec<BTreeSet<RoomId>>,
 }
 
 impl Rooms {
-    /// Puts a member into a room, unless it is there.
+    /// Adds a member to a room, unless it is in it.
     pub fn join(&mut self, room: RoomId, member: MemberId) {
         if entry(&mut self.members, room).insert(member) {
             entry(&mut self.rooms_of, member).insert(room);
         }
     }
 
-    /// Takes a member out of a room, if it is there.
+    /// Removes a member from a room, if it is in it.
     pub fn leave(&mut self, room: RoomId, member: MemberId) {
         if entry(&mut self.members, room).remove(member) {
             entry(&mut self.rooms_of, member).remove(&room);
         }
     }
 
-    /// Takes a member out of all its rooms.
+    /// Removes a member from all its rooms.
     pub fn leave_all(&mut self, member: MemberId) {
         let Some(rooms) = self.rooms_of.get_mut(member as usize) else { return };
         for room in mem::take(rooms) {
@@ -43,7 +48,7 @@ impl Rooms {
         }
     }
 
-    /// Takes all members out of a room, whose number may then be another's.
+    /// Empties a room; its id may be reused.
     pub fn remove(&mut self, room: RoomId) {
         let Some(members) = self.members.get_mut(room as usize) else { return };
         for member in mem::take(members) {
@@ -75,14 +80,14 @@ impl Rooms {
     }
 }
 
-/// The entry of this number; made if it is not there.
-fn entry<T: Default>(entries: &mut Vec<T>, number: u32) -> &mut T {
-    let place = number as usize;
-    if entries.len() <= place {
-        entries.resize_with(place + 1, T::default);
+/// Returns the entry of an id; extends the table if it is too short.
+fn entry<T: Default>(entries: &mut Vec<T>, id: u32) -> &mut T {
+    let index = id as usize;
+    if entries.len() <= index {
+        entries.resize_with(index + 1, T::default);
     }
-    #[expect(clippy::indexing_slicing, reason = "it has just been made")]
-    &mut entries[place]
+    #[expect(clippy::indexing_slicing, reason = "the table is long enough now")]
+    &mut entries[index]
 }
 
 #[cfg(test)]
@@ -117,14 +122,14 @@ mod tests {
     }
 
     #[test]
-    fn who_is_excepted_receives_nothing() {
+    fn members_that_are_excepted_receive_nothing() {
         let rooms = rooms(&[(0, 1), (0, 2), (0, 3), (0, 4), (1, 2)]);
         let of = Recipients { except_rooms: vec![1], except_members: vec![4, 9], ..to(&[0]) };
         assert_eq!(recipients(&rooms, &of), [1, 3]);
     }
 
     #[test]
-    fn who_has_left_all_rooms_is_in_none() {
+    fn a_member_that_has_left_all_rooms_is_in_none() {
         let mut rooms = rooms(&[(0, 1), (1, 1), (1, 2)]);
         rooms.leave_all(1);
         assert_eq!(recipients(&rooms, &to(&[0, 1])), [2]);
@@ -142,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_rooms_and_members_are_nobodys() {
+    fn unknown_rooms_have_no_members() {
         let mut rooms = Rooms::default();
         rooms.leave(5, 6);
         rooms.leave_all(100);
@@ -169,7 +174,7 @@ mod tests {
         ]
     }
 
-    /// The oracle: pairs of room and member.
+    /// Applies a step to the oracle, a set of pairs of room and member.
     fn apply(model: &mut BTreeSet<(RoomId, MemberId)>, step: &Step) {
         match *step {
             Step::Join(room, member) => drop(model.insert((room, member))),

@@ -1,4 +1,4 @@
-//! The frames that wait for one connection.
+//! The frames that wait to be written to one connection.
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
@@ -6,14 +6,14 @@ use std::mem;
 
 use bytes::Bytes;
 
-/// What becomes of a frame once it is written.
+/// The accounting of a queued frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FrameKind {
-    /// Its sender waits for it: [`SendQueue::poll_sent`] counts it.
+    /// Its sender waits for the report: [`SendQueue::poll_sent`] counts it once it is written.
     Reported,
-    /// The answer to a ping; nobody waits for it, but their number is bounded.
+    /// The answer to a ping: not reported, and bounded in number, see [`SendQueue::pongs`].
     AutomaticPong,
-    /// Nobody waits for it.
+    /// Not counted.
     Silent,
 }
 
@@ -23,43 +23,48 @@ struct QueuedFrame {
     kind: FrameKind,
 }
 
-/// Frames in the order in which they leave. Shared frames are held by reference.
+/// A queue of whole frames, some of which may be written in part.
+///
+/// [`push`](Self::push) adds a frame; to write, the owner calls [`io_slices`](Self::io_slices),
+/// then [`handle_written`](Self::handle_written) with the number of bytes that were accepted, then
+/// [`poll_sent`](Self::poll_sent). Frames that several connections share are held by reference.
 ///
 /// The queue itself has no bound: its owner ends a connection whose
 /// [`len_bytes_before_last`](Self::len_bytes_before_last) exceeds `max_backpressure` for too long.
 #[derive(Debug, Default)]
 pub struct SendQueue {
     frames: VecDeque<QueuedFrame>,
-    /// Bytes of the first frame that are written.
+    /// Bytes of the first frame that have been written.
     written: usize,
-    /// Bytes of all frames that are not written.
+    /// Bytes of all frames that have not been written.
     bytes: usize,
     /// Frames to be reported by the next [`poll_sent`](Self::poll_sent).
     sent: u32,
+    /// [`FrameKind::AutomaticPong`] frames in the queue.
     pongs: u32,
 }
 
 impl SendQueue {
-    /// Puts a whole frame at the end.
+    /// Appends a whole frame.
     pub fn push(&mut self, bytes: Bytes, kind: FrameKind) {
         self.bytes += bytes.len();
         self.pongs += u32::from(kind == FrameKind::AutomaticPong);
         self.frames.push_back(QueuedFrame { bytes, kind });
     }
 
-    /// Whether nothing waits.
+    /// Returns whether all frames have been written.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.frames.is_empty()
     }
 
-    /// How many bytes wait.
+    /// Returns the number of bytes to be written.
     #[must_use]
     pub const fn len_bytes(&self) -> usize {
         self.bytes
     }
 
-    /// How many bytes wait in front of the last frame.
+    /// Returns the number of bytes to be written before the last frame.
     #[must_use]
     pub fn len_bytes_before_last(&self) -> usize {
         match self.frames.back() {
@@ -68,13 +73,13 @@ impl SendQueue {
         }
     }
 
-    /// How many [`FrameKind::AutomaticPong`]s wait.
+    /// Returns the number of [`FrameKind::AutomaticPong`] frames in the queue.
     #[must_use]
     pub const fn pongs(&self) -> u32 {
         self.pongs
     }
 
-    /// Fills `slices` with what to write next. Returns how many of them it filled.
+    /// Fills `slices` with the bytes to be written next. Returns how many slices it filled.
     pub fn io_slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let mut skip = self.written;
         let mut filled = 0;
@@ -86,7 +91,7 @@ impl SendQueue {
         filled
     }
 
-    /// Takes off the `length` bytes that have been written.
+    /// Removes the first `length` bytes, which have been written.
     pub fn handle_written(&mut self, mut length: usize) {
         self.bytes -= length;
         while let Some(waiting) = self.front_len() {
@@ -102,7 +107,7 @@ impl SendQueue {
         self.frames = VecDeque::new();
     }
 
-    /// How many [`FrameKind::Reported`] frames have been written since the last call.
+    /// Returns how many [`FrameKind::Reported`] frames have been written since the last call.
     pub fn poll_sent(&mut self) -> u32 {
         mem::take(&mut self.sent)
     }
@@ -153,14 +158,14 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_written_in_part_goes_on_where_it_stopped() {
+    fn a_frame_written_in_part_continues_where_it_stopped() {
         let mut queue = queue(&["one", "two"]);
         queue.handle_written(4);
         assert_eq!((next_write(&queue, 8), queue.len_bytes()), (b"wo".to_vec(), 2));
     }
 
     #[test]
-    fn what_waits_in_front_of_the_last_frame_is_known() {
+    fn the_last_frame_can_be_left_out_of_the_length() {
         let mut queue = queue(&["one", "three"]);
         assert_eq!(queue.len_bytes_before_last(), 3);
         queue.handle_written(2);
@@ -213,7 +218,7 @@ mod tests {
                 queue.handle_written(length);
                 written += length;
                 sent += queue.poll_sent() as usize;
-                // The oracle: a frame has gone when the bytes up to its end have.
+                // The oracle: a frame is sent when all bytes up to its end are written.
                 let ends = lengths.iter().scan(0, |end, length| { *end += length; Some(*end) });
                 prop_assert_eq!(sent, ends.filter(|end| *end <= written).count());
                 prop_assert_eq!(queue.len_bytes(), total - written);

@@ -1,4 +1,4 @@
-//! Broadcasts of others than the application's thread.
+//! Broadcasts from threads other than the application's.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,31 +10,31 @@ use super::mailbox::Mailbox;
 use crate::fanout::PreparedPacket;
 use crate::fanout::Recipients;
 
-/// Sends packets to the connections of an [`WorkerPool`](super::WorkerPool), from any thread.
+/// Sends packets to the connections of a [`WorkerPool`](super::WorkerPool), from any thread.
 ///
-/// Numbers of rooms and connections are the pool's. Who uses them has to see to it that
-/// they mean the same to the workers: that the pool has posted what made them mean it, and
-/// not yet what ends it.
+/// Ids of rooms and connections are those of the pool. The caller must ensure that they are valid
+/// on the workers when a packet is posted: that the pool has posted the commands that created
+/// them, and no command that frees them.
 #[derive(Clone, Debug, Default)]
 pub struct Broadcaster {
     mailboxes: Arc<Mutex<Vec<Arc<Mailbox>>>>,
     has_v3: Arc<AtomicBool>,
 }
 
-/// A packet, whom it reaches, and on which workers.
+/// A packet for [`Broadcaster::post`].
 #[derive(Debug)]
-pub struct Outgoing {
+pub struct OutgoingBroadcast {
     /// The packet.
     pub packet: PreparedPacket,
-    /// Whom it reaches.
+    /// The recipients.
     pub recipients: Recipients,
-    /// Whether those are passed over in front of whom something waits.
+    /// True if recipients with queued frames are skipped.
     pub is_volatile: bool,
-    /// The workers that may have recipients.
+    /// The workers that may own recipients.
     pub workers: WorkerSet,
 }
 
-/// Some of the workers, by their numbers below 64; greater numbers are in every set.
+/// A set of workers by their indexes. Indexes from 64 on are in every set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WorkerSet(u64);
 
@@ -42,13 +42,13 @@ impl WorkerSet {
     /// All workers.
     pub const ALL: Self = Self(u64::MAX);
 
-    /// The worker of this number.
+    /// Returns the set of one worker.
     #[must_use]
     pub const fn of(worker: usize) -> Self {
         if worker < 64 { Self(1 << worker) } else { Self(0) }
     }
 
-    /// Those of both.
+    /// Returns the union of both sets.
     #[must_use]
     pub const fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
@@ -60,11 +60,12 @@ impl WorkerSet {
 }
 
 impl Broadcaster {
-    /// Sends packets, in this order. Each worker gets its own in one batch.
-    pub fn post(&self, packets: Vec<Outgoing>) {
+    /// Sends packets, in this order, to each worker concerned in one batch. Never blocks; see
+    /// [`wait`](Self::wait).
+    pub fn post(&self, packets: Vec<OutgoingBroadcast>) {
         let mailboxes = self.mailboxes.lock();
         let mut batches = vec![Vec::new(); mailboxes.len()];
-        for Outgoing { packet, recipients, is_volatile, workers } in packets {
+        for OutgoingBroadcast { packet, recipients, is_volatile, workers } in packets {
             let broadcast = Arc::new(Broadcast { packet, recipients, is_volatile });
             for (_, batch) in batches.iter_mut().enumerate().filter(|(i, _)| workers.contains(*i)) {
                 batch.push(Arc::clone(&broadcast));
@@ -84,7 +85,7 @@ impl Broadcaster {
         mailboxes.iter().for_each(|mailbox| mailbox.wait());
     }
 
-    /// Whether a peer has ever spoken Engine.IO v3.
+    /// Returns whether a peer of the pool has ever spoken Engine.IO v3.
     #[must_use]
     pub fn has_v3(&self) -> bool {
         self.has_v3.load(Ordering::Acquire)
@@ -98,7 +99,7 @@ impl Broadcaster {
         self.mailboxes.lock().clear();
     }
 
-    pub(super) fn set_version_3(&self) {
+    pub(super) fn set_has_v3(&self) {
         self.has_v3.store(true, Ordering::Release);
     }
 }
@@ -108,10 +109,10 @@ mod tests {
     use super::WorkerSet;
 
     #[test]
-    fn a_set_holds_its_workers_and_all_that_it_cannot_name() {
+    fn a_set_contains_its_workers_and_all_indexes_from_64_on() {
         let set = WorkerSet::of(3).union(WorkerSet::of(63));
-        let held = [0, 3, 62, 63, 64, 1000].map(|worker| set.contains(worker));
-        assert_eq!(held, [false, true, false, true, true, true]);
+        let contained = [0, 3, 62, 63, 64, 1000].map(|worker| set.contains(worker));
+        assert_eq!(contained, [false, true, false, true, true, true]);
         assert!((0..100).all(|worker| WorkerSet::ALL.contains(worker)));
         assert!((0..64).all(|worker| !WorkerSet::of(64).contains(worker)));
     }

@@ -1,4 +1,4 @@
-//! What the application tells workers.
+//! Commands from the application to its workers.
 
 use std::net::TcpStream;
 use std::sync::Arc;
@@ -10,31 +10,31 @@ use super::{ConnectionId, ConnectionOptions};
 use crate::fanout::{FrameKind, PreparedPacket};
 use crate::fanout::{Recipients, RoomId};
 
-/// Commands of one worker are carried out in their order.
+/// A command to a worker, which executes commands in their order.
 #[derive(Debug)]
 pub(super) enum Command {
-    /// A new connection.
+    /// Takes over a connection.
     Open(Box<Opening>),
-    /// To a connection; passed over if it has ended.
+    /// A command to a connection; ignored if it has ended.
     Connection(ConnectionId, ConnectionCommand),
-    /// A packet for many.
+    /// A packet for many connections.
     Broadcast(Arc<Broadcast>),
-    /// A connection enters a room.
+    /// Adds a connection to a room.
     Join(RoomId, ConnectionId),
-    /// A connection leaves a room.
+    /// Removes a connection from a room.
     Leave(RoomId, ConnectionId),
-    /// A room is no more.
+    /// Empties a room; its id may be reused.
     RemoveRoom(RoomId),
-    /// What follows belongs to another turn of the application.
+    /// The commands that follow belong to another turn of the application.
     BeginTurn,
-    /// The application has taken events; who waits for that reads on.
+    /// The application has taken events: stalled connections resume reading.
     Taken,
-    /// Writes what the sockets take, closes all connections and ends the worker.
+    /// Writes what the sockets accept at once, closes all connections and ends the worker.
     Shutdown,
 }
 
 impl Command {
-    /// The bytes of the frames that this keeps in memory; a packet for many counts once.
+    /// Returns the bytes of the frames in this command; those of a broadcast count once.
     pub(super) fn len_bytes(&self) -> usize {
         match self {
             Self::Connection(
@@ -49,75 +49,78 @@ impl Command {
     }
 }
 
-/// A connection that a worker is to own.
+/// A connection for a worker to take over.
 #[derive(Debug)]
 pub(super) struct Opening {
     pub(super) id: ConnectionId,
     pub(super) stream: TcpStream,
-    /// What has been read of it already.
+    /// Bytes that have been read from the stream already.
     pub(super) input: BytesMut,
     pub(super) options: Arc<ConnectionOptions>,
     pub(super) traffic: Arc<Traffic>,
 }
 
-/// Which frame of a volatile packet this is.
+/// The position of a frame in its volatile packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Volatile {
-    /// The first. It is sent if nothing waits.
+    /// The first frame: dropped if the connection is busy.
     First,
-    /// Another; it shares the fate of the first.
+    /// A further frame: dropped if the first was.
     Continued,
 }
 
-/// A packet, and who is to have it.
+/// A packet and its recipients.
 #[derive(Debug)]
 pub(super) struct Broadcast {
     pub(super) packet: PreparedPacket,
     pub(super) recipients: Recipients,
-    /// Whether those are passed over in front of whom something waits.
+    /// True if recipients with queued frames are skipped.
     pub(super) is_volatile: bool,
 }
 
+/// A command to one connection.
 #[derive(Debug)]
 pub(super) enum ConnectionCommand {
-    /// A whole frame to send.
+    /// Sends a whole frame.
     Send(Bytes, FrameKind),
-    /// A whole frame that is dropped if something waits, [`Volatile`].
+    /// Sends a whole frame, or drops it, see [`Volatile`].
     SendVolatile(Bytes, Volatile),
-    /// The peer speaks Engine.IO v3.
+    /// From now on the peer speaks Engine.IO v3.
     UseVersion3,
-    /// The close frame.
+    /// Sends the close frame, the last of the connection.
     Close(Bytes),
-    /// Ends our side after what has been sent, without a close frame.
+    /// Ends our side once the send queue is empty, without a close frame.
     End,
+    /// Stops reading if true, else resumes.
     Pause(bool),
+    /// Ends the connection at once.
     Terminate,
-    /// Ends the connection at once by a reset.
+    /// Ends the connection at once with a TCP reset.
     Reset,
-    /// Whether all that is read is also reported as it is, [`Event::Raw`](super::Event::Raw).
+    /// Starts or stops reporting all bytes that are read, as [`Event::Raw`](super::Event::Raw).
     Tap(bool),
-    /// Bytes to be read as if the peer had sent them.
+    /// Handles bytes as if the peer had sent them.
     Input(BytesMut),
-    /// The most bytes that the peer may send in one message.
+    /// Limits the bytes of a message from the peer.
     LimitPayload(usize),
     /// Sets an option of the socket.
     Configure(SocketOption),
 }
 
-/// An option of a TCP socket, as applications of Node.js set it.
+/// An option of a TCP socket, one of those that Node.js sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SocketOption {
     /// `TCP_NODELAY`.
     NoDelay(bool),
-    /// `SO_KEEPALIVE`; the options of the probes are set where they are given.
+    /// `SO_KEEPALIVE`. Options of the probes that are `None` are left unchanged.
     KeepAlive {
-        /// Whether idle connections are probed.
+        /// True if idle connections are probed.
         is_enabled: bool,
         /// Seconds before the first probe.
         delay: Option<u32>,
         /// Seconds between two probes.
         interval: Option<u32>,
-        /// Unanswered probes that end the connection.
+        /// Number of unanswered probes that end the connection.
         count: Option<u32>,
     },
     /// `IP_TOS` or `IPV6_TCLASS`.

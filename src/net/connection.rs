@@ -1,5 +1,4 @@
-//! The state of one connection, without its socket: bytes and commands in, events and
-//! frames out.
+//! The state of one connection, without its socket: bytes and commands in, events and frames out.
 
 use std::sync::Arc;
 
@@ -8,31 +7,42 @@ use bytes::{Bytes, BytesMut};
 use super::{ConnectionOptions, EndReason, Event, Failure};
 use crate::fanout::{FrameKind, SendQueue};
 use crate::proto::engine_io::ProtocolVersion;
-use crate::proto::websocket::{self, Decoder, Role, encode_pong};
+use crate::proto::websocket::{self, Decoder, Opcode, Role, encode_frame};
 
-/// A turn of the application, by its number.
+/// The number of a turn of the application.
 pub(super) type Turn = u64;
 
 /// A server's end of a WebSocket connection.
 ///
-/// The closing handshake is led by the application: it sees the peer's close frame or
-/// failure as an event, and answers with [`handle_close`](Self::handle_close). Here is
-/// decided when the socket is shut down and when all is over.
+/// Performs no I/O and has no clock: its `ConnectionTask` owns the socket and the deadlines, and
+/// calls three kinds of methods:
+///
+/// - **inputs**, `handle_*` and [`terminate`](Self::terminate): bytes that were read or written,
+///   commands, timeouts. Methods that can cause an event take a function that receives it;
+/// - **outputs**: the [`queue`](Self::queue) to write from,
+///   [`wants_shutdown`](Self::wants_shutdown), and [`poll_end`](Self::poll_end);
+/// - **conditions**: [`wants_input`](Self::wants_input), and
+///   [`is_closing`](Self::is_closing) and
+///   [`is_over_max_backpressure`](Self::is_over_max_backpressure), which start a deadline.
+///
+/// The application leads the closing handshake: the peer's close frame, or its violation of the
+/// protocol, is reported as an event, which the application answers with
+/// [`handle_close`](Self::handle_close).
 #[derive(Debug)]
 pub(super) struct Connection {
     decoder: Decoder,
     queue: SendQueue,
     options: Arc<ConnectionOptions>,
     version: ProtocolVersion,
-    /// What the application has heard of how much waits.
+    /// The bytes in the send queue that were last reported.
     reported_backlog: usize,
-    /// The turn in which the application sent last.
+    /// The turn in which the application last sent a frame.
     sent_in: Option<Turn>,
     is_paused: bool,
     has_failed: bool,
-    /// Nothing more may be sent.
+    /// Set when no frame may be queued any more.
     is_close_queued: bool,
-    /// Our side is to end without a close frame.
+    /// Set when our side must end without a close frame.
     is_cut_short: bool,
     has_peer_ended: bool,
     end: Option<EndReason>,
@@ -64,14 +74,14 @@ impl Connection {
         &self.queue
     }
 
-    /// Takes all events out of what was read; `input` is empty afterwards.
+    /// Decodes all events of bytes that were read; `input` is empty afterwards.
     pub(super) fn handle_input(&mut self, input: &mut BytesMut, mut emit: impl FnMut(Event)) {
         loop {
             match self.decoder.poll_event(input) {
                 Ok(Some(event)) => emit(self.handle_event(event)),
                 Ok(None) => return,
                 Err(error) => {
-                    // The decoder goes on failing, and drops what comes.
+                    // The decoder keeps failing, and drops its input.
                     if !self.has_failed {
                         self.has_failed = true;
                         emit(Event::Failed(Failure::Protocol(error)));
@@ -96,14 +106,15 @@ impl Connection {
     }
 
     fn answer_ping(&mut self, payload: &[u8]) {
-        // RFC 6455 §5.5.2: unless a close frame has been received. One that was sent
-        // ends what we send, too.
+        // RFC 6455 §5.5.2: unless a close frame has been received. After a close frame of our own
+        // nothing is sent, either.
         if !self.options.has_automatic_pongs || self.is_close_queued {
             return;
         }
         if self.queue.pongs() >= self.options.max_pending_pongs {
             self.terminate(EndReason::TooManyPings);
-        } else if let Ok(pong) = encode_pong(payload, None) {
+        } else {
+            let pong = encode_frame(true, Opcode::Pong, payload, None);
             self.queue.push(pong, FrameKind::AutomaticPong);
         }
     }
@@ -116,7 +127,7 @@ impl Connection {
         self.version = version;
     }
 
-    /// The peer has ended its side.
+    /// Handles the end of the peer's stream.
     pub(super) fn handle_peer_end(&mut self, mut emit: impl FnMut(Event)) {
         self.has_peer_ended = true;
         if !self.is_close_queued {
@@ -124,7 +135,7 @@ impl Connection {
         }
     }
 
-    /// A frame of the application. Dropped after its close frame, RFC 6455 §5.5.1.
+    /// Queues a frame of the application. After a close frame it is dropped, RFC 6455 §5.5.1.
     pub(super) fn handle_frame(&mut self, frame: Bytes, kind: FrameKind, turn: Turn) {
         self.sent_in = Some(turn);
         if !self.is_close_queued {
@@ -132,7 +143,7 @@ impl Connection {
         }
     }
 
-    /// The application's close frame; only the first counts.
+    /// Queues the application's close frame, if it is the first.
     pub(super) fn handle_close(&mut self, frame: Bytes) {
         if !self.is_close_queued {
             self.is_close_queued = true;
@@ -140,13 +151,13 @@ impl Connection {
         }
     }
 
-    /// Whether the application has sent something in this turn. With ws, which hears only
-    /// after a turn what the operating system has taken, a volatile packet is dropped then.
+    /// Returns whether the application has sent something in this turn. With ws, which learns only
+    /// after a turn what the operating system has accepted, a volatile packet is dropped then.
     pub(super) fn has_sent_in(&self, turn: Turn) -> bool {
         self.sent_in == Some(turn)
     }
 
-    /// The application's side ends without a close frame, after what it has sent.
+    /// Ends our side once the send queue is empty, without a close frame.
     pub(super) fn handle_end(&mut self) {
         self.is_close_queued = true;
         self.is_cut_short = true;
@@ -160,18 +171,17 @@ impl Connection {
         self.is_paused = is_paused;
     }
 
-    /// Ends the connection now, unless it has ended; what waits is not sent.
+    /// Ends the connection, unless it has ended. Queued frames are not sent.
     pub(super) fn terminate(&mut self, reason: EndReason) {
         self.end.get_or_insert(reason);
     }
 
-    /// `length` bytes of the queue are written.
+    /// Removes the first `length` bytes of the queue, which have been written.
     pub(super) fn handle_written(&mut self, length: usize) {
         self.queue.handle_written(length);
     }
 
-    /// To be called when the socket has taken what it can: reports what has gone, and what
-    /// waits.
+    /// Reports written frames, and the backlog. Must be called once the socket accepts no more.
     pub(super) fn handle_flushed(&mut self, mut emit: impl FnMut(Event)) {
         let sent = self.queue.poll_sent();
         if sent > 0 {
@@ -180,13 +190,13 @@ impl Connection {
         self.report_backlog(&mut emit);
     }
 
-    /// Returns whether more than `max_backpressure` waits, so that the peer must catch up within
+    /// Returns whether the queue exceeds `max_backpressure`, so that the peer must catch up within
     /// `backpressure_timeout`.
     pub(super) fn is_over_max_backpressure(&self) -> bool {
         self.queue.len_bytes_before_last() > self.options.max_backpressure
     }
 
-    /// The peer has not caught up: it is cut off.
+    /// Cuts the peer off, since it has not caught up.
     pub(super) fn handle_backpressure_timeout(&mut self, emit: impl FnOnce(Event)) {
         if self.end.is_none() {
             let queued_bytes = self.queue.len_bytes_before_last();
@@ -205,32 +215,30 @@ impl Connection {
         }
     }
 
-    /// Whether to read. A closing connection is read even if it is paused: the peer's
+    /// Returns whether to read. A closing connection reads even if it is paused, since the peer's
     /// close frame is due.
     pub(super) const fn wants_input(&self) -> bool {
         (!self.is_paused || self.is_close_queued) && !self.has_peer_ended
     }
 
-    /// Whether the end must come within `close_timeout`.
+    /// Returns whether the connection must end within `close_timeout`.
     pub(super) const fn is_closing(&self) -> bool {
         self.is_close_queued || self.has_peer_ended
     }
 
-    /// Whether our side of the socket is to be ended: nothing more will be sent, and the
-    /// peer has said its last word.
+    /// Returns whether to end our side of the socket: nothing more will be sent, and nothing that
+    /// the peer sends matters.
     pub(super) fn wants_shutdown(&self) -> bool {
-        self.is_close_queued
-            && self.queue.is_empty()
-            && (self.has_heard_enough() || self.is_cut_short)
+        self.is_close_queued && self.queue.is_empty() && (self.ignores_input() || self.is_cut_short)
     }
 
-    /// Whether nothing that comes can matter any more.
-    const fn has_heard_enough(&self) -> bool {
+    /// Returns whether all further input is ignored.
+    const fn ignores_input(&self) -> bool {
         self.decoder.is_closed() || self.has_failed
     }
 
-    /// How the connection ended, if it has. Where the peer has ended its side, the
-    /// application still has its say.
+    /// Returns the reason for which the connection has ended, if it has. After the end of the
+    /// peer's side, the application may still send.
     pub(super) fn poll_end(&self) -> Option<EndReason> {
         let is_over = self.has_peer_ended && self.queue.is_empty() && self.is_close_queued;
         self.end.or_else(|| is_over.then_some(self.natural_end()))

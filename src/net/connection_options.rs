@@ -1,32 +1,32 @@
-//! What the connections of one server have in common.
+//! Options that the connections of one server share.
 
 use std::time::Duration;
 
 use crate::proto::websocket::Limits;
 
-/// Options of a connection. Bytes count frames, headers included.
+/// Options of a connection. Byte counts of frames include their headers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectionOptions {
-    /// How much the peer may send in one message.
+    /// Limits of a message from the peer.
     pub limits: Limits,
-    /// Whether workers answer pings.
+    /// True if workers answer pings.
     pub has_automatic_pongs: bool,
-    /// The most such answers that may wait; a peer that makes more wait is cut off.
+    /// Maximum number of such answers in the send queue; a peer that exceeds it is cut off.
     pub max_pending_pongs: u32,
-    /// A peer is cut off when more bytes than this have waited for `backpressure_timeout`
-    /// without a break, those of the last frame not counted: a single message may have any
-    /// length.
+    /// A peer is cut off when the send queue has exceeded this many bytes for
+    /// `backpressure_timeout` without interruption. The last frame does not count: a single message
+    /// may have any length.
     pub max_backpressure: usize,
-    /// How long a peer may take to bring what waits under `max_backpressure`.
+    /// Time within which a peer must bring its send queue below `max_backpressure`.
     pub backpressure_timeout: Duration,
-    /// The application hears when more bytes wait, and when all have gone then.
+    /// Bytes in the send queue above which [`Event::Backlog`](super::Event::Backlog) is reported.
     pub high_water_mark: usize,
-    /// How long a closing connection may take.
+    /// Time within which a closing connection must end.
     pub close_timeout: Duration,
 }
 
 impl Default for ConnectionOptions {
-    /// The defaults of ws 8.23, a `max_backpressure` of 64 MiB for at most 5 s and a
+    /// Returns the defaults of ws 8.23, a `max_backpressure` of 64 MiB for at most 5 s and a
     /// `high_water_mark` of 64 KiB.
     fn default() -> Self {
         Self {

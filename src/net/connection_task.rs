@@ -26,8 +26,12 @@ use crate::proto::engine_io::ProtocolVersion;
 /// The most frames that leave in one `writev`.
 const MAX_SLICES: usize = 64;
 
-/// A connection on its worker. Held by the worker, which passes commands on, and by
-/// the task that polls it.
+/// A connection on its worker: its [`Connection`], its socket and its deadlines.
+///
+/// Lives on the worker's thread, held by the worker, which calls `handle_*` for commands and
+/// [`flush`](Self::flush) after each batch of them, and by a task, which calls
+/// [`poll`](Self::poll). Frames are written during `flush`, as far as the socket accepts them; the
+/// task is woken only where it does not, to read, for deadlines, and to end.
 pub(super) struct ConnectionTask {
     worker: Rc<Worker>,
     id: ConnectionId,
@@ -38,19 +42,21 @@ pub(super) struct ConnectionTask {
 struct State {
     stream: TcpStream,
     connection: Connection,
+    /// Wakes the task; set from its first poll to its end.
     waker: Option<Waker>,
-    /// When a closing connection is given up.
+    /// The time at which a closing connection is abandoned.
     close_deadline: Option<Pin<Box<Sleep>>>,
-    /// When a peer for which too much waits is cut off.
+    /// The time at which the peer is cut off unless it has caught up.
     backpressure_deadline: Option<Pin<Box<Sleep>>>,
+    /// Set when our side of the socket has ended.
     is_shut_down: bool,
-    /// Whether the worker is to flush it.
+    /// Set while the worker is going to flush this connection.
     is_dirty: bool,
-    /// Whether the socket takes nothing, and the task is woken when it does.
+    /// Set while the socket accepts nothing; the task is woken when it does.
     is_blocked: bool,
-    /// Whether the last volatile packet was dropped.
+    /// True if the last volatile packet was dropped.
     is_volatile_dropped: bool,
-    /// Whether what is read is reported as it is, too.
+    /// Set while all bytes that are read are reported.
     is_tapped: bool,
 }
 
@@ -78,11 +84,12 @@ impl ConnectionTask {
         Self { worker, id, traffic, state: RefCell::new(state) }
     }
 
-    /// What had been read before the connection came here.
+    /// Handles bytes that were read before the takeover.
     pub(super) fn handle_early_input(&self, mut input: BytesMut) {
         self.handle_input(&mut self.state.borrow_mut().connection, &mut input);
     }
 
+    /// Executes a command of the application.
     pub(super) fn handle_command(self: &Rc<Self>, command: ConnectionCommand) {
         let state = &mut *self.state.borrow_mut();
         match command {
@@ -100,28 +107,28 @@ impl ConnectionTask {
                 state.change(|connection| connection.terminate(EndReason::Terminated));
             }
             ConnectionCommand::Reset => {
-                // The kernel resets a connection that is closed so; what it holds is dropped.
+                // With a linger time of 0, closing resets the connection and drops what the kernel
+                // has queued.
                 let _ = SockRef::from(&state.stream).set_linger(Some(Duration::ZERO));
                 state.change(|connection| connection.terminate(EndReason::Terminated));
             }
             ConnectionCommand::Tap(is_tapped) => state.is_tapped = is_tapped,
-            ConnectionCommand::Input(input) => self.read_from(state, input),
+            ConnectionCommand::Input(input) => self.handle_injected_input(state, input),
             ConnectionCommand::LimitPayload(length) => state.connection.limit_payload(length),
             ConnectionCommand::Configure(option) => {
-                // Node.js does not report errors of these, either.
+                // Node.js does not report such errors, either.
                 let _ = set_option(&SockRef::from(&state.stream), option);
             }
         }
     }
 
-    /// Reads what the application has put in.
-    fn read_from(&self, state: &mut State, mut input: BytesMut) {
+    fn handle_injected_input(&self, state: &mut State, mut input: BytesMut) {
         self.report_raw(state, &input);
         self.handle_input(&mut state.connection, &mut input);
         state.wake();
     }
 
-    /// A packet that many receive.
+    /// Queues a packet that is sent to many connections.
     pub(super) fn handle_broadcast(self: &Rc<Self>, packet: &PreparedPacket, is_volatile: bool) {
         let state = &mut *self.state.borrow_mut();
         if is_volatile && self.is_busy(state) {
@@ -144,12 +151,12 @@ impl ConnectionTask {
         }
     }
 
-    /// Whether a volatile packet is to be dropped.
+    /// Returns whether a volatile packet must be dropped.
     fn is_busy(&self, state: &mut State) -> bool {
         if state.connection.has_sent_in(self.worker.turn()) {
             return true;
         }
-        // Of earlier turns; it may not have been tried yet.
+        // The queue has frames of earlier turns only, which may not have been tried yet.
         self.flush_now(state);
         !state.connection.queue().is_empty()
     }
@@ -171,15 +178,15 @@ impl ConnectionTask {
         self.count_queued(before, &state.connection);
     }
 
-    /// Writes what waits, as far as the socket takes it at once.
+    /// Writes queued frames as far as the socket accepts them at once.
     pub(super) fn flush(&self) {
         let state = &mut *self.state.borrow_mut();
         state.is_dirty = false;
         self.flush_now(state);
     }
 
-    /// As [`flush`](Self::flush). Without the task, which would have to be woken: it is only
-    /// where the socket does not take all, or the connection is over.
+    /// Flushes without waking the task, unless the socket does not accept all frames, the
+    /// connection has ended, or a deadline must change.
     fn flush_now(&self, state: &mut State) {
         if state.is_blocked {
             state.connection.handle_flushed(|event| self.worker.emit(self.id, event));
@@ -196,14 +203,15 @@ impl ConnectionTask {
         }
     }
 
-    /// Gives the socket what it takes at once, and ends the task: the worker ends.
+    /// Writes queued frames as far as the socket accepts them at once, and wakes the task so that
+    /// it ends with the worker.
     pub(super) fn write_last(&self) {
         let state = &mut *self.state.borrow_mut();
         let _ = self.write_now(state);
         state.wake();
     }
 
-    /// Reads, writes and waits; ready when the connection is over.
+    /// Reads, writes, and checks deadlines. Ready when the connection has ended.
     pub(super) fn poll(&self, context: &mut Context<'_>) -> Poll<()> {
         if self.worker.is_shut_down() {
             return Poll::Ready(());
@@ -212,7 +220,7 @@ impl ConnectionTask {
         state.waker.get_or_insert_with(|| context.waker().clone());
         match state.connection.poll_end() {
             None => self.poll_open(state, context),
-            // What was sent before goes as far as the socket takes it, as with ws.
+            // As with ws, queued frames are sent as far as the socket accepts them.
             Some(EndReason::Terminated) => drop(self.write_now(state)),
             Some(_) => {}
         }
@@ -265,7 +273,7 @@ impl ConnectionTask {
         Ok(())
     }
 
-    /// Writes without asking tokio, which may not know yet that the socket is writable.
+    /// Writes to the socket directly: tokio may not know yet that it is writable.
     fn write_now(&self, state: &mut State) -> io::Result<()> {
         let result = self.write_all(state);
         state.connection.handle_flushed(|event| self.worker.emit(self.id, event));
@@ -291,8 +299,8 @@ impl ConnectionTask {
         counters.queued_bytes.subtract(length);
     }
 
-    /// Reads once, a buffer at most, so that other connections have their turn. Returns
-    /// whether something is to be written now.
+    /// Reads one buffer at most, so that other connections are served in between. Returns whether
+    /// there is something to write.
     fn poll_read(&self, state: &mut State, context: &mut Context<'_>) -> io::Result<bool> {
         let buffer = &mut *self.worker.buffer.borrow_mut();
         while state.connection.wants_input() && !self.worker.is_stalled(context.waker()) {
@@ -358,13 +366,14 @@ impl ConnectionTask {
 }
 
 impl State {
-    /// Changes what the task goes by.
+    /// Changes the state and wakes the task.
     fn change(&mut self, change: impl FnOnce(&mut Connection)) {
         change(&mut self.connection);
         self.wake();
     }
 
-    /// Returns whether the task must be polled to begin, or end, the time in which the peer must catch up.
+    /// Returns whether the task must be polled to start or to cancel the deadline for the peer to
+    /// catch up.
     fn needs_backpressure_deadline(&self) -> bool {
         self.connection.is_over_max_backpressure() != self.backpressure_deadline.is_some()
     }

@@ -1,12 +1,12 @@
-//! What workers tell the application.
+//! Events that workers report to the application.
 
 use bytes::Bytes;
 use bytestring::ByteString;
 
 use crate::proto::websocket::{CloseCode, DecodeError};
 
-/// What [`WorkerPool`](super::WorkerPool) calls a connection. Used again after [`Event::Ended`]
-/// has been taken.
+/// The id of a connection within its [`WorkerPool`](super::WorkerPool). Reused after
+/// [`WorkerPool::release`](super::WorkerPool::release).
 pub type ConnectionId = u32;
 
 /// Something that happened on a connection.
@@ -16,42 +16,42 @@ pub enum Event {
     Text(Bytes),
     /// A binary message.
     Binary(Bytes),
-    /// A ping; it has been answered, if the options say so.
+    /// A ping, which the worker has answered if the options say so.
     Ping(Bytes),
     /// A pong.
     Pong(Bytes),
-    /// So many more of the frames that were to be reported have gone, in their order.
+    /// This many further frames, of those to be reported, have been written; in their order.
     Sent(u32),
-    /// So many bytes wait, as the peer takes them slowly: more than
-    /// [`high_water_mark`](super::ConnectionOptions::high_water_mark), and twice what the last
-    /// of these events said at least; or none any more.
+    /// The bytes in the send queue, which first exceeded
+    /// [`high_water_mark`](super::ConnectionOptions::high_water_mark), has doubled since the last
+    /// such event, or has drained to 0.
     Backlog(usize),
-    /// The peer's close frame. The application answers it, after what it sends before.
+    /// The peer's close frame. The application answers it, and may send messages before.
     Close {
         /// `None` if the frame gives no code.
         code: Option<CloseCode>,
-        /// In words; may be empty.
+        /// The reason in words; may be empty.
         reason: ByteString,
     },
-    /// Bytes that were read, frames and all, before the events that it holds; only while the
-    /// connection is tapped, [`WorkerPool::tap`](super::WorkerPool::tap).
+    /// Bytes as they were read, in front of the events that they contain; only while the
+    /// connection is tapped, see [`WorkerPool::tap`](super::WorkerPool::tap).
     Raw(Bytes),
-    /// Something that the application should hear of before the end.
+    /// An error that precedes the end of the connection.
     Failed(Failure),
-    /// The peer has ended its side, and the application has not. It ends its own with
-    /// [`WorkerPool::end`](super::WorkerPool::end), after what it still sends.
+    /// The peer has ended its side, and the application has not. The application ends its own
+    /// with [`WorkerPool::end`](super::WorkerPool::end), and may send messages before.
     PeerEnded,
     /// The last event of a connection: its descriptor is closed.
     Ended(EndReason),
 }
 
 impl Event {
-    /// Whether this is a message, not control.
+    /// Returns whether this is a message, not a control frame or a change of state.
     pub(super) const fn is_message(&self) -> bool {
         matches!(self, Self::Text(_) | Self::Binary(_))
     }
 
-    /// Bytes that this event holds while it waits for the application.
+    /// Returns the memory that this event occupies until the application takes it, in bytes.
     pub(super) fn held_bytes(&self) -> usize {
         size_of::<(ConnectionId, Self)>()
             + match self {
@@ -65,21 +65,21 @@ impl Event {
     }
 }
 
-/// Why a connection cannot go on.
+/// The error for which a connection cannot continue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
     /// The peer broke the protocol, or a limit. The application closes the connection with
     /// [`DecodeError::close_code`].
     Protocol(DecodeError),
-    /// The peer does not keep up: more than `max_backpressure` bytes have waited for
+    /// The peer does not keep up: the send queue has exceeded `max_backpressure` for
     /// `backpressure_timeout`. The connection ends.
     MaxBackpressure {
-        /// How many bytes waited, those of the last frame not counted.
+        /// Bytes in the send queue, without the last frame.
         queued_bytes: usize,
     },
 }
 
-/// How a connection ended.
+/// The reason for which a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndReason {
     /// The closing handshake is complete, RFC 6455 §7.1.1.
@@ -90,18 +90,18 @@ pub enum EndReason {
     ProtocolError,
     /// The peer did not answer the close frame within `close_timeout`.
     CloseTimeout,
-    /// The peer did not read, see [`Failure::MaxBackpressure`].
+    /// The peer did not read in time, see [`Failure::MaxBackpressure`].
     MaxBackpressure,
-    /// The peer sent pings and did not read the pongs.
+    /// The peer sent pings without reading the pongs.
     TooManyPings,
     /// The application terminated it.
     Terminated,
-    /// The operating system reported an error: its number, 0 if it has none.
+    /// The operating system reported an error: its number, or 0 for an error without one.
     Io(i32),
 }
 
 impl EndReason {
-    /// The names of all reasons, at the place of their [`index`](Self::index).
+    /// The names of all reasons, indexed by [`index`](Self::index).
     pub const NAMES: [&'static str; 8] = [
         "closed",
         "peerEnded",
@@ -113,7 +113,7 @@ impl EndReason {
         "ioError",
     ];
 
-    /// The place among [`NAMES`](Self::NAMES).
+    /// Returns the index into [`NAMES`](Self::NAMES).
     #[must_use]
     pub const fn index(self) -> usize {
         match self {

@@ -1,4 +1,5 @@
-//! Where a worker gets its commands: from the application, and from whoever else broadcasts.
+//! The sending end of a worker's command queue, for the application and for other threads that
+//! broadcast.
 
 use std::sync::Arc;
 use std::thread;
@@ -11,10 +12,10 @@ use super::command::Command;
 use super::lag::Lag;
 use super::worker::Shared;
 
-/// The interval at which a thread that is blocked looks at the worker's progress.
+/// Polling interval while waiting for a worker.
 const INTERVAL: Duration = Duration::from_millis(1);
 
-/// The sending end of a worker's queue. Batches of one sender are carried out in their order.
+/// Sends batches of commands to a worker. Batches of one thread are executed in their order.
 #[derive(Debug)]
 pub(super) struct Mailbox {
     commands: UnboundedSender<Vec<Command>>,
@@ -28,25 +29,25 @@ impl Mailbox {
         Self { commands, shared, lag }
     }
 
-    /// Sends a batch, unless the worker is over.
+    /// Sends a batch; drops it if the worker has ended.
     pub(super) fn post(&self, batch: Vec<Command>) {
-        // Under the lock, so that batches are counted in the order in which they are sent.
         let bytes = batch.iter().map(Command::len_bytes).sum();
+        // Locked while sending, so that batches are counted in the order in which they are sent.
         let mut lag = self.lag.lock();
         if self.commands.send(batch).is_ok() {
             lag.handle_sent(Instant::now(), bytes);
         }
     }
 
-    /// Blocks while the worker is more than [`MAX_LAG`](super::MAX_LAG) or
-    /// [`MAX_LAG_BYTES`](super::MAX_LAG_BYTES) behind.
+    /// Blocks while the worker lags by more than [`MAX_LAG`](super::MAX_LAG) or
+    /// [`MAX_LAG_BYTES`](super::MAX_LAG_BYTES).
     pub(super) fn wait(&self) {
-        while self.is_behind() {
+        while self.is_lagging() {
             thread::sleep(INTERVAL);
         }
     }
 
-    fn is_behind(&self) -> bool {
+    fn is_lagging(&self) -> bool {
         let mut lag = self.lag.lock();
         !self.commands.is_closed() && lag.is_excessive(self.shared.batches_done.value())
     }

@@ -1,22 +1,22 @@
-//! I/O workers: threads that own connections, read and write them.
+//! I/O workers: tasks on threads of their own that own connections, read and write them.
 //!
-//! An [`WorkerPool`] belongs to one application thread and owns its workers. Each worker is
-//! a task on a thread with a current-thread tokio runtime, which it shares with workers of other
-//! pools of the same application thread; a connection is another task there, and no
-//! other thread ever touches its state. Between the threads there are two queues per
-//! worker, and nothing else:
+//! A [`WorkerPool`] belongs to one thread, which is called the *application* here, and owns its
+//! workers. Each worker is a task on a thread with a current-thread tokio runtime, which workers
+//! of other pools of the same application share. Each connection is another task on that thread,
+//! and no other thread ever touches its state. The threads share counters, and two queues for
+//! each worker:
 //!
-//! - **commands**, in batches: what one turn of the application has queued goes to a
-//!   worker in one piece, and wakes it once, if it sleeps. In the batch they are applied
-//!   first; then each connection that they concern is flushed once. A broadcast is one
-//!   command to each worker, which knows the rooms of its connections.
-//! - **events**, in batches: what a worker has read in one go. The application is
-//!   notified once and takes all that has come; until it does, it is not notified again.
+//! - **Commands**, in batches: all commands of one turn of the application are sent to a worker
+//!   at once, and wake it once if it sleeps. The worker executes the whole batch, then flushes
+//!   each connection concerned once. A broadcast is one command for each worker, which keeps the
+//!   rooms of its connections.
+//! - **Events**, in batches: all events of one pass over the readable sockets. The application is
+//!   notified once, and not again until it has taken the events.
 //!
-//! Both are bounded. An application that is too far ahead of a worker waits for it
-//! ([`MAX_LAG`]), and a peer that does not take its frames is cut off (`max_backpressure`). Events carry what
-//! peers send: a worker stops reading while more than [`MAX_HELD_BYTES`] of them wait
-//! for the application, and TCP slows the peers down.
+//! Both queues are bounded. The application blocks while a worker lags ([`MAX_LAG`],
+//! [`MAX_LAG_BYTES`]), and a peer that does not read its frames is cut off (`max_backpressure`). A
+//! worker stops reading while the application has not taken events of more than
+//! [`MAX_HELD_BYTES`], so that TCP slows the peers down.
 
 mod broadcaster;
 mod command;
@@ -34,7 +34,7 @@ mod traffic;
 mod worker;
 mod worker_pool;
 
-pub use broadcaster::{Broadcaster, Outgoing, WorkerSet};
+pub use broadcaster::{Broadcaster, OutgoingBroadcast, WorkerSet};
 pub use command::{SocketOption, Volatile};
 pub use connection_options::ConnectionOptions;
 pub use event::{ConnectionId, EndReason, Event, Failure};

@@ -1,4 +1,4 @@
-//! What a worker counts.
+//! Counters of workers.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -6,19 +6,19 @@ use super::EndReason;
 
 /// A number that one thread changes and others read.
 #[derive(Debug, Default)]
-pub(super) struct Counter(AtomicU64);
+pub(super) struct SingleWriterCounter(AtomicU64);
 
-impl Counter {
+impl SingleWriterCounter {
     pub(super) const fn starting_at(value: u64) -> Self {
         Self(AtomicU64::new(value))
     }
 
-    /// For the owning thread only: without a locked instruction.
+    /// Adds to the number, without a locked instruction: only the one writing thread may call it.
     pub(super) fn add(&self, amount: usize) {
         self.0.store(self.value().wrapping_add(amount as u64), Ordering::Relaxed);
     }
 
-    /// As [`add`](Self::add).
+    /// Subtracts from the number; see [`add`](Self::add).
     pub(super) fn subtract(&self, amount: usize) {
         self.0.store(self.value().wrapping_sub(amount as u64), Ordering::Relaxed);
     }
@@ -28,27 +28,27 @@ impl Counter {
     }
 }
 
-/// The live counters of a worker, written by its thread alone.
+/// The counters of a worker, written by its thread alone; [`WorkerStats`] describes them.
 #[derive(Debug, Default)]
-pub(super) struct Counters {
-    pub(super) connections: Counter,
-    pub(super) opened: Counter,
-    pub(super) messages_in: Counter,
-    pub(super) frames_out: Counter,
-    pub(super) bytes_in: Counter,
-    pub(super) bytes_out: Counter,
-    pub(super) queued_bytes: Counter,
-    pub(super) reads: Counter,
-    pub(super) writes: Counter,
-    pub(super) broadcasts: Counter,
-    pub(super) volatile_dropped: Counter,
-    pub(super) wakes: Counter,
-    pub(super) notifications: Counter,
-    pub(super) stalls: Counter,
-    pub(super) ended: [Counter; EndReason::NAMES.len()],
+pub(super) struct WorkerCounters {
+    pub(super) connections: SingleWriterCounter,
+    pub(super) opened: SingleWriterCounter,
+    pub(super) messages_in: SingleWriterCounter,
+    pub(super) frames_out: SingleWriterCounter,
+    pub(super) bytes_in: SingleWriterCounter,
+    pub(super) bytes_out: SingleWriterCounter,
+    pub(super) queued_bytes: SingleWriterCounter,
+    pub(super) reads: SingleWriterCounter,
+    pub(super) writes: SingleWriterCounter,
+    pub(super) broadcasts: SingleWriterCounter,
+    pub(super) volatile_dropped: SingleWriterCounter,
+    pub(super) wakes: SingleWriterCounter,
+    pub(super) notifications: SingleWriterCounter,
+    pub(super) stalls: SingleWriterCounter,
+    pub(super) ended: [SingleWriterCounter; EndReason::NAMES.len()],
 }
 
-impl Counters {
+impl WorkerCounters {
     pub(super) fn count_end(&self, reason: EndReason) {
         if let Some(counter) = self.ended.get(reason.index()) {
             counter.add(1);
@@ -71,44 +71,43 @@ impl Counters {
             wakes: self.wakes.value(),
             notifications: self.notifications.value(),
             stalls: self.stalls.value(),
-            ended: self.ended.each_ref().map(Counter::value),
+            ended: self.ended.each_ref().map(SingleWriterCounter::value),
         }
     }
 }
 
-/// What a worker has done since it began. Fields are read one by one, so that they may be
-/// a few messages apart.
+/// The counters of a worker since it began. Fields are read one by one, so that they may differ by
+/// a few messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WorkerStats {
-    /// Connections that are open.
+    /// Open connections.
     pub connections: u64,
     /// Connections that have been opened.
     pub opened: u64,
     /// Messages received, control frames not counted.
     pub messages_in: u64,
-    /// Frames that the application has sent; close frames and automatic pongs are not
-    /// counted.
+    /// Frames that the application has sent, without close frames and automatic pongs.
     pub frames_out: u64,
-    /// Bytes read from sockets; what the HTTP server had read is included.
+    /// Bytes read from sockets, including those that the HTTP server had read.
     pub bytes_in: u64,
-    /// Bytes that the operating system has taken.
+    /// Bytes written to sockets.
     pub bytes_out: u64,
-    /// Bytes of frames that wait for their sockets.
+    /// Bytes in all send queues.
     pub queued_bytes: u64,
-    /// Reads that gave bytes or the end.
+    /// Reads that returned bytes or the end of the stream.
     pub reads: u64,
-    /// Writes that took bytes.
+    /// Writes that accepted bytes.
     pub writes: u64,
-    /// Broadcasts that came.
+    /// Broadcasts that the worker has executed.
     pub broadcasts: u64,
-    /// Volatile packets that were dropped, one for each connection.
+    /// Volatile packets that were dropped, counted for each connection.
     pub volatile_dropped: u64,
-    /// Batches of commands that came.
+    /// Batches of commands that the worker has received.
     pub wakes: u64,
-    /// How often the worker has notified the application.
+    /// Notifications of the application.
     pub notifications: u64,
-    /// How often reading stopped because too much waited for the application.
+    /// Times that reading has stopped because the application had not taken events.
     pub stalls: u64,
-    /// Connections that have ended, by [`EndReason::index`].
+    /// Connections that have ended, indexed by [`EndReason::index`].
     pub ended: [u64; EndReason::NAMES.len()],
 }

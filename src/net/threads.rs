@@ -1,4 +1,4 @@
-//! Threads that the workers of all engines of one application thread share.
+//! Threads that the workers of all pools of one application share.
 
 use std::cell::RefCell;
 use std::io;
@@ -9,39 +9,40 @@ use std::thread::{self, JoinHandle};
 use tokio::runtime::{Builder, LocalRuntime};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::scheduling::yield_to_wakers;
+use super::scheduling::use_batch_scheduling;
 
-/// Spawns the tasks of a worker, on its thread.
+/// A function that runs on an I/O thread and spawns the tasks of a worker there.
 type Job = Box<dyn FnOnce() + Send>;
 
 thread_local! {
-    /// Those of this application thread, by their numbers.
+    /// The I/O threads of this application thread, by index.
     static THREADS: RefCell<Vec<Weak<IoThread>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A thread with a current-thread runtime. It ends when the last pool drops it.
+/// A thread with a current-thread runtime. Pools hold a thread by reference. The thread ends, and is
+/// joined, when the last pool drops it.
 pub(super) struct IoThread {
     jobs: Option<UnboundedSender<Job>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl IoThread {
-    /// Returns the thread of this number, started where no pool holds it. Test runners load the
-    /// package, and with it a pool, again for each file.
+    /// Returns the thread of this index; starts it unless a pool holds it. Several pools share a thread
+    /// where a test runner loads the package again for each file.
     ///
     /// # Errors
     ///
-    /// Those of the operating system, if threads or descriptors have run out.
-    pub(super) fn shared(number: usize) -> io::Result<Rc<Self>> {
+    /// The error of the operating system, if threads or descriptors have run out.
+    pub(super) fn shared(index: usize) -> io::Result<Rc<Self>> {
         THREADS.with_borrow_mut(|threads| {
-            if let Some(thread) = threads.get(number).and_then(Weak::upgrade) {
+            if let Some(thread) = threads.get(index).and_then(Weak::upgrade) {
                 return Ok(thread);
             }
             let thread = Rc::new(Self::start()?);
-            if threads.len() <= number {
-                threads.resize(number + 1, Weak::new());
+            if threads.len() <= index {
+                threads.resize(index + 1, Weak::new());
             }
-            if let Some(entry) = threads.get_mut(number) {
+            if let Some(entry) = threads.get_mut(index) {
                 *entry = Rc::downgrade(&thread);
             }
             Ok(thread)
@@ -54,15 +55,15 @@ impl IoThread {
         let thread = thread::Builder::new()
             .name("socket.io-turbo".into())
             .spawn(move || run(receiver, &ready))?;
-        // The thread says whether it has its runtime, or has died without a word.
+        // The thread reports whether it has its runtime; it has panicked if it reports nothing.
         started.recv().unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))?;
         Ok(Self { jobs: Some(jobs), thread: Some(thread) })
     }
 
-    /// Has the thread call `job`, which may spawn tasks there.
+    /// Runs `job` on the thread, where it may spawn tasks.
     pub(super) fn spawn(&self, job: impl FnOnce() + Send + 'static) {
         if let Some(jobs) = &self.jobs {
-            // Without a receiver it has died, and what `job` holds is dropped.
+            // Fails if the thread has panicked; `job` and its captures are dropped then.
             let _ = jobs.send(Box::new(job));
         }
     }
@@ -72,7 +73,7 @@ impl Drop for IoThread {
     fn drop(&mut self) {
         self.jobs = None;
         if let Some(thread) = self.thread.take() {
-            // It never waits for this thread; if it panicked, it is over as well.
+            // It never waits for this thread. If it has panicked, it has ended as well.
             let _ = thread.join();
         }
     }
@@ -82,9 +83,10 @@ fn runtime() -> io::Result<LocalRuntime> {
     Builder::new_current_thread().enable_io().enable_time().build_local(Default::default())
 }
 
-/// The life of a thread. `ready` hears whether it begins; if not, for want of descriptors.
+/// Runs jobs until the sender is dropped. Reports to `ready` whether the runtime could be built,
+/// which takes descriptors.
 fn run(mut jobs: UnboundedReceiver<Job>, ready: &SyncSender<io::Result<()>>) {
-    yield_to_wakers();
+    use_batch_scheduling();
     match runtime() {
         Ok(runtime) => {
             let _ = ready.send(Ok(()));

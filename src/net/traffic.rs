@@ -1,52 +1,52 @@
-//! The traffic of one connection, readable by the application while its worker serves it.
+//! Traffic counters of one connection, which the application reads while a worker owns it.
 
 use std::os::fd::RawFd;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use super::stats::Counter;
+use super::stats::SingleWriterCounter;
 
-/// The counters of one connection. Those that the application changes and those that the
-/// worker changes are apart, so that no store needs a locked instruction.
+/// The counters of one connection. Each is changed by the application or by the worker, never by
+/// both, so that no store needs a locked instruction.
 #[derive(Debug)]
 pub(super) struct Traffic {
     descriptor: RawFd,
-    read: Counter,
+    read: SingleWriterCounter,
     /// Bytes of frames that the application has sent to this connection.
-    posted: Counter,
-    /// Bytes of the other frames: broadcasts, answers to pings.
-    queued: Counter,
-    /// When bytes came or went last, in milliseconds since [`clock`] began.
+    posted: SingleWriterCounter,
+    /// Bytes of all other frames: broadcasts, volatile packets, answers to pings.
+    queued: SingleWriterCounter,
+    /// The time at which bytes were last read or written, in milliseconds of [`clock`].
     active_at: AtomicU64,
 }
 
-/// A moment's view of a connection's traffic.
+/// The traffic of a connection at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TrafficView {
-    /// The descriptor that the worker reads and writes.
+    /// The descriptor of the worker's socket.
     pub descriptor: RawFd,
-    /// Bytes read from the socket, those before the takeover included.
+    /// Bytes read from the socket, including those before the takeover.
     pub bytes_read: u64,
-    /// Bytes given to the socket or queued for it, those before the takeover included.
+    /// Bytes written to the socket or queued for it, including those before the takeover.
     pub bytes_written: u64,
-    /// Milliseconds since bytes last came or went.
+    /// Milliseconds since bytes were last read or written.
     pub idle: u64,
 }
 
 impl Traffic {
-    /// Begins with what had been read and written before the takeover.
+    /// Creates counters that start at the bytes read and written before the takeover.
     pub(super) fn new(descriptor: RawFd, bytes_read: u64, bytes_written: u64) -> Self {
         Self {
             descriptor,
-            read: Counter::starting_at(bytes_read),
-            posted: Counter::starting_at(bytes_written),
-            queued: Counter::default(),
+            read: SingleWriterCounter::starting_at(bytes_read),
+            posted: SingleWriterCounter::starting_at(bytes_written),
+            queued: SingleWriterCounter::default(),
             active_at: AtomicU64::new(clock()),
         }
     }
 
-    /// Counts bytes that the application sends. For the application's thread only.
+    /// Counts bytes of frames that the application sends. For the application only.
     pub(super) fn count_posted(&self, length: usize) {
         self.posted.add(length);
         self.touch();
@@ -58,12 +58,12 @@ impl Traffic {
         self.touch();
     }
 
-    /// Counts bytes that the worker queues by itself. For the worker only.
+    /// Counts bytes of frames that the worker queues by itself. For the worker only.
     pub(super) fn count_queued(&self, length: usize) {
         self.queued.add(length);
     }
 
-    /// Notes that bytes came or went just now.
+    /// Records that bytes were read or written just now.
     pub(super) fn touch(&self) {
         self.active_at.store(clock(), Ordering::Relaxed);
     }
@@ -78,7 +78,7 @@ impl Traffic {
     }
 }
 
-/// Milliseconds since the first call.
+/// Returns the milliseconds since the first call.
 fn clock() -> u64 {
     static START: OnceLock<Instant> = OnceLock::new();
     START.get_or_init(Instant::now).elapsed().as_millis() as u64

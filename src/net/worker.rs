@@ -1,4 +1,4 @@
-//! A worker: what owns connections, on a thread that it may share with workers of other engines.
+//! A worker: the owner of connections, on a thread that it may share with workers of other pools.
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -17,66 +17,81 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use super::command::{Broadcast, Command, ConnectionCommand, Opening};
 use super::connection::Turn;
 use super::connection_task::ConnectionTask;
-use super::pace::{Pace, WORKER};
-use super::stats::{Counter, Counters};
+use super::pace::{Pace, WORKER_TEMPO};
+use super::stats::{SingleWriterCounter, WorkerCounters};
 use super::{ConnectionId, EndReason, Event};
 use crate::fanout::{RoomId, Rooms};
 
-/// A worker does not read while events of more bytes than this wait for the
-/// application.
+/// The bytes of events that the application has not taken, above which a worker does not read.
 pub const MAX_HELD_BYTES: usize = 4 * 1024 * 1024;
 
-/// How much is read at once. Node.js does the same.
+/// The most bytes of one read; as in Node.js.
 pub(super) const READ_BUFFER: usize = 64 * 1024;
 
-/// Events that a worker has gathered.
+/// The events that a worker sends to the application at once, in the order of each connection.
 pub(super) type EventBatch = Vec<(ConnectionId, Event)>;
 
-/// Called from a worker when there are events and the application does not know.
+/// Notifies the application that there are events. Called on a worker's thread.
 pub(super) type Notify = Arc<dyn Fn() + Send + Sync>;
 
-/// State that a worker and the application share.
+/// State that a worker shares with the application.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
-    pub(super) counters: Counters,
-    /// Batches of commands that are done.
-    pub(super) batches_done: Counter,
-    /// Bytes of the events that the application has not taken.
+    pub(super) counters: WorkerCounters,
+    /// Batches of commands that the worker has executed.
+    pub(super) batches_done: SingleWriterCounter,
+    /// Bytes of events that the application has not received.
     pub(super) held_bytes: AtomicUsize,
-    /// Whether a connection waits for the application to take events.
+    /// Set while a connection does not read until the application has taken events.
     pub(super) has_stalled: AtomicBool,
 }
 
-/// Where a worker's events go.
+/// The sending end of a worker's event queue.
 pub(super) struct EventSink {
     pub(super) batches: Sender<EventBatch>,
-    /// Set while the application has been notified and has not come.
+    /// Set from a notification until the application takes events; one for all workers of a pool.
     pub(super) is_notified: Arc<AtomicBool>,
     pub(super) notify: Notify,
 }
 
-/// What the tasks of one worker share.
+/// The state that the tasks of one worker share: all its connections, their rooms, and the events
+/// on their way to the application.
+///
+/// Lives on one thread; every task holds it by reference, and no `RefCell` of it stays borrowed
+/// while a task waits. The tasks are:
+///
+/// - [`serve`](Self::serve), which receives batches of commands and executes them, then flushes the
+///   *dirty* connections, those that have queued something;
+/// - one for each connection, [`ConnectionTask::poll`], which calls [`emit`](Self::emit) for each
+///   event, [`is_stalled`](Self::is_stalled) before each read, and [`leave`](Self::leave) at its
+///   end;
+/// - [`poll_gathered`](Self::poll_gathered), which sends the gathered events to the application
+///   once the tasks that were ready have run.
+///
+/// All of them end after [`shut_down`](Self::shut_down).
 pub(super) struct Worker {
     pub(super) shared: Arc<Shared>,
     sink: EventSink,
-    /// Serves all connections: it is empty between two reads.
+    /// The read buffer of all connections; empty between two reads.
     pub(super) buffer: RefCell<BytesMut>,
+    /// Indexed by connection id.
     connections: RefCell<Vec<Option<Rc<ConnectionTask>>>>,
     rooms: RefCell<Rooms>,
-    /// Connections for which something waits since they were flushed.
+    /// Connections that have queued frames since they were last flushed.
     dirty: RefCell<Vec<Rc<ConnectionTask>>>,
-    /// The application's turn to which the command belongs that is carried out.
+    /// The application's turn to which the current command belongs.
     turn: Cell<Turn>,
     gathered: RefCell<EventBatch>,
-    /// Wakes the task that passes `gathered` on.
+    /// Wakes the task that sends `gathered` to the application.
     gatherer: RefCell<Option<Waker>>,
+    /// Wake the connections that do not read until the application has taken events.
     stalled: RefCell<Vec<Waker>>,
     pace: RefCell<Pace>,
     is_shut_down: Cell<bool>,
 }
 
-/// Spawns the tasks of a worker, on the thread that calls. When the last of them is over, `sink` is
-/// dropped.
+/// Spawns the tasks of a worker on the calling thread. `sink` is dropped when the last of them has
+/// ended.
 pub(super) fn spawn(
     shared: Arc<Shared>,
     sink: EventSink,
@@ -88,7 +103,7 @@ pub(super) fn spawn(
     tokio::task::spawn_local(worker.serve(commands));
 }
 
-/// Ends the tasks of a worker when it serves no more, also where it has panicked.
+/// Ends all tasks of a worker when it is dropped: also if a command panics.
 struct Service(Rc<Worker>);
 
 impl Drop for Service {
@@ -110,11 +125,12 @@ impl Worker {
             gathered: RefCell::default(),
             gatherer: RefCell::default(),
             stalled: RefCell::default(),
-            pace: RefCell::new(Pace::new(WORKER, Instant::now())),
+            pace: RefCell::new(Pace::new(WORKER_TEMPO, Instant::now())),
             is_shut_down: Cell::new(false),
         }
     }
 
+    /// Executes batches of commands until one of them shuts the worker down.
     async fn serve(self: Rc<Self>, mut commands: UnboundedReceiver<Vec<Command>>) {
         let _service = Service(Rc::clone(&self));
         while let Some(batch) = commands.recv().await {
@@ -127,7 +143,7 @@ impl Worker {
         }
     }
 
-    /// Carries the commands out, then writes, so that what one turn sends leaves together.
+    /// Executes the commands, then writes, so that all frames of one turn leave together.
     fn handle_batch(self: &Rc<Self>, batch: Vec<Command>) {
         self.begin_turn();
         for command in batch {
@@ -142,11 +158,12 @@ impl Worker {
         self.turn.set(self.turn.get() + 1);
     }
 
+    /// Returns the application's turn to which the current command belongs.
     pub(super) fn turn(&self) -> Turn {
         self.turn.get()
     }
 
-    /// To be called once for a connection for which something waits.
+    /// Schedules the flush of a connection after the batch. Must be called once per flush.
     pub(super) fn add_dirty(&self, task: &Rc<ConnectionTask>) {
         self.dirty.borrow_mut().push(Rc::clone(task));
     }
@@ -154,7 +171,7 @@ impl Worker {
     fn handle_command(self: &Rc<Self>, command: Command) {
         match command {
             Command::Open(opening) => self.open(*opening),
-            Command::Connection(id, command) => self.pass_on(id, command),
+            Command::Connection(id, command) => self.handle_connection_command(id, command),
             Command::Broadcast(broadcast) => self.broadcast(&broadcast),
             Command::Join(room, id) => self.join(room, id),
             Command::Leave(room, id) => self.rooms.borrow_mut().leave(room, id),
@@ -173,7 +190,7 @@ impl Worker {
                 self.shared.counters.connections.add(1);
                 let worker = Rc::clone(self);
                 let task = Rc::new(ConnectionTask::new(worker, id, stream, options, traffic));
-                self.enter(id, Rc::clone(&task));
+                self.insert(id, Rc::clone(&task));
                 task.handle_early_input(input);
                 tokio::task::spawn_local(poll_fn(move |context| task.poll(context)));
             }
@@ -185,18 +202,18 @@ impl Worker {
         }
     }
 
-    fn enter(&self, id: ConnectionId, task: Rc<ConnectionTask>) {
+    fn insert(&self, id: ConnectionId, task: Rc<ConnectionTask>) {
         let mut connections = self.connections.borrow_mut();
-        let place = id as usize;
-        if connections.len() <= place {
-            connections.resize(place + 1, None);
+        let index = id as usize;
+        if connections.len() <= index {
+            connections.resize(index + 1, None);
         }
-        if let Some(entry) = connections.get_mut(place) {
+        if let Some(entry) = connections.get_mut(index) {
             *entry = Some(task);
         }
     }
 
-    fn pass_on(&self, id: ConnectionId, command: ConnectionCommand) {
+    fn handle_connection_command(&self, id: ConnectionId, command: ConnectionCommand) {
         let connections = self.connections.borrow();
         if let Some(Some(task)) = connections.get(id as usize) {
             task.handle_command(command);
@@ -213,14 +230,14 @@ impl Worker {
         });
     }
 
-    /// A connection that has ended enters no room: its number may soon be another's.
+    /// Adds a connection to a room, unless it has ended: its id may soon be reused.
     fn join(&self, room: RoomId, id: ConnectionId) {
         if let Some(Some(_)) = self.connections.borrow().get(id as usize) {
             self.rooms.borrow_mut().join(room, id);
         }
     }
 
-    /// Has all tasks of this worker end.
+    /// Writes what the sockets accept at once, and ends all tasks of this worker.
     fn shut_down(&self) {
         self.is_shut_down.set(true);
         for task in self.connections.take().into_iter().flatten() {
@@ -230,12 +247,13 @@ impl Worker {
         self.gatherer.take().into_iter().for_each(Waker::wake);
     }
 
-    /// Returns whether all tasks of this worker are to end.
+    /// Returns whether all tasks of this worker must end.
     pub(super) const fn is_shut_down(&self) -> bool {
         self.is_shut_down.get()
     }
 
-    /// The connection is over; its descriptor closes when its task is dropped.
+    /// Removes a connection that has ended, and reports its end. Its descriptor closes when its
+    /// task is dropped.
     pub(super) fn leave(&self, id: ConnectionId, reason: EndReason) {
         if let Some(entry) = self.connections.borrow_mut().get_mut(id as usize) {
             *entry = None;
@@ -252,12 +270,13 @@ impl Worker {
         if gathered.is_empty()
             && let Some(waker) = self.gatherer.borrow().as_ref()
         {
-            // It runs after the tasks that are to run already.
+            // It runs after the tasks that are ready already.
             waker.wake_by_ref();
         }
         gathered.push((id, event));
     }
 
+    /// Sends the gathered events to the application, and rests if the worker is busy.
     fn poll_gathered(&self, context: &mut Context<'_>) -> Poll<()> {
         if self.is_shut_down() {
             return Poll::Ready(());
@@ -267,7 +286,7 @@ impl Worker {
         if !batch.is_empty() {
             let rest = self.pace.borrow_mut().handle_events(batch.len(), Instant::now());
             self.deliver(batch);
-            // The whole thread: so that what it would be woken for comes together.
+            // The whole thread, so that one wake-up handles all that arrives meanwhile.
             rest.into_iter().for_each(thread::sleep);
         }
         Poll::Pending
@@ -276,7 +295,7 @@ impl Worker {
     fn deliver(&self, batch: EventBatch) {
         let bytes = batch.iter().map(|(_, event)| event.held_bytes()).sum();
         self.shared.held_bytes.fetch_add(bytes, Ordering::SeqCst);
-        // Without a receiver the application is gone, and the shutdown comes.
+        // Fails if the pool is gone; the shutdown follows then.
         if self.sink.batches.send(batch).is_ok()
             && !self.sink.is_notified.swap(true, Ordering::SeqCst)
         {
@@ -285,15 +304,15 @@ impl Worker {
         }
     }
 
-    /// Whether the application must take events before more is read; if so, `waker` is
-    /// woken then.
+    /// Returns whether the application must take events before more is read; `waker` is woken once
+    /// it has.
     pub(super) fn is_stalled(&self, waker: &Waker) -> bool {
         if self.shared.held_bytes.load(Ordering::SeqCst) <= MAX_HELD_BYTES {
             return false;
         }
         self.shared.has_stalled.store(true, Ordering::SeqCst);
-        // Once more: had the application taken all before it could see the flag, nobody
-        // would be woken.
+        // Checked again: if the application took all events before the flag was set, it would
+        // never wake the connection.
         if self.shared.held_bytes.load(Ordering::SeqCst) <= MAX_HELD_BYTES {
             return false;
         }

@@ -1,4 +1,4 @@
-//! The application's end: connections by number, commands in, events out.
+//! The application's handle to its workers: connections by id, commands in, events out.
 
 use std::collections::VecDeque;
 use std::io;
@@ -25,23 +25,36 @@ use crate::fanout::{Recipients, RoomId};
 
 /// Workers, and the connections that they own.
 ///
-/// Used by one thread. Commands wait here until [`flush`](Self::flush). A command to a
-/// connection that has ended does nothing.
+/// Belongs to one thread, the application; [`Broadcaster`] is for the other threads. Nothing here
+/// performs I/O except [`shut_down`](Self::shut_down): connections, rooms and sockets live on the
+/// workers' threads. There are four kinds of methods:
+///
+/// - **Lifecycle.** Workers start with the first connections, see [`open`](Self::open), and end by
+///   [`rest`](Self::rest), [`shut_down`](Self::shut_down) or a drop.
+/// - **Commands**, from [`send`](Self::send) to [`configure`](Self::configure). They are queued
+///   until [`flush`](Self::flush) and executed in their order on each worker. A command to a
+///   connection that has ended does nothing.
+/// - **Events.** After `notify`, [`take`](Self::take) is due. [`Event::Ended`] is the last event of
+///   a connection; its id stays valid until [`release`](Self::release), so that commands on their
+///   way cannot reach another connection.
+/// - **Getters**, such as [`stats`](Self::stats) and [`traffic`](Self::traffic), which read
+///   counters that the workers write.
 pub struct WorkerPool {
     workers: Vec<WorkerHandle>,
-    /// Of the workers by their numbers, those that have ended included.
+    /// Indexed by worker, including workers that have ended: their counters continue.
     shared: Vec<Arc<Shared>>,
-    /// The worker of each connection, and what has gone over it.
+    /// Indexed by connection id.
     routes: Slab<Route>,
-    /// Numbers of rooms that are in use.
+    /// The ids of rooms in use.
     rooms: Slab<()>,
-    /// Events that have been received and not taken.
+    /// Events that have been received from workers and not taken.
     received: VecDeque<(ConnectionId, Event)>,
     is_notified: Arc<AtomicBool>,
     notify: Notify,
     broadcaster: Broadcaster,
 }
 
+/// A connection, as the application sees it.
 struct Route {
     worker: usize,
     traffic: Arc<Traffic>,
@@ -52,16 +65,15 @@ struct WorkerHandle {
     queued: Vec<Command>,
     mailbox: Arc<Mailbox>,
     events: Receiver<EventBatch>,
-    /// Held, so that it goes on.
+    /// Keeps the thread running.
     _thread: Rc<IoThread>,
-    /// Connections whose end has not been taken.
+    /// Connections that have not been released.
     connections: usize,
 }
 
 impl WorkerPool {
-    /// A pool without workers; they start with the first connections. `notify` is
-    /// called from a worker's thread when [`take`](Self::take) has something to give, and
-    /// not again until it has been called.
+    /// Creates a pool without workers. They call `notify` on their threads when
+    /// [`take`](Self::take) has events to give, and not again until `take` has been called.
     #[must_use]
     pub fn new(notify: impl Fn() + Send + Sync + 'static) -> Self {
         Self {
@@ -76,15 +88,14 @@ impl WorkerPool {
         }
     }
 
-    /// Gives a connected, non-blocking stream, after the opening handshake, to the least
-    /// busy of `io_threads` workers. `input` is what has been read of it already, and `before`
-    /// how many bytes have been read from and written to the socket in all until now. The
-    /// connection belongs to the pool when this returns; its events begin after the next
-    /// [`flush`](Self::flush).
+    /// Hands a connected, non-blocking stream over, after the opening handshake, to the worker with
+    /// the fewest connections among `io_threads`. `input` has been read from it already; the last
+    /// argument counts all bytes read from and written to the socket up to now. Events of the
+    /// connection begin after the next [`flush`](Self::flush).
     ///
     /// # Errors
     ///
-    /// Those of the operating system, if a worker cannot be started.
+    /// The error of the operating system, if a worker cannot be started.
     pub fn open(
         &mut self,
         stream: TcpStream,
@@ -106,21 +117,21 @@ impl WorkerPool {
         Ok(id)
     }
 
-    /// Sends a whole frame. If it is to be reported, [`Event::Sent`] counts it when the
-    /// operating system has taken it, hence all that was sent before.
+    /// Sends a whole frame. If `is_reported`, [`Event::Sent`] counts the frame once the operating
+    /// system has accepted it and all earlier frames.
     pub fn send(&mut self, id: ConnectionId, frame: Bytes, is_reported: bool) {
         let kind = if is_reported { FrameKind::Reported } else { FrameKind::Silent };
         self.count_posted(id, frame.len());
         self.command(id, ConnectionCommand::Send(frame, kind));
     }
 
-    /// Sends a whole frame, unless something waits in front of the connection, or something
-    /// was sent to it in the same turn.
+    /// Sends a whole frame, unless the connection has frames queued or something was sent to it in
+    /// the same turn.
     pub fn send_volatile(&mut self, id: ConnectionId, frame: Bytes, volatile: Volatile) {
         self.command(id, ConnectionCommand::SendVolatile(frame, volatile));
     }
 
-    /// Sends a packet to all recipients, or if it `is_volatile`, to those to whom
+    /// Sends a packet to all recipients; if `is_volatile`, only to recipients to which
     /// [`send_volatile`](Self::send_volatile) would send it.
     pub fn broadcast(&mut self, packet: PreparedPacket, recipients: Recipients, is_volatile: bool) {
         let broadcast = Arc::new(Broadcast { packet, recipients, is_volatile });
@@ -136,30 +147,30 @@ impl WorkerPool {
         }
     }
 
-    /// What is sent from now on belongs to another turn. A [`flush`](Self::flush) begins one,
-    /// too.
+    /// Begins another turn, to which all commands that follow belong. So does
+    /// [`flush`](Self::flush).
     pub fn begin_turn(&mut self) {
         for worker in self.workers.iter_mut().filter(|worker| !worker.queued.is_empty()) {
             worker.queued.push(Command::BeginTurn);
         }
     }
 
-    /// A new room without members.
+    /// Creates a room without members.
     pub fn create_room(&mut self) -> RoomId {
         self.rooms.insert(()) as RoomId
     }
 
-    /// Puts a connection into a room. When it ends, it leaves all its rooms by itself.
+    /// Adds a connection to a room. A connection that ends leaves all its rooms by itself.
     pub fn join(&mut self, room: RoomId, id: ConnectionId) {
         self.command_worker_of(id, Command::Join(room, id));
     }
 
-    /// Takes a connection out of a room.
+    /// Removes a connection from a room.
     pub fn leave(&mut self, room: RoomId, id: ConnectionId) {
         self.command_worker_of(id, Command::Leave(room, id));
     }
 
-    /// Ends a room, whose number may then be another's.
+    /// Empties a room; its id may be reused.
     pub fn remove_room(&mut self, room: RoomId) {
         if self.rooms.try_remove(room as usize).is_some() {
             self.workers
@@ -168,10 +179,10 @@ impl WorkerPool {
         }
     }
 
-    /// The peer of this connection speaks Engine.IO v3, which it must say before it is sent
-    /// a broadcast.
+    /// Marks the peer of a connection as one that speaks Engine.IO v3, which must happen before a
+    /// broadcast is sent to it.
     pub fn use_version_3(&mut self, id: ConnectionId) {
-        self.broadcaster.set_version_3();
+        self.broadcaster.set_has_v3();
         self.command(id, ConnectionCommand::UseVersion3);
     }
 
@@ -181,38 +192,39 @@ impl WorkerPool {
         self.command(id, ConnectionCommand::Close(frame));
     }
 
-    /// Ends our side after what has been sent, without a close frame.
+    /// Ends our side once all frames before are written, without a close frame.
     pub fn end(&mut self, id: ConnectionId) {
         self.command(id, ConnectionCommand::End);
     }
 
-    /// Stops reading, or goes on.
+    /// Stops reading from the connection, or resumes.
     pub fn pause(&mut self, id: ConnectionId, is_paused: bool) {
         self.command(id, ConnectionCommand::Pause(is_paused));
     }
 
-    /// Ends the connection without a close frame. Of what waits, the socket gets what it
-    /// takes at once.
+    /// Ends the connection at once, without a close frame. Queued frames are sent as far as the
+    /// socket accepts them at once.
     pub fn terminate(&mut self, id: ConnectionId) {
         self.command(id, ConnectionCommand::Terminate);
     }
 
-    /// Ends the connection by a reset: the peer sees an error, and what waits is dropped.
+    /// Ends the connection with a TCP reset: queued frames are dropped, and the peer sees an error.
     pub fn reset(&mut self, id: ConnectionId) {
         self.command(id, ConnectionCommand::Reset);
     }
 
-    /// Has all that is read from now on be reported as it is, too, or no longer.
+    /// Starts or stops reporting all bytes that are read, as [`Event::Raw`], in addition to the
+    /// events that they contain.
     pub fn tap(&mut self, id: ConnectionId, is_tapped: bool) {
         self.command(id, ConnectionCommand::Tap(is_tapped));
     }
 
-    /// Lets the connection read bytes as if the peer had sent them.
+    /// Handles bytes as if the peer had sent them.
     pub fn input(&mut self, id: ConnectionId, bytes: &[u8]) {
         self.command(id, ConnectionCommand::Input(bytes.into()));
     }
 
-    /// Changes the most bytes that the peer may send in one message.
+    /// Limits the bytes of a message from the peer.
     pub fn limit_payload(&mut self, id: ConnectionId, max_payload: usize) {
         self.command(id, ConnectionCommand::LimitPayload(max_payload));
     }
@@ -228,38 +240,37 @@ impl WorkerPool {
         self.routes.get(id as usize).map(|route| route.traffic.view())
     }
 
-    /// Passes the commands on to the workers. Blocks while a worker is more than
-    /// [`MAX_LAG`](super::MAX_LAG) or [`MAX_LAG_BYTES`](super::MAX_LAG_BYTES) behind.
+    /// Sends the queued commands to the workers. Blocks while a worker lags by more than
+    /// [`MAX_LAG`](super::MAX_LAG) or [`MAX_LAG_BYTES`](super::MAX_LAG_BYTES).
     pub fn flush(&mut self) {
         self.post();
         self.wait();
     }
 
-    /// The first half of [`flush`](Self::flush).
+    /// Sends the queued commands to the workers, the first half of [`flush`](Self::flush).
     pub fn post(&mut self) {
         self.workers.iter_mut().for_each(WorkerHandle::post);
     }
 
-    /// The second half of [`flush`](Self::flush).
-    pub fn wait(&self) {
+    fn wait(&self) {
         self.workers.iter().for_each(|worker| worker.mailbox.wait());
     }
 
-    /// What broadcasts from other threads.
+    /// Returns the handle by which other threads broadcast to these connections.
     #[must_use]
     pub const fn broadcaster(&self) -> &Broadcaster {
         &self.broadcaster
     }
 
-    /// The number of the worker that has this connection.
+    /// Returns the index of the worker that owns a connection.
     #[must_use]
     pub fn worker_of(&self, id: ConnectionId) -> Option<usize> {
         self.routes.get(id as usize).map(|route| route.worker)
     }
 
-    /// Gives at most `limit` events, in the order of each connection, to `handle`. Whether
-    /// there are more is the result; the caller then comes again without a notification.
-    /// After [`Event::Ended`], [`release`](Self::release) is due.
+    /// Calls `handle` with at most `limit` events, in the order of each connection. Returns whether
+    /// there are more; the caller must then take them without a notification. After
+    /// [`Event::Ended`], [`release`](Self::release) is due.
     pub fn take(&mut self, limit: usize, mut handle: impl FnMut(ConnectionId, Event)) -> bool {
         self.is_notified.store(false, Ordering::SeqCst);
         self.receive();
@@ -269,9 +280,8 @@ impl WorkerPool {
         !self.received.is_empty()
     }
 
-    /// Lets the number of a connection that has ended be used again. Due when the
-    /// application has done with it, so that what is meant for one connection cannot reach
-    /// another.
+    /// Lets the id of a connection that has ended be used again. Due when the application refers to
+    /// the connection no longer, so that no command can reach another one.
     pub fn release(&mut self, id: ConnectionId) {
         let route = self.routes.try_remove(id as usize);
         if let Some(worker) = route.and_then(|route| self.workers.get_mut(route.worker)) {
@@ -279,13 +289,14 @@ impl WorkerPool {
         }
     }
 
-    /// What each worker has done.
+    /// Returns the counters of each worker.
     pub fn stats(&self) -> impl Iterator<Item = WorkerStats> {
         self.shared.iter().map(|shared| shared.counters.read())
     }
 
-    /// Ends the workers and drops `notify`, if there are no connections. [`open`](Self::open) starts
-    /// workers again, whose counters go on, after [`notify_by`](Self::notify_by).
+    /// Ends the workers and drops `notify`, unless there are connections. After
+    /// [`notify_by`](Self::notify_by), [`open`](Self::open) starts workers again, whose counters
+    /// continue.
     pub fn rest(&mut self) {
         if self.routes.is_empty() {
             self.end_workers();
@@ -293,13 +304,13 @@ impl WorkerPool {
         }
     }
 
-    /// Replaces `notify`, while there are no workers.
+    /// Replaces `notify`, for workers that start later.
     pub fn notify_by(&mut self, notify: impl Fn() + Send + Sync + 'static) {
         self.notify = Arc::new(notify);
     }
 
-    /// Writes what the sockets take at once, closes all connections and ends the workers.
-    /// No event comes any more, and commands do nothing.
+    /// Writes what the sockets accept at once, closes all connections and ends the workers. There
+    /// are no events afterwards, and commands do nothing.
     pub fn shut_down(&mut self) {
         self.end_workers();
         self.shared.clear();
@@ -314,7 +325,7 @@ impl WorkerPool {
         }
         self.broadcaster.clear();
         for worker in self.workers.drain(..) {
-            // Until all its tasks are over. Its thread ends with the last worker there.
+            // Waits until all its tasks have ended. Its thread ends with the last worker there.
             while worker.events.recv().is_ok() {}
         }
     }
@@ -347,12 +358,12 @@ impl WorkerPool {
         Ok(least_busy.map_or(0, |(index, _)| index))
     }
 
-    fn start_worker(&mut self, number: usize) -> io::Result<WorkerHandle> {
-        let thread = IoThread::shared(number)?;
-        if self.shared.len() <= number {
-            self.shared.resize_with(number + 1, Arc::default);
+    fn start_worker(&mut self, index: usize) -> io::Result<WorkerHandle> {
+        let thread = IoThread::shared(index)?;
+        if self.shared.len() <= index {
+            self.shared.resize_with(index + 1, Arc::default);
         }
-        let shared = self.shared.get(number).map(Arc::clone).unwrap_or_default();
+        let shared = self.shared.get(index).map(Arc::clone).unwrap_or_default();
         let (commands, receiver) = unbounded_channel();
         let (batches, events) = channel();
         let is_notified = Arc::clone(&self.is_notified);
@@ -370,8 +381,8 @@ impl WorkerPool {
         })
     }
 
-    /// Receives what the workers hold, unless something received has not been taken: so
-    /// much is held by each, and so much here, at most.
+    /// Receives the events of all workers once the previous ones are taken: so at most
+    /// [`MAX_HELD_BYTES`](super::MAX_HELD_BYTES) wait here, and as many at each worker.
     fn receive(&mut self) {
         if self.received.is_empty() {
             self.workers.iter_mut().for_each(|worker| worker.receive(&mut self.received));
@@ -394,14 +405,14 @@ impl WorkerHandle {
         }
         self.shared.held_bytes.fetch_sub(bytes, Ordering::SeqCst);
         if self.shared.has_stalled.swap(false, Ordering::SeqCst) {
-            // By itself: what is queued goes when the turn is over.
+            // Posted alone: queued commands are sent when the turn ends.
             self.mailbox.post(vec![Command::Taken]);
         }
     }
 }
 
 impl Default for WorkerPool {
-    /// A pool whose workers notify nothing before [`notify_by`](Self::notify_by).
+    /// Creates a pool that notifies nothing before [`notify_by`](Self::notify_by).
     fn default() -> Self {
         Self::new(|| ())
     }

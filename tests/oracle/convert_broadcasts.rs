@@ -1,8 +1,9 @@
-//! Decodes and encodes broadcasts of the Redis adapters for a comparison with these. One
-//! message a line on standard input, one JSON object a line on standard output. A line in
-//! hexadecimal is a message of the classic protocol to decode, behind `sharded` one of the
-//! sharded protocol; that is `{"isOther":true}` if it is not for the codec. A line that is a
-//! JSON object is a message to encode, of the sharded protocol if it has a namespace.
+//! Decodes and encodes broadcasts for a comparison with the official Redis adapters.
+//!
+//! It reads one message a line and writes one JSON object a line. A line in hexadecimal is a
+//! message of the classic protocol to decode; after `sharded`, one of the sharded protocol, for
+//! which the answer is `{"isOther":true}` if JavaScript must handle it. A JSON object is a message
+//! to encode, by the sharded protocol if it has a namespace.
 
 mod hex;
 
@@ -48,7 +49,7 @@ fn decode(message: &Bytes) -> Result<Value> {
     Ok(decoded)
 }
 
-/// The packet is as for the clients of a node whose namespace is that of the message.
+/// Decodes a message of the sharded protocol, for a node with the namespace of the message.
 fn decode_sharded(message: &Bytes) -> Result<Value> {
     let Some(broadcast) = ClusterBroadcast::decode(message)? else {
         return Ok(json!({ "isOther": true }));
@@ -68,7 +69,6 @@ fn broadcast_json(packet: &Packet, options: &Options) -> Value {
         "rooms": options.rooms.iter().map(room_json).collect::<Vec<_>>(),
         "except": options.except.iter().map(room_json).collect::<Vec<_>>(),
         "volatile": options.flags.is_volatile(),
-        "compressed": options.flags.is_compressed(),
     })
 }
 
@@ -82,7 +82,7 @@ fn encode(message: &Value) -> Result<Value> {
     Ok(json!({ "message": to_hex(&encoded) }))
 }
 
-/// The packet of which a message gives the text and the attachments.
+/// Returns the packet of a message to encode.
 fn packet(message: &Value) -> Result<Packet> {
     let mut decoder = Decoder::new(usize::MAX);
     let mut decoded = decoder.handle_text(text(&message["text"]).to_owned().into())?;
@@ -97,7 +97,7 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-/// A number that JSON does not know becomes null.
+/// Returns a room as JSON: null for a number that JSON cannot hold.
 fn room_json(room: &Room) -> Value {
     match room {
         Room::Text(name) => json!(&**name),

@@ -1,6 +1,7 @@
-//! Decodes packets for a comparison with socket.io-parser: one text message a line
-//! in hexadecimal on standard input, one JSON object a line on standard output. A
-//! packet that awaits attachments is given empty ones.
+//! Decodes packets for a comparison with socket.io-parser.
+//!
+//! It reads one text message a line, in hexadecimal, and writes one JSON object a line. Awaited
+//! attachments are empty.
 
 mod hex;
 

@@ -1,4 +1,4 @@
-//! An engine with real sockets, and the peers at their other ends.
+//! A worker pool with real sockets, and the peers at their other ends.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -7,20 +7,23 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use socket_io_turbo::net::{ConnectionId, ConnectionOptions, Event, WorkerPool};
+use socket_io_turbo::net::{
+    ConnectionId, ConnectionOptions, EndReason, Event, WorkerPool, WorkerStats,
+};
 use socket_io_turbo::proto::websocket::{self, Decoder, Limits, Opcode, Role, encode_frame};
 
-/// A test that waits longer has failed.
+/// The time after which a test that waits fails.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 const MASK: Option<[u8; 4]> = Some([1, 2, 3, 4]);
 
-/// An engine and what it has told.
+/// A pool, and the events that it has reported.
 pub struct Application {
-    pub engine: WorkerPool,
+    pub pool: WorkerPool,
     notifications: Receiver<()>,
     listener: TcpListener,
-    /// All but backlogs, which may come at any time where much is sent.
+    /// Events that have not been returned. Backlogs are apart: where much is sent, they may be
+    /// reported at any time.
     events: Vec<(ConnectionId, Event)>,
     backlogs: Vec<(ConnectionId, usize)>,
 }
@@ -28,19 +31,19 @@ pub struct Application {
 impl Application {
     pub fn new() -> Self {
         let (notify, notifications) = channel();
-        let engine = WorkerPool::new(move || notify.send(()).unwrap_or_default());
+        let pool = WorkerPool::new(move || notify.send(()).unwrap_or_default());
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        Self { engine, notifications, listener, events: Vec::new(), backlogs: Vec::new() }
+        Self { pool, notifications, listener, events: Vec::new(), backlogs: Vec::new() }
     }
 
-    /// Has the engine notify again, after it has rested.
+    /// Lets the pool notify again after a rest.
     pub fn notify_again(&mut self) {
         let (notify, notifications) = channel();
         self.notifications = notifications;
-        self.engine.notify_by(move || notify.send(()).unwrap_or_default());
+        self.pool.notify_by(move || notify.send(()).unwrap_or_default());
     }
 
-    /// A connection and its peer.
+    /// Opens a connection.
     pub fn connect(&mut self, options: ConnectionOptions) -> (ConnectionId, Peer) {
         self.connect_with_input(options, b"", 1)
     }
@@ -55,7 +58,7 @@ impl Application {
         (self.open(stream, options, input, io_threads), peer)
     }
 
-    /// A connection that is not the engine's yet, and its peer.
+    /// Returns a connection that the pool does not own yet, and its peer.
     pub fn accept(&self) -> (TcpStream, Peer) {
         let peer = TcpStream::connect(self.listener.local_addr().unwrap()).unwrap();
         let (stream, _) = self.listener.accept().unwrap();
@@ -71,12 +74,12 @@ impl Application {
         input: &[u8],
         io_threads: usize,
     ) -> ConnectionId {
-        let id = self.engine.open(stream, input, Arc::new(options), io_threads, (0, 0)).unwrap();
-        self.engine.flush();
+        let id = self.pool.open(stream, input, Arc::new(options), io_threads, (0, 0)).unwrap();
+        self.pool.flush();
         id
     }
 
-    /// The next event of a connection.
+    /// Waits for the next event of a connection.
     pub fn next_event(&mut self, id: ConnectionId) -> Event {
         let start = Instant::now();
         loop {
@@ -88,7 +91,7 @@ impl Application {
         }
     }
 
-    /// Events of a connection up to and with the first that is chosen.
+    /// Waits for the events of a connection up to and including one that `is_last`.
     pub fn events_until(&mut self, id: ConnectionId, is_last: fn(&Event) -> bool) -> Vec<Event> {
         let mut events = Vec::new();
         while !events.last().is_some_and(is_last) {
@@ -97,20 +100,17 @@ impl Application {
         events
     }
 
-    /// What the application has been told of the bytes that wait for a connection, up to now.
+    /// Returns all backlogs of a connection that have been reported up to now.
     pub fn backlogs(&mut self, id: ConnectionId) -> Vec<usize> {
         self.take();
         self.backlogs.iter().filter(|(of, _)| *of == id).map(|(_, bytes)| *bytes).collect()
     }
 
     /// Waits until the counters of the first worker satisfy `is_reached`.
-    pub fn wait_for_stats(
-        &self,
-        is_reached: impl Fn(&socket_io_turbo::net::WorkerStats) -> bool,
-    ) -> socket_io_turbo::net::WorkerStats {
+    pub fn wait_for_stats(&self, is_reached: impl Fn(&WorkerStats) -> bool) -> WorkerStats {
         let start = Instant::now();
         loop {
-            let stats = self.engine.stats().next().unwrap();
+            let stats = self.pool.stats().next().unwrap();
             if is_reached(&stats) {
                 return stats;
             }
@@ -120,20 +120,20 @@ impl Application {
     }
 
     pub fn send_text(&mut self, id: ConnectionId, text: &str) {
-        self.engine.send(id, encode_frame(true, Opcode::Text, text.as_bytes(), None), true);
+        self.pool.send(id, encode_frame(true, Opcode::Text, text.as_bytes(), None), true);
     }
 
     fn take(&mut self) {
         let Self { events, backlogs, .. } = self;
         let mut ended = Vec::new();
-        let has_more = self.engine.take(64, |id, event| {
+        let has_more = self.pool.take(64, |id, event| {
             ended.extend(matches!(event, Event::Ended(_)).then_some(id));
             match event {
                 Event::Backlog(bytes) => backlogs.push((id, bytes)),
                 event => events.push((id, event)),
             }
         });
-        ended.into_iter().for_each(|id| self.engine.release(id));
+        ended.into_iter().for_each(|id| self.pool.release(id));
         if !has_more {
             let _ = self.notifications.recv_timeout(Duration::from_millis(50));
         }
@@ -157,7 +157,7 @@ impl Peer {
         self.stream.write_all(&frame(opcode, payload)).unwrap();
     }
 
-    /// The next event; `None` when the connection has ended.
+    /// Waits for the next event; `None` when the connection has ended.
     pub fn next_event(&mut self) -> Option<websocket::Event> {
         let mut buffer = vec![0; 65_536];
         loop {
@@ -179,14 +179,42 @@ impl Peer {
         }
     }
 
-    /// Ends the connection with a reset instead of a FIN.
+    /// Ends the connection with a TCP reset instead of a FIN.
     pub fn reset(self) {
         let socket = socket2::SockRef::from(&self.stream);
         socket.set_linger(Some(Duration::ZERO)).unwrap();
     }
 }
 
-/// A client's frame.
+/// More bytes than the kernel's buffers of a connection hold.
+pub const MUCH: usize = 32 * 1024 * 1024;
+
+/// Returns a server's frame that the kernel does not accept at once.
+pub fn big_frame() -> Bytes {
+    encode_frame(true, Opcode::Binary, &vec![7; MUCH], None)
+}
+
+pub fn is_end(event: &Event) -> bool {
+    matches!(event, Event::Ended(_))
+}
+
+/// Returns the reason of the last event, which must be the end.
+pub fn end_reason(events: &[Event]) -> EndReason {
+    match events.last() {
+        Some(Event::Ended(reason)) => *reason,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Returns the text of a text message.
+pub fn text(event: &Event) -> &str {
+    match event {
+        Event::Text(text) => std::str::from_utf8(text).unwrap(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Encodes a client's frame.
 pub fn frame(opcode: Opcode, payload: &[u8]) -> Bytes {
     encode_frame(true, opcode, payload, MASK)
 }

@@ -1,15 +1,15 @@
-//! An allocator that counts what the current thread asks for.
+//! An allocator that counts the allocations of the current thread.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-/// The system's allocator, counting.
+/// The system's allocator, with counters.
 pub struct CountingAllocator;
 
-/// What a piece of code has asked of the allocator.
+/// The allocations of a piece of code.
 #[derive(Clone, Copy, Debug)]
 pub struct Allocations {
-    /// How many blocks, each growth of one included.
+    /// The number of blocks; each growth of a block counts as one.
     pub count: usize,
     /// The sum of their sizes in bytes, freed or not.
     pub bytes: usize,
@@ -19,7 +19,7 @@ thread_local! {
     static SO_FAR: Cell<Allocations> = const { Cell::new(Allocations { count: 0, bytes: 0 }) };
 }
 
-// SAFETY: every call is passed on to `System` as it came.
+// SAFETY: every call is passed on to `System` unchanged.
 unsafe impl GlobalAlloc for CountingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         record(layout.size());
@@ -40,14 +40,14 @@ unsafe impl GlobalAlloc for CountingAllocator {
 }
 
 fn record(size: usize) {
-    // Fails only while the thread ends, when nothing is measured any more.
+    // Fails only while the thread ends, when nothing is measured.
     let _ = SO_FAR.try_with(|so_far| {
         let Allocations { count, bytes } = so_far.get();
         so_far.set(Allocations { count: count + 1, bytes: bytes + size });
     });
 }
 
-/// Runs `code` and says what it allocated on this thread.
+/// Runs `code` and returns its result and its allocations on this thread.
 pub fn measure<T>(code: impl FnOnce() -> T) -> (T, Allocations) {
     let before = SO_FAR.get();
     let result = code();

@@ -1,3 +1,3 @@
-//! What the behaviour tests share.
+//! Support of the behaviour tests.
 
 pub mod counting_allocator;

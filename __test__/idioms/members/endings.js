@@ -128,4 +128,4 @@ const WEBSOCKET_ENDINGS = [
   },
 ];
 
-module.exports = { NET_SOCKET_ENDINGS, WEBSOCKET_ENDINGS, ending };
+module.exports = { NET_SOCKET_ENDINGS, WEBSOCKET_ENDINGS };

@@ -9,6 +9,7 @@ const { PassThrough } = require("node:stream");
 const frames = require("../../support/websocket/frames.js");
 const { Observed, polled } = require("../../support/observed.js");
 const { arrived } = require("../../support/websocket/pair.js");
+const { valuesOf, words } = require("./programs.js");
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -355,19 +356,23 @@ const WRITING = [
   },
 ];
 
+const READABLE_STATE = `
+  readable readableAborted readableEncoding readableEnded readableFlowing readableHighWaterMark
+  readableLength readableObjectMode
+`;
+const WRITABLE_STATE = `
+  writable writableCorked writableEnded writableFinished writableHighWaterMark writableLength
+  writableNeedDrain writableObjectMode
+`;
+
 /** Programs that read and change its state. */
 const STATE = [
   {
     title: "its addresses",
-    members: [
-      "remoteAddress",
-      "remoteFamily",
-      "remotePort",
-      "localAddress",
-      "localFamily",
-      "localPort",
-      "address",
-    ],
+    members: words(`
+      remoteAddress remoteFamily remotePort localAddress localFamily localPort
+      address
+    `),
     async run({ client, server, tcp }) {
       const read = () => ({
         remote: [tcp.remoteAddress, tcp.remoteFamily],
@@ -383,63 +388,26 @@ const STATE = [
   },
   {
     title: "its state while it is open, and when it is destroyed",
-    members: [
-      "readyState",
-      "_connecting",
-      "pending",
-      "destroyed",
-      "closed",
-      "errored",
-      "readable",
-      "readableAborted",
-      "readableDidRead",
-      "readableEncoding",
-      "readableEnded",
-      "readableFlowing",
-      "readableHighWaterMark",
-      "readableLength",
-      "readableObjectMode",
-      "writable",
-      "writableBuffer",
-      "writableCorked",
-      "writableEnded",
-      "writableFinished",
-      "writableHighWaterMark",
-      "writableLength",
-      "writableNeedDrain",
-      "writableObjectMode",
-      "isPaused",
-    ],
+    members: words(`
+      readyState _connecting pending destroyed closed errored readable
+      readableAborted readableDidRead readableEncoding readableEnded readableFlowing
+      readableHighWaterMark readableLength readableObjectMode writable
+      writableBuffer writableCorked writableEnded writableFinished
+      writableHighWaterMark writableLength writableNeedDrain writableObjectMode
+      isPaused
+    `),
     async run(stage) {
       const { tcp } = stage;
       await echo(stage, "so that something has come");
       const read = () => ({
         kind: [tcp instanceof net.Socket, tcp.constructor === net.Socket, tcp.encrypted],
-        state: [tcp.readyState, tcp.connecting, tcp._connecting, tcp.pending, tcp.timeout],
+        state: valuesOf(tcp, "readyState connecting _connecting pending timeout"),
         handle: tcp._handle === null,
-        end: [tcp.destroyed, tcp.closed, tcp.errored],
-        readable: [
-          tcp.readable,
-          tcp.readableAborted,
-          tcp.readableEncoding,
-          tcp.readableEnded,
-          tcp.readableFlowing,
-          tcp.readableHighWaterMark,
-          tcp.readableLength,
-          tcp.readableObjectMode,
-          tcp.isPaused(),
-        ],
-        writable: [
-          tcp.writable,
-          tcp.writableBuffer.length,
-          tcp.writableCorked,
-          tcp.writableEnded,
-          tcp.writableFinished,
-          tcp.writableHighWaterMark,
-          tcp.writableLength,
-          tcp.writableNeedDrain,
-          tcp.writableObjectMode,
-        ],
+        end: valuesOf(tcp, "destroyed closed errored"),
+        readable: valuesOf(tcp, READABLE_STATE),
+        writable: valuesOf(tcp, WRITABLE_STATE),
+        isPaused: tcp.isPaused(),
+        buffered: tcp.writableBuffer.length,
       });
       const open = read();
       tcp.destroy();
@@ -518,17 +486,10 @@ const STATE = [
   },
   {
     title: "it is an emitter",
-    members: [
-      "emit",
-      "eventNames",
-      "getMaxListeners",
-      "listenerCount",
-      "listeners",
-      "prependOnceListener",
-      "rawListeners",
-      "removeAllListeners",
-      "setMaxListeners",
-    ],
+    members: words(`
+      emit eventNames getMaxListeners listenerCount listeners prependOnceListener
+      rawListeners removeAllListeners setMaxListeners
+    `),
     async run({ tcp }) {
       const notes = [];
       const note = (value) => notes.push(value);

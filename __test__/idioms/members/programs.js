@@ -32,6 +32,14 @@ async function websocketStage(t, engine, { serverOptions } = {}) {
   return { ...pair, tcp: pair.socket._socket };
 }
 
+/** Returns the words of a text. */
+const words = (text) => text.trim().split(/\s+/);
+
+/** Returns the values of some properties, by their names. */
+function valuesOf(object, names) {
+  return Object.fromEntries(words(names).map((name) => [name, object[name]]));
+}
+
 /** Asserts, where connections can be native, that none was left to ws since `fallback`. */
 function assertNative(fallback) {
   if (hasNative) assert.deepEqual(connectionCounts().fallback, fallback);
@@ -80,4 +88,4 @@ function noted(value) {
   return String(value);
 }
 
-module.exports = { assertNative, noteEvents, testPrograms, websocketStage };
+module.exports = { assertNative, noteEvents, testPrograms, valuesOf, websocketStage, words };

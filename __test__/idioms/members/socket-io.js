@@ -29,7 +29,7 @@ async function socketIoStage(t, engine, { serverOptions, names = ["a"] } = {}) {
   return { ...server, clients, sockets, client: clients.a, socket: sockets.a, conn };
 }
 
-/** Returns the packets that a client receives while `work` runs, up to an acknowledgement after it. */
+/** Returns the packets that a client receives of `work`, up to an acknowledgement after it. */
 async function received(client, work) {
   const packets = [];
   client.io.engine.on("packet", ({ type, data }) => packets.push([type, data]));

@@ -4,6 +4,7 @@
 
 const { once } = require("node:events");
 const { Messages, echo } = require("./net-socket.js");
+const { words } = require("./programs.js");
 
 const message = async (emitter) => (await once(emitter, "message"))[0];
 
@@ -11,19 +12,10 @@ const message = async (emitter) => (await once(emitter, "message"))[0];
 const WEBSOCKET = [
   {
     title: "its constants and state",
-    members: [
-      "CONNECTING",
-      "OPEN",
-      "CLOSING",
-      "CLOSED",
-      "readyState",
-      "extensions",
-      "protocol",
-      "url",
-      "binaryType",
-      "isPaused",
-      "bufferedAmount",
-    ],
+    members: words(`
+      CONNECTING OPEN CLOSING CLOSED readyState extensions protocol url binaryType
+      isPaused bufferedAmount
+    `),
     async run({ socket }) {
       return [
         [socket.CONNECTING, socket.OPEN, socket.CLOSING, socket.CLOSED],
@@ -90,14 +82,7 @@ const WEBSOCKET = [
   },
   {
     title: "listeners as a browser's WebSocket has them",
-    members: [
-      "addEventListener",
-      "removeEventListener",
-      "onmessage",
-      "onclose",
-      "onerror",
-      "onopen",
-    ],
+    members: words("addEventListener removeEventListener onmessage onclose onerror onopen"),
     async run({ client, socket }) {
       const notes = [];
       const removed = () => notes.push("removed");

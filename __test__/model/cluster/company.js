@@ -1,8 +1,8 @@
 "use strict";
 
 /**
- * What the nodes of a cluster have in common: Redis, the names of their channels, and an emitter.
- * It knows when nothing is under way between them.
+ * The surroundings of a cluster's nodes: Redis, the key of their channels, and an emitter. It knows
+ * when nothing is under way between the nodes.
  */
 
 const { createAdapter, createShardedAdapter } = require("@socket.io/redis-adapter");
@@ -12,24 +12,24 @@ const turbo = require("../../..");
 const { NAMESPACES } = require("../stage.js");
 const { HANG_GUARD } = require("../../support/observed.js");
 
-/** How many nodes a cluster has. */
+/** The number of nodes of a cluster. */
 const SIZE = 3;
 
 /** Workers of our nodes, which all nodes of a process share. */
 const IO_THREADS = 2;
 
-/** Tells that everything before it has come. */
+/** The event that arrives behind everything before it. */
 const SENTINEL = "sentinel";
 
 let count = 0;
 
-/** What Redis has been asked to publish: the channel's beginning is a key of ours. */
+/** A command that publishes a message of ours, in a line of `MONITOR`. */
 const PUBLICATION = /"S?PUBLISH" "(test-\d+-\d+-\w+)/i;
 
-/** As Redis quotes it in what `MONITOR` tells. */
-const SAID = /\\"sentinel\\",(?:\\")?(\w+)(?:\\")?,(\d+)/;
+/** A sentinel, as Redis quotes it there. */
+const SENTINEL_LINE = /\\"sentinel\\",(?:\\")?(\w+)(?:\\")?,(\d+)/;
 
-/** Connected clients of node-redis 5, for one company after the other. */
+/** Connected clients of node-redis 5, which one company uses after the other. */
 class RedisConnections {
   /** Called with each message that is published. @type {(key: string, command: string) => void} */
   handlePublication = () => {};
@@ -38,7 +38,7 @@ class RedisConnections {
   static async connect(url) {
     const connect = async () => {
       const client = createClient({ url });
-      // Adapters listen, too, and there may be many of them.
+      // Each of many adapters adds listeners.
       client.setMaxListeners(0);
       client.on("error", () => {});
       await client.connect();
@@ -65,11 +65,7 @@ class RedisConnections {
   }
 }
 
-/**
- * What an emitter does in a turn.
- *
- * @implements as far as it goes, what a `Stage` does
- */
+/** Does the operations of an emitter, in place of a `Stage`. */
 class EmitterStage {
   #emitter;
   #cast;
@@ -97,7 +93,7 @@ class EmitterStage {
   }
 
   many(op) {
-    const argument = op.action === "disconnectSockets" ? op.close : this.#rooms(op.rooms);
+    const argument = op.action === "disconnectSockets" ? op.close : this.#cast.rooms(op.rooms);
     this.#operator(op)[op.action](argument);
   }
 
@@ -105,17 +101,8 @@ class EmitterStage {
     this.#emitter.of(namespace).serverSideEmit("ask", id);
   }
 
-  #operator({ namespace, to, except }) {
-    const emitter = this.#emitter.of(namespace);
-    const targeted = to.length === 0 ? emitter : emitter.to(this.#rooms(to));
-    return except.length === 0 ? targeted : targeted.except(this.#rooms(except));
-  }
-
-  #rooms(rooms) {
-    return rooms.map((room) => {
-      if (typeof room !== "object") return room;
-      return this.#cast.idOf(room.client, room.namespace) ?? "nobody";
-    });
+  #operator(op) {
+    return this.#cast.operator(this.#emitter.of(op.namespace), op);
   }
 }
 
@@ -123,16 +110,16 @@ class EmitterStage {
  * @typedef {"official" | OurKind} Kind of a node
  *
  * @typedef {object} OurKind
- * @property {boolean} [hasClients] whether it is given clients of node-redis
- * @property {(factory: Function) => Function} [change] of the factory of its adapters
+ * @property {boolean} [hasClients] true if it uses clients of node-redis
+ * @property {(factory: Function) => Function} [change] plants a bug in the factory of its adapters
  */
 
 class Company {
-  /** Makes the options of each node. @type {Array<(options: object) => object>} */
+  /** Make the options of each node. @type {Array<(options: object) => object>} */
   serverOptions;
   /** @type {EmitterStage} */
   emitter;
-  /** Broadcasts of others that our nodes have given to workers without JavaScript. */
+  /** Broadcasts of other nodes that our nodes have given to workers without JavaScript. */
   delivered = 0;
 
   #redis;
@@ -144,13 +131,13 @@ class Company {
   #cast;
   #until;
   #sentinels = 0;
-  /** The last sentinel that has come, by who hears it and who says it. */
-  #heard = new Map();
-  /** How many other messages there have been. */
+  /** The last sentinel, by its receiver and its sender. */
+  #received = new Map();
+  /** Counts all other messages. */
   #messages = 0;
 
   /**
-   * @param {RedisConnections} redis nobody else uses them until the end
+   * @param {RedisConnections} redis for this company alone until it ends
    * @param {Kind[]} kinds of the nodes
    * @param {import("./program.js").ClusterProgram} program
    */
@@ -189,7 +176,7 @@ class Company {
   }
 
   /**
-   * To be called with the nodes when they have been made.
+   * Begins with the nodes that have been made.
    *
    * @param {Array<{ io: import("socket.io").Server, isOpen: boolean }>} nodes
    * @param {import("../cast.js").Cast} cast
@@ -203,11 +190,11 @@ class Company {
     this.#emitter = new Emitter(this.#redis.control, { key: this.#key });
     this.emitter = new EmitterStage(this.#emitter, cast, order);
     for (const [index, { io }] of nodes.entries()) {
-      io.of("/").on(SENTINEL, (by, number) => this.#heard.set(`${index} ${by}`, number));
+      io.of("/").on(SENTINEL, (by, number) => this.#received.set(`${index} ${by}`, number));
     }
   }
 
-  /** All nodes that are open hear each other, and the others have left. */
+  /** Waits until all open nodes receive each other's messages, and the others have left. */
   async whenComplete() {
     const size = this.#nodes.filter(({ isOpen }) => isOpen).length;
     for (const namespace of NAMESPACES) {
@@ -221,15 +208,14 @@ class Company {
   }
 
   #handlePublication(command) {
-    const [, by, number] = SAID.exec(command) ?? [];
+    const [, by, number] = SENTINEL_LINE.exec(command) ?? [];
     if (number === undefined) this.#messages++;
-    else this.#heard.set(`witness ${by}`, Number(number));
+    else this.#received.set(`witness ${by}`, Number(number));
   }
 
   /**
-   * Nothing is under way any more: twice in a row all have said a sentinel and heard each other's,
-   * and there were no other messages. Whatever a message before has caused would have come before
-   * the second.
+   * Waits until nothing is under way: twice in a row, all have received each other's sentinels, and
+   * there were no other messages. What an earlier message causes would arrive before the second.
    */
   async whenQuiet() {
     if (this.#nodes.every(({ isOpen }) => !isOpen)) return;
@@ -247,14 +233,16 @@ class Company {
     const indexes = open.map(([index]) => index);
     for (const [index, { io }] of open) io.of("/").serverSideEmit(SENTINEL, index, number);
     if (!this.#isSharded) this.#emitter.serverSideEmit(SENTINEL, "emitter", number);
-    const speakers = this.#isSharded ? indexes : [...indexes, "emitter"];
-    const pairs = speakers.flatMap((by) =>
-      [...indexes, "witness"].filter((hearer) => hearer !== by).map((hearer) => `${hearer} ${by}`),
+    const senders = this.#isSharded ? indexes : [...indexes, "emitter"];
+    const pairs = senders.flatMap((by) =>
+      [...indexes, "witness"]
+        .filter((receiver) => receiver !== by)
+        .map((receiver) => `${receiver} ${by}`),
     );
-    await this.#until(() => pairs.every((pair) => this.#heard.get(pair) === number));
+    await this.#until(() => pairs.every((pair) => this.#received.get(pair) === number));
   }
 
-  /** To be called before the nodes close. */
+  /** Adds up what the nodes have delivered, before they close. */
   count() {
     for (const { delivered } of turbo.stats().redis) this.delivered += delivered;
   }

@@ -1,29 +1,29 @@
 "use strict";
 
 /**
- * Which operations of a program are done at once in a cluster, and which are put off until all
- * that has been published has come to its end. Messages of one node to one namespace arrive
- * everywhere in the order in which they were published; no other order is promised. So what is
- * under way at one time is of one publisher in one namespace, and a program has one outcome.
+ * Decides which operations of a program are done at once in a cluster, and which are put off until
+ * nothing is under way. Messages of one node to one namespace arrive everywhere in the order in which
+ * they were published; no other order is promised. So only messages of one publisher in one namespace
+ * are under way at a time, and a program has one outcome.
  */
 class ClusterOrder {
   #isDynamic;
   #isSharded;
-  /** Whose turn it is. */
+  /** The stage of the node that acts. */
   #stage = null;
   #isOfClient = false;
-  /** The namespace in which something has been published in this turn. */
+  /** The namespace of the messages of this turn. */
   #namespace;
-  /** Whether the next operation is the only one of this turn. */
+  /** Set if the next operation is the only one of this turn. */
   #isAlone = false;
   #isStorm = false;
-  /** What was put off, by the stage that is to do it. */
+  /** Operations that are put off, by their stage. */
   #putOff = new Map();
 
   /**
-   * @param {{ isDynamic: boolean, isSharded: boolean }} protocol whether nodes subscribe to rooms when
-   *   they have somebody there, and whether it is the sharded one: then nodes do what they publish
-   *   some time after, the official ones when Redis has answered, ours soon
+   * @param {{ isDynamic: boolean, isSharded: boolean }} protocol `isDynamic` if nodes subscribe to
+   *   rooms when they have a member; `isSharded` if nodes act on what they publish some time later,
+   *   the official ones when Redis has answered, ours soon
    */
   constructor({ isDynamic, isSharded }) {
     this.#isDynamic = isDynamic;
@@ -31,10 +31,10 @@ class ClusterOrder {
   }
 
   /**
-   * Nothing is under way.
+   * Begins a turn: nothing is under way.
    *
-   * @param {object | null} stage that of the node that acts, if one does
-   * @param {boolean} [isOfClient] whether it does so since one of its clients has done something
+   * @param {object | null} stage of the node that acts, if one does
+   * @param {boolean} [isOfClient] true if it reacts to one of its clients
    */
   begin(stage, isOfClient = false) {
     this.#stage = stage;
@@ -43,7 +43,7 @@ class ClusterOrder {
     this.#isAlone = false;
   }
 
-  /** What is done is done at once. */
+  /** Puts nothing off until the storm ends. */
   beginStorm() {
     this.#isStorm = true;
   }
@@ -52,7 +52,7 @@ class ClusterOrder {
     this.#isStorm = false;
   }
 
-  /** Whether what a client does is what this turn is about. */
+  /** Returns whether this turn is about a client's act. */
   isOfClient(stage) {
     return this.#isOfClient && stage === this.#stage && !this.#isSharded;
   }
@@ -60,8 +60,8 @@ class ClusterOrder {
   /**
    * @param {object} stage
    * @param {object} op
-   * @param {{ isPrompt: boolean, isPublic: boolean }} how whether it is part of what the node does
-   *   by itself in this turn, and whether it publishes something
+   * @param {{ isPrompt: boolean, isPublic: boolean }} how `isPrompt` if this turn is about it,
+   *   `isPublic` if it publishes a message
    * @returns {boolean} whether it is to be done now; if not, it has been put off
    */
   admits(stage, op, { isPrompt, isPublic }) {
@@ -78,16 +78,16 @@ class ClusterOrder {
     if (!isPrompt) return false;
     const isFirst = this.#namespace === undefined;
     this.#namespace ??= namespace;
-    // A node that has to subscribe to a room first may miss what follows at once.
+    // A node that must subscribe to a room first may miss messages that follow at once.
     return isFirst || (this.#namespace === namespace && !this.#isDynamic);
   }
 
-  /** Stages do what they have put off in the order in which they are added. */
+  /** Adds a stage. Operations that were put off are done in the order of the stages. */
   add(stage) {
     this.#putOff.set(stage, []);
   }
 
-  /** @returns {boolean} whether something that had been put off is done now */
+  /** @returns {boolean} whether there was an operation that had been put off; it has been done */
   doNext() {
     for (const [stage, ops] of this.#putOff) {
       const op = ops.shift();

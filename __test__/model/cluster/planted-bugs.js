@@ -1,19 +1,15 @@
 "use strict";
 
-/**
- * Our adapter for Redis with a bug each: what a test of clusters has to find. Each changes a factory
- * of adapters.
- */
+/** Our adapter for Redis with one bug each, which the search has to find: changes of a factory. */
 
-const { kFanOut } = require("../../../lib/adapter/index.js");
-
-/** A factory whose adapters are changed once they are there; not those of the sharded protocol. */
+/** Changes each adapter that a factory makes, except those of the sharded protocol. */
 const changed = (change) => (factory) =>
   function AdapterOf(nsp) {
     const adapter = factory(nsp);
     if (adapter.requestChannel === undefined) return adapter;
     try {
-      change(adapter, adapter[kFanOut].directory, adapter.pubClient.transport);
+      const { directory, transport } = adapter.pubClient.node;
+      change(adapter, directory, transport);
     } catch (error) {
       // Else its connection would keep the process.
       adapter.close();
@@ -22,42 +18,42 @@ const changed = (change) => (factory) =>
     return adapter;
   };
 
-/** Puts another method in the place of an object's own. */
+/** Replaces a method of an object. */
 function override(object, name, make) {
   const original = object[name].bind(object);
   object[name] = make(original);
 }
 
-const ForgetsNumberedRooms = changed((_adapter, directory) => {
+exports.ForgetsNumberedRooms = changed((_adapter, directory) => {
   override(directory, "touch", (touch) => (room) => typeof room === "number" || touch(room));
 });
 
-const TellsOfRoomsInTheNextTurn = changed((_adapter, directory) => {
+exports.ReportsRoomsInTheNextTurn = changed((_adapter, directory) => {
   override(directory, "flush", (flush) => () => setImmediate(flush));
 });
 
-const TellsOnlyOfNewRooms = changed((_adapter, directory) => {
-  directory.touchNamesOf = () => {};
+exports.ReportsOnlyNewRooms = changed((_adapter, directory) => {
+  override(directory, "touchNamesOf", () => () => {});
 });
 
-const ForgetsThatRoomsAreLeft = changed((adapter, directory) => {
+exports.MissesLeftRooms = changed((adapter, directory) => {
   override(directory, "flushRoom", (flushRoom) => (native, room) => {
     if (adapter.rooms.has(room)) flushRoom(native, room);
   });
 });
 
-const MissesWhoIsServed = changed((_adapter, directory) => {
+exports.MissesServedSockets = changed((_adapter, directory) => {
   override(directory, "flushRoom", (flushRoom) => (native, room) => {
     const setRoom = (...args) => native.setRoom(...args.slice(0, -1), false);
     flushRoom({ setRoom, forgetRoom: (...args) => native.forgetRoom(...args) }, room);
   });
 });
 
-const IgnoresListenersOfTheEngine = changed((_adapter, directory) => {
-  directory.setObserved = () => {};
+exports.IgnoresListenersOfTheEngine = changed((_adapter, directory) => {
+  override(directory, "setObserved", () => () => {});
 });
 
-const OvertakesWhatIsNotHandled = changed((_adapter, _directory, transport) => {
+exports.OvertakesUnhandledMessages = changed((_adapter, _directory, transport) => {
   override(transport, "hand", (hand) => (namespace, channel, message) => {
     transport.workers.native.handled(namespace);
     transport.workers.flush();
@@ -65,7 +61,7 @@ const OvertakesWhatIsNotHandled = changed((_adapter, _directory, transport) => {
   });
 });
 
-const PublishesToTheFirstRoom = changed((adapter, _directory, transport) => {
+exports.PublishesToTheFirstRoom = changed((adapter, _directory, transport) => {
   override(transport, "publishBroadcast", (publish) => (namespace, channel, packet, options) => {
     const { rooms } = JSON.parse(options);
     const isMine = channel === adapter.channel && rooms.length > 1;
@@ -73,34 +69,20 @@ const PublishesToTheFirstRoom = changed((adapter, _directory, transport) => {
   });
 });
 
-const PublishesNoExceptions = changed((_adapter, _directory, transport) => {
+exports.PublishesNoExceptions = changed((_adapter, _directory, transport) => {
   override(transport, "publishBroadcast", (publish) => (namespace, channel, packet, options) => {
     publish(namespace, channel, packet, JSON.stringify({ ...JSON.parse(options), except: [] }));
   });
 });
 
-const HearsItself = changed((adapter, directory, transport) => {
+exports.ReceivesItsOwnMessages = changed((adapter, directory, transport) => {
   transport.native.addNode(directory.namespace, adapter.nsp.name, "another", adapter.channel);
 });
 
-const DeliversInTheNextTurn = changed((_adapter, _directory, transport) => {
+exports.DeliversInTheNextTurn = changed((_adapter, _directory, transport) => {
   override(transport, "hand", (hand) => (namespace, channel, message) => {
     const isRequest = channel.includes("-request#");
     if (isRequest) setImmediate(hand, namespace, channel, message);
     else hand(namespace, channel, message);
   });
 });
-
-module.exports = {
-  ForgetsNumberedRooms,
-  TellsOfRoomsInTheNextTurn,
-  TellsOnlyOfNewRooms,
-  ForgetsThatRoomsAreLeft,
-  MissesWhoIsServed,
-  IgnoresListenersOfTheEngine,
-  OvertakesWhatIsNotHandled,
-  PublishesToTheFirstRoom,
-  PublishesNoExceptions,
-  HearsItself,
-  DeliversInTheNextTurn,
-};

@@ -1,42 +1,40 @@
 "use strict";
 
 /**
- * Random programs for a cluster of three servers with clients on each: those of
- * adapter-program.js, whose turns name the node that acts, and more.
+ * Generates random programs for a cluster of three servers with clients on each: those of
+ * ../program.js, whose turns name the node that acts, and more.
  *
- * In a turn one node acts, or an emitter, so that its messages are all that is under way. A storm
- * is a turn in which all act at the same time; what is compared then is told in cluster-storm.js.
- * As it leaves the order open in which sockets and rooms are kept, storms come last.
+ * In a turn one node acts, or an emitter, so that only its messages are under way. A storm is a turn
+ * in which all act at the same time; storm.js says what is compared then. It leaves the order of
+ * sockets and rooms open, so storms come last.
  *
- * @typedef {object} ClusterProgram a program, see there, with
- * @property {"plain" | "deflate"} server
- * @property {Protocol} protocol
+ * @typedef {import("../program.js").Program & { protocol: Protocol }} ClusterProgram
  *
  * @typedef {"pattern" | "dynamic" | "sharded static" | "sharded dynamic" | "sharded dynamic-private"
- *   } Protocol with the `subscriptionMode` of our nodes, or of all if it is the sharded one
+ *   } Protocol with the `subscriptionMode` of our nodes; of all nodes in the sharded one
  *
  * @typedef {object} Storm
  * @property {"storm"} what
  * @property {string[]} restless clients that come and go, or whose rooms change
  * @property {Script[]} scripts
  *
- * @typedef {object} Script what one node or emitter does in `steps`, which are operations each, or
- *   what happens to clients in `turns`
+ * @typedef {object} Script a node or an emitter acts in `steps`, of several operations each; or
+ *   clients act in `turns`
  * @property {number | "emitter"} [by]
  * @property {import("../program.js").Operation[][]} [steps]
  * @property {import("../program.js").Turn[]} [turns]
  */
 
-const { Author, MAX_TURNS, NAMES } = require("../program.js");
+const { Author, MAX_TURNS, NAMES, WEIGHTS } = require("../program.js");
 const { STORM_ROOMS } = require("./storm.js");
 const { randomFrom } = require("../../support/random.js");
 
 const NODES = [0, 1, 2];
 
-/** Some of these have names that are not only a text to the protocol. */
+/** Rooms; some names are more than a text to the protocol. */
 const ROOMS = ["r1", "r1", "r1", "r2", "r2", "r3", 1, "1", 1.5, "", "ž #*"];
 
-/** Values that MessagePack and JSON do not say in the same way, and large ones. */
+/** Values that MessagePack and JSON encode differently, and large ones. */
 const MORE_VALUES = [
   undefined,
   [undefined, { a: undefined, b: 1 }],
@@ -55,21 +53,20 @@ const MORE_VALUES = [
   Buffer.alloc(70_000, 7),
 ];
 
-/** @type {import("./program.js").Protocol[]} */
-const PROTOCOLS = [
-  ...Array(5).fill("pattern"),
-  ...Array(2).fill("dynamic"),
-  "sharded static",
-  "sharded static",
-  "sharded dynamic",
-  "sharded dynamic-private",
-];
+/** @type {Protocol[]} */
+const PROTOCOLS = [...Array(5).fill("pattern"), ...Array(2).fill("dynamic")];
+PROTOCOLS.push("sharded static", "sharded static", "sharded dynamic", "sharded dynamic-private");
 
 const LISTENED_IN_STORMS = ["onAnyOutgoing", "packetCreate", "flush", "engine flush"];
 
+// biome-ignore format: a table
+const CLUSTER_WEIGHTS = {
+  ...WEIGHTS, emit: 12, many: 5, listen: 2.5, look: 1.5, fetch: 1.5, survey: 0.5, ask: 1.5,
+};
+
 class ClusterAuthor extends Author {
   isAlone = false;
-  /** Where each client is, or was last. @type {Map<string, number>} */
+  /** The node that each client has connected to last. @type {Map<string, number>} */
   places = new Map();
   /** The node that acts. */
   node = 0;
@@ -86,15 +83,18 @@ class ClusterAuthor extends Author {
     const { chance, below, pick } = this.random;
     this.server = chance(0.88) ? "plain" : "deflate";
     this.protocol = pick(PROTOCOLS);
+    // Nodes that subscribe to single rooms do so by the adapter's events.
+    const isDynamic = this.protocol.includes("dynamic");
+    this.weights = { ...CLUSTER_WEIGHTS, edit: isDynamic ? 0 : 2 };
     const turns = this.names.filter(() => chance(0.92)).map((name) => this.connect(name));
     for (let left = 2 + below(MAX_TURNS); left > 0; left--) turns.push(this.turn());
     if (chance(0.3)) turns.push(...this.departure());
     if (chance(0.4)) turns.push(...this.storms());
     const { protocol, server } = this;
-    return { server, protocol, hearsRooms: chance(0.4), turns };
+    return { server, protocol, hasRoomListeners: chance(0.4), turns };
   }
 
-  /** Emitters speak the classic protocol only. */
+  /** Emitters know the classic protocol only. */
   get hasEmitter() {
     return !this.protocol.startsWith("sharded");
   }
@@ -116,7 +116,7 @@ class ClusterAuthor extends Author {
     ]);
   }
 
-  /** Something that a client does: its node acts. */
+  /** Returns an act of a client: its node acts. */
   actOf(make) {
     const whom = this.whom();
     this.node = this.places.get(whom.client) ?? 0;
@@ -128,14 +128,14 @@ class ClusterAuthor extends Author {
     return { ...super.serverTurn(), node: this.node };
   }
 
-  /** Alone, as it is left to the server what waits for a client meanwhile. */
+  /** Returns a volatile broadcast, alone: which other packets wait is left to the server. */
   volatileTurn() {
     this.node = this.random.pick(NODES);
     const emit = { ...this.emit(), isVolatile: true, ack: undefined, ops: [] };
     return { what: "server", node: this.node, ops: [emit] };
   }
 
-  /** Redis gets messages that are no node's. */
+  /** Lets an emitter publish messages. */
   emitterTurn() {
     const { pick, times } = this.random;
     const namespace = this.namespace();
@@ -143,7 +143,7 @@ class ClusterAuthor extends Author {
     return { what: "emitter", ops: [op(), ...times(4, op)] };
   }
 
-  /** A broadcast by a namespace. */
+  /** Returns a broadcast by a namespace. */
   emission() {
     const scope = this.scope();
     return { do: "emit", id: this.id(), ...scope, args: this.args(), isVolatile: false, ops: [] };
@@ -161,7 +161,7 @@ class ClusterAuthor extends Author {
     return { ...super.connect(client, namespace), node: this.node, isReturning: false };
   }
 
-  /** A step of the change from polling to WebSocket, or all of it. */
+  /** Returns a step of the upgrade from polling to WebSocket, or all of it. */
   change() {
     const polling = [...this.present].filter(([, transport]) => transport === "polling");
     if (polling.length === 0 || this.random.chance(0.6)) return super.change();
@@ -173,7 +173,7 @@ class ClusterAuthor extends Author {
     return { what: "changeover", client };
   }
 
-  /** A node leaves, and what follows. */
+  /** Lets a node leave, with a few turns afterwards. */
   departure() {
     const { pick, times } = this.random;
     return [{ what: "depart", node: pick(NODES) }, ...times(4, () => this.turn())];
@@ -183,7 +183,7 @@ class ClusterAuthor extends Author {
 
   storms() {
     const storms = [this.storm(), ...this.random.times(3, () => this.storm())];
-    // Then everybody is where the program says.
+    // Afterwards every client is where the program says.
     return storms.flatMap((storm) => [storm, ...NODES.map((node) => this.inspection(node))]);
   }
 
@@ -216,7 +216,7 @@ class ClusterAuthor extends Author {
     return chance(0.3) ? { ...emission, to: [pick(STORM_ROOMS)], except: [] } : emission;
   }
 
-  /** A client comes and goes, or its rooms change, told by its own node or another. */
+  /** Lets a client come and go, or change its rooms, by its own node or another. */
   disturb(client, scripts) {
     const { chance, pick, below } = this.random;
     const place = this.places.get(client);
@@ -243,13 +243,13 @@ class ClusterAuthor extends Author {
   }
 
   returning(client) {
-    // Between two polls nobody sees that a client has vanished.
+    // Between two polls a server does not see that a client has vanished.
     const canVanish = this.present.get(client) === "websocket" && this.random.chance(0.6);
     const { greeting, ...how } = this.connect(client, this.homes.get(client));
     return [{ what: canVanish ? "vanish" : "close", client }, how];
   }
 
-  /** The way on which packets go to a client changes. */
+  /** Changes the way on which packets go to a client. */
   divert(client, scripts) {
     const { chance, pick } = this.random;
     if (this.present.get(client) === "polling" && chance(0.6)) {
@@ -266,34 +266,13 @@ class ClusterAuthor extends Author {
 
   // --- Operations
 
-  op() {
-    return this.weighed([
-      [12, () => this.emit()],
-      [7, () => ({ do: "join", ...this.whom(), rooms: this.someRooms() })],
-      [3, () => ({ do: "leave", ...this.whom(), room: this.room() })],
-      [0.3, () => ({ do: "leaveAll", ...this.whom() })],
-      // Nodes that subscribe to single rooms do so by the adapter's events.
-      [this.protocol.includes("dynamic") ? 0 : 2, () => this.edit()],
-      [5, () => this.many()],
-      [0.7, () => ({ do: "disconnect", ...this.whom(), close: this.random.chance(0.4) })],
-      [2.5, () => this.listen()],
-      [1, () => this.unlisten()],
-      [1.5, () => ({ do: "look", namespace: this.namespace() })],
-      [1.5, () => ({ do: "fetch", id: this.id(), ...this.scope() })],
-      [0.5, () => ({ do: "survey", id: this.id(), namespace: this.namespace() })],
-      [1.5, () => this.ask()],
-      [1, () => ({ do: "admit", ...this.whom() })],
-      [1, () => this.later()],
-    ]);
-  }
-
   emit() {
     return { ...super.emit(), isVolatile: false };
   }
 
   // --- Parts
 
-  /** Mostly a client of the node that acts. */
+  /** Returns mostly a client of the node that acts. */
   name() {
     const { chance, pick } = this.random;
     const own = this.names.filter((name) => this.places.get(name) === this.node);

@@ -1,6 +1,6 @@
 "use strict";
 
-/** Where programs for clusters are made and played. */
+/** Makes programs, and plays them on clusters. */
 
 const { playInCluster } = require("../play.js");
 const { Company, RedisConnections } = require("./company.js");

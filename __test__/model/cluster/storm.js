@@ -1,21 +1,20 @@
 "use strict";
 
 /**
- * What clients have received in a storm, as lines that do not depend on who was faster. A calm
- * client has got the same messages of each publisher in each namespace, in the same order. Of a
- * restless one it is judged whether what it has got is right, whenever its rooms have changed:
- *   - messages of one publisher in one namespace have come on one connection in their order, none
- *     twice;
- *   - those to a room that it has visited have come between its coming and its going, and none is
- *     missing between two others, nor at the end if it was still there.
+ * Records what clients receive in a storm, as lines that do not depend on timing. A calm client
+ * receives the same messages of each publisher in each namespace, in the same order. The messages of
+ * a restless client are judged, since its rooms change at any time:
+ *   - those of one publisher in one namespace arrive on one connection in their order, none twice;
+ *   - those to a room that it visits arrive between its "in" and its "out", and none is missing between
+ *     two others, nor at the end if the visit lasts.
  */
 
-const { parsePacket } = require("../../support/packet-client.js");
+const { parsePacket } = require("../packet-client.js");
 
-/** In which clients are only during storms, and are told when they come in and when they go. */
+/** Rooms that clients are in during storms only, with an event when they join and when they leave. */
 const STORM_ROOMS = ["s1", "s2"];
 
-/** In a client's log: nothing is under way any more. */
+/** In a client's log: nothing is under way. */
 const ALL_HAS_COME = "-- all has come";
 
 /** In a client's log: its connection has ended. */
@@ -24,27 +23,27 @@ const END = /^(closed|destroyed) /;
 class StormLog {
   #cast;
   #isDynamic;
-  /** Where each client's log begins, and whether it is restless. */
+  /** The length of each client's log at first, and whether the client is restless. */
   #clients = new Map();
-  /** Broadcasts in the order in which each publisher has made them. */
+  /** The broadcasts of each publisher in their order. */
   #broadcasts = new Map();
 
   /**
    * @param {import("../cast.js").Cast} cast
-   * @param {boolean} isDynamic whether nodes subscribe to rooms when they have somebody there: then
-   *   messages to a room may be missing after somebody has come in
+   * @param {boolean} isDynamic true if nodes subscribe to rooms when they have a member: then messages
+   *   may be missing after a client has joined
    */
   constructor(cast, isDynamic) {
     this.#cast = cast;
     this.#isDynamic = isDynamic;
   }
 
-  /** To be called for each client before anything is sent. */
+  /** Begins the storm of a client, before anything is sent. */
   begin(client, { length }, isRestless) {
     this.#clients.set(client, { start: length, isRestless });
   }
 
-  /** To be called before a publisher makes broadcasts. */
+  /** Records broadcasts before a publisher makes them. */
   write(by, ops) {
     const emits = ops.filter((op) => op.do === "emit");
     for (const { id, namespace, to, except } of emits) {
@@ -57,14 +56,14 @@ class StormLog {
     }
   }
 
-  /** To be called when everything has arrived: changes the client's log. */
+  /** Replaces the client's log of the storm, when everything has arrived. */
   end(client, log) {
     const { start, isRestless } = this.#clients.get(client) ?? { start: 0, isRestless: true };
     const messages = messagesOf(log.splice(start));
     log.push(...(isRestless ? this.#judge(messages) : this.#sort(messages)));
   }
 
-  /** By publisher and namespace. */
+  /** Sorts messages by publisher and namespace. */
   #sort(messages) {
     const streams = new Map();
     for (const { namespace, event, lines } of messages) {
@@ -80,12 +79,12 @@ class StormLog {
     return faults.length === 0 ? ["all right"] : faults;
   }
 
-  /** Where a publisher's messages have not come in their order. */
+  /** Returns where a publisher's messages have not arrived in their order. */
   #disorder(messages) {
     const faults = [];
     const last = new Map();
     for (const { namespace, event, lines } of messages) {
-      // What the next node gets may be behind.
+      // The next node may be behind.
       if (END.test(lines[0])) last.clear();
       const by = this.#cast.publishers.get(event);
       if (by === undefined) continue;
@@ -98,10 +97,10 @@ class StormLog {
     return faults;
   }
 
-  /** Where messages to a room have come to somebody who was not there, or have not come. */
+  /** Returns where messages to a room have arrived outside of a visit, or are missing in it. */
   #trespasses(messages) {
     const faults = [];
-    /** By the room that is visited: the last message of each stream. */
+    /** The last message of each stream, by the room that is visited. */
     const visits = new Map();
     for (const { namespace, event, argument, lines } of messages) {
       const room = `${namespace} ${argument}`;
@@ -116,31 +115,31 @@ class StormLog {
   #missing(visits) {
     const last = [...visits.values()].flatMap((visit) => [...visit]);
     const isShort = ([stream, place]) => place + 1 < this.#broadcasts.get(stream).length;
-    return last.filter(isShort).map(([stream]) => `${stream}: the last ones have not come`);
+    return last.filter(isShort).map(([stream]) => `${stream}: the last ones are missing`);
   }
 
   #place(visits, namespace, event) {
     const { to, except } = this.#cast.emits.get(event) ?? { to: [], except: [] };
     if (to.length !== 1 || except.length > 0 || !STORM_ROOMS.includes(to[0])) return [];
     const visit = visits.get(`${namespace} ${to[0]}`);
-    if (visit === undefined) return [`${event} to ${to} has come to somebody outside`];
+    if (visit === undefined) return [`${event} to ${to} has arrived outside`];
     const stream = streamOf(namespace, this.#cast.publishers.get(event), to[0]);
     const place = this.#broadcasts.get(stream).indexOf(event);
     const before = visit.get(stream) ?? place - 1;
     visit.set(stream, place);
     return place === before + 1 || this.#isDynamic
       ? []
-      : [`${stream}: ${event} has come, and one before has not`];
+      : [`${stream}: ${event} has arrived, and one before has not`];
   }
 }
 
-/** Names what has an order; rooms of one client are two, if it is their name. */
+/** Names messages that have an order: of a publisher in a namespace, or to one room there. */
 function streamOf(namespace, by, room) {
   const to = room === undefined ? "" : ` to ${JSON.stringify(room)}`;
   return `${namespace} from ${by}${to}`;
 }
 
-/** Packets with the attachments that follow them. */
+/** Returns packets with the attachments that follow them. */
 function messagesOf(lines) {
   const messages = [];
   for (const line of lines) {

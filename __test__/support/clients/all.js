@@ -1,27 +1,27 @@
 "use strict";
 
 /**
- * Every client that the tests drive, behind one interface. What a client does once it is
- * connected is told in `program.js`.
+ * All clients that the tests drive, behind one interface. `program.js` has what a client does once
+ * it is connected.
  *
  * @typedef {object} Driver
  * @property {string} name
- * @property {string | false} skip why it is left out
- * @property {boolean} startsOnPolling whether it exchanges events before it has a WebSocket
- * @property {boolean} recovers whether it knows connection state recovery
- * @property {boolean} [missesSilence] whether a server does not notice that it is gone
- * @property {string} [leavingReason] why it left in the eyes of the server, if not for the reason
- *   that others give
- * @property {Record<string, string | string[]>} reasons what it says when it is disconnected
- * @property {unknown} [refusal] what it says when a middleware refuses it, if not what others say
+ * @property {string | false} skip the reason to skip its tests
+ * @property {boolean} startsOnPolling true if it exchanges events before it has a WebSocket
+ * @property {boolean} recovers true if it supports connection state recovery
+ * @property {boolean} [missesSilence] true if a server does not notice that it has fallen silent
+ * @property {string} [leavingReason] the reason of the server when it leaves, where others have
+ *   another
+ * @property {Record<string, string | string[]>} reasons its own reasons of a disconnection
+ * @property {unknown} [refusal] its error when a middleware refuses it, where others have another
  * @property {() => Promise<void>} start
  * @property {() => Promise<void>} stop
  * @property {(origin: string, options?: { namespace?: string, auth?: object,
  *   reconnection?: boolean }) => Promise<Client>} open
  *
  * @typedef {object} Client
- * @property {Promise<string>} disconnected why it is disconnected
- * @property {Promise<unknown>} refused why it was not let in
+ * @property {Promise<string>} disconnected the reason of its disconnection
+ * @property {Promise<unknown>} refused the error of a middleware
  * @property {() => Promise<void>} close
  */
 

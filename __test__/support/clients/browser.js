@@ -3,14 +3,14 @@
 /** socket.io-client in headless Chromium, one page for all clients of a driver. */
 
 const { createServer } = require("node:http");
-const { once } = require("node:events");
 const path = require("node:path");
 const { launchChromium, skipWithoutChromium } = require("../chromium.js");
-const { runProgram } = require("./program.js");
+const { listen } = require("../tcp-server.js");
+const { REASONS, runProgram } = require("./program.js");
 
 const script = path.join(require.resolve("socket.io-client"), "../../../dist/socket.io.min.js");
 
-/** In the page: opens a client and keeps it under its number. */
+/** In the page: opens a client and keeps it by its id. */
 function openClient({ id, url, auth, reconnection }) {
   const socket = window.io(url, { auth, reconnection, reconnectionDelay: 20, forceNew: true });
   window.clients ??= {};
@@ -28,20 +28,13 @@ function createDriver() {
     skip: skipWithoutChromium,
     startsOnPolling: true,
     recovers: true,
-    reasons: {
-      left: "io client disconnect",
-      disconnected: "io server disconnect",
-      closed: "transport close",
-      ended: "transport close",
-      reset: "transport close",
-      stalled: "ping timeout",
-    },
+    reasons: REASONS,
     async start() {
       pageServer = createServer((_request, response) => response.end("<!doctype html>"));
-      await once(pageServer.listen(0, "127.0.0.1"), "listening");
+      const { origin } = await listen(pageServer);
       browser = await launchChromium();
       page = await browser.newPage();
-      await page.goto(`http://127.0.0.1:${pageServer.address().port}/`);
+      await page.goto(origin);
       await page.addScriptTag({ path: script });
       await page.addScriptTag({ content: String(runProgram) });
     },

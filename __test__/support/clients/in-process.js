@@ -2,27 +2,15 @@
 
 /** Clients that run in the test's own process: socket.io-client 4 and 2, and our raw one. */
 
-const { io: connect } = require("socket.io-client");
 const connectV2 = require("socket.io-client-v2");
-const { runProgram } = require("./program.js");
+const { WEBSOCKET_ONLY, WITH_UPGRADE, connectClient } = require("../socket-io-client.js");
+const { REASONS, runProgram } = require("./program.js");
 const { RawClient } = require("./raw-client.js");
-
-const WEBSOCKET_ONLY = { transports: ["websocket"] };
-
-/** Why a client of socket.io-client says that it is disconnected. */
-const REASONS = {
-  left: "io client disconnect",
-  disconnected: "io server disconnect",
-  closed: "transport close",
-  ended: "transport close",
-  reset: "transport close",
-  stalled: "ping timeout",
-};
 
 const LOST = ["transport close", "transport error"];
 
 /** @returns {import("./all.js").Driver} */
-function driverOf(name, connectTo, { namespaceOptions, ...details }) {
+function driverOf(name, connectTo, details) {
   return {
     name,
     skip: false,
@@ -36,7 +24,7 @@ function driverOf(name, connectTo, { namespaceOptions, ...details }) {
         refused,
         async close() {
           socket.disconnect();
-          // One that was never let in keeps its connection.
+          // A client that has not entered a namespace keeps its connection.
           socket.io?.engine.close();
         },
       };
@@ -46,16 +34,10 @@ function driverOf(name, connectTo, { namespaceOptions, ...details }) {
 }
 
 function socketIoClient(name, transportOptions) {
-  const connectTo = (origin, { namespace, auth, reconnection }) =>
-    connect(origin + namespace, {
-      auth,
-      reconnection,
-      reconnectionDelay: 20,
-      forceNew: true,
-      ...transportOptions,
-    });
+  const connectTo = (origin, { namespace, ...options }) =>
+    connectClient(origin + namespace, { ...options, reconnectionDelay: 20, ...transportOptions });
   return driverOf(name, connectTo, {
-    startsOnPolling: transportOptions.transports === undefined,
+    startsOnPolling: transportOptions === WITH_UPGRADE,
     recovers: true,
     reasons: REASONS,
   });
@@ -63,20 +45,15 @@ function socketIoClient(name, transportOptions) {
 
 function socketIoClientV2(name, transportOptions) {
   const connectTo = (origin, { namespace, auth }) =>
-    connectV2(origin + namespace, {
-      query: auth,
-      reconnection: false,
-      forceNew: true,
-      ...transportOptions,
-    });
+    connectClient(origin + namespace, { query: auth, ...transportOptions }, connectV2);
   return driverOf(name, connectTo, {
-    startsOnPolling: transportOptions.transports === undefined,
+    startsOnPolling: transportOptions === WITH_UPGRADE,
     recovers: false,
-    // It has no message beside the data of an error.
+    // Its error has data and no message.
     refusal: { token: "wröng" },
     // engine.io 6.6 stops the heartbeat of Engine.IO v3 when it changes the transport.
-    missesSilence: transportOptions.transports === undefined,
-    // Where Node.js has a WebSocket of its own, it takes that, which has other events.
+    missesSilence: transportOptions === WITH_UPGRADE,
+    // Where Node.js has a WebSocket of its own, it uses that, which has other events.
     reasons: { ...REASONS, ended: LOST, reset: LOST },
   });
 }
@@ -98,9 +75,9 @@ const rawClient = driverOf(
 );
 
 module.exports = [
-  socketIoClient("socket.io-client 4", {}),
+  socketIoClient("socket.io-client 4", WITH_UPGRADE),
   socketIoClient("socket.io-client 4 with WebSocket only", WEBSOCKET_ONLY),
-  socketIoClientV2("socket.io-client 2", {}),
+  socketIoClientV2("socket.io-client 2", WITH_UPGRADE),
   socketIoClientV2("socket.io-client 2 with WebSocket only", WEBSOCKET_ONLY),
   rawClient,
 ];

@@ -11,8 +11,7 @@ const directory = path.join(__dirname, "../../python");
 const interpreter = process.env.TURBO_TEST_PYTHON || "python3";
 
 /**
- * Why the tests that need python-socketio are left out, for the `skip` option of a test. Where
- * `CI=true` nothing is ever left out.
+ * The reason to skip the tests that need python-socketio. With `CI=true` they are never skipped.
  *
  * @type {string | false}
  */
@@ -38,7 +37,7 @@ function driverOf(name, transports) {
     // It enters a namespace only after the upgrade.
     startsOnPolling: false,
     recovers: false,
-    // Its close frame overtakes the packets that say that it leaves.
+    // Its close frame overtakes its DISCONNECT packets.
     leavingReason: "transport close",
     reasons: {
       left: "client disconnect",

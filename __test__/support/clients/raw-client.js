@@ -1,9 +1,9 @@
 "use strict";
 
 /**
- * A client that writes Engine.IO v4 and Socket.IO v5 by hand over a plain WebSocket, so that no
- * code of the official packages hides what a server does. As much of socket.io-client's interface
- * as the tests need.
+ * A client of Engine.IO v4 and Socket.IO v5 by hand over a plain WebSocket, without code of the
+ * official packages that could hide errors of a server. It has the part of socket.io-client's
+ * interface that the tests need.
  */
 
 const { WebSocket } = require("ws");
@@ -18,10 +18,7 @@ const CONNECT_ERROR = "4";
 const BINARY_EVENT = "5";
 const BINARY_ACK = "6";
 
-/**
- * In milliseconds. No client comes back at once: the server may not have noticed yet that the
- * connection has ended, and then has no session to restore.
- */
+/** In milliseconds. */
 const RECONNECTION_DELAY = 50;
 
 class RawClient {
@@ -36,7 +33,7 @@ class RawClient {
   #session;
   #offset;
 
-  /** Whether the server restored the session of the connection before this one. */
+  /** True if the server has restored the session of the previous connection. */
   recovered = false;
 
   constructor(origin, { namespace = "/", auth, reconnection = false } = {}) {
@@ -51,7 +48,7 @@ class RawClient {
     this.#listeners.set(event, listener);
   }
 
-  /** One listener is enough for what is only heard once. */
+  /** The tests listen once only to events that are emitted once. */
   once(event, listener) {
     this.on(event, listener);
   }
@@ -68,12 +65,6 @@ class RawClient {
       this.#webSocket.send(`4${DISCONNECT}${this.#prefix}`);
       this.#webSocket.close();
     }
-  }
-
-  /** Ends the connection without a word. */
-  terminate() {
-    this.#reconnects = false;
-    this.#webSocket.terminate();
   }
 
   #open() {
@@ -160,7 +151,7 @@ function isPlaceholder(value) {
   return value._placeholder === true;
 }
 
-/** A copy of JSON-like data in which other values stand for some objects. */
+/** Returns a copy of JSON-like data with some objects replaced. */
 function replace(value, isReplaced, replacement) {
   if (typeof value !== "object" || value === null) return value;
   if (isReplaced(value)) return replacement(value);

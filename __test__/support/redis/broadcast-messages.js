@@ -1,8 +1,8 @@
 "use strict";
 
 /**
- * Messages of broadcasts between nodes, in MessagePack or JSON, as all kinds of publishers may
- * write them, and some that are broken.
+ * Generates messages of broadcasts between nodes, in MessagePack or JSON, as all kinds of publishers
+ * may write them, and some that are broken.
  */
 
 const { NAMESPACES } = require("./broadcasts.js");
@@ -10,10 +10,10 @@ const { foreignJsonFrom } = require("./foreign-json.js");
 const { TEXTS, messagePackFrom } = require("./message-pack.js");
 const { randomFrom } = require("../random.js");
 
-/** notepack.io allocates what an ArrayBuffer announces, whether it is there or not. */
+/** notepack.io allocates the announced length of an ArrayBuffer, whether the bytes are there or not. */
 const MAX_ANNOUNCED = 2 ** 16;
 
-/** Whether notepack.io might allocate more than a test should. */
+/** Returns whether notepack.io might allocate too much. */
 function announcesTooMuch(message) {
   return message.some(
     (byte, at) =>
@@ -33,7 +33,7 @@ function messagesFrom(seed, name) {
   const some = (probability, make) => (chance(probability) ? [make()] : []);
   const byte = (any) => Buffer.from([any]);
 
-  /** A value that is neither a map nor a list that holds something. */
+  /** Returns a value that is neither a map nor a list with items. */
   const plain = () => pick([array([]), string(pick(TEXTS)), byte(pick([0xc0, 0xc2, 0xc3, 5]))]);
 
   function type() {
@@ -147,7 +147,7 @@ function messagesFrom(seed, name) {
     return Buffer.from(chance(0.9) ? text : `${text}\n`);
   }
 
-  /** A message, and whether it is still as it was built. */
+  /** Returns a message, and whether it is still as it was built. */
   function perhapsBroken(build) {
     let message = build();
     const isIntact = chance(0.9);

@@ -1,6 +1,6 @@
 "use strict";
 
-/** Broadcasts as an application makes them, with values of all kinds that it may send. */
+/** Generates broadcasts as an application makes them, with values of all kinds. */
 
 const { TEXTS } = require("./message-pack.js");
 const { randomFrom } = require("../random.js");
@@ -8,17 +8,12 @@ const { randomFrom } = require("../random.js");
 const NAMESPACES = ["/", "/admin", "/a-b?c=1", "/ž"];
 const ROOMS = ["", "room", "r#1", "ž", "42", 42, -1, 1.5, null, true, false];
 const FLAGS = [{}, { volatile: true }, { compress: false, volatile: true }, { timeout: 500 }];
-const SURROGATES = [
-  "\ud800",
-  "a\udc00b",
-  "\ud83d😀",
-  `${"x".repeat(32)}\ud800y`,
-  "\udbff".repeat(3),
-];
+const SURROGATES = ["\ud800", "a\udc00b", "\ud83d😀", `${"x".repeat(32)}\ud800y`];
+SURROGATES.push("\udbff".repeat(3));
 const KEYS = [...TEXTS.filter((text) => !["toJSON", "_placeholder"].includes(text)), "\ud800a"];
 const LENGTHS = [0, 1, 31, 32, 33, 255, 256, 300];
 
-/** What looks like the place of an attachment; beside some, it means one of them to clients. */
+/** Looks like the place of an attachment: beside attachments, clients put one of them there. */
 const PLACEHOLDER = { _placeholder: true, num: 0 };
 
 const withToJSON = (json) => ({ toJSON: () => json });
@@ -40,14 +35,14 @@ function broadcastsFrom(seed) {
     return pick([Buffer.from(bytes), bytes, bytes.buffer, new Uint8Array(bytes.buffer, 0)]);
   }
 
-  /** What the JSON of a packet does not hold as it was, or hides. */
+  /** Returns a value that the JSON of a packet changes or hides. */
   function lossy() {
     const date = new Date(Math.round((random() - 0.5) * 1.6e16));
     const hidden = { ...withToJSON("json"), binary: anyBinary() };
     return pick([NaN, Infinity, -Infinity, date, hidden, { ...PLACEHOLDER }]);
   }
 
-  /** @param {boolean} isLossy whether there may be what JSON does not hold */
+  /** @param {boolean} isLossy true to allow values that JSON changes */
   function anyScalar(isLossy) {
     const kind = below(10);
     if (kind < 3) return pick(TEXTS);

@@ -1,6 +1,6 @@
 "use strict";
 
-/** A Redis Cluster of a test's own: three masters, and if it wants one, a replica of the first. */
+/** A Redis Cluster for one test: three masters, and a replica of the first if the test needs one. */
 
 const { startRedisServer } = require("./server.js");
 
@@ -8,11 +8,11 @@ const { startRedisServer } = require("./server.js");
 const SLOTS = 16_384;
 const MASTERS = 3;
 
-/** How long a node may be silent until the others take it for dead, in milliseconds. */
+/** After how long a silent node is taken for dead, in milliseconds. */
 const NODE_TIMEOUT = 1_000;
 
 /**
- * Starts a cluster, whose nodes end after the tests, and waits until all of them are content.
+ * Starts a cluster, and waits until all nodes know it.
  *
  * @param {(end: () => Promise<void>) => void} after
  * @param {{ hasReplica?: boolean, settings?: string[] }} [options] `settings` are lines of
@@ -30,7 +30,7 @@ async function startRedisCluster(after, { hasReplica = false, settings = [] } = 
 }
 
 class RedisCluster {
-  /** @type {import("./server.js").RedisServer[]} those that are masters at first */
+  /** @type {import("./server.js").RedisServer[]} at first */
   masters;
   /** @type {import("./server.js").RedisServer | undefined} of the first */
   replica;
@@ -63,19 +63,19 @@ class RedisCluster {
     if (this.replica !== undefined) await this.#replicate(first);
   }
 
-  /** Waits until every node knows all the others, and has all slots served. */
+  /** Waits until every node knows all the others, and all slots are served. */
   async isWhole() {
-    const isContent = (info) =>
+    const isComplete = (info) =>
       info.includes("cluster_state:ok") &&
       info.includes(`cluster_known_nodes:${this.nodes.length}\r`);
-    for (const node of this.nodes) await node.until(["CLUSTER", "INFO"], isContent);
+    for (const node of this.nodes) await node.until(["CLUSTER", "INFO"], isComplete);
   }
 
-  /** Makes the replica the master in place of the first, with both of them there. */
+  /** Makes the replica the master in place of the first, while both are up. */
   async failOver() {
     await this.replica.command("CLUSTER", "FAILOVER");
     await this.replica.until(["ROLE"], ([role]) => role === "master");
-    // Then the first has heard of it, too.
+    // Then the first knows it, too.
     await this.masters[0].until(["ROLE"], ([role]) => role === "slave");
   }
 
@@ -86,7 +86,7 @@ class RedisCluster {
       ["ROLE"],
       ([role, , , state]) => role === "slave" && state === "connected",
     );
-    // Until all have heard of it, clients are told that it is a master without slots.
+    // Until all nodes know it, they name it to clients as a master without slots.
     for (const node of this.nodes) {
       await node.until(["CLUSTER", "NODES"], (nodes) => nodes.includes(`slave ${id}`));
     }

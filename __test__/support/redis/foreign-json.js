@@ -1,8 +1,8 @@
 "use strict";
 
 /**
- * JSON as others than `JSON.stringify` write it: white space, escapes that need not be, numbers in
- * all their forms, keys twice and in any order, lone surrogates.
+ * Generates JSON as other writers than `JSON.stringify` make it: white space, escapes that need not
+ * be, numbers in all their forms, keys twice and in any order, lone surrogates.
  */
 
 const { TEXTS } = require("./message-pack.js");
@@ -10,33 +10,13 @@ const { randomFrom } = require("../random.js");
 
 const SPACES = ["", "", "", "", " ", "\n", "\t\r\n  "];
 const NUMBERS = [
-  "0",
-  "-0",
-  "1",
-  "1.0",
-  "-1.50",
-  "1e2",
-  "1E+2",
-  "5e-324",
-  "1e-400",
-  "1e300",
-  "1e999",
-  "-1e999",
-  "9007199254740993",
-  "123456789012345678901234567890",
+  ..."0 -0 1 1.0 -1.50 1e2 1E+2 5e-324 1e-400 1e300 1e999 -1e999".split(" "),
+  ..."9007199254740993 123456789012345678901234567890".split(" "),
 ];
 const LONE_SURROGATES = ["\ud800", "a\udc00b", "\ud83d😀", "\udbff".repeat(3)];
-const ESCAPES = new Map([
-  ["\b", "\\b"],
-  ["\t", "\\t"],
-  ["\n", "\\n"],
-  ["\f", "\\f"],
-  ["\r", "\\r"],
-  ['"', '\\"'],
-  ["\\", "\\\\"],
-  ["/", "\\/"],
-]);
-/** What may not stand in a string as it is, no Unicode among it. */
+const ESCAPES = new Map(Array.from('\b\t\n\f\r"\\', (it) => [it, JSON.stringify(it).slice(1, -1)]));
+ESCAPES.set("/", "\\/");
+/** Characters that must be escaped, lone surrogates among them. */
 const UNSAFE = /[\p{Cc}\p{Surrogate}"\\]/u;
 
 /** @param {number} seed a 32-bit integer */
@@ -74,7 +54,7 @@ function foreignJsonFrom(seed) {
       "}",
     );
 
-  /** A text, perhaps no Unicode. */
+  /** Returns a text, at times with a lone surrogate. */
   const anyText = () => (chance(0.95) ? pick(TEXTS) : pick(LONE_SURROGATES));
 
   /** @param {number} depth how deep arrays and objects may stand in each other */
@@ -89,7 +69,7 @@ function foreignJsonFrom(seed) {
     return object(items().map((item) => [key(), item]));
   }
 
-  /** An object whose keys come in any order and at times twice; rarely the wrong one last. */
+  /** Returns an object with its keys in any order and at times twice; rarely the wrong one last. */
   function shuffledObject(entries) {
     const shuffled = entries.toSorted(() => random() - 0.5);
     const doubled = ([key, json]) => {

@@ -1,25 +1,25 @@
 "use strict";
 
-/** The clusters of two that the tests of idioms over Redis run with: official nodes, and ours. */
+/** The clusters of two nodes that the tests of idioms over Redis use. */
 
 const assert = require("node:assert/strict");
 const { turbo } = require("../../..");
 const { hasCluster } = require("../../../lib/addon/index.js");
 const { official, officialOverIoRedis, ours, oursOverNodeRedis } = require("./adapters.js");
 const { Nodes } = require("./nodes.js");
-const { skipWithoutRedis, startRedisServer } = require("./server.js");
+const { endsOf, skipWithoutRedis, startRedisServer } = require("./server.js");
 
-/** Those that every test runs with; the official one shows that it asks for nothing new. */
+/** For every test; the official kind shows that the test asks for nothing new. */
 const kinds = hasCluster ? [official, ours, oursOverNodeRedis] : [official];
 
-/** Those with ours, for what is better than with the official one. */
+/** For tests that the official adapter would fail. */
 const ourKinds = kinds.filter(({ isOurs }) => isOurs);
 
-/** The official one over both kinds of clients. */
+/** The official adapter over both kinds of clients. */
 const officialKinds = [official, officialOverIoRedis];
 
 /**
- * Starts two nodes of a kind, which end after the test.
+ * Starts two nodes of a kind, until the end of the test.
  *
  * @param {{ after: (fn: () => unknown) => void }} t
  * @param {import("./adapters.js").AdapterKind} kind
@@ -28,11 +28,7 @@ const officialKinds = [official, officialOverIoRedis];
  *   servers: import("socket.io").Server[] }>}
  */
 async function startCluster(t, kind, { redis: redisOptions, ...options } = {}) {
-  const ends = [];
-  t.after(async () => {
-    for (const end of ends) await end();
-  });
-  const after = (end) => ends.unshift(end);
+  const after = endsOf(t);
   const redis = await startRedisServer(after, redisOptions);
   const nodes = await Nodes.start(redis.url, [kind, kind], options);
   after(() => nodes.close());

@@ -1,31 +1,16 @@
 "use strict";
 
 /**
- * MessagePack in all its forms, the shortest or not, with what notepack.io makes something of
- * its own: dates, legacy extensions, keys of all kinds, strings that are no UTF-8.
+ * Generates MessagePack in all its forms, the shortest or not, with the values that notepack.io
+ * treats in its own way: dates, legacy extensions, keys of all kinds, strings that are not UTF-8.
  */
 
 const { randomFrom } = require("../random.js");
 
 const TEXTS = [
   "",
-  "e",
-  "message",
-  "connect",
-  "toJSON",
-  "length",
-  "constructor",
-  "_placeholder",
-  "num",
-  "0",
-  "1",
-  "10",
-  "01",
-  "-1",
-  "1.5",
-  "4294967294",
-  "4294967295",
-  "9007199254740993",
+  ..."e message connect toJSON length constructor _placeholder num".split(" "),
+  ..."0 1 10 01 -1 1.5 4294967294 4294967295 9007199254740993".split(" "),
   "é",
   "😀\u2028",
   'a"b\\c\0\x1f\b\f\n\r\t/\x7f',
@@ -35,25 +20,21 @@ const TEXTS = [
 ];
 /** Not UTF-8: cut, overlong, a surrogate, beyond U+10FFFF, a BOM before a bare byte. */
 const BROKEN = ["ff", "e282", "c080", "eda080", "f4908080", "61e28261", "efbbbf80", "f09f9861"];
-const DOUBLES = [
-  0,
-  -0,
-  0.1,
-  1e21,
-  1e-7,
-  123456789.125,
-  5e-324,
-  2 ** 53,
-  1.7e308,
-  Infinity,
-  -Infinity,
-  NaN,
-];
+const DOUBLES = [0, -0, 0.1, 1e21, 1e-7, 123456789.125, 5e-324, 2 ** 53, 1.7e308];
+DOUBLES.push(Infinity, -Infinity, NaN);
 const EXTENSION_TYPES = [-1, 0, 1, 5, 127, -128, -2];
 const FIXED_LENGTHS = [1, 2, 4, 8, 16];
+/** First bytes with the width of the length that follows. */
+// biome-ignore format: a table
+const FORMS = {
+  string: [[0xd9, 1], [0xda, 2], [0xdb, 4]],
+  binary: [[0xc4, 1], [0xc5, 2], [0xc6, 4]],
+  array: [[0xdc, 2], [0xdd, 4]],
+  map: [[0xde, 2], [0xdf, 4]],
+};
 const MAX_SECONDS = 8_640_000_000_000;
 
-/** A length or a count of `width` bytes, behind a first byte. */
+/** Returns a first byte, and a length or count of `width` bytes. */
 function header(first, width, length) {
   const bytes = Buffer.alloc(1 + width);
   bytes[0] = first;
@@ -66,7 +47,7 @@ function messagePackFrom(seed) {
   const { random, below, pick, chance, times } = randomFrom(seed);
   const bytes = (length) => Buffer.from(Array.from({ length }, () => below(256)));
 
-  /** A header in one of the forms that hold the length; `fixed` is [first byte, limit]. */
+  /** Returns a header in one of the forms that hold the length: [first byte, limit or width]. */
   function anyHeader(length, [base, limit], forms) {
     const fitting = forms.filter(([, width]) => length < 2 ** (8 * width));
     if (length < limit && chance(0.8)) return Buffer.from([base + length]);
@@ -76,25 +57,19 @@ function messagePackFrom(seed) {
 
   function string(text) {
     const content = Buffer.from(text);
-    const forms = [[0xd9, 1], [0xda, 2], [0xdb, 4]]; // biome-ignore format: a table
-    return Buffer.concat([anyHeader(content.length, [0xa0, 32], forms), content]);
+    const header = anyHeader(content.length, [0xa0, 32], FORMS.string);
+    return Buffer.concat([header, content]);
   }
 
-  function binary(content) {
-    const forms = [[0xc4, 1], [0xc5, 2], [0xc6, 4]]; // biome-ignore format: a table
-    return Buffer.concat([anyHeader(content.length, [0, 0], forms), content]);
-  }
+  const binary = (content) =>
+    Buffer.concat([anyHeader(content.length, [0, 0], FORMS.binary), content]);
 
-  function array(items) {
-    const forms = [[0xdc, 2], [0xdd, 4]]; // biome-ignore format: a table
-    return Buffer.concat([anyHeader(items.length, [0x90, 16], forms), ...items]);
-  }
+  const array = (items) =>
+    Buffer.concat([anyHeader(items.length, [0x90, 16], FORMS.array), ...items]);
 
   /** @param {Buffer[][]} entries pairs of key and value */
-  function map(entries) {
-    const forms = [[0xde, 2], [0xdf, 4]]; // biome-ignore format: a table
-    return Buffer.concat([anyHeader(entries.length, [0x80, 16], forms), ...entries.flat()]);
-  }
+  const map = (entries) =>
+    Buffer.concat([anyHeader(entries.length, [0x80, 16], FORMS.map), ...entries.flat()]);
 
   function double(number) {
     const message = Buffer.alloc(9, 0xcb);
@@ -108,18 +83,18 @@ function messagePackFrom(seed) {
     const kind = below(6);
     if (kind === 0) return double(pick(DOUBLES));
     if (kind === 1) return double(random() * 10 ** (below(40) - 15));
-    if (kind === 2) return Buffer.concat([Buffer.from([0xca]), bytes(4)]);
-    if (kind === 3) return Buffer.concat([Buffer.from([0xcb]), bytes(8)]);
+    if (kind === 2) return Buffer.from([0xca, ...bytes(4)]);
+    if (kind === 3) return Buffer.from([0xcb, ...bytes(8)]);
     if (kind === 4) return Buffer.from([chance(0.5) ? below(0x80) : 0xe0 + below(0x20)]);
     const first = 0xcc + below(8);
-    return Buffer.concat([Buffer.from([first]), bytes(2 ** (first & 3))]);
+    return Buffer.from([first, ...bytes(2 ** (first & 3))]);
   }
 
-  /** Dates within what JavaScript takes, and at times beyond. */
+  /** Returns a date within the range of JavaScript, and at times beyond. */
   function date() {
     const kind = below(5);
-    if (kind === 0) return Buffer.concat([Buffer.from([0xd6, 0xff]), bytes(4)]);
-    if (kind === 1) return Buffer.concat([Buffer.from([0xd7, 0xff]), bytes(8)]);
+    if (kind === 0) return Buffer.from([0xd6, 0xff, ...bytes(4)]);
+    if (kind === 1) return Buffer.from([0xd7, 0xff, ...bytes(8)]);
     const message = Buffer.from([0xc7, pick([12, 0, 255]), 0xff, ...bytes(12)]);
     const seconds = Math.floor((random() - 0.5) * 2.1 * MAX_SECONDS);
     if (kind === 2) message.writeBigInt64BE(BigInt(seconds), 7);
@@ -152,7 +127,7 @@ function messagePackFrom(seed) {
     return kind === 10 ? extension() : binary(bytes(below(12)));
   }
 
-  /** What may be a prototype without consequences: neither a date nor binary data. */
+  /** Returns a value that may be a prototype without consequences: neither a date nor binary. */
   const harmless = () => pick([anyString, number, () => map([]), () => array([anyString()])])();
 
   function entry(inner) {
@@ -172,7 +147,7 @@ function messagePackFrom(seed) {
     return chance(0.5) ? array(times(limit, inner)) : map(times(limit, () => entry(inner)));
   }
 
-  /** Some bytes of a message changed, added or left out. */
+  /** Returns a message with some bytes changed, added or left out. */
   function mutate(message) {
     const at = below(message.length + 1);
     const replaced = below(3);

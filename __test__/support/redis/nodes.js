@@ -1,6 +1,6 @@
 "use strict";
 
-/** Servers in one cluster, with clients that note what they get. */
+/** Servers in one cluster, with clients that record what they receive. */
 
 const assert = require("node:assert/strict");
 const { once } = require("node:events");
@@ -11,22 +11,22 @@ const { Server } = require("socket.io");
 const { Manager } = require("socket.io-client");
 const { turbo } = require("../../..");
 
-/** How the clients of each node connect. Those that poll stay with it. */
+/** The transports of each node's clients. A client that polls does not upgrade. */
 const TRANSPORTS = [["websocket"], ["websocket"], ["polling"]];
 
-/** Namespaces besides the main one; the others are for adapters that do not mix up channels. */
+/** Namespaces besides the main one. */
 const NAMESPACES = ["/name"];
-/** One that as a pattern matches the other one, and one whose channel is that of a room. */
+/** For adapters that do not mix up channels: a pattern that matches "/name", and the channel of a room. */
 const ODD_NAMESPACES = ["/n*", "/#even"];
 
-/** How events are shown in errors. */
+/** Formats events for errors. */
 const SHORT = { depth: 6, maxStringLength: 200, maxArrayLength: 20, breakLength: 200 };
 
-/** The event by which nodes and clients find out that all before has come. */
+/** The event that arrives behind everything before it. */
 const FENCE = "fence";
 let fences = 0;
 
-/** A client in a namespace, which notes events, and acknowledges those that ask for it. */
+/** A client in a namespace, which records events, and acknowledges those that ask for it. */
 class Client {
   /** @type {unknown[][]} events with their arguments */
   received = [];
@@ -34,8 +34,8 @@ class Client {
 
   /**
    * @param {object} of
-   * @param {string} of.name for reports
-   * @param {number} of.index which it acknowledges with
+   * @param {string} of.name for errors
+   * @param {number} of.index its answer to events
    * @param {import("socket.io-client").Socket} of.socket
    */
   constructor({ name, index, socket }) {
@@ -71,7 +71,7 @@ class Node {
   /** @type {Client[]} of all namespaces */
   everyone = [];
   /** Events of our adapter's factory by their names, and errors. @type {Array<string | Error>} */
-  told = [];
+  events = [];
   #httpServer = createServer();
   #managers = [];
 
@@ -96,10 +96,10 @@ class Node {
     for (const name of namespaces) this.io.of(name);
   }
 
-  /** Notes what the adapter's factory tells. */
-  hear(factory) {
+  /** Records the events of the adapter's factory. */
+  record(factory) {
     for (const event of ["ready", "reconnecting", "error", "end"]) {
-      factory.on(event, (error) => this.told.push(error === undefined ? event : error));
+      factory.on(event, (error) => this.events.push(error === undefined ? event : error));
     }
   }
 
@@ -108,7 +108,7 @@ class Node {
     this.origin = `http://127.0.0.1:${this.#httpServer.address().port}`;
   }
 
-  /** Connects those that are there for all tests. */
+  /** Connects the clients that stay for all tests. */
   async populate(first) {
     for (const [offset, transports] of TRANSPORTS.entries()) {
       const index = first + offset;
@@ -120,7 +120,7 @@ class Node {
     }
   }
 
-  /** @returns {Manager} of a client, which is closed with the node */
+  /** @returns {Manager} of a client; it is closed with the node */
   manager(options) {
     const defaults = { transports: ["websocket"], reconnection: false };
     const manager = new Manager(this.origin, { ...defaults, ...this.clientOptions, ...options });
@@ -128,7 +128,7 @@ class Node {
     return manager;
   }
 
-  /** Connects one for a test, which dismisses it in the end. */
+  /** Connects a guest: a client for one test, which dismisses it. */
   async connect(options) {
     const socket = this.manager(options).socket("/");
     await once(socket, "connect");
@@ -145,7 +145,7 @@ class Node {
     return client;
   }
 
-  /** The server's socket of a client. */
+  /** Returns the server's socket of a client. */
   socketOf({ id }) {
     return this.io.of("/").sockets.get(id);
   }
@@ -166,16 +166,16 @@ class Nodes {
   #closers = [];
 
   /**
-   * Starts servers, each with clients, and waits until all hear each other.
+   * Starts servers, each with clients, and waits until all receive each other's messages.
    *
-   * @param {string | string[]} url of Redis, for each node another or not
+   * @param {string | string[]} url of Redis, or one for each node
    * @param {import("./adapters.js").AdapterKind[]} kinds of their adapters
    * @param {object} [options]
    * @param {object} [options.adapter] options of all adapters
    * @param {object} [options.ours] more options, of our adapters alone
    * @param {object} [options.server] options of Socket.IO
    * @param {object} [options.client] options of the clients
-   * @param {boolean} [options.isAlone] whether not to wait for that
+   * @param {boolean} [options.isAlone] true not to wait for that
    * @returns {Promise<Nodes>}
    */
   static async start(url, kinds, options = {}) {
@@ -186,7 +186,7 @@ class Nodes {
     }
     try {
       for (const kind of kinds) await nodes.#add(kind, options);
-      if (!options.isAlone) await nodes.hearEachOther();
+      if (!options.isAlone) await nodes.areConnected();
       return nodes;
     } catch (error) {
       await nodes.close();
@@ -196,7 +196,7 @@ class Nodes {
 
   /** @type {Node[]} */
   all = [];
-  /** Besides the main one. @type {string[]} */
+  /** Namespaces besides the main one. @type {string[]} */
   namespaces = [...NAMESPACES];
 
   async #add(kind, { adapter, ours, server, client }) {
@@ -209,7 +209,7 @@ class Nodes {
     });
     const options = { server: { ...server, adapter: factory }, client };
     const node = new Node(kind, this.namespaces, options);
-    if (factory.on !== undefined) node.hear(factory);
+    if (factory.on !== undefined) node.record(factory);
     after(() => node.close());
     this.all.push(node);
     await node.listen();
@@ -227,22 +227,22 @@ class Nodes {
   }
 
   /** Waits until everything that a node sends reaches the clients of all. */
-  async hearEachOther() {
+  async areConnected() {
     for (const node of this.all) {
       for (const name of ["/", ...this.namespaces]) {
         const { adapter } = node.io.of(name);
         while ((await adapter.serverCount()) < this.all.length) await delay(10);
-        await this.roomIsHeard(name);
+        await this.roomIsReached(name);
       }
     }
     await this.received();
   }
 
   /**
-   * Waits until what a node sends to a room, or to a namespace, reaches whoever is there, wherever.
-   * Where nodes subscribe to single rooms, that takes a moment after a client has joined.
+   * Waits until what any node sends to a room, or to a namespace, reaches all members. Nodes that
+   * subscribe to single rooms take a moment after a client has joined.
    */
-  async roomIsHeard(namespace, room) {
+  async roomIsReached(namespace, room) {
     const isMember = ({ socket, index }) =>
       socket.nsp === namespace &&
       (room === undefined ||
@@ -263,7 +263,7 @@ class Nodes {
     );
   }
 
-  /** Waits until requests of a node are answered by all: with the clients of all, and by those. */
+  /** Waits until all nodes answer the requests of a node, and all clients its events. */
   async answer({ io }) {
     // A request may be lost before, and a slow machine may take longer than its timeout.
     const count = () =>
@@ -281,10 +281,10 @@ class Nodes {
   }
 
   /**
-   * Waits until everything that nodes have sent has come.
+   * Waits until everything that nodes have sent has arrived.
    *
-   * @returns {Promise<Record<string, unknown[][]>>} what clients got since the last time, by their
-   *   names, without those that got nothing
+   * @returns {Promise<Record<string, unknown[][]>>} the events since the last time by the clients'
+   *   names, without clients that have received nothing
    */
   async received() {
     await this.settle();
@@ -293,7 +293,7 @@ class Nodes {
   }
 
   /**
-   * Waits until everything that nodes have sent has come, and fails if it is not what was expected.
+   * Waits until everything that nodes have sent has arrived, and fails if it is not as expected.
    *
    * @param {Record<string, unknown[][]>} expected as `received()` returns it
    */
@@ -311,7 +311,7 @@ class Nodes {
     }
   }
 
-  /** Waits until everything that nodes have sent to clients has come. */
+  /** Waits until everything that nodes have sent to clients has arrived. */
   async settle() {
     const sent = new Map(["/", ...this.namespaces].map((name) => [name, []]));
     for (const { io } of this.all) {
@@ -327,7 +327,7 @@ class Nodes {
     }
   }
 
-  /** Disconnects clients of single tests, and waits until their servers have noticed. */
+  /** Disconnects guests, and waits until their servers have noticed. */
   async dismiss(guests) {
     const ids = guests.map(({ id }) => id);
     for (const { socket } of guests) socket.disconnect();
@@ -340,7 +340,7 @@ class Nodes {
   }
 }
 
-/** What `received()` gives if the clients get the same events, and nobody else anything. */
+/** Returns what `received()` does if these clients receive the same events, and no others any. */
 function eachGets(clients, events) {
   return Object.fromEntries(clients.map(({ name }) => [name, events]));
 }

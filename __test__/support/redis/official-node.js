@@ -1,29 +1,39 @@
 "use strict";
 
-/** What a node with @socket.io/redis-adapter 8.3 and socket.io-parser makes of a broadcast. */
+/** Receives broadcasts as a node with @socket.io/redis-adapter 8.3 and socket.io-parser does. */
 
 const { decode } = require("notepack.io");
 const { Encoder } = require("socket.io-parser");
 
 const encoder = new Encoder();
 
-/** What a publisher calls the types of events and acknowledgements, and what they are. */
+/** The types of events and acknowledgements, as publishers write them. */
 const TYPES = new Map([2, 3, 5, 6].flatMap((type) => [type, String(type)].map((it) => [it, type])));
 
 /**
- * Gives a packet the type that its publisher means: socket.io-parser knows neither `"2"` beside
- * binary data, nor the types of clients beside attachments in place, as emitters of Socket.IO 2 give
- * them.
+ * Corrects the type of a packet: socket.io-parser knows neither `"2"` beside binary data, nor the
+ * binary types beside attachments in place, which emitters of Socket.IO 2 write.
  */
 function setType(packet) {
   const type = TYPES.get(packet?.type);
   if (type !== undefined) packet.type = type > 3 ? type - 3 : type;
 }
 
-/** Each room once, as JSON shows it: strings, finite numbers, booleans, null for all else. */
+/** Returns each room once, as in JSON: strings, finite numbers, booleans, null for all else. */
 function roomNames(rooms) {
   const isShown = (room) => ["string", "boolean"].includes(typeof room) || Number.isFinite(room);
   return [...new Set(Array.from(new Set(rooms), (room) => (isShown(room) ? room : null)))];
+}
+
+/** Returns the effect of a broadcast, as the Rust codec prints it. */
+function effectOf([text, ...attachments], { rooms, except }, { volatile }) {
+  return {
+    text,
+    attachments: attachments.map((attachment) => Buffer.from(attachment).toString("hex")),
+    rooms: roomNames(rooms),
+    except: roomNames(except),
+    volatile: Boolean(volatile),
+  };
 }
 
 /**
@@ -31,7 +41,7 @@ function roomNames(rooms) {
  * its base class do.
  *
  * @param {Buffer} message
- * @returns {object} `error` if that throws; else `sent`, what it comes to, and what was decoded
+ * @returns {object} `error` if that throws; else `sent`, the effect, and the decoded parts
  */
 function receive(message) {
   try {
@@ -41,21 +51,12 @@ function receive(message) {
     setType(packet);
     opts.rooms = new Set(opts.rooms);
     opts.except = new Set(opts.except);
-    const flags = opts.flags || {};
-    const [text, ...attachments] = encoder.encode(packet);
-    const sent = {
-      uid: typeof uid === "string" ? uid : null,
-      text,
-      attachments: attachments.map((attachment) => Buffer.from(attachment).toString("hex")),
-      rooms: roomNames(opts.rooms),
-      except: roomNames(opts.except),
-      volatile: Boolean(flags.volatile),
-      compressed: flags.compress !== false,
-    };
+    const effect = effectOf(encoder.encode(packet), opts, opts.flags || {});
+    const sent = { uid: typeof uid === "string" ? uid : null, ...effect };
     return { sent, decoded, packet, opts };
   } catch (error) {
     return { error };
   }
 }
 
-module.exports = { receive, roomNames, setType };
+module.exports = { effectOf, receive, setType };

@@ -5,14 +5,14 @@
 const { createShardedAdapter } = require("@socket.io/redis-adapter");
 const { decode } = require("notepack.io");
 const { Encoder } = require("socket.io-parser");
-const { roomNames, setType } = require("./official-node.js");
+const { effectOf, setType } = require("./official-node.js");
 
 /** socket.io-adapter, `MessageType.BROADCAST`. */
 const BROADCAST = 3;
 
 const isObject = (any) => Object.prototype.toString.call(any) === "[object Object]";
 
-/** Whether a message is no broadcast, or one that awaits acknowledgements. */
+/** Returns whether a message is not a broadcast, or one that awaits acknowledgements. */
 function isOther({ type, data }) {
   if (type !== BROADCAST) return true;
   if (!isObject(data)) return false;
@@ -32,7 +32,7 @@ class OfficialShardedNode {
       sSubscribe: (_channel, handler) => {
         this.#handler = handler;
       },
-      // It is never there, so that the adapter does not go on to its own clients.
+      // Never settled, so that the adapter does not go on to its own clients.
       sPublish: (_channel, message) => {
         this.#published = message;
         return new Promise(() => {});
@@ -56,34 +56,27 @@ class OfficialShardedNode {
     return this.#adapter.nsp.name;
   }
 
-  /** @returns {Buffer} what the node publishes of a broadcast */
+  /** @returns {Buffer} the message that the node publishes for a broadcast */
   publish(packet, { rooms, except, flags }) {
     const opts = { rooms: new Set(rooms), except: new Set(except), flags };
     this.#adapter.broadcast(packet, opts);
     return Buffer.from(this.#published);
   }
 
-  /** In the place of the adapter's: one client gets everything. */
-  #apply({ rooms, except }, callback) {
-    const writeToEngine = ([text, ...attachments], { volatile, compress }) => {
-      this.#sent = {
-        text,
-        attachments: attachments.map((attachment) => Buffer.from(attachment).toString("hex")),
-        rooms: roomNames(rooms),
-        except: roomNames(except),
-        volatile: Boolean(volatile),
-        compressed: compress !== false,
-      };
+  /** Replaces the adapter's `apply()`: one client receives everything. */
+  #apply(opts, callback) {
+    const writeToEngine = (encoded, flags) => {
+      this.#sent = effectOf(encoded, opts, flags);
     };
     callback({ client: { writeToEngine } });
   }
 
   /**
-   * Has a message come.
+   * Receives a message.
    *
    * @param {Buffer} message
-   * @returns {object} `error` if that throws; else `isOther` if it is no broadcast without
-   *   acknowledgements, or `sent`, what it comes to, undefined if it is ignored; and `decoded`
+   * @returns {object} `error` if that throws; else `decoded`, with `isOther` if it is anything but a
+   *   broadcast without acknowledgements, or `sent`, the effect, undefined if it is ignored
    */
   receive(message) {
     try {

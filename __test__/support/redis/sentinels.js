@@ -1,39 +1,34 @@
 "use strict";
 
-/** A Redis master and its replica, watched by three Sentinels, of a test's own. */
+/** A Redis master and its replica, watched by three Sentinels, for one test. */
 
 const { startRedisServer } = require("./server.js");
 
 const NAME = "mymaster";
 
 /**
- * How long the master may be silent until a Sentinel takes it for dead, in milliseconds. The first
- * is the one to notice, and the others give it their votes: where several notice at once, each
- * votes for itself, and a new election may take ten seconds.
+ * After how long each Sentinel takes a silent master for dead, in milliseconds. The first notices, and
+ * the others vote for it: if several notice at once, each votes for itself, and a new election may
+ * take ten seconds.
  */
 const DOWN_AFTER = [300, 5_000, 5_000];
-/** So many have to notice. Who leads the failover still needs the votes of most. */
+/** The number of Sentinels that must notice. The leader of the failover still needs the votes of most. */
 const QUORUM = 1;
 
 /**
- * SENTINEL DEBUG: how often a Sentinel does what it else does every few seconds, in milliseconds.
- * Without, they take some ten seconds to know each other and the replica.
+ * SENTINEL DEBUG: the periods of a Sentinel, in milliseconds. With the usual ones, they take some ten
+ * seconds to know each other and the replica.
  */
-const PERIODS = {
-  "info-period": 100,
-  "publish-period": 100,
-  "ping-period": 100,
-  "ask-period": 100,
-  "min-link-reconnect-period": 100,
-};
+const PERIODS = ["info", "publish", "ping", "ask", "min-link-reconnect"];
+const PERIOD = "100";
 
 /**
- * Starts all of it, which ends after the tests, and waits until the Sentinels would fail over.
+ * Starts all of them, and waits until the Sentinels would fail over.
  *
  * @param {(end: () => Promise<void>) => void} after
  * @param {{ settings?: string[], user?: { username?: string, password: string } }} [options]
- *   `settings` are lines of redis.conf for master and replica, `user` who logs in there: the
- *   replica and the Sentinels, too. The Sentinels themselves let in everybody
+ *   `settings` are lines of redis.conf for master and replica. `user` logs in there, also for the
+ *   replica and the Sentinels, which need no login themselves
  * @returns {Promise<RedisSentinels>}
  */
 async function startRedisSentinels(after, { settings = [], user } = {}) {
@@ -68,7 +63,7 @@ function sentinelLogin({ username, password }) {
 }
 
 class RedisSentinels {
-  /** What the Sentinels call the master. */
+  /** The master's name. */
   name = NAME;
   /** @type {import("./server.js").RedisServer} at first */
   master;
@@ -86,7 +81,7 @@ class RedisSentinels {
     return this.sentinels.map(({ url }) => url);
   }
 
-  /** @returns {{ host: string, port: number }[]} the Sentinels, as other clients want them */
+  /** @returns {{ host: string, port: number }[]} the Sentinels, for other clients */
   get addresses() {
     return this.sentinels.map(({ port }) => ({ host: "127.0.0.1", port }));
   }
@@ -95,7 +90,8 @@ class RedisSentinels {
   async getReady() {
     await this.replica.until(["ROLE"], ([, , , state]) => state === "connected");
     for (const sentinel of this.sentinels) {
-      await sentinel.command("SENTINEL", "DEBUG", ...Object.entries(PERIODS).flat().map(String));
+      const periods = PERIODS.flatMap((name) => [`${name}-period`, PERIOD]);
+      await sentinel.command("SENTINEL", "DEBUG", ...periods);
     }
     for (const sentinel of this.sentinels) {
       await sentinel.until(["SENTINEL", "MASTER", NAME], (fields) => {
@@ -111,7 +107,7 @@ class RedisSentinels {
     }
   }
 
-  /** Kills the master, and waits until all Sentinels name the replica in its place. */
+  /** Kills the master, and waits until all Sentinels name the replica as master. */
   async failOver() {
     await this.master.kill();
     for (const sentinel of this.sentinels) {

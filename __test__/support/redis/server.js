@@ -1,8 +1,8 @@
 "use strict";
 
 /**
- * Redis servers of a test's own on 127.0.0.1, which it can stop, kill and start again. They keep
- * nothing on disk but what Redis itself wants there, in a folder that is removed with them.
+ * Redis servers for single tests on 127.0.0.1, which can be stopped, killed and started again. They
+ * keep on disk only what Redis itself needs, in a folder that is removed with them.
  */
 
 const { spawn, spawnSync } = require("node:child_process");
@@ -16,17 +16,16 @@ const { setTimeout: delay } = require("node:timers/promises");
 const { createClient } = require("redis");
 
 /**
- * Ports below those that systems give to outgoing connections: a client that tries to reach a
- * server which is down could else get its port, and so connect to itself.
+ * Ports below those of outgoing connections: a client that tries to reach a server which is down
+ * could else be given that port, and so connect to itself.
  */
 const PORTS = { first: 15_000, count: 15_000 };
 
-/** How often a server is started on another port, as somebody else may have been faster. */
+/** Attempts to start a server, each on another port, since another process may have taken the first. */
 const START_ATTEMPTS = 5;
 
 /**
- * Why the tests that need Redis are left out, for the `skip` option of a test. Where `CI=true`
- * nothing is ever left out.
+ * The reason to skip tests that need Redis, for the `skip` option. With `CI=true` they never are.
  *
  * @type {string | false}
  */
@@ -35,7 +34,7 @@ const skipWithoutRedis =
   spawnSync("redis-server", ["--version"], { stdio: "ignore" }).status !== 0 &&
   "no redis-server";
 
-/** The processes that run, which end with this one, however its tests end. */
+/** The running servers, which end with this process, however its tests end. */
 const running = new Set();
 process.on("exit", () => {
   for (const child of running) child.kill("SIGKILL");
@@ -43,7 +42,7 @@ process.on("exit", () => {
 
 /** A `redis-server`, or a Sentinel, as a process of its own. */
 class RedisServer {
-  /** Where it is to be reached, after `start()`. @type {number} */
+  /** Set by `start()`. @type {number} */
   port;
   #directory = mkdtempSync(path.join(tmpdir(), "socket-io-turbo-redis-"));
   #options;
@@ -54,18 +53,16 @@ class RedisServer {
    * @param {object} [options]
    * @param {string[]} [options.settings] lines of redis.conf, such as `requirepass secret` or
    *   `user alice on >secret ~* &* +@all`
-   * @param {{ username?: string, password: string }} [options.user] who the URL and `command()` log
-   *   in as
-   * @param {import("../certificates.js").Certificates} [options.certificates] for TLS, without which
-   *   nobody connects then
-   * @param {boolean} [options.requiresClientCertificate] with TLS; left out, it asks for none
+   * @param {{ username?: string, password: string }} [options.user] login of the URL and `command()`
+   * @param {import("../certificates.js").Certificates} [options.certificates] to accept TLS only
+   * @param {boolean} [options.requiresClientCertificate] with TLS
    * @param {boolean} [options.isSentinel]
    */
   constructor(options = {}) {
     this.#options = options;
   }
 
-  /** @returns {string} with the user and password that it was started with */
+  /** @returns {string} with `options.user` */
   get url() {
     return this.urlFor(this.#options.user, this.port);
   }
@@ -95,7 +92,7 @@ class RedisServer {
     }
   }
 
-  /** Kills it without a chance to say good-bye, and waits until it has gone. */
+  /** Kills it without a shutdown, and waits until it has ended. */
   async kill() {
     await this.#closeCommands();
     if (this.#process === undefined || isOver(this.#process)) return;
@@ -103,18 +100,18 @@ class RedisServer {
     await once(this.#process, "exit");
   }
 
-  /** Starts it again on its port, empty as it is. */
+  /** Starts it again on its port, without data. */
   async restart() {
     await this.kill();
     await this.#launch();
   }
 
-  /** Has it do nothing any more: its connections stay, and the kernel goes on accepting new ones. */
+  /** Suspends it: its connections stay, and the kernel goes on accepting new ones. */
   stop() {
     this.#process.kill("SIGSTOP");
   }
 
-  /** Lets it go on after `stop()`. */
+  /** Resumes it after `stop()`. */
   continue() {
     this.#process.kill("SIGCONT");
   }
@@ -129,7 +126,7 @@ class RedisServer {
     this.#commands ??= this.#connect();
     let client = await this.#commands;
     if (!client.isReady) {
-      // Sentinels have a replica that they promote end its connections.
+      // A replica that Sentinels promote ends its connections.
       this.#commands = this.#connect();
       client = await this.#commands;
     }
@@ -137,7 +134,7 @@ class RedisServer {
   }
 
   /**
-   * Waits until a command's reply is as wanted.
+   * Waits for a reply of a command.
    *
    * @param {string[]} args
    * @param {(reply: any) => boolean} isWanted
@@ -164,7 +161,7 @@ class RedisServer {
     const commands = this.#commands;
     this.#commands = undefined;
     if (commands === undefined) return;
-    // Destroyed, as it may be stopped; what was not connected has nothing to destroy.
+    // Destroyed, since the server may be stopped; unless it was never connected.
     const client = await commands.catch(() => undefined);
     if (client?.isOpen) client.destroy();
   }
@@ -192,7 +189,7 @@ class RedisServer {
   }
 
   async #launch() {
-    // A Sentinel and a node of a cluster write there what they have to know after a restart.
+    // Sentinels and nodes of a cluster keep their state there.
     if (!existsSync(this.#configuration)) throw new Error("the server has ended");
     const args = [this.#configuration, ...(this.#options.isSentinel ? ["--sentinel"] : [])];
     this.#process = spawn("redis-server", args, { stdio: ["ignore", "pipe", "inherit"] });
@@ -235,9 +232,21 @@ async function isFree(port) {
 }
 
 /**
- * Starts one, which ends after the tests.
+ * @param {{ after: (fn: () => unknown) => void }} t a test, or `node:test` for the suite
+ * @returns {(end: () => unknown) => void} registers what is to be ended afterwards, the last first
+ */
+function endsOf(t) {
+  const ends = [];
+  t.after(async () => {
+    for (const end of ends) await end();
+  });
+  return (end) => ends.unshift(end);
+}
+
+/**
+ * Starts a server.
  *
- * @param {(end: () => Promise<void>) => void} after
+ * @param {(end: () => Promise<void>) => void} after see `endsOf()`
  * @param {ConstructorParameters<typeof RedisServer>[0]} [options]
  * @returns {Promise<RedisServer>}
  */
@@ -249,9 +258,9 @@ async function startRedisServer(after, options) {
 }
 
 /**
- * Starts one as it comes.
+ * Starts a server with default settings.
  *
- * @param {(end: () => Promise<void>) => void} after
+ * @param {(end: () => Promise<void>) => void} after see `endsOf()`
  * @returns {Promise<string>} its URL
  */
 async function startRedis(after) {
@@ -259,4 +268,4 @@ async function startRedis(after) {
   return url;
 }
 
-module.exports = { RedisServer, skipWithoutRedis, startRedis, startRedisServer };
+module.exports = { RedisServer, endsOf, skipWithoutRedis, startRedis, startRedisServer };

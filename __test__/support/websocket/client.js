@@ -1,8 +1,8 @@
 "use strict";
 
 /**
- * A WebSocket client that knows TCP and no rules: it sends any bytes, cut anywhere, and tells
- * what the server sent, down to how it ended.
+ * A WebSocket client over plain TCP: it sends any bytes, cut anywhere, asserts that the server's
+ * bytes keep the rules, and reports all of them, up to the end of the connection.
  */
 
 const assert = require("node:assert/strict");
@@ -12,9 +12,10 @@ const net = require("node:net");
 const { setImmediate: nextTurn } = require("node:timers/promises");
 const { inspect } = require("node:util");
 const { Observed } = require("../observed.js");
-const { CLOSE, NAMES, close, decodeHeader } = require("./frames.js");
+const { CLOSE, NAMES, close } = require("./frames.js");
+const { ServerBytes } = require("./server-bytes.js");
 
-/** The key of the example in RFC 6455 §1.3, and what a server answers to it. */
+/** The key of the example in RFC 6455 §1.3, and the server's answer to it. */
 const KEY = "dGhlIHNhbXBsZSBub25jZQ==";
 const ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
@@ -22,7 +23,7 @@ const ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 const MAX_SHOWN = 256;
 
 /**
- * A payload as a short string: the same for the same bytes, and readable in an assertion.
+ * Returns a payload as a short string: the same for the same bytes, and readable in an assertion.
  *
  * @param {string | Uint8Array} payload
  * @returns {string}
@@ -37,7 +38,7 @@ function shown(payload) {
 }
 
 /**
- * The text of an upgrade request.
+ * Returns the text of an upgrade request.
  *
  * @param {object} [request]
  * @param {string} [request.method]
@@ -60,31 +61,37 @@ function upgradeRequest({ method = "GET", path = "/", headers = {} } = {}) {
   return `${method} ${path} HTTP/1.1\r\n${fields}\r\n`;
 }
 
-/** The status, the headers (names in lower case) and the body of a response. */
-function decodeResponse(head) {
-  const [statusLine, ...lines] = head.split("\r\n");
-  const fields = lines.map((line) => {
-    const colon = line.indexOf(":");
-    return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()];
-  });
-  return { status: Number(statusLine.split(" ")[1]), headers: Object.fromEntries(fields) };
+/** Returns the headers of a response, their names in lower case. */
+function decodeHeaders(head) {
+  const fields = head.split("\r\n").slice(1);
+  return Object.fromEntries(
+    fields.map((field) => {
+      const colon = field.indexOf(":");
+      return [field.slice(0, colon).toLowerCase(), field.slice(colon + 1).trim()];
+    }),
+  );
 }
 
 class WebSocketClient extends Observed {
-  /** The response to the upgrade request. */
+  /** The response to the upgrade request: `{ status, headers, body }`. */
   response;
-  /** What was sent as frames: `["text", "…"]`, `["pong", "…"]`, `["close", 1000, "reason"]`. */
+  /** The frames of the server: `["text", "…"]`, `["pong", "…"]`, `["close", 1000, "reason"]`. */
   frames = [];
-  /** How the server ended the connection: "FIN", "RST", or not yet. */
+  /** "FIN" or "RST" once the server has ended the connection. */
   end;
-  /** The rule that the server's bytes broke. */
+  /** The error of the rule that the server's bytes broke. */
   violation;
 
   #socket;
-  #received = [];
-  #length = 0;
-  /** How many bytes must have come before it makes sense to look at them. */
-  #needed = 1;
+  #bytes = new ServerBytes({
+    handleResponse: (status, head) => {
+      this.response = { status, headers: decodeHeaders(head) };
+    },
+    handleBody: (bytes) => {
+      this.response.body = bytes.toString("latin1");
+    },
+    handleFrame: (header, payload) => this.#handleFrame(header, payload),
+  });
   /** The fragmented message under way: opcode and payloads. */
   #message;
 
@@ -105,7 +112,7 @@ class WebSocketClient extends Observed {
    *
    * @param {number} port
    * @param {object} [request] of `upgradeRequest()`
-   * @returns {Promise<WebSocketClient>} once the response has come, whatever it says
+   * @returns {Promise<WebSocketClient>} once there is a response, of whatever status
    */
   static async open(port, request) {
     const client = new WebSocketClient(port);
@@ -115,8 +122,8 @@ class WebSocketClient extends Observed {
   }
 
   /**
-   * Writes bytes; those of an array are written one by one, with a turn of the event loop in
-   * between, so that they are read one by one.
+   * Writes bytes; the pieces of an array are written with a turn of the event loop in between, so
+   * that the server reads them one by one.
    *
    * @param {string | Buffer | Buffer[]} bytes
    * @returns {Promise<void>}
@@ -132,17 +139,17 @@ class WebSocketClient extends Observed {
     }
   }
 
-  /** Resolves once all that was written has gone to the kernel, or cannot go. */
+  /** Waits until the kernel has taken all bytes that were written, or the connection has ended. */
   flushed() {
     return this.until(() => this.#socket.writableLength === 0 || this.end !== undefined, "room");
   }
 
-  /** Whether the kernel has taken less than was written. */
+  /** True while the kernel has not taken all bytes that were written. */
   get isStuck() {
     return this.#socket.writableNeedDrain;
   }
 
-  /** Sends FIN. Frames can still come. */
+  /** Sends FIN. Frames can still be received. */
   finish() {
     this.#socket.end();
   }
@@ -152,7 +159,7 @@ class WebSocketClient extends Observed {
     this.#socket.resetAndDestroy();
   }
 
-  /** Stops reading, so that the server's bytes pile up. */
+  /** Stops reading, so that the server's bytes are queued. */
   stopReading() {
     this.#socket.pause();
   }
@@ -177,14 +184,14 @@ class WebSocketClient extends Observed {
     assert.equal(this.violation, undefined);
   }
 
-  /** Waits until the server has ended the connection; says how. */
+  /** Waits until the server has ended the connection; returns "FIN" or "RST". */
   async ended() {
     await this.until(() => this.end !== undefined, "the end of the connection");
     assert.equal(this.violation, undefined);
     return this.end;
   }
 
-  /** Waits for the end of the connection; gives the frames, and the end behind them. */
+  /** Waits for the end of the connection; returns the frames, and the end behind them. */
   async wire() {
     await this.ended();
     return [...this.frames, this.end];
@@ -207,53 +214,12 @@ class WebSocketClient extends Observed {
   }
 
   #handleBytes(bytes) {
-    this.#received.push(bytes);
-    this.#length += bytes.length;
-    if (this.violation === undefined && this.#length >= this.#needed) this.#decode();
-    this.changed();
-  }
-
-  #decode() {
-    let bytes = Buffer.concat(this.#received);
     try {
-      for (let rest; rest !== bytes; ) {
-        rest = bytes;
-        bytes = this.response === undefined ? this.#takeResponse(rest) : this.#takeFrame(rest);
-      }
+      if (this.violation === undefined) this.#bytes.push(bytes);
     } catch (error) {
       this.violation = error;
     }
-    this.#received = [bytes];
-    this.#length = bytes.length;
-  }
-
-  /** @returns {Buffer} what is left of the bytes: all of them if the response is not there */
-  #takeResponse(bytes) {
-    const end = bytes.indexOf("\r\n\r\n");
-    this.#needed = bytes.length + 1;
-    if (end === -1) return bytes;
-    this.response = decodeResponse(bytes.toString("latin1", 0, end));
-    return bytes.subarray(end + 4);
-  }
-
-  /** @returns {Buffer} what is left of the bytes: all of them if no whole frame is there */
-  #takeFrame(bytes) {
-    this.#needed = bytes.length + 1;
-    if (this.response.status !== 101) return this.#takeBody(bytes);
-    const header = decodeHeader(bytes);
-    if (header?.length === undefined) return bytes;
-    const end = header.headerLength + header.length;
-    if (bytes.length < end) {
-      this.#needed = end;
-      return bytes;
-    }
-    this.#handleFrame(header, bytes.subarray(header.headerLength, end));
-    return bytes.subarray(end);
-  }
-
-  #takeBody(bytes) {
-    this.response.body = bytes.toString("latin1");
-    return bytes;
+    this.changed();
   }
 
   #handleFrame(header, payload) {
@@ -284,4 +250,4 @@ class WebSocketClient extends Observed {
   }
 }
 
-module.exports = { ACCEPT, KEY, WebSocketClient, nextTurn, shown, upgradeRequest };
+module.exports = { ACCEPT, WebSocketClient, nextTurn, shown, upgradeRequest };

@@ -1,12 +1,12 @@
 "use strict";
 
-/** Sends bytes to a WebSocket server, and asserts what its application saw and what came back. */
+/** Sends bytes to a WebSocket server, and asserts its application's events and its frames. */
 
 const assert = require("node:assert/strict");
 const { shown } = require("./client.js");
 const { close } = require("./frames.js");
 
-/** The same events with their payloads as they are recorded. */
+/** Returns events with their payloads in the form in which they are recorded. */
 function asRecorded(events) {
   return events.map(([name, ...rest]) =>
     rest.length === 1 && name !== "error" ? [name, shown(rest[0])] : [name, ...rest],
@@ -17,9 +17,9 @@ function asRecorded(events) {
  * Opens a connection, writes, and waits until the server ends it.
  *
  * @param {object} server of `recordingServer()`
- * @param {Buffer | Buffer[]} bytes those of an array are sent piece by piece
- * @returns {Promise<{ events: unknown[], wire: unknown[], errors: Error[] }>} what the
- *   application saw, and what the server sent until its FIN
+ * @param {Buffer | Buffer[]} bytes the pieces of an array are sent one by one
+ * @returns {Promise<{ events: unknown[], wire: unknown[], errors: Error[] }>} of the application;
+ *   `wire` are the server's frames and its FIN
  */
 async function exchange(server, bytes) {
   const { client, application } = await server.connect();
@@ -32,12 +32,12 @@ async function exchange(server, bytes) {
 }
 
 /**
- * Asserts that the application sees events, and that the connection then closes in good order.
+ * Asserts the application's events, and that the connection then closes cleanly.
  *
  * @param {object} server
  * @param {Buffer | Buffer[]} bytes
  * @param {unknown[]} events
- * @param {unknown[]} [answers] what the server sends on its own: pongs
+ * @param {unknown[]} [answers] the server's own frames: pongs
  */
 async function assertReceived(server, bytes, events, answers = []) {
   const { events: seen, wire } = await exchange(server, [...[bytes].flat(), close(1000)]);
@@ -46,7 +46,7 @@ async function assertReceived(server, bytes, events, answers = []) {
 }
 
 /**
- * Asserts that messages come back from a server that echoes them.
+ * Asserts that a server echoes messages.
  *
  * @param {object} server
  * @param {Buffer | Buffer[]} bytes
@@ -70,9 +70,9 @@ async function assertEchoed(server, bytes, messages) {
  * @param {Buffer | Buffer[]} bytes
  * @param {object} expected
  * @param {string} expected.error the code of the application's error
- * @param {number} expected.closeCode what the server's close frame says
- * @param {unknown[]} [expected.events] what the application sees before the error
- * @param {unknown[]} [expected.answers] what the server sends before its close frame
+ * @param {number} expected.closeCode of the server's close frame
+ * @param {unknown[]} [expected.events] of the application before the error
+ * @param {unknown[]} [expected.answers] frames of the server before its close frame
  */
 async function assertRefused(server, bytes, { error, closeCode, events = [], answers = [] }) {
   const { events: seen, wire, errors } = await exchange(server, bytes);
@@ -81,13 +81,12 @@ async function assertRefused(server, bytes, { error, closeCode, events = [], ans
   assert.ok(errors[0] instanceof Error);
 }
 
-/** A refusal for what the frame's header says: RFC 6455 §7.4.1, 1002. */
+/** Returns the refusal of an invalid header: RFC 6455 §7.4.1, 1002. */
 function protocolError(error, before = {}) {
   return { error, closeCode: 1002, ...before };
 }
 
 module.exports = {
-  asRecorded,
   assertEchoed,
   assertReceived,
   assertRefused,

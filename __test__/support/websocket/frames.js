@@ -1,6 +1,6 @@
 "use strict";
 
-/** RFC 6455 frames, built and taken apart without minding its rules: tests break them. */
+/** Encodes and decodes frames of RFC 6455, also invalid ones. */
 
 const OPCODES = { CONTINUATION: 0x0, TEXT: 0x1, BINARY: 0x2, CLOSE: 0x8, PING: 0x9, PONG: 0xa };
 const NAMES = new Map(Object.entries(OPCODES).map(([name, code]) => [code, name.toLowerCase()]));
@@ -13,13 +13,13 @@ const MASKED = 0x80;
 /** The key of the examples in RFC 6455 §5.7. */
 const MASK_KEY = Buffer.from("37fa213d", "hex");
 
-/** How many bytes the length needs besides the seven bits. */
+/** Returns how many bytes the length needs besides the seven bits. */
 function minimalLengthBytes(length) {
   if (length < 126) return 0;
   return length < 0x1_0000 ? 2 : 8;
 }
 
-/** The seven length bits and the bytes behind them. */
+/** Returns the seven length bits and the bytes behind them. */
 function encodeLength(length, lengthBytes) {
   if (lengthBytes === 0) return [length, Buffer.alloc(0)];
   const extended = Buffer.alloc(8);
@@ -35,7 +35,7 @@ function masked(payload, key) {
 }
 
 /**
- * One frame, by default as a client sends it.
+ * Encodes a frame, by default as a client sends it.
  *
  * @param {object} fields
  * @param {number} fields.opcode
@@ -43,7 +43,7 @@ function masked(payload, key) {
  * @param {boolean} [fields.fin]
  * @param {number} [fields.rsv] RSV1, RSV2 and RSV3, in their places in the first byte
  * @param {Uint8Array | null} [fields.key] masking key; `null` leaves the frame unmasked
- * @param {number | bigint} [fields.length] what the header says, where that is not true
+ * @param {number | bigint} [fields.length] in the header, if it is to be wrong
  * @param {0 | 2 | 8} [fields.lengthBytes] bytes that the length takes besides the seven bits
  * @returns {Buffer}
  */
@@ -72,7 +72,7 @@ const continuation = (payload, fields) =>
 const ping = (payload, fields) => frame({ opcode: OPCODES.PING, payload, ...fields });
 const pong = (payload, fields) => frame({ opcode: OPCODES.PONG, payload, ...fields });
 
-/** A close frame; without a code it has no payload. */
+/** Encodes a close frame; without a code it has no payload. */
 function close(code, reason = "", fields = {}) {
   const payload = code === undefined ? Buffer.alloc(0) : closePayload(code, reason);
   return frame({ opcode: OPCODES.CLOSE, payload, ...fields });
@@ -85,7 +85,7 @@ function closePayload(code, reason) {
 }
 
 /**
- * A message in fragments, one frame for each payload.
+ * Encodes a message in fragments, one frame for each payload.
  *
  * @param {number} opcode
  * @param {Array<string | Uint8Array>} payloads
@@ -110,7 +110,7 @@ function piecesOf(bytes, size) {
   return pieces.length === 0 ? [bytes] : pieces;
 }
 
-/** The length in a header, and how long the header is without a masking key. */
+/** Returns the length in a header, and how many bytes it takes; `undefined` if it is incomplete. */
 function decodeLength(bytes) {
   const short = bytes[1] & 0x7f;
   if (short < 126) return { length: short, lengthBytes: 0 };
@@ -121,7 +121,7 @@ function decodeLength(bytes) {
 }
 
 /**
- * Takes the header at the start of `bytes` apart, as far as it is there.
+ * Decodes the header at the start of `bytes`, as far as it is there.
  *
  * @param {Buffer} bytes
  * @returns {object | undefined} `undefined` while fewer than two bytes are there. `length` is

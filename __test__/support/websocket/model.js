@@ -1,9 +1,9 @@
 "use strict";
 
 /**
- * What a WebSocket server makes of bytes, written for being read: all input lies there at once,
- * and nothing is fast. It follows ws 8.23, lib/receiver.js, in the order of the checks; where our
- * server differs, the columns of the table in `websocket-servers.js` say so.
+ * A model of a WebSocket server that is simple rather than fast: it has all input at once. The order
+ * of its checks is that of ws 8.23, lib/receiver.js; the table in `servers.js` has the differences
+ * of ours.
  */
 
 const { isUtf8 } = require("node:buffer");
@@ -19,7 +19,7 @@ const {
   masked,
 } = require("./frames.js");
 
-/** What may follow the bytes of an unfinished character; one of these completes any of them. */
+/** Continuations of an incomplete character; one of them completes any. */
 const COMPLETIONS = ["", "80", "bf", "8080", "bfbf", "808080", "bfbfbf"].map((hex) =>
   Buffer.from(hex, "hex"),
 );
@@ -32,13 +32,13 @@ function canBeginText(bytes) {
   return COMPLETIONS.some((completion) => isUtf8(Buffer.concat([bytes, completion])));
 }
 
-/** Whether a code may stand in a close frame, RFC 6455 §7.4. */
+/** Returns whether a close frame may have a code: RFC 6455 §7.4. */
 function isValidCloseCode(code) {
   if (code >= 3000) return code <= 4999;
   return code >= 1000 && code <= 1014 && ![1004, 1005, 1006].includes(code);
 }
 
-/** Why the connection fails. */
+/** The reason of a failure: the code of the error, and that of the close frame. */
 class Refusal {
   constructor(code, closeCode = 1002) {
     this.code = code;
@@ -49,10 +49,10 @@ class Refusal {
 const INVALID_UTF8 = new Refusal("WS_ERR_INVALID_UTF8", 1007);
 const TOO_LONG = new Refusal("WS_ERR_UNSUPPORTED_MESSAGE_LENGTH", 1009);
 const TOO_MANY = new Refusal("WS_ERR_TOO_MANY_BUFFERED_PARTS", 1008);
-/** ws does not check it. */
+/** Not checked by ws. */
 const NON_MINIMAL = new Refusal("TURBO_ERR_NON_MINIMAL_LENGTH");
 
-/** Throws what the first two bytes of a frame deserve. */
+/** Throws if the first two bytes of a frame are invalid. */
 function checkFirstBytes({ rsv, opcode, fin, shortLength, isMasked }, isInMessage) {
   if (rsv & 0x30) throw new Refusal("WS_ERR_UNEXPECTED_RSV_2_3");
   if (rsv & 0x40) throw new Refusal("WS_ERR_UNEXPECTED_RSV_1");
@@ -73,7 +73,7 @@ class Model {
   answers = [];
   #kind;
   #limits;
-  /** The message under way: its opcode, what has come of it, its fragments. */
+  /** The message under way: its opcode, payload and fragments so far. */
   #message;
 
   constructor(kind, limits) {
@@ -81,7 +81,7 @@ class Model {
     this.#limits = limits;
   }
 
-  /** Takes all that a peer sends before its FIN. */
+  /** Handles all bytes of a peer before its FIN. */
   handle(bytes) {
     try {
       let rest = bytes;
@@ -94,7 +94,7 @@ class Model {
     if (this.events.at(-1)?.[0] !== "close") this.events.push(["close", 1006, ""]);
   }
 
-  /** @returns {Buffer | undefined} what follows the frame; `undefined` at the end */
+  /** @returns {Buffer | undefined} the bytes behind the frame; `undefined` at the end */
   #handleFrame(bytes) {
     const header = decodeHeader(bytes);
     if (header === undefined) return undefined;
@@ -123,7 +123,7 @@ class Model {
     if (countsFragmentsEarly) this.#checkFragments();
   }
 
-  /** Whether there may be one more. */
+  /** Throws if there are as many fragments as the limit. */
   #checkFragments() {
     if ((this.#message?.fragments ?? 0) >= this.#limits.maxFragments) throw TOO_MANY;
   }
@@ -173,13 +173,13 @@ class Model {
 }
 
 /**
- * What comes of bytes that a client sends, and FIN behind them.
+ * Returns the outcome of bytes of a client, and its FIN.
  *
  * @param {Buffer} bytes
- * @param {object} kind a row of the table in `websocket-servers.js`
+ * @param {object} kind a row of the table in `servers.js`
  * @param {{ maxPayload: number, maxFragments: number }} limits
- * @returns {{ events: unknown[], wire: unknown[] }} what the application sees, and what the
- *   server sends
+ * @returns {{ events: unknown[], wire: unknown[] }} of the application; `wire` are the server's
+ *   frames and its FIN
  */
 function modelOf(bytes, kind, limits) {
   const model = new Model(kind, limits);

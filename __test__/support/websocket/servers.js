@@ -1,6 +1,6 @@
 "use strict";
 
-/** The WebSocket servers that the tests compare, and what their applications see. */
+/** The WebSocket servers that the tests compare, and the events of their applications. */
 
 const { once } = require("node:events");
 const { after, before, describe } = require("node:test");
@@ -12,15 +12,15 @@ const { HANG_GUARD, Observed } = require("../observed.js");
 const { WebSocketClient, nextTurn, shown } = require("./client.js");
 
 /**
- * Where the servers may differ. In all else they must not; nor where ours has no engine, and is ws.
+ * The permitted differences between the servers. Without our engine, ours is ws, and has none.
  *
  * | | ws 8.23 | ours |
  * | --- | --- | --- |
  * | `failsFast`: text that is not UTF-8 is refused | with its last fragment | at the first byte that cannot be valid (RFC 6455 §8.1, Autobahn 6.4) |
  * | `wantsMinimalLengths`: a length in more bytes than it needs (RFC 6455 §5.2) | is accepted | is refused with 1002 |
- * | `countsFragmentsEarly`: a fragment too many is refused | when all of it has come | with its header |
+ * | `countsFragmentsEarly`: a fragment too many is refused | once it is complete | with its header |
  * | `readsHeadersWhole`: a message too long is refused | with the length | with the masking key, which ends the header |
- * | `boundsBackpressure`: what waits for a peer that does not read | has no bound | is bounded by `maxBackpressure` |
+ * | `boundsBackpressure`: the queue for a peer that does not read | has no bound | is bounded by `maxBackpressure` |
  */
 const SERVERS = [
   {
@@ -47,7 +47,7 @@ const SERVERS = [
  * Defines a group of tests once for each server.
  *
  * @param {string} title
- * @param {(kind: object) => void} define is given a row of the table above
+ * @param {(kind: object) => void} define takes a row of the table above
  */
 function describeServers(title, define) {
   for (const kind of SERVERS) {
@@ -55,7 +55,7 @@ function describeServers(title, define) {
   }
 }
 
-/** What the application sees of one connection. */
+/** The application's events of one connection. */
 class Application extends Observed {
   /** `["text", "…"]`, `["ping", "…"]`, `["error", "code"]`, `["close", 1006, "reason"]`. */
   events = [];
@@ -85,7 +85,7 @@ class Application extends Observed {
     return this.until(() => this.events.length >= count, `event ${count}`);
   }
 
-  /** Waits for the close event; gives all events. */
+  /** Waits for the close event; returns all events. */
   async closed() {
     await this.until(() => this.events.some(([name]) => name === "close"), "the close event");
     await nextTurn();
@@ -106,7 +106,7 @@ class Application extends Observed {
   }
 }
 
-/** A server that records what its application sees of each connection. */
+/** A server that records the application's events of each connection. */
 class RecordingServer {
   kind;
   server;
@@ -115,7 +115,7 @@ class RecordingServer {
   /**
    * @param {object} kind a row of `SERVERS`
    * @param {import("ws").ServerOptions} [options]
-   * @param {(websocket: import("ws").WebSocket) => void} [onConnection] what else it does
+   * @param {(websocket: import("ws").WebSocket) => void} [onConnection] called for each connection
    */
   constructor(kind, options = {}, onConnection = () => {}) {
     this.kind = kind;
@@ -135,7 +135,7 @@ class RecordingServer {
     if (this.server.address() === null) await once(this.server, "listening");
   }
 
-  /** A path of its own for a connection, and what the application will see of it. */
+  /** Returns a path for one connection, and the object that records its events. */
   expect() {
     const path = `/${this.#applications.size}`;
     const application = new Application();
@@ -156,7 +156,7 @@ class RecordingServer {
     return { client, application };
   }
 
-  /** Closes the server, and what is still connected. */
+  /** Closes the server and its connections. */
   async stop() {
     for (const websocket of this.server.clients) websocket.terminate();
     const closed = once(this.server, "close", { signal: AbortSignal.timeout(HANG_GUARD) });
@@ -166,7 +166,7 @@ class RecordingServer {
 }
 
 /**
- * A server for the tests of a `describe()`.
+ * Starts a server for the tests of a `describe()`.
  *
  * @param {...unknown} parameters of `RecordingServer`
  * @returns {{ connect: RecordingServer["connect"], expect: RecordingServer["expect"],
@@ -192,13 +192,12 @@ function recordingServer(kind, ...parameters) {
   };
 }
 
-/** Sends each message back. */
+/** Makes a WebSocket send each message back. */
 function echo(websocket) {
   websocket.on("message", (data, isBinary) => websocket.send(data, { binary: isBinary }));
 }
 
 module.exports = {
-  Application,
   RecordingServer,
   SERVERS,
   describeServers,

@@ -1,4 +1,4 @@
-/** The page: what happens on the connection and under the user's hands, put together. */
+/** The page: connects the events of the connection and of the user with the views. */
 
 import { Composer } from "./composer.js";
 import { Connection } from "./connection.js";
@@ -11,7 +11,7 @@ import { Panels } from "./panels.js";
 import { setUpStaff } from "./staff.js";
 import * as view from "./view.js";
 
-/** "Is writing" holds for this time after it was last said, in milliseconds. */
+/** "Is writing" is shown for this time after the last such event, in milliseconds. */
 const TYPING_HOLD = 4000;
 
 const conversations = new Conversations();
@@ -45,7 +45,7 @@ byId("announcement-close").addEventListener("click", () => {
   byId("announcement").hidden = true;
 });
 
-/** Draws everything but the log from the state. */
+/** Draws everything except the log from the state. */
 function render() {
   view.render(state, open);
 }
@@ -61,7 +61,7 @@ function open(kind, name) {
 }
 
 /**
- * @param {string} value as it was typed
+ * @param {string} value as typed by the user
  * @returns {string} the room's name as the server spells it
  */
 function roomName(value) {
@@ -69,7 +69,7 @@ function roomName(value) {
 }
 
 /**
- * Shows a room, and joins it where the page is not in it yet; offline, it is joined later.
+ * Shows a room, and joins it if the page is not in it yet. Offline, it is joined later.
  *
  * @param {string} name
  * @returns {Promise<boolean>} false if the server refused
@@ -82,7 +82,7 @@ async function openRoom(name) {
   return isOpen || !socket.connected || join(conversation);
 }
 
-/** @param {import("./conversations.js").Conversation | undefined} conversation to turn to */
+/** @param {import("./conversations.js").Conversation | undefined} conversation to show */
 function show(conversation) {
   if (state.current) state.current.draft = composer.draft;
   state.current = conversation;
@@ -122,7 +122,7 @@ async function sendImage(file) {
 }
 
 /**
- * Shows a message at once and sends it as soon as that is possible.
+ * Shows a message at once, and sends it as soon as possible.
  *
  * @param {import("./conversations.js").Conversation} conversation
  * @param {object} content a text or an image
@@ -143,9 +143,9 @@ function retry(id) {
   outbox.send(message.packet);
 }
 
-/** @param {boolean} typing whether somebody writes here */
+/** @param {boolean} typing true if the user is writing */
 function sendTyping(typing) {
-  // Volatile: what cannot be sent now is not worth sending later.
+  // Volatile: if it cannot be sent now, it is not worth sending later.
   socket.volatile.emit("typing", { ...state.current.destination, typing });
 }
 
@@ -216,7 +216,7 @@ socket.on("message", (message, ack) => {
 socket.on("announcement", ({ text }) => view.showAnnouncement(text));
 
 /**
- * Joins a room, again after each reconnection, and takes in what was said since.
+ * Joins a room, and again after each reconnection, and adds the messages sent since.
  *
  * @param {import("./conversations.js").Conversation} conversation
  * @returns {Promise<boolean>} false if the server refused
@@ -224,7 +224,7 @@ socket.on("announcement", ({ text }) => view.showAnnouncement(text));
 function join(conversation) {
   const request = { room: conversation.name, after: conversation.lastDelivered() };
   return new Promise((resolve) => {
-    // Taken in at once, not after a promise: messages that follow may be in the same payload.
+    // Handle it at once, not after a promise: the same payload may contain further messages.
     socket.emit("join", request, (answer) => resolve(takeIn(conversation, answer)));
   });
 }
@@ -232,7 +232,7 @@ function join(conversation) {
 /**
  * @param {import("./conversations.js").Conversation} conversation
  * @param {{ ok: boolean, error?: string, people?: string[], messages?: object[] }} answer
- * @returns {boolean} whether the page is in the room
+ * @returns {boolean} true if the page is in the room
  */
 function takeIn(conversation, { ok, error, people, messages }) {
   if (conversations.find("room", conversation.name) !== conversation) return ok;
@@ -265,9 +265,9 @@ function everyConversation() {
 }
 
 /**
- * @param {object} message as it travels
+ * @param {object} message as sent by the server
  * @param {"pending" | "delivered"} state
- * @returns {import("./conversations.js").Message} as the page keeps it: the bytes of an image go behind a blob URL
+ * @returns {import("./conversations.js").Message} as stored by the page: the bytes of an image are behind a blob URL
  */
 function keep({ id, from, at, text, image }, state) {
   const message = { id, from, at, text, state };
@@ -281,7 +281,7 @@ function keep({ id, from, at, text, image }, state) {
 /**
  * @param {import("./conversations.js").Conversation} conversation
  * @param {object} message from the server
- * @returns {boolean} whether it is new
+ * @returns {boolean} true if it is new
  */
 function receive(conversation, message) {
   if (conversation.find(message.id)) return false;
@@ -301,7 +301,7 @@ function add(conversation, message) {
 }
 
 /**
- * Notes what became of a message.
+ * Stores the outcome of sending a message.
  *
  * @param {import("./conversations.js").Conversation} conversation
  * @param {string} id
@@ -315,7 +315,7 @@ function settle(conversation, id, { error, at }) {
 }
 
 /**
- * Has a screen reader say what has come.
+ * Announces a received message to screen readers.
  *
  * @param {import("./conversations.js").Conversation} conversation
  * @param {object} message
@@ -330,7 +330,7 @@ function tell(conversation, { from, text, image }) {
 
 /**
  * @param {import("./conversations.js").Conversation} conversation
- * @param {string} name who writes, or has stopped
+ * @param {string} name of the person who is writing or has stopped
  * @param {boolean} isTyping
  */
 function setTyping(conversation, name, isTyping) {

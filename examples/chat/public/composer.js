@@ -1,10 +1,10 @@
 import { byId } from "./dom.js";
 
-/** "Is writing" is said again after this time, in milliseconds. */
+/** "Is writing" is sent again after this time, in milliseconds. */
 const TYPING_INTERVAL = 1500;
 
 /**
- * Where a message is written and an image is picked or pasted.
+ * The field for messages, with a button to attach an image; images can also be pasted.
  */
 export class Composer {
   #text = byId("text");
@@ -36,13 +36,13 @@ export class Composer {
     });
   }
 
-  /** @returns {string} what was written and not sent */
+  /** @returns {string} the text that has not been sent */
   get draft() {
     return this.#text.value;
   }
 
   /**
-   * Turns to another conversation, or to none.
+   * Shows the draft of another conversation, or disables itself if there is none.
    *
    * @param {import("./conversations.js").Conversation | undefined} conversation
    */
@@ -54,7 +54,7 @@ export class Composer {
     this.showError("");
   }
 
-  /** @param {number} limit the longest message, in UTF-16 units */
+  /** @param {number} limit the maximum length of a message, in UTF-16 units */
   limitText(limit) {
     this.#text.maxLength = limit;
   }
@@ -64,12 +64,12 @@ export class Composer {
     this.#error.textContent = error;
   }
 
-  /** Puts the cursor here, unless that would open a phone's keyboard. */
+  /** Focuses the field, unless that would open a phone's keyboard. */
   focus() {
     if (matchMedia("(hover: hover)").matches) this.#text.focus();
   }
 
-  /** Hands on what was written, if anything. */
+  /** Submits the text, if there is any. */
   #submit() {
     const text = this.#text.value.trim();
     if (text === "") return;
@@ -87,7 +87,7 @@ export class Composer {
     for (const file of files) this.onImage(file);
   }
 
-  /** Says that somebody writes, now and then, and at once that he has stopped. */
+  /** Reports from time to time that the user is writing, and at once that writing has stopped. */
   #reportTyping() {
     const isTyping = this.#text.value.trim() !== "";
     if (isTyping && Date.now() - this.#saidTypingAt < TYPING_INTERVAL) return;

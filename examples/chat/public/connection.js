@@ -3,12 +3,12 @@ const TRANSPORTS = ["polling", "websocket"];
 /**
  * @typedef {object} State
  * @property {"connecting" | "connected" | "reconnecting" | "refused" | "replaced"} status
- * @property {number} attempt how often the page has tried to come back
- * @property {string} transport the one in use; empty when there is none
- * @property {string} error why the server refused the page
+ * @property {number} attempt the number of attempts to reconnect
+ * @property {string} transport the transport in use; empty if there is none
+ * @property {string} error the reason why the server refused the page
  */
 
-/** The page's connection to the server, and what there is to say about it. */
+/** The page's connection to the server, and its state. */
 export class Connection {
   /** @type {State} */
   state = { status: "connecting", attempt: 0, transport: "", error: "" };
@@ -42,7 +42,7 @@ export class Connection {
     this.onState(this.state);
   }
 
-  /** Listens to what happens to this page in the main namespace. */
+  /** Listens to events of the main namespace. */
   #watchSocket() {
     const { socket } = this;
     socket.on("connect", () => {
@@ -56,12 +56,12 @@ export class Connection {
       this.#set({ status, transport: "" });
     });
     socket.on("connect_error", (error) => {
-      // Still active means that the server was not reached; the manager tries again.
+      // If the socket is still active, the server was not reached, and the manager tries again.
       if (!socket.active) this.#set({ status: "refused", error: error.message });
     });
   }
 
-  /** Listens to what happens to the connection below all namespaces. */
+  /** Listens to events of the connection, which all namespaces share. */
   #watchManager() {
     const manager = this.socket.io;
     manager.on("reconnect_attempt", (attempt) => this.#set({ attempt }));
@@ -73,7 +73,7 @@ export class Connection {
   }
 }
 
-/** @returns {{ transports?: string[] }} what `?transport=` asks for; else polling, then WebSocket */
+/** @returns {{ transports?: string[] }} the choice of `?transport=`; by default polling, then WebSocket */
 function chosenTransports() {
   const chosen = new URLSearchParams(location.search).get("transport");
   return TRANSPORTS.includes(chosen) ? { transports: [chosen] } : {};

@@ -1,4 +1,4 @@
-/** How many messages of a conversation the page keeps. */
+/** The most messages of a conversation that the page keeps. */
 const MESSAGE_LIMIT = 200;
 
 /**
@@ -7,19 +7,19 @@ const MESSAGE_LIMIT = 200;
  * @property {string} from
  * @property {number} at milliseconds since the epoch
  * @property {string} [text]
- * @property {{ name: string, url: string }} [image] its bytes stand behind a blob URL
+ * @property {{ name: string, url: string }} [image] its bytes are behind a blob URL
  * @property {"pending" | "delivered" | "failed"} state
- * @property {string} [error] why it failed
- * @property {object} [packet] what goes to the server, until it is delivered
+ * @property {string} [error] the reason why it failed
+ * @property {object} [packet] the message for the server, until it is delivered
  */
 
-/** What is said in one room, or with one person. */
+/** The messages of one room, or with one person. */
 export class Conversation {
   /** @type {Message[]} oldest first */
   messages = [];
-  /** @type {Set<string>} who is there */
+  /** @type {Set<string>} the people who are there */
   people = new Set();
-  /** @type {Set<string>} who is writing now */
+  /** @type {Set<string>} the people who are writing now */
   typing = new Set();
   unread = 0;
   draft = "";
@@ -34,7 +34,7 @@ export class Conversation {
     this.key = keyOf(kind, name);
   }
 
-  /** @returns {{ room: string } | { to: string }} where its messages go */
+  /** @returns {{ room: string } | { to: string }} the destination of its messages */
   get destination() {
     return this.kind === "room" ? { room: this.name } : { to: this.name };
   }
@@ -48,7 +48,7 @@ export class Conversation {
   }
 
   /**
-   * Adds a message, and forgets the oldest where there are too many.
+   * Adds a message, and drops the oldest one if there are too many.
    *
    * @param {Message} message
    */
@@ -57,18 +57,18 @@ export class Conversation {
     if (this.messages.length > MESSAGE_LIMIT) release(this.messages.shift());
   }
 
-  /** @returns {string | undefined} the id of the last message that the server has, too */
+  /** @returns {string | undefined} the id of the last message that the server has */
   lastDelivered() {
     return this.messages.findLast((message) => message.state === "delivered")?.id;
   }
 
-  /** Frees what the messages hold. */
+  /** Frees the blob URLs of the messages. */
   close() {
     for (const message of this.messages) release(message);
   }
 }
 
-/** The conversations that the page is in, by key, in the order of their opening. */
+/** The conversations of the page, by key, in the order in which they were opened. */
 export class Conversations {
   /** @type {Map<string, Conversation>} */
   #open = new Map();
@@ -107,7 +107,7 @@ export class Conversations {
     conversation.close();
   }
 
-  /** @returns {number} how many messages were not read yet */
+  /** @returns {number} the number of unread messages */
   unread() {
     return [...this.#open.values()].reduce((sum, { unread }) => sum + unread, 0);
   }

@@ -7,7 +7,7 @@ export function byId(id) {
 }
 
 /**
- * Makes an element. Text becomes text nodes, never markup.
+ * Creates an element. Text becomes text nodes, never markup.
  *
  * @param {string} tag
  * @param {Record<string, unknown>} [properties]
@@ -21,7 +21,7 @@ export function element(tag, properties = {}, ...children) {
 }
 
 /**
- * Makes a list show the entries. An entry that was shown before keeps its element, and with it the
+ * Updates a list to show the entries. An entry that was shown before keeps its element, and so the
  * keyboard's focus.
  *
  * @template T

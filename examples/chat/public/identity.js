@@ -1,6 +1,6 @@
 /**
- * @returns {string} 32 random hexadecimal digits. `crypto.randomUUID` would do, but browsers offer
- *   it in secure contexts only, and a phone opens this page by the plain address of a computer.
+ * @returns {string} 32 random hexadecimal digits. `crypto.randomUUID` exists in secure contexts
+ *   only, and a phone opens this page over plain HTTP.
  */
 export function randomId() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
@@ -8,8 +8,8 @@ export function randomId() {
 }
 
 /**
- * @returns {string} what tells this page from others; the same after a reload, so that the server
- *   lets it have its name again
+ * @returns {string} the id of this page. It is the same after a reload, so the page gets its name
+ *   again
  */
 export function pageId() {
   const known = sessionStorage.getItem("page") ?? randomId();

@@ -1,14 +1,14 @@
 import { avatar, byId, element } from "./dom.js";
 
-/** Messages of one author within this time stand together, in milliseconds. */
+/** Messages of one author within this time form a group, in milliseconds. */
 const GROUP_GAP = 5 * 60_000;
 
-/** How far from the end the reader may be and still be taken along, in pixels. */
+/** The log follows new messages if the reader is at most this far from its end, in pixels. */
 const END_MARGIN = 80;
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 
-/** The list of messages of the conversation that is shown. */
+/** The list of messages of the current conversation. */
 export class Log {
   #list = byId("log");
   #toEnd = byId("to-end");
@@ -21,13 +21,13 @@ export class Log {
   constructor({ isMine, onRetry }) {
     this.isMine = isMine;
     this.onRetry = onRetry;
-    // Not every browser lets the keyboard scroll a list that has nothing else to focus.
+    // In some browsers the keyboard can only scroll a list that can be focused.
     this.#list.tabIndex = 0;
     this.#list.addEventListener("scroll", () => {
       if (this.#isAtEnd()) this.#toEnd.hidden = true;
     });
     this.#toEnd.addEventListener("click", () => this.scrollToEnd());
-    // Kept at the end while images load, the keyboard opens or the phone is turned.
+    // Stay at the end while images load, the keyboard opens or the phone is turned.
     let wasAtEnd = true;
     this.#list.addEventListener("scroll", () => {
       wasAtEnd = this.#isAtEnd();
@@ -63,7 +63,7 @@ export class Log {
     this.#toEnd.hidden = true;
   }
 
-  /** @returns {boolean} whether the reader sees the newest message */
+  /** @returns {boolean} true if the newest message is visible */
   #isAtEnd() {
     const { scrollHeight, scrollTop, clientHeight } = this.#list;
     return scrollHeight - scrollTop - clientHeight < END_MARGIN;
@@ -93,7 +93,7 @@ export class Log {
 
   /**
    * @param {import("./conversations.js").Message} message
-   * @returns {HTMLElement} its text, or its image with a link that saves it
+   * @returns {HTMLElement} its text, or its image with a link to save it
    */
   #content({ text, image }) {
     if (!image) return element("p", { className: "text", dir: "auto" }, text);

@@ -1,10 +1,9 @@
-/** How long the server has to acknowledge a message, in milliseconds; longer than its own limit. */
+/** Time in which the server must acknowledge a message, in milliseconds; longer than its own limit. */
 const ACK_TIMEOUT = 15_000;
 
 /**
- * Messages on their way. Each waits here until the server has acknowledged it; those that a lost
- * connection leaves open go out again, in their order, when the page is back. They keep their ids,
- * by which the server tells a message that it already has.
+ * Messages that the server has not acknowledged yet. When the page reconnects, they are sent again,
+ * in order. They keep their ids, so the server recognises messages that it already has.
  */
 export class Outbox {
   /** @type {Map<string, object>} by message id */
@@ -29,7 +28,7 @@ export class Outbox {
     if (this.#isOpen) this.#emit(message);
   }
 
-  /** Sends all that waits. To be called once after each connect, after the rooms were joined. */
+  /** Sends all waiting messages. To be called once after each connect, when the rooms are joined. */
   flush() {
     this.#isOpen = true;
     for (const message of this.#waiting.values()) this.#emit(message);

@@ -1,14 +1,14 @@
 import { byId } from "./dom.js";
 
 /**
- * On a narrow screen the lists of conversations and people lie beside the page, and one of them at
- * a time slides over it. On a wide screen they are always there, and this does nothing.
+ * The lists of conversations and people on a narrow screen: they are outside of the page, and one at
+ * a time slides over it. On a wide screen they are always visible, and this does nothing.
  */
 export class Panels {
   /** @type {"rooms" | "people" | undefined} */
   #shown;
 
-  /** Takes over the buttons that show and close the panels. */
+  /** Listens to the buttons that show and close the panels. */
   constructor() {
     for (const name of ["rooms", "people"]) {
       byId(`${name}-toggle`).addEventListener("click", () => this.show(name));
@@ -26,7 +26,7 @@ export class Panels {
     byId(`${name}-panel`).focus();
   }
 
-  /** Closes the panel that is open, and gives the focus back. */
+  /** Closes the open panel, and returns the focus. */
   close() {
     const name = this.#shown;
     if (!name) return;

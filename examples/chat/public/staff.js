@@ -1,10 +1,10 @@
 import { byId } from "./dom.js";
 
-/** How long the server has to acknowledge an announcement, in milliseconds. */
+/** Time in which the server must acknowledge an announcement, in milliseconds. */
 const ACK_TIMEOUT = 10_000;
 
 /**
- * The staff's dialog: a second namespace over the same connection, which asks for a pass phrase.
+ * Sets up the staff's dialog: a second namespace over the same connection, with a pass phrase.
  *
  * @param {object} manager the client's manager
  */

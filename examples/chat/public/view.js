@@ -1,12 +1,12 @@
 import { avatar, byId, element, paintAvatar, syncList } from "./dom.js";
 
 /**
- * Everything around the log: lists, headings, the banner. Drawn anew from the state after each
- * change of it; the lists are short, and `syncList` leaves alone what stays.
+ * Draws everything around the log from the state: lists, headings, the banner. Called after each
+ * change. The lists are short, and `syncList` keeps elements that stay.
  *
  * @param {object} state
- * @param {string} state.name of this page's person
- * @param {string[]} state.rooms all rooms that exist
+ * @param {string} state.name the name of the user
+ * @param {string[]} state.rooms all rooms
  * @param {import("./conversations.js").Conversations} state.conversations
  * @param {import("./conversations.js").Conversation | undefined} state.current
  * @param {(kind: "room" | "private", name: string) => void} onOpen
@@ -32,7 +32,7 @@ export function showScreen(screen) {
   byId("chat").hidden = screen !== "chat";
 }
 
-/** @param {string} name of this page's person */
+/** @param {string} name of the user */
 export function renderMe(name) {
   byId("my-name").textContent = name;
   paintAvatar(byId("my-avatar"), name);
@@ -60,7 +60,7 @@ export function showAnnouncement(text) {
 }
 
 /**
- * Has a screen reader say something.
+ * Announces a text to screen readers.
  *
  * @param {string} text
  */
@@ -69,7 +69,7 @@ export function announce(text) {
 }
 
 /**
- * Makes an entry of a list: a button with something small at its start, a name, and a badge.
+ * Creates an entry of a list: a button with a small element at its start, a name, and a badge.
  *
  * @param {HTMLElement} start
  * @param {string} name
@@ -106,7 +106,7 @@ function unreadBadge({ unread }) {
   return { badge: unread > 99 ? "99+" : String(unread), badgeLabel: "not read yet" };
 }
 
-/** All rooms, those that the page is in and the others. */
+/** Draws all rooms, joined or not. */
 function renderRooms({ rooms, conversations, current }, onOpen) {
   const joined = conversations.of("room").map(({ name }) => name);
   const names = [...new Set([...rooms, ...joined])];
@@ -128,7 +128,7 @@ function renderRooms({ rooms, conversations, current }, onOpen) {
   });
 }
 
-/** The private conversations. */
+/** Draws the private conversations. */
 function renderPrivates({ conversations, current }, onOpen) {
   const privates = conversations.of("private");
   byId("no-privates").hidden = privates.length > 0;
@@ -140,7 +140,7 @@ function renderPrivates({ conversations, current }, onOpen) {
   });
 }
 
-/** The name of the conversation, what is said of it, and what stands in place of no messages. */
+/** Draws the name of the conversation, its subtitle, and the text shown if it has no messages. */
 function renderHeading({ current }) {
   const leave = byId("leave");
   leave.hidden = !current;
@@ -163,7 +163,7 @@ function renderHeading({ current }) {
   }
 }
 
-/** Who is there: the page's own person first. */
+/** Draws the people who are there, the user first. */
 function renderPeople({ name: me, current }, onOpen) {
   const others = current?.kind === "private" ? [current.name] : [...(current?.people ?? [])];
   const names = [
@@ -182,7 +182,7 @@ function renderPeople({ name: me, current }, onOpen) {
   });
 }
 
-/** Who is writing. */
+/** Draws the names of the people who are writing. */
 function renderTyping(current) {
   const names = [...(current?.typing ?? [])];
   const text = {

@@ -1,30 +1,47 @@
-//! Broadcasts that await no acknowledgement.
+//! Broadcasts of the classic protocol.
 
 use bytes::Bytes;
 use bytestring::ByteString;
 use serde::de::IgnoredAny;
 
+use super::error::{DecodeError, EncodeError};
 use super::message_pack::{Children, MessageWriter, Reader, Tree, Value};
 use super::options::Options;
 use super::packet::{decode_packet, write_packet};
-use super::{DecodeError, EncodeError};
 use crate::proto::socket_io::Packet;
 
-/// The message `[uid, packet, {rooms, except, flags}]` of the data channels.
+/// The message `[uid, packet, {rooms, except, flags}]` of the classic protocol, which awaits no
+/// acknowledgement.
+///
+/// ```
+/// use socket_io_turbo::proto::cluster::Broadcast;
+/// use socket_io_turbo::proto::socket_io::Decoder;
+///
+/// // A packet and its options, as the publisher has them.
+/// let packet = Decoder::new(0).handle_text(r#"2["news",1]"#.into()).unwrap().unwrap();
+/// let options = br#"{"rooms":["r"],"except":[],"flags":{"volatile":true}}"#;
+/// let message = Broadcast::encode_parts("node1", &packet, options).unwrap();
+///
+/// // A node ignores its own broadcasts, and decodes the others.
+/// assert_eq!(Broadcast::peek_uid(&message), Some(&b"node1"[..]));
+/// let broadcast = Broadcast::decode(&message).unwrap();
+/// assert_eq!(broadcast.packet.encode(), r#"2["news",1]"#);
+/// assert!(broadcast.options.flags.is_volatile());
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Broadcast {
-    /// The node that sent it, or `emitter`; `None` if it is no string, which is the uid
-    /// of no node.
+    /// The uid of the node that published it, or `emitter`; `None` if it is not a string, and so
+    /// not the uid of a node.
     pub uid: Option<ByteString>,
-    /// What the clients get. Its ack id is that of the sender.
+    /// The packet for the clients, with the publisher's ack id.
     pub packet: Packet,
-    /// Whom it reaches, and how.
+    /// The recipients and flags.
     pub options: Options,
 }
 
 impl Broadcast {
-    /// The uid with which a message begins, without looking at the rest: most messages
-    /// that a node receives in vain are its own.
+    /// Returns the uid with which a message begins, without decoding the rest: of the messages
+    /// that a node must ignore, most are its own.
     #[must_use]
     pub fn peek_uid(message: &[u8]) -> Option<&[u8]> {
         let mut reader = Reader::new(message).ok()?;
@@ -44,14 +61,14 @@ impl Broadcast {
     /// See [`DecodeError`].
     pub fn decode(message: &Bytes) -> Result<Self, DecodeError> {
         let tree = Tree::decode(message)?;
-        if !matches!(tree.node(Tree::ROOT), Value::Array(_)) {
+        if !matches!(tree.value(Tree::ROOT), Value::Array(_)) {
             return Err(DecodeError::InvalidEnvelope);
         }
         let mut elements = tree.children(Tree::ROOT);
         let mut element = || elements.next().ok_or(DecodeError::InvalidEnvelope);
         let (uid, packet, options) = (element()?, element()?, element()?);
-        // @socket.io/redis-adapter sets its properties.
-        if !tree.node(options).is_object() {
+        // @socket.io/redis-adapter sets properties of the options.
+        if !tree.value(options).is_object() {
             return Err(DecodeError::InvalidOptions);
         }
         Ok(Self {
@@ -61,8 +78,8 @@ impl Broadcast {
         })
     }
 
-    /// Encodes the message of a packet and of what `JSON.stringify` made of its options,
-    /// `{"rooms":[…],"except":[…],"flags":{…}}`, byte by byte as notepack.io would.
+    /// Encodes the message of a packet and of its options as `JSON.stringify` prints them,
+    /// `{"rooms":[…],"except":[…],"flags":{…}}`, to the same bytes as notepack.io.
     ///
     /// # Errors
     ///
@@ -108,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn the_uid_is_seen_without_decoding() {
+    fn the_uid_is_read_without_decoding() {
         assert_eq!(Broadcast::peek_uid(MESSAGE), Some(&b"abcdef"[..]));
         assert_eq!(Broadcast::peek_uid(b"\x93\xa1a\xc0\xc1"), Some(&b"a"[..]));
         for message in [b"" as &[u8], b"\x90", b"\x93\xc0\xc0\xc0", b"\xa1a", b"\x93\xa6abc"] {
@@ -117,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_uid_that_is_no_string_is_none() -> Result<(), DecodeError> {
+    fn a_uid_that_is_not_a_string_is_missing() -> Result<(), DecodeError> {
         let message = [b"\x93\xc0", &MESSAGE[8..]].concat();
         assert_eq!(decode(&message)?.uid, None);
         Ok(())
@@ -139,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_array_of_three_is_refused() {
+    fn a_message_other_than_an_array_of_three_is_refused() {
         for message in [b"\xc0" as &[u8], b"\x80", b"\x90", b"\x92\xa1a\x80", b"\xa3abc"] {
             assert_eq!(decode(message), Err(DecodeError::InvalidEnvelope), "{message:x?}");
         }

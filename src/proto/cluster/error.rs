@@ -1,9 +1,9 @@
-//! Why a message was refused, or could not be written.
+//! Errors of decoding and encoding.
 
 use std::error::Error;
 use std::fmt;
 
-/// What is wrong with a message that came. It should be dropped and counted.
+/// The reason to refuse a received message. The caller should drop and count it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DecodeError {
     /// The message ends within a value, or announces more than it holds.
@@ -12,23 +12,23 @@ pub enum DecodeError {
     TrailingBytes,
     /// The byte 0xc1, which MessagePack never uses.
     ReservedByte,
-    /// Arrays and maps stand in each other more than [`MAX_DEPTH`](super::MAX_DEPTH) deep.
+    /// Arrays and maps are nested more than [`MAX_DEPTH`](super::MAX_DEPTH) deep.
     TooDeep,
     /// The message has 4 GiB or more.
     TooLong,
     /// The key of a map is an array, a map, a date, an ArrayBuffer or an extension.
     UnsupportedKey,
-    /// The message is not of the form that its kind demands.
+    /// The message is not an envelope of its protocol.
     InvalidEnvelope,
-    /// The packet is no map, or neither an EVENT nor an ACK.
+    /// The packet is not a map, or neither an EVENT nor an ACK.
     InvalidPacketType,
-    /// The packet's `nsp` is no string, or no name of a namespace.
+    /// The packet's `nsp` is not the name of a namespace.
     InvalidNamespace,
-    /// The packet's `id` is no integer of 0 to 2⁵³ − 1.
+    /// The packet's `id` is not an integer of 0 to 2⁵³ − 1.
     InvalidAckId,
-    /// The packet's `data` is not what its type demands.
+    /// The packet's `data` does not fit its type.
     InvalidPayload,
-    /// The options have no properties, or their `rooms` or `except` are no list.
+    /// The options cannot have properties, or their `rooms` or `except` are not a list.
     InvalidOptions,
 }
 
@@ -53,7 +53,7 @@ impl fmt::Display for DecodeError {
 
 impl Error for DecodeError {}
 
-/// Why a message could not be written.
+/// The reason why a message could not be encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EncodeError {
     /// The text of a packet or an attachment has 4 GiB or more.

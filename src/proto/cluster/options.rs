@@ -1,4 +1,4 @@
-//! Whom a broadcast reaches, and how.
+//! The options of a broadcast: recipients and flags.
 
 use std::collections::HashSet;
 use std::iter;
@@ -6,29 +6,31 @@ use std::iter;
 use bytes::Bytes;
 use bytestring::ByteString;
 
+use super::error::DecodeError;
+use super::flags::Flags;
 use super::json::{Token, Tokens, decode_text, number};
 use super::message_pack::{Tree, Value};
-use super::{DecodeError, Flags, Room};
+use super::room::Room;
 
 /// The options of a broadcast.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Options {
-    /// The rooms that it reaches, each perhaps more than once; empty for everybody.
+    /// The rooms of its recipients, possibly with duplicates; empty for all sockets.
     pub rooms: Vec<Room>,
-    /// The rooms that it leaves out.
+    /// The rooms whose members are no recipients.
     pub except: Vec<Room>,
-    /// What else was asked for.
+    /// The flags.
     pub flags: Flags,
 }
 
 impl Options {
-    /// The options at an index of a message. What is no map has no properties, and reaches
-    /// everybody: emitters in PHP write an empty array for no options.
+    /// Decodes the options at an index of a message. A value other than a map has no properties,
+    /// and so no rooms: emitters in PHP write an empty array for no options.
     ///
-    /// @socket.io/redis-adapter, `onmessage`; socket.io-adapter, `decodeOptions`:
-    /// `new Set(opts.rooms)`, so that rooms may be missing, or text.
+    /// @socket.io/redis-adapter, `onmessage`; socket.io-adapter, `decodeOptions`: they call
+    /// `new Set(opts.rooms)`, so `rooms` may be missing, or text.
     pub(super) fn decode(tree: &Tree<'_>, index: usize) -> Result<Self, DecodeError> {
-        if matches!(tree.node(index), Value::Null | Value::Undefined) {
+        if matches!(tree.value(index), Value::Null | Value::Undefined) {
             return Err(DecodeError::InvalidOptions);
         }
         let flags = tree.property(index, "flags");
@@ -39,8 +41,8 @@ impl Options {
         })
     }
 
-    /// The options that a part of a message, which is valid JSON, says. `None` if a room is
-    /// named by a string with a lone surrogate, which no text here holds.
+    /// Decodes the options in `json`, a part of `message` and valid. Returns `None` if a room is
+    /// named by a string with a lone surrogate, which Rust's strings cannot hold.
     pub(super) fn decode_json(message: &Bytes, json: &[u8]) -> Result<Option<Self>, DecodeError> {
         let (mut rooms, mut except, mut flags) = (&b"null"[..], &b"null"[..], &b"null"[..]);
         let is_object = Tokens::plain(json).visit_object(|key, tokens| {
@@ -79,7 +81,7 @@ fn rooms_of_json(message: &Bytes, json: &[u8]) -> Result<Option<Vec<Room>>, Deco
     Ok(iter::from_fn(next).collect())
 }
 
-/// The room that begins with a token.
+/// Decodes the room that begins with a token.
 fn room_of_json(message: &Bytes, token: Token<'_>, tokens: &mut Tokens<'_>) -> Option<Room> {
     match token {
         Token::String(name) => return decode_text(message, name).map(Room::Text),
@@ -92,7 +94,7 @@ fn room_of_json(message: &Bytes, token: Token<'_>, tokens: &mut Tokens<'_>) -> O
     Some(Room::Other)
 }
 
-/// `new Set(text)`: the rooms named by its characters, which share its memory.
+/// Returns what `new Set(text)` does: rooms named by the text's characters, which share its memory.
 fn characters(text: &ByteString) -> Vec<Room> {
     let mut seen = HashSet::new();
     let first = |&(_, character): &(usize, char)| seen.insert(character);
@@ -106,9 +108,9 @@ fn decode_rooms(tree: &Tree<'_>, index: Option<usize>) -> Result<Vec<Room>, Deco
     let Some(index) = index else {
         return Ok(Vec::new());
     };
-    match tree.node(index) {
+    match tree.value(index) {
         Value::Null | Value::Undefined => Ok(Vec::new()),
-        // An array of two to JavaScript.
+        // To JavaScript, an array of two.
         Value::Extension(extension_type, _) => {
             Ok(vec![Room::Number(extension_type.into()), Room::Other])
         }
@@ -124,7 +126,7 @@ fn decode_rooms(tree: &Tree<'_>, index: Option<usize>) -> Result<Vec<Room>, Deco
 }
 
 fn decode_room(tree: &Tree<'_>, index: usize) -> Room {
-    match tree.node(index) {
+    match tree.value(index) {
         Value::String(span) => Room::Text(tree.byte_string(span)),
         Value::Number(number) => Room::Number(number),
         Value::Boolean(boolean) => Room::Boolean(boolean),
@@ -158,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_may_be_missing() {
+    fn all_options_may_be_missing() {
         assert_eq!(decode(b"\x80"), Ok(Options::default()));
         assert_eq!(decode(b"\x82\xa5rooms\xc0\xa6except\xd4\0\0"), Ok(Options::default()));
     }
@@ -171,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_properties_reaches_everybody() {
+    fn a_value_without_properties_means_no_rooms() {
         for message in [b"\x90" as &[u8], b"\x91\x01", b"\xa0", b"\xc3", b"\xd4\x05x"] {
             assert_eq!(decode(message), Ok(Options::default()), "{message:x?}");
         }
@@ -181,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn text_and_bytes_are_lists_of_what_they_consist_of() -> Result<(), DecodeError> {
+    fn text_and_bytes_are_lists_of_characters_and_bytes() -> Result<(), DecodeError> {
         assert_eq!(decode(b"\x81\xa5rooms\xa1r")?.rooms, ["r".into()]);
         let rooms = decode(b"\x81\xa5rooms\xa8r\xc3\xa9r\xf0\x9f\x98\x80")?.rooms;
         assert_eq!(rooms, ["r".into(), "é".into(), "😀".into()]);
@@ -191,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_list_of_rooms_is_refused() {
+    fn rooms_other_than_a_list_are_refused() {
         for message in
             [b"\x81\xa5rooms\x05" as &[u8], b"\x81\xa6except\x80", b"\x81\xa5rooms\xc2", b"\xc0"]
         {

@@ -1,22 +1,22 @@
 //! The packet of a broadcast.
 
+use super::error::{DecodeError, EncodeError};
 use super::json::number::safe_integer;
 use super::message_pack::{MessageWriter, Tree, Value, serialize};
-use super::{DecodeError, EncodeError};
 use crate::proto::socket_io::{Namespace, Packet, PacketType, Payload};
 
-/// The packet at an index of a message.
+/// Decodes the packet at an index of a message.
 pub(super) fn decode_packet(tree: &Tree<'_>, index: usize) -> Result<Packet, DecodeError> {
     Ok(Packet {
-        namespace: decode_namespace(tree, tree.property_node(index, "nsp"))?,
-        ack_id: decode_ack_id(tree.property_node(index, "id"))?,
+        namespace: decode_namespace(tree, tree.property_value(index, "nsp"))?,
+        ack_id: decode_ack_id(tree.property_value(index, "id"))?,
         ..decode_content(tree, index)?
     })
 }
 
-/// The packet at an index of a message without its namespace and its ack id.
+/// Decodes the packet at an index of a message, without its namespace and its ack id.
 pub(super) fn decode_content(tree: &Tree<'_>, index: usize) -> Result<Packet, DecodeError> {
-    let packet_type = match tree.property_node(index, "type") {
+    let packet_type = match tree.property_value(index, "type") {
         Value::Number(number) => packet_type(number)?,
         Value::String(span) => packet_type_of_text(&tree.text(span))?,
         _ => return Err(DecodeError::InvalidPacketType),
@@ -28,9 +28,9 @@ pub(super) fn decode_content(tree: &Tree<'_>, index: usize) -> Result<Packet, De
     Ok(packet)
 }
 
-/// Socket.IO v5, "Packet types". What carries no event is never broadcast, and what has
-/// attachments is known by them: emitters of Socket.IO 2 give it the type that it has for clients,
-/// with its binary data in place.
+/// Returns the packet type of a number, without regard to attachments. Socket.IO v5, "Packet
+/// types": only events and acknowledgements are broadcast. Emitters of Socket.IO 2 publish a
+/// packet with binary data under its binary type, with the data in place.
 pub(super) fn packet_type(number: f64) -> Result<PacketType, DecodeError> {
     use PacketType::{Ack, BinaryAck, BinaryEvent, Event};
     [Event, Ack, BinaryEvent, BinaryAck]
@@ -40,7 +40,8 @@ pub(super) fn packet_type(number: f64) -> Result<PacketType, DecodeError> {
         .ok_or(DecodeError::InvalidPacketType)
 }
 
-/// The type that a text says, as some emitters do: JavaScript prints it in front of the packet.
+/// Returns the packet type of a text, such as `"2"`, which some emitters publish: official nodes
+/// print it in front of the packet as they print a number.
 pub(super) fn packet_type_of_text(text: &str) -> Result<PacketType, DecodeError> {
     match text.as_bytes() {
         [digit @ b'0'..=b'9'] => packet_type((digit - b'0').into()),
@@ -48,9 +49,9 @@ pub(super) fn packet_type_of_text(text: &str) -> Result<PacketType, DecodeError>
     }
 }
 
-/// @socket.io/redis-adapter, `onmessage`: without `nsp`, the packet is for `/`.
-fn decode_namespace(tree: &Tree<'_>, node: Value) -> Result<Namespace, DecodeError> {
-    match node {
+/// Decodes `nsp`. @socket.io/redis-adapter, `onmessage`: without it, the packet is for `/`.
+fn decode_namespace(tree: &Tree<'_>, value: Value) -> Result<Namespace, DecodeError> {
+    match value {
         Value::Undefined => Ok(Namespace::main()),
         Value::String(span) => {
             Namespace::new(tree.byte_string(span)).ok_or(DecodeError::InvalidNamespace)
@@ -59,8 +60,8 @@ fn decode_namespace(tree: &Tree<'_>, node: Value) -> Result<Namespace, DecodeErr
     }
 }
 
-fn decode_ack_id(node: Value) -> Result<Option<u64>, DecodeError> {
-    match node {
+fn decode_ack_id(value: Value) -> Result<Option<u64>, DecodeError> {
+    match value {
         Value::Null | Value::Undefined => Ok(None),
         Value::Number(number) => safe_integer(number)
             .and_then(|id| u64::try_from(id).ok())
@@ -71,8 +72,8 @@ fn decode_ack_id(node: Value) -> Result<Option<u64>, DecodeError> {
 }
 
 fn decode_data(tree: &Tree<'_>, index: usize, packet: &mut Packet) -> Result<(), DecodeError> {
-    // socket.io-parser, `encodeAsString`: null is no payload.
-    if matches!(tree.node(index), Value::Null | Value::Undefined) {
+    // socket.io-parser, `encodeAsString`: null means no payload.
+    if matches!(tree.value(index), Value::Null | Value::Undefined) {
         return Ok(());
     }
     let serialized = serialize(tree, index);
@@ -83,8 +84,8 @@ fn decode_data(tree: &Tree<'_>, index: usize, packet: &mut Packet) -> Result<(),
     Ok(())
 }
 
-/// Writes a packet with its properties in the order in which socket.io gives them; `namespace`
-/// if it has one.
+/// Writes a packet with its properties in the order of socket.io's, and with `nsp` if `namespace`
+/// is given.
 pub(super) fn write_packet(
     writer: &mut MessageWriter,
     packet: &Packet,
@@ -140,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_type_may_be_text_or_tell_of_attachments() -> Result<(), DecodeError> {
+    fn a_type_may_be_text_or_binary() -> Result<(), DecodeError> {
         let with_binary = r#"51-["e",{"_placeholder":true,"num":0}]"#;
         assert_eq!(decode(b"\x82\xa4type\xa12\xa4data\x91\xa1e")?.encode(), r#"2["e"]"#);
         assert_eq!(decode(b"\x82\xa4type\x05\xa4data\x91\xa1e")?.encode(), r#"2["e"]"#);
@@ -163,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_packet_that_no_client_takes_is_refused() {
+    fn a_packet_that_clients_refuse_is_refused() {
         for (message, error) in [
             (&b"\xc0"[..], DecodeError::InvalidPacketType),
             (b"\x80", DecodeError::InvalidPacketType),

@@ -19,6 +19,8 @@ mod packet;
 mod packet_type;
 mod payload;
 mod protocol_version;
+mod session;
+mod upgrade;
 
 pub use error::DecodeError;
 pub use handshake::Handshake;
@@ -26,3 +28,5 @@ pub use packet::{EncodedPacket, Packet};
 pub use packet_type::PacketType;
 pub use payload::{PayloadDecoder, encode_payload};
 pub use protocol_version::ProtocolVersion;
+pub use session::{Action, CloseReason, Heartbeat, Session};
+pub use upgrade::{Upgrade, UpgradeAction};

@@ -7,10 +7,6 @@ use std::fmt;
 pub struct CloseCode(u16);
 
 impl CloseCode {
-    /// 1000: the purpose of the connection has been fulfilled.
-    pub const NORMAL: Self = Self(1000);
-    /// 1001: the server goes down, or the page was left.
-    pub const GOING_AWAY: Self = Self(1001);
     /// 1002: the peer violated the protocol.
     pub const PROTOCOL_ERROR: Self = Self(1002);
     /// 1007: the payload is not what its opcode says, as in text that is not UTF-8.
@@ -19,8 +15,6 @@ impl CloseCode {
     pub const POLICY_VIOLATION: Self = Self(1008);
     /// 1009: the message is too big.
     pub const MESSAGE_TOO_BIG: Self = Self(1009);
-    /// 1011: something unexpected happened here.
-    pub const INTERNAL_ERROR: Self = Self(1011);
 
     /// Returns the status code `code`, or `None` if a close frame must not carry it.
     ///

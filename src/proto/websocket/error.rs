@@ -106,26 +106,6 @@ impl fmt::Display for DecodeError {
 
 impl Error for DecodeError {}
 
-/// What a caller asked for that no frame can carry. `Display` gives ws's text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EncodeError {
-    /// A close reason is longer than 123 bytes.
-    ReasonTooLong,
-    /// The payload of a ping or pong is longer than 125 bytes.
-    ControlPayloadTooLong,
-}
-
-impl fmt::Display for EncodeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::ReasonTooLong => "The message must not be greater than 123 bytes",
-            Self::ControlPayloadTooLong => "The data size must not be greater than 125 bytes",
-        })
-    }
-}
-
-impl Error for EncodeError {}
-
 #[cfg(test)]
 mod tests {
     use super::DecodeError;

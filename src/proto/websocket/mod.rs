@@ -1,8 +1,8 @@
 //! WebSocket frames, RFC 6455, without I/O: bytes in, events out, and frames to bytes.
 //!
 //! A [`Decoder`] belongs to one connection and takes what was read from it, wherever
-//! that is cut. [`encode_frame`] and its companions build frames; [`FrameHeader`]
-//! builds a header alone, for a payload that is written beside it. Both work for
+//! that is cut. [`encode_frame`] builds frames; [`FrameHeader`] builds a header
+//! alone, for a payload that is written beside it. Both work for
 //! either [`Role`]: a server sends plain frames and takes masked ones, a client does
 //! the reverse. No extension is supported, so all RSV bits must be 0; connections with
 //! permessage-deflate are left to ws.
@@ -61,10 +61,10 @@ mod utf8_validator;
 
 pub use close_code::CloseCode;
 pub use decoder::Decoder;
+pub use encoder::encode_frame;
 #[cfg(all(feature = "cluster", unix))]
 pub(crate) use encoder::encode_parts;
-pub use encoder::{encode_close, encode_frame, encode_ping, encode_pong};
-pub use error::{DecodeError, EncodeError};
+pub use error::DecodeError;
 pub use event::Event;
 pub use frame_header::{EncodedHeader, FrameHeader, MAX_CONTROL_PAYLOAD, MAX_HEADER_LEN};
 pub use limits::Limits;

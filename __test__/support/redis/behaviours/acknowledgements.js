@@ -1,6 +1,6 @@
 "use strict";
 
-/** Who acknowledges the broadcasts of one node, and with what. */
+/** Acknowledgements of one node's broadcasts. */
 
 const assert = require("node:assert/strict");
 const { test } = require("node:test");
@@ -8,17 +8,14 @@ const { eachGets } = require("../nodes.js");
 
 const BYTES = Buffer.from([0, 1, 0x7b, 0xff]);
 
-/** How long all may take, in milliseconds. The official adapter keeps the process so long. */
+/** Deadline for acknowledgements in milliseconds, for which the official adapter keeps the process. */
 const ACK_TIMEOUT = 5_000;
 
-/**
- * @param {() => import("../nodes.js").Nodes} started
- * @param {number} index of the node that sends
- */
+/** @type {import("./all.js").Behaviour} */
 function acknowledgements(started, index) {
   const sender = () => started().all[index];
 
-  test("all acknowledge, wherever they are", async () => {
+  test("all clients acknowledge, on whichever node", async () => {
     const { clients } = started();
     const answers = await sender().io.timeout(ACK_TIMEOUT).emitWithAck("question", "text", BYTES);
     assert.deepEqual(
@@ -29,7 +26,7 @@ function acknowledgements(started, index) {
     await started().assertReceived(expected);
   });
 
-  test("those in a room acknowledge, and those who do not are missed", async () => {
+  test("clients in a room acknowledge, and missing answers are an error", async () => {
     const { clients } = started();
     const ids = [clients.at(0).id, clients.at(-1).id];
     const answers = await sender().io.to(ids).timeout(ACK_TIMEOUT).emitWithAck("question");

@@ -1,10 +1,10 @@
 "use strict";
 
-/** What a cluster does, whatever adapters its nodes have. */
+/** The tests that every cluster passes, whatever adapters its nodes have. */
 
 const { after, before, describe } = require("node:test");
 const { Nodes } = require("../nodes.js");
-const { skipWithoutRedis, startRedis } = require("../server.js");
+const { endsOf, skipWithoutRedis, startRedis } = require("../server.js");
 const { acknowledgements } = require("./acknowledgements.js");
 const { broadcasts } = require("./broadcasts.js");
 const { emitter } = require("./emitter.js");
@@ -21,10 +21,13 @@ const TIMEOUT = 60_000;
 /**
  * @typedef {object} Protocol
  * @property {boolean} isSharded
- * @property {boolean} isOrdered whether nodes listen to a room before somebody is in it
+ * @property {boolean} isOrdered true if nodes subscribe to a room before it has a member
+ *
+ * @typedef {(started: () => Nodes, index: number, protocol: Protocol) => void} Behaviour adds the tests
+ *   of one subject; `index` is that of the node that sends or asks
  */
 
-/** @returns {Protocol} what adapters with these options speak */
+/** @returns {Protocol} of adapters with these options */
 function protocolOf({ sharded: isSharded = false, subscriptionMode }) {
   const mode = subscriptionMode ?? (isSharded ? "dynamic" : "pattern");
   return { isSharded, isOrdered: !mode.startsWith("dynamic") };
@@ -34,10 +37,10 @@ function protocolOf({ sharded: isSharded = false, subscriptionMode }) {
  * Tests that a cluster does what the official one does.
  *
  * @param {object} plan
- * @param {string} [plan.title] what is special about it
+ * @param {string} [plan.title]
  * @param {import("../adapters.js").AdapterKind[]} plan.kinds of the nodes' adapters
- * @param {number[]} plan.senders the nodes whose doings are judged
- * @param {Function[]} [plan.behaviours] what is judged; by default, all
+ * @param {number[]} plan.senders the nodes that send
+ * @param {Behaviour[]} [plan.behaviours] by default, all
  * @param {object} [plan.adapter] options of all adapters
  * @param {object} [plan.ours] options of ours alone
  * @param {object} [plan.server] options of Socket.IO
@@ -48,23 +51,20 @@ function behaves({ title = "", kinds, senders, behaviours = ALL, ...options }) {
   const names = kinds.map(({ name }) => name).join(", ");
   const { protocol = protocolOf({ ...options.adapter, ...options.ours }) } = options;
   describe(`${names} ${title}`, { skip: skipWithoutRedis, timeout: TIMEOUT }, () => {
-    const ends = [];
+    const ends = endsOf({ after });
     let nodes;
     before(async () => {
-      const url = await startRedis((end) => ends.unshift(end));
+      const url = await startRedis(ends);
       const server = { cleanupEmptyChildNamespaces: true, ...options.server };
       nodes = await Nodes.start(url, kinds, { ...options, server });
-    });
-    after(async () => {
-      await nodes?.close();
-      for (const end of ends) await end();
+      ends(() => nodes.close());
     });
     for (const sender of senders) {
       describe(`from ${kinds[sender].name}`, () => {
         for (const behave of behaviours) behave(() => nodes, sender, protocol);
       });
     }
-    // It speaks the protocol without shards.
+    // It knows the classic protocol only.
     if (!protocol.isSharded) {
       describe("from the emitter", () => emitter(() => nodes, options.adapter));
     }

@@ -1,6 +1,6 @@
 "use strict";
 
-/** Whom broadcasts of one node reach on all nodes, and with what. */
+/** The recipients of one node's broadcasts on all nodes, and what they receive. */
 
 const assert = require("node:assert/strict");
 const { test } = require("node:test");
@@ -10,12 +10,12 @@ const BYTES = Buffer.from([0, 1, 0x7b, 0xff]);
 const WHEN = new Date(Date.UTC(2024, 1, 29, 12, 0, 0, 7));
 const LARGE = Buffer.alloc(200_000, "socket.io ");
 
-/** Arguments, and what clients get for them. */
+/** Arguments, and what clients receive if it is not the same. */
 const VALUES = {
   text: [["", "žluťoučký 👩‍👩‍👧", '\u2028\0"\\', "x".repeat(70_000)]],
   numbers: [[0, -1, 255, 65_536, 2 ** 32, -(2 ** 31), 2 ** 53 - 1, -(2 ** 53), 1.5, 1e-7, 5e-324]],
   "minus zero": [[-0], [0]],
-  "no numbers": [
+  "what JSON takes for null": [
     [Number.NaN, Number.POSITIVE_INFINITY],
     [null, null],
   ],
@@ -36,7 +36,7 @@ const VALUES = {
   "what looks like a placeholder": [[{ _placeholder: false, num: 0 }, [{ num: 0 }]]],
 };
 
-/** Rooms' names, none of which is another's, whatever the channels are called. */
+/** Names of rooms that are apart, whatever the channels are called. */
 const ROOMS = [
   "",
   "#",
@@ -57,14 +57,11 @@ const ROOMS = [
   "y".repeat(5_000),
 ];
 
-/**
- * @param {() => import("../nodes.js").Nodes} started
- * @param {number} index of the node that sends
- */
+/** @type {import("./all.js").Behaviour} */
 function broadcasts(started, index) {
   const sender = () => started().all[index];
 
-  test("everybody gets values of all kinds as they are", async () => {
+  test("all clients receive values of all kinds as they are", async () => {
     const { clients } = started();
     const { "an ArrayBuffer": arrayBuffer, ...others } = VALUES;
     const { losesArrayBuffers } = sender().kind;
@@ -74,7 +71,7 @@ function broadcasts(started, index) {
     await started().assertReceived(eachGets(clients, expected));
   });
 
-  test("what is sent to rooms reaches each member once, and nobody who is excepted", async () => {
+  test("what is sent to rooms reaches each member once, and no client that is excepted", async () => {
     const { clients } = started();
     const { io } = sender();
     const is = (parity) => (client) => client.index % 2 === parity;
@@ -125,9 +122,9 @@ function broadcasts(started, index) {
     await started().assertReceived(expected);
   });
 
-  test("volatile broadcasts come where nothing waits", async () => {
+  test("volatile broadcasts arrive where no packet waits", async () => {
     const nodes = started();
-    // Who polls may be between two polls all the time.
+    // A client that polls may be between two polls all the time.
     const members = nodes.clients.filter((client) => !client.isPolling);
     const ids = members.map(({ id }) => id);
     const got = new Map(members.map(({ name }) => [name, []]));
@@ -140,7 +137,7 @@ function broadcasts(started, index) {
     }
   });
 
-  test("uncompressed broadcasts come", async () => {
+  test("uncompressed broadcasts arrive", async () => {
     const { clients } = started();
     sender().io.compress(false).emit("uncompressed", BYTES);
     await started().assertReceived(eachGets(clients, [["uncompressed", BYTES]]));
@@ -153,7 +150,7 @@ function broadcasts(started, index) {
         node.socketOf(node.clients[number % node.clients.length]).join(room);
       }
     }
-    await Promise.all(ROOMS.map((room) => nodes.roomIsHeard("/", room)));
+    await Promise.all(ROOMS.map((room) => nodes.roomIsReached("/", room)));
     await nodes.received();
     for (const room of ROOMS) sender().io.to(room).emit("in", room);
     const expected = {};

@@ -1,6 +1,6 @@
 "use strict";
 
-/** What @socket.io/redis-emitter sends to all nodes. */
+/** Messages of @socket.io/redis-emitter to all nodes. */
 
 const assert = require("node:assert/strict");
 const { once } = require("node:events");
@@ -17,7 +17,7 @@ const BYTES = Buffer.from([1, 2, 3]);
  * @param {{ key?: string }} [options] the adapters'
  */
 function emitter(started, { key } = {}) {
-  test("the emitter's messages reach whom they should", async (t) => {
+  test("the emitter's messages reach their recipients", async (t) => {
     const nodes = started();
     const { clients } = nodes;
     const client = createClient({ url: nodes.urls[0] });
@@ -26,9 +26,9 @@ function emitter(started, { key } = {}) {
     const emitter = new Emitter(client, key === undefined ? {} : { key });
     const members = (parity) => clients.filter((each) => each.index % 2 === parity);
 
-    /** Waits until all nodes have got the emitter's messages. */
+    /** Waits until all nodes have received the emitter's messages. */
     const settled = async () => {
-      // One connection, so what it sends last comes last.
+      // By one connection, what it sends last arrives last.
       const heard = nodes.all.map(({ io }) => once(io, "done"));
       emitter.serverSideEmit("done");
       await Promise.all(heard);
@@ -52,7 +52,7 @@ function emitter(started, { key } = {}) {
 
     emitter.in("odd").socketsJoin("emitted");
     await settled();
-    await nodes.roomIsHeard("/", "emitted");
+    await nodes.roomIsReached("/", "emitted");
     emitter.to("emitted").emit("emitted");
     await assertReceived(eachGets(members(1), [["emitted"]]));
     emitter.socketsLeave("emitted");
@@ -66,7 +66,7 @@ function emitter(started, { key } = {}) {
     await assertReceived({});
   });
 
-  test("all servers hear the emitter", async (t) => {
+  test("all servers receive the emitter's events", async (t) => {
     const nodes = started();
     const client = createClient({ url: nodes.urls[0] });
     await client.connect();

@@ -1,6 +1,6 @@
 "use strict";
 
-/** What those hear on another node who listen to what goes out. */
+/** Listeners for outgoing packets on other nodes. */
 
 const assert = require("node:assert/strict");
 const { test } = require("node:test");
@@ -8,14 +8,11 @@ const { eachGets } = require("../nodes.js");
 
 const BYTES = Buffer.from([1, 2, 3]);
 
-/**
- * @param {() => import("../nodes.js").Nodes} started
- * @param {number} index of the node that sends
- */
+/** @type {import("./all.js").Behaviour} */
 function listeners(started, index) {
   const sender = () => started().all[index];
 
-  test("onAnyOutgoing() hears what other nodes send, until it is taken away", async () => {
+  test("onAnyOutgoing() listeners receive what other nodes send, until they are removed", async () => {
     const { all, clients } = started();
     const heard = [];
     const sockets = all.map((node) => node.socketOf(node.clients[0]));
@@ -37,7 +34,7 @@ function listeners(started, index) {
     );
   });
 
-  test("packetCreate tells of what other nodes send", async () => {
+  test("packetCreate reports what other nodes send", async () => {
     const { all, clients } = started();
     const created = [];
     const conns = all.map((node) => node.socketOf(node.clients[1]).conn);

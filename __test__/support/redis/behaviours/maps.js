@@ -1,8 +1,8 @@
 "use strict";
 
 /**
- * Whom broadcasts of one node reach on another, whose application edits the maps of its adapter:
- * `adapter.rooms`, `adapter.sids`, `nsp.sockets` and the Sets in them.
+ * The recipients of one node's broadcasts on another node, whose application edits the maps of its
+ * adapter: `adapter.rooms`, `adapter.sids`, `nsp.sockets` and the Sets in them.
  */
 
 const { test } = require("node:test");
@@ -12,9 +12,16 @@ const { eachGets } = require("../nodes.js");
 let count = 0;
 const noop = () => {};
 
+/** Replaces members of an object; returns a function that undoes it. */
+function replace(object, members) {
+  const before = Object.keys(members).map((name) => [name, object[name]]);
+  Object.assign(object, members);
+  return () => Object.assign(object, Object.fromEntries(before));
+}
+
 /**
- * What an application does on a node, and which of the clients then get a packet for the room that
- * all three of them have joined. `restore()` undoes what would be in the way of others.
+ * Edits on a node, each with the clients that then receive a packet for the room, which all three have
+ * joined. `restore()` undoes what would disturb other tests.
  *
  * @type {Record<string, (scene: Scene) => { get?: Client[], to?: unknown[], restore?: () => void }>}
  *
@@ -34,7 +41,12 @@ const TO_ROOMS = {
     nsp.adapter.rooms.get(room).delete(own[0].id);
     return { get: [b, c] };
   },
-  "rooms.get(room).delete(id) of whom JavaScript serves": ({ room, nsp, clients: [a, b], own }) => {
+  "rooms.get(room).delete(id) of a socket that JavaScript serves": ({
+    room,
+    nsp,
+    clients: [a, b],
+    own,
+  }) => {
     nsp.adapter.rooms.get(room).delete(own[2].id);
     return { get: [a, b] };
   },
@@ -103,42 +115,25 @@ const TO_ROOMS = {
   },
   "another Map in the place of adapter.rooms": ({ room, nsp, clients: [, b, c], own }) => {
     const { adapter } = nsp;
-    const { rooms } = adapter;
-    adapter.rooms = new Map([...rooms, [room, new Set([own[1].id])]]);
-    adapter.rooms.get(room).add(own[2].id);
-    return {
-      get: [b, c],
-      restore: () => {
-        adapter.rooms = rooms;
-      },
-    };
+    const rooms = new Map([...adapter.rooms, [room, new Set([own[1].id])]]);
+    const restore = replace(adapter, { rooms });
+    rooms.get(room).add(own[2].id);
+    return { get: [b, c], restore };
   },
   "a Map of another class in its place": ({ room, nsp, clients: [a, , c], own }) => {
     const { adapter } = nsp;
-    const { rooms } = adapter;
-    adapter.rooms = new (class extends Map {})(rooms);
+    const restore = replace(adapter, { rooms: new (class extends Map {})(adapter.rooms) });
     adapter.rooms.set(room, new Set([own[0].id]));
     adapter.rooms.get(room).add(own[2].id);
-    return {
-      get: [a, c],
-      restore: () => {
-        adapter.rooms = rooms;
-      },
-    };
+    return { get: [a, c], restore };
   },
   "another Map in the place of nsp.sockets": ({ nsp, clients: [, b, c], own: [a] }) => {
-    const { sockets } = nsp;
-    nsp.sockets = new Map([...sockets].filter(([id]) => id !== a.id));
-    return {
-      get: [b, c],
-      restore: () => {
-        nsp.sockets = sockets;
-      },
-    };
+    const sockets = new Map([...nsp.sockets].filter(([id]) => id !== a.id));
+    return { get: [b, c], restore: replace(nsp, { sockets }) };
   },
 };
 
-/** The same, and which of the clients do not get what is sent to everybody but the room. */
+/** Edits on a node, each with the clients that do not receive what is sent to all but the room. */
 const TO_ALL = {
   "rooms.delete(room)": ({ room, nsp }) => {
     nsp.adapter.rooms.delete(room);
@@ -161,44 +156,32 @@ const TO_ALL = {
   },
   "another Map in the place of adapter.sids": ({ nsp, room, clients: [a, , c], own }) => {
     const { adapter } = nsp;
-    const { sids } = adapter;
     for (const socket of own) socket.leave(room);
-    adapter.sids = new Map([...sids].filter(([id]) => id !== own[0].id));
-    adapter.sids.delete(own[2].id);
-    return {
-      omits: [a, c],
-      restore: () => {
-        adapter.sids = sids;
-      },
-    };
+    const sids = new Map([...adapter.sids].filter(([id]) => id !== own[0].id));
+    const restore = replace(adapter, { sids });
+    sids.delete(own[2].id);
+    return { omits: [a, c], restore };
   },
 };
 
-/**
- * @param {() => import("../nodes.js").Nodes} started
- * @param {number} index of the node that sends
- * @param {import("./all.js").Protocol} protocol
- */
+/** @type {import("./all.js").Behaviour} */
 function maps(started, index, { isOrdered }) {
   const edited = () => started().all.find((_node, other) => other !== index);
 
-  /** The clients of a node in a room, from which all other nodes are heard. */
+  /** Puts the clients of a node in a room, which receives the broadcasts of all other nodes. */
   async function scene() {
     const node = edited();
     const own = node.clients.map((client) => node.socketOf(client));
     const room = `maps ${++count}`;
     for (const socket of own) socket.join(room);
-    await started().roomIsHeard("/", room);
+    await started().roomIsReached("/", room);
     return { room, own, clients: node.clients, nsp: node.io.of("/") };
   }
 
-  /** Where nodes subscribe to single rooms, nobody is told of one that is made by hand. */
+  /** Nodes that subscribe to single rooms do not notice one that is made by hand. */
   const named = (rooms) => (isOrdered ? rooms : [...rooms, "another"]);
 
-  /**
-   * Edits the maps of a node, sends, and waits until what was sent has come, before the maps are
-   * what they were again.
-   */
+  /** Edits the maps of a node, sends, and waits until it has arrived, before the maps are restored. */
   async function check(name, edit, { target, recipients }) {
     const set = await scene();
     const result = edit(set);

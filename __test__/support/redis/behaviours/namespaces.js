@@ -9,7 +9,7 @@ const { setTimeout: delay } = require("node:timers/promises");
 
 const PATTERN = /^\/dynamic-\w+$/;
 
-/** Waits until what is sent to a namespace reaches a socket from all nodes, and then forgets it. */
+/** Waits until what all nodes send to a namespace reaches a socket. */
 async function hearsAll(all, name, socket) {
   const heard = new Set();
   socket.on("probe", (number) => heard.add(number));
@@ -20,12 +20,9 @@ async function hearsAll(all, name, socket) {
   socket.off("probe");
 }
 
-/**
- * @param {() => import("../nodes.js").Nodes} started
- * @param {number} index of the node that sends
- */
+/** @type {import("./all.js").Behaviour} */
 function namespaces(started, index) {
-  test("a namespace that comes back after its last client is heard again", async () => {
+  test("a namespace that comes back after its last client receives broadcasts again", async () => {
     const { all } = started();
     const name = `/dynamic-${index}`;
     const receiver = all[(index + 1) % all.length];

@@ -1,6 +1,6 @@
 "use strict";
 
-/** In which order clients get what one node, or several, have sent. */
+/** The order in which clients receive what one node, or several, have sent. */
 
 const assert = require("node:assert/strict");
 const { test } = require("node:test");
@@ -9,7 +9,7 @@ const { eachGets } = require("../nodes.js");
 
 const COUNT = 200;
 
-/** One broadcast of a sequence, each of another kind than the one before. */
+/** Emits one broadcast of a sequence, each of another kind than the one before. */
 function emitNumber(io, n) {
   if (n % 4 === 0) io.emit("n", n);
   else if (n % 4 === 1) io.to(["even", "odd"]).emit("n", n);
@@ -25,15 +25,11 @@ const numbersIn = (events, name = "n") =>
 
 const sequence = (count) => Array.from({ length: count }, (_, n) => n);
 
-/**
- * @param {() => import("../nodes.js").Nodes} started
- * @param {number} index of the node that sends
- * @param {import("./all.js").Protocol} protocol
- */
+/** @type {import("./all.js").Behaviour} */
 function order(started, index, { isSharded, isOrdered }) {
   const sender = () => started().all[index];
 
-  test("broadcasts come in order, whomever they go to", async () => {
+  test("broadcasts arrive in order, whichever recipients they have", async () => {
     for (const n of sequence(COUNT)) emitNumber(sender().io, n);
     const received = await started().received();
     for (const { name } of started().clients) {
@@ -41,7 +37,7 @@ function order(started, index, { isSharded, isOrdered }) {
     }
   });
 
-  test("broadcasts of all nodes at once come in the order of each", async () => {
+  test("broadcasts of all nodes at once arrive in the order of each", async () => {
     const { all, clients } = started();
     for (const n of sequence(COUNT / 4)) {
       for (const [number, { io }] of all.entries()) io.emit(`from ${number}`, n);
@@ -56,7 +52,7 @@ function order(started, index, { isSharded, isOrdered }) {
   });
 
   if (isOrdered) {
-    test("who is told to join is in the room for what comes next, and then no more", async () => {
+    test("sockets that join are in the room for the next broadcast, until they leave", async () => {
       const { clients } = started();
       const { io } = sender();
       io.socketsJoin("fresh");
@@ -70,7 +66,7 @@ function order(started, index, { isSharded, isOrdered }) {
         await delay(2);
     });
 
-    test("who has just joined gets what another node of the process sends at once", async () => {
+    test("a socket that has just joined receives what another node of the process sends at once", async () => {
       const { all, clients } = started();
       const receiver = all.find((node) => node !== sender());
       const [member] = receiver.clients;
@@ -89,7 +85,7 @@ function order(started, index, { isSharded, isOrdered }) {
     });
   }
 
-  test("what a server does on another's word comes between their broadcasts", async () => {
+  test("what a server does on another's event is between their broadcasts", async () => {
     const { all, clients } = started();
     const { io } = sender();
     const others = all.filter((node) => node !== sender());
@@ -102,7 +98,7 @@ function order(started, index, { isSharded, isOrdered }) {
     await started().assertReceived(expected);
   });
 
-  /** @returns {Promise<boolean>} whether all have got something before they had upgraded */
+  /** @returns {Promise<boolean>} whether all guests have received a message before they had upgraded */
   async function upgradesMeanwhile() {
     const { all } = started();
     let sent = 0;
@@ -126,7 +122,7 @@ function order(started, index, { isSharded, isOrdered }) {
     isOver = true;
     await sending;
     await started().received();
-    // A guest is in neither room, so it gets every second.
+    // A guest is in neither room, so it receives every second one.
     const isFor = (n) => n % 2 === 0;
     const last = sequence(sent).filter(isFor).at(-1);
     for (const guest of guests) {
@@ -140,7 +136,7 @@ function order(started, index, { isSharded, isOrdered }) {
   }
 
   test("a client that upgrades to WebSocket meanwhile misses nothing", async () => {
-    // On a busy machine, the first message may come after the upgrade.
+    // On a busy machine, the first message may arrive after the upgrade.
     while (!(await upgradesMeanwhile()));
   });
 }

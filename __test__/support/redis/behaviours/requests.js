@@ -1,6 +1,6 @@
 "use strict";
 
-/** What nodes ask of each other, and what one does to the sockets of all. */
+/** Requests between nodes, and what one node does to the sockets of all. */
 
 const assert = require("node:assert/strict");
 const { once } = require("node:events");
@@ -16,11 +16,7 @@ async function roomHas({ all }, room, count) {
   while (all.reduce((sum, node) => sum + size(node), 0) !== count) await delay(2);
 }
 
-/**
- * @param {() => import("../nodes.js").Nodes} started
- * @param {number} index of the node that asks
- * @param {import("./all.js").Protocol} protocol
- */
+/** @type {import("./all.js").Behaviour} */
 function requests(started, index, { isSharded }) {
   const asker = () => started().all[index];
 
@@ -29,7 +25,7 @@ function requests(started, index, { isSharded }) {
     for (const { io } of all) assert.equal(await io.of("/").adapter.serverCount(), all.length);
   });
 
-  test("fetches all sockets with what others may know of them", async () => {
+  test("fetches all sockets with their data, rooms and handshakes", async () => {
     const { clients } = started();
     const sockets = (await asker().io.fetchSockets()).sort(byIndex);
     assert.deepEqual(
@@ -59,7 +55,7 @@ function requests(started, index, { isSharded }) {
     assert.deepEqual(await fetched(io.local), own);
   });
 
-  test("has sockets join and leave rooms everywhere", async () => {
+  test("makes sockets join and leave rooms everywhere", async () => {
     const nodes = started();
     const { clients } = nodes;
     const { io } = asker();
@@ -67,7 +63,7 @@ function requests(started, index, { isSharded }) {
     io.in("even").socketsJoin(["moved", "moved too"]);
     await roomHas(nodes, "moved", even.length);
     await roomHas(nodes, "moved too", even.length);
-    await nodes.roomIsHeard("/", "moved");
+    await nodes.roomIsReached("/", "moved");
     await nodes.received();
     io.to("moved").emit("moved");
     await nodes.assertReceived(eachGets(even, [["moved"]]));
@@ -118,7 +114,7 @@ function requests(started, index, { isSharded }) {
     await nodes.assertReceived({});
   });
 
-  test("servers hear each other, and not themselves", async () => {
+  test("servers receive each other's events, and not their own", async () => {
     const { all } = started();
     const heard = all.map(() => []);
     const hear = all.map(

@@ -1,4 +1,4 @@
-//! JSON, token by token, and its numbers and texts.
+//! JSON: its tokens, numbers and strings.
 
 pub(crate) mod number;
 mod token;

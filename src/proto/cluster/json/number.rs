@@ -1,30 +1,30 @@
-//! Numbers as JavaScript prints them, and as JSON does.
+//! Numbers, printed as by JavaScript and by JSON.
 
-/// From here on not every integer is a double.
+/// The largest integer up to which every integer is a double.
 pub(crate) const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
 
-/// The integer that a number is; `None` for fractions and beyond 2⁵³ − 1.
+/// Returns a number as an integer; `None` if it is a fraction or beyond 2⁵³ − 1.
 pub(crate) fn safe_integer(number: f64) -> Option<i64> {
     let integer = number as i64;
     let is_same = integer as f64 == number && integer.unsigned_abs() <= MAX_SAFE_INTEGER;
     is_same.then_some(integer)
 }
 
-/// The double that `JSON.parse` makes of a number; Rust reads all that JSON allows. 0 if a
-/// text of JSON is none.
+/// Parses a number as `JSON.parse` does; Rust accepts every form that JSON allows. Returns 0 if
+/// `digits` is not a number.
 pub(crate) fn parse(digits: &[u8]) -> f64 {
     std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok()).unwrap_or_default()
 }
 
-/// ECMA-262, `Number::toString`.
+/// Prints a number by ECMA-262, `Number::toString`.
 pub(crate) fn to_text(number: f64) -> String {
     ryu_js::Buffer::new().format(number).to_owned()
 }
 
-/// ECMA-262, `SerializeJSONProperty`: what is not finite becomes null.
+/// Writes a number by ECMA-262, `SerializeJSONProperty`: null if it is not finite.
 pub(crate) fn write_json(number: f64, text: &mut Vec<u8>) {
     if let Some(integer) = safe_integer(number) {
-        // Several times as fast. Writing to a Vec cannot fail.
+        // Several times as fast as ryu-js. Writing to a Vec cannot fail.
         let _ = serde_json::to_writer(text, &integer);
     } else if number.is_finite() {
         text.extend_from_slice(ryu_js::Buffer::new().format_finite(number).as_bytes());
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn what_json_cannot_hold_is_null_there() {
+    fn a_number_that_is_not_finite_is_null_in_json() {
         for number in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
             assert_eq!(json(number), "null");
         }

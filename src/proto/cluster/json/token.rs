@@ -1,4 +1,4 @@
-//! JSON texts that are known to be valid, token by token.
+//! The tokens of JSON that is known to be valid.
 
 use std::iter::Peekable;
 use std::vec;
@@ -6,10 +6,10 @@ use std::vec;
 use bytes::Bytes;
 use bytestring::ByteString;
 
-use crate::proto::cluster::EncodeError;
+use crate::proto::cluster::error::EncodeError;
 use crate::proto::socket_io::{Placeholder, StringLiteral};
 
-/// A part of a JSON text. Commas, colons and white space are left out.
+/// A token of JSON. Commas, colons and white space are skipped.
 #[derive(Clone, Copy)]
 pub(crate) enum Token<'a> {
     Null,
@@ -17,32 +17,33 @@ pub(crate) enum Token<'a> {
     Number(&'a [u8]),
     /// A string, which may be a key.
     String(StringLiteral<'a>),
-    /// A placeholder, whole, by the index of its attachment.
+    /// A whole placeholder, by the index of its attachment.
     Attachment(usize),
     OpenArray,
     OpenObject,
-    /// The end of either.
+    /// The end of an array or an object.
     Close,
 }
 
-/// The tokens of a JSON text.
+/// An iterator over the tokens of a JSON text. It does not recurse.
 #[derive(Clone)]
 pub(crate) struct Tokens<'a> {
     json: &'a [u8],
     position: usize,
-    /// How many arrays and objects are open.
+    /// The number of open arrays and objects.
     depth: usize,
-    /// How many have been at once.
+    /// The largest `depth` so far.
     deepest: usize,
     placeholders: Peekable<vec::IntoIter<Placeholder>>,
 }
 
 impl<'a> Tokens<'a> {
-    /// `json` must be valid. Without attachments, nothing in it is a placeholder.
+    /// Returns the tokens of a text with placeholders of `attachments`. `json` must be valid.
+    /// Without attachments, it has no placeholders.
     ///
     /// # Errors
     ///
-    /// [`EncodeError::IllegalAttachments`].
+    /// [`EncodeError::IllegalAttachments`] if an attachment has no placeholder.
     pub(crate) fn new(json: &'a [u8], attachments: &[Bytes]) -> Result<Self, EncodeError> {
         match attachments {
             [] => Ok(Self::plain(json)),
@@ -53,19 +54,18 @@ impl<'a> Tokens<'a> {
         }
     }
 
-    /// The tokens of a text without placeholders. `json` must be valid.
+    /// Returns the tokens of a text without placeholders. `json` must be valid.
     pub(crate) fn plain(json: &'a [u8]) -> Self {
         let placeholders = Vec::new().into_iter().peekable();
         Self { json, position: 0, depth: 0, deepest: 0, placeholders }
     }
 
-    /// How deep arrays and objects have stood in each other so far.
+    /// Returns how deep arrays and objects have been nested so far.
     pub(crate) const fn deepest(&self) -> usize {
         self.deepest
     }
 
-    /// Steps over the next value of a plain text, which must be there, and returns it as it is
-    /// written.
+    /// Skips the next value of a plain text, which must be there, and returns it as it is written.
     pub(crate) fn value(&mut self) -> &'a [u8] {
         let separators = self.rest().iter().take_while(|byte| b" \t\n\r,:".contains(byte));
         let start = self.position + separators.count();
@@ -75,14 +75,14 @@ impl<'a> Tokens<'a> {
         self.json.get(start..self.position).unwrap_or_default()
     }
 
-    /// Steps over what is left of the array or object that has been opened last.
+    /// Skips the rest of the array or object that was opened last.
     pub(crate) fn close(&mut self) {
         let depth = self.depth;
         while self.depth >= depth && self.next().is_some() {}
     }
 
-    /// Steps over the next value of a plain text. If it is an object, calls `visit` with each of
-    /// its keys in front of the value, over which that steps. Returns whether it is one.
+    /// Skips the next value of a plain text. If it is an object, calls `visit` behind each of its
+    /// keys; `visit` must skip the value. Returns whether it is an object.
     pub(crate) fn visit_object(
         &mut self,
         mut visit: impl FnMut(StringLiteral<'a>, &mut Self),
@@ -116,7 +116,7 @@ impl<'a> Tokens<'a> {
         self.take(1, token)
     }
 
-    /// Takes a placeholder, or the start of an object.
+    /// Reads a placeholder, or the start of an object.
     fn object(&mut self) -> Token<'a> {
         let start = self.position;
         let Some(placeholder) = self.placeholders.next_if(|next| next.range.start == start) else {
@@ -165,8 +165,8 @@ impl<'a> Iterator for Tokens<'a> {
     }
 }
 
-/// The string that a literal of a message means; `None` if it has a lone surrogate. Without
-/// escapes, it shares the memory of the message.
+/// Decodes a string literal of a message; `None` if it has a lone surrogate. Without escapes, the
+/// string shares the memory of the message.
 pub(crate) fn decode_text(message: &Bytes, literal: StringLiteral<'_>) -> Option<ByteString> {
     let content = literal.content();
     match memchr::memchr(b'\\', content) {
@@ -175,16 +175,16 @@ pub(crate) fn decode_text(message: &Bytes, literal: StringLiteral<'_>) -> Option
     }
 }
 
-/// How socket.io-parser writes a placeholder, up to its number.
+/// A placeholder as socket.io-parser writes it, up to its number.
 const PLACEHOLDER: &[u8] = br#"{"_placeholder":true,"num":"#;
 
-/// The placeholders of a JSON text, one for each attachment, in the order in which they stand.
+/// Finds the placeholders of a JSON text, one for each attachment, in order of position.
 ///
 /// Beside attachments, an application may send an object that looks like a placeholder, and clients
-/// put the attachment into its place, too. So one of several with the same number is taken; the
-/// others remain objects, and a message does not become longer than its packet. socket.io-parser
-/// numbers attachments in the order of their placeholders: where one is taken in that order, a
-/// receiver makes the same text for its clients, whichever it is.
+/// replace it by the attachment, too. So of several with the same number, one is taken and the
+/// others remain objects: a message does not become longer than its packet. socket.io-parser
+/// numbers attachments in the order of their placeholders: if placeholders are taken in that order,
+/// a receiver makes the same text for its clients, whichever of them is taken.
 fn find_placeholders(json: &[u8], attachments: usize) -> Result<Vec<Placeholder>, EncodeError> {
     let mut in_order = Vec::new();
     let mut firsts = vec![None; attachments];
@@ -205,8 +205,8 @@ fn find_placeholders(json: &[u8], attachments: usize) -> Result<Vec<Placeholder>
     Ok(placeholders)
 }
 
-/// All that looks like a placeholder as socket.io-parser writes it. Within a string, quotes are
-/// escaped, so that none of it does.
+/// Finds everything that looks like a placeholder as socket.io-parser writes it. A string cannot:
+/// its quotes are escaped.
 fn placeholders(json: &[u8]) -> impl Iterator<Item = Placeholder> {
     memchr::memmem::find_iter(json, PLACEHOLDER).filter_map(move |start| {
         let digits_at = start + PLACEHOLDER.len();
@@ -218,8 +218,8 @@ fn placeholders(json: &[u8]) -> impl Iterator<Item = Placeholder> {
     })
 }
 
-/// How many values, keys included, stand in each array and object, in the order in
-/// which these begin. What stands in placeholders is not counted.
+/// Counts the values in each array and object, keys included, in the order in which these begin.
+/// A placeholder counts as one value.
 pub(crate) fn count_children(tokens: Tokens<'_>) -> Vec<usize> {
     let mut counts: Vec<usize> = Vec::new();
     let mut open: Vec<usize> = Vec::new();
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_taken_apart() {
+    fn a_text_is_split_into_tokens() {
         let tokens = texts(r#" [null, true,false ,-1.5e+9,"a\"]",{"k" : {}}] "#, 0);
         let expected = ["[", "null", "true", "false", "-1.5e+9", "a\\\"]", "{", "k", "{"];
         let expected = [&expected[..], &["]", "]", "]"]].concat();
@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_stepped_over_as_it_is_written() {
+    fn a_value_is_skipped_and_returned_as_it_is_written() {
         let mut tokens = Tokens::plain(br#" {"k" : [ 1, {"a" :"]" } ] , "l":-1e5 , "m":"\"" } "#);
         let mut found = Vec::new();
         assert!(tokens.visit_object(|key, tokens| {
@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_object_is_stepped_over_without_a_visit() {
+    fn a_value_other_than_an_object_is_skipped_without_a_visit() {
         let mut tokens = Tokens::plain(br#"[[{"a":1},[]],"b",null,{},2]"#);
         assert!(matches!(tokens.next(), Some(Token::OpenArray)));
         let mut visit = || tokens.visit_object(|_, _| unreachable!());
@@ -358,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn an_array_is_closed_behind_all_that_is_left_of_it() {
+    fn closing_an_array_skips_the_rest_of_it() {
         let mut tokens = Tokens::plain(b"[[1,[2],[[3]]],4]");
         assert!(matches!(tokens.next(), Some(Token::OpenArray)));
         assert!(matches!(tokens.next(), Some(Token::OpenArray)));

@@ -6,9 +6,9 @@ use std::io::Write;
 const MAX_TIME: f64 = 8.64e15;
 const MS_PER_DAY: i64 = 86_400_000;
 
-/// What `JSON.stringify(new Date(time))` gives; `time` is in milliseconds since 1970.
+/// Writes what `JSON.stringify(new Date(time))` returns; `time` is in milliseconds since 1970.
 pub(crate) fn write_json(time: f64, text: &mut Vec<u8>) {
-    // Written so that NaN is invalid too.
+    // False for NaN, too.
     if time.abs() <= MAX_TIME {
         write_iso(time as i64, text);
     } else {
@@ -16,7 +16,7 @@ pub(crate) fn write_json(time: f64, text: &mut Vec<u8>) {
     }
 }
 
-/// ECMA-262, `Date.prototype.toISOString`. Writing to a Vec cannot fail.
+/// Writes a date by ECMA-262, `Date.prototype.toISOString`. Writing to a Vec cannot fail.
 fn write_iso(time: i64, text: &mut Vec<u8>) {
     let (year, month, day) = civil(time.div_euclid(MS_PER_DAY));
     let _ = match year {
@@ -29,7 +29,7 @@ fn write_iso(time: i64, text: &mut Vec<u8>) {
     let _ = write!(text, "{:03}Z\"", ms % 1000);
 }
 
-/// Year, month and day of a day, counted from 1970-01-01, in the proleptic Gregorian
+/// Returns year, month and day of a day, counted from 1970-01-01, in the proleptic Gregorian
 /// calendar: `civil_from_days` of Howard Hinnant's "chrono-Compatible Low-Level Date
 /// Algorithms". Years begin in March, so that a leap day is the last one.
 const fn civil(days: i64) -> (i64, i64, i64) {

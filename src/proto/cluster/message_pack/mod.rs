@@ -1,4 +1,4 @@
-//! MessagePack: messages to trees of values, these to JSON, and JSON to messages.
+//! MessagePack: decodes messages into trees of values, turns these into JSON, and encodes JSON.
 
 mod date;
 mod object;

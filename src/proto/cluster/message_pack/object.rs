@@ -1,4 +1,4 @@
-//! Maps as JavaScript objects: which properties they have, and in which order.
+//! The properties of a map, in the order of a JavaScript object.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -8,11 +8,11 @@ use super::tree::Tree;
 use super::value::Value;
 use crate::proto::cluster::json::number;
 
-/// Up to so many entries a duplicate key is looked for one by one; larger maps get an
-/// index, so that time stays linear. Measured, a broadcast of a map with distinct keys of
-/// eight letters, in ns:
+/// Maps of up to this many entries are searched linearly for duplicate keys; larger maps get an
+/// index, so that time stays linear in their size. Measured, a broadcast of a map with distinct
+/// keys of eight letters, in ns:
 ///
-/// | keys | one by one | index |
+/// | keys | search | index |
 /// | --- | --- | --- |
 /// | 4 | 555 | 583 |
 /// | 8 | 756 | 819 |
@@ -29,21 +29,21 @@ const MAX_ARRAY_INDEX: u32 = u32::MAX - 1;
 #[derive(Debug)]
 pub(crate) struct Property<'a> {
     pub key: Cow<'a, str>,
-    /// Index of its value.
+    /// The index of its value.
     pub value: usize,
 }
 
 /// Appends the properties of a map to `properties`, in the order of JavaScript's
-/// `Object.keys`: array indices by value, then the others as they came. Of duplicate
-/// keys the first one has the place and the last one the value. The key `__proto__`
-/// sets the prototype, and is no property.
+/// `Object.keys`: array indices by value, then the others in their order. Of duplicate
+/// keys, the first determines the place and the last the value. The key `__proto__`
+/// would set the prototype, and is left out.
 pub(crate) fn append_properties<'a>(
     tree: &Tree<'a>,
     map: usize,
     properties: &mut Vec<Property<'a>>,
 ) {
     let first = properties.len();
-    let mut known = Known::new(tree.node(map));
+    let mut known = Known::new(tree.value(map));
     let mut children = tree.children(map);
     let mut has_indices = false;
     while let Some((key, value)) = children.next().zip(children.next()) {
@@ -67,7 +67,7 @@ pub(crate) fn append_properties<'a>(
     }
 }
 
-/// The keys that an object has so far, where they have an index.
+/// The index of the keys that an object has so far, if its map is large.
 struct Known<'a>(Option<HashMap<Cow<'a, str>, usize>>);
 
 impl<'a> Known<'a> {
@@ -79,7 +79,7 @@ impl<'a> Known<'a> {
         Self((count > MAX_LINEAR).then(|| HashMap::with_capacity(count)))
     }
 
-    /// Where the property `key` is; if there is none, notes that it comes next.
+    /// Returns the place of the property `key`; if it is new, notes that it will be appended.
     fn place(&mut self, added: &[Property<'a>], key: Cow<'a, str>) -> Option<usize> {
         let Some(known) = &mut self.0 else {
             return added.iter().position(|property| property.key == key);
@@ -94,9 +94,9 @@ impl<'a> Known<'a> {
     }
 }
 
-/// ECMA-262, `ToPropertyKey`, of those values that [`Value::is_key`] lets through.
+/// Converts a value that [`Value::is_key`] accepts by ECMA-262, `ToPropertyKey`.
 fn property_key<'a>(tree: &Tree<'a>, key: usize) -> Cow<'a, str> {
-    match tree.node(key) {
+    match tree.value(key) {
         Value::String(span) | Value::Buffer(span) => tree.text(span),
         Value::Number(number) => number::to_text(number).into(),
         Value::Boolean(true) => "true".into(),
@@ -106,7 +106,7 @@ fn property_key<'a>(tree: &Tree<'a>, key: usize) -> Cow<'a, str> {
     }
 }
 
-/// The index that a key is: the decimal digits of 0 to 2³² − 2 without leading zeros.
+/// Returns a key as an array index: the decimal digits of 0 to 2³² − 2 without leading zeros.
 fn array_index(key: &str) -> Option<u32> {
     let is_canonical = match key.as_bytes() {
         [b'0'] => true,
@@ -122,7 +122,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::{Tree, append_properties, array_index};
-    use crate::proto::cluster::DecodeError;
+    use crate::proto::cluster::error::DecodeError;
     use crate::proto::cluster::message_pack::Value;
 
     /// The keys of a map of numbers, each with its value.
@@ -131,7 +131,7 @@ mod tests {
         let tree = Tree::decode(&message)?;
         let mut properties = Vec::new();
         append_properties(&tree, Tree::ROOT, &mut properties);
-        let value = |index| match tree.node(index) {
+        let value = |index| match tree.value(index) {
             Value::Number(number) => number,
             _ => f64::NAN,
         };
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_are_no_strings_become_strings() {
+    fn keys_of_other_types_become_strings() {
         let message =
             b"\x86\xc0\x01\xc2\x02\xd4\x00\x00\x03\xc4\x01a\x04\xca\x3f\0\0\0\x05\xff\x06";
         let expected = [
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_break_alike_are_the_same() {
+    fn keys_that_differ_in_invalid_utf_8_are_the_same() {
         let found = properties(b"\x82\xa1\xff\x01\xa1\xfe\x02");
         assert_eq!(found, owned(&[("\u{fffd}", 2.0)]));
     }

@@ -1,12 +1,12 @@
-//! Strings with lone surrogates, which UTF-8 has no bytes for.
+//! Strings with lone surrogates, which UTF-8 cannot encode.
 
-/// Up to this many UTF-16 code units notepack.io writes a string itself, beyond that
-/// Node does: its `MICRO_OPT_LEN`.
+/// notepack.io, `MICRO_OPT_LEN`: it encodes strings of up to this many UTF-16 code units itself,
+/// and leaves longer ones to Node.js.
 const MAX_UNITS_BY_HAND: usize = 32;
 
-/// What notepack.io writes for the string of a JSON literal without its quotes. Node
-/// writes U+FFFD for a lone surrogate; notepack.io takes the unit behind it for the
-/// other half of a pair, whatever it is.
+/// Encodes the content of a JSON string literal as notepack.io does. For a lone surrogate,
+/// Node.js writes U+FFFD; notepack.io takes the next unit, whatever it is, for the other half of
+/// a pair.
 pub(crate) fn to_utf8(literal_content: &str) -> String {
     let units = code_units(literal_content);
     if units.len() > MAX_UNITS_BY_HAND {
@@ -23,13 +23,14 @@ pub(crate) fn to_utf8(literal_content: &str) -> String {
     text
 }
 
-/// notepack.io, `utf8Write`. Always a character, as both halves have ten bits.
+/// Joins two units as notepack.io's `utf8Write` does. Always a character, as both halves have ten
+/// bits.
 fn pair(high: u16, low: u16) -> Option<char> {
     let bits = |unit| u32::from(unit & 0x3ff);
     char::from_u32(0x10000 + (bits(high) << 10 | bits(low)))
 }
 
-/// The UTF-16 code units of a valid literal, escapes decoded.
+/// Returns the UTF-16 code units of a valid literal, with escapes decoded.
 fn code_units(literal_content: &str) -> Vec<u16> {
     let mut units = Vec::with_capacity(literal_content.len());
     let mut chars = literal_content.chars();
@@ -42,7 +43,7 @@ fn code_units(literal_content: &str) -> Vec<u16> {
     units
 }
 
-/// RFC 8259 §7.
+/// Decodes an escape, RFC 8259 §7.
 fn escaped_unit(chars: &mut std::str::Chars<'_>) -> u16 {
     let digit = |chars: &mut std::str::Chars<'_>| chars.next().and_then(|c| c.to_digit(16));
     match chars.next() {

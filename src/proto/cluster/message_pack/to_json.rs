@@ -1,4 +1,4 @@
-//! Values to JSON and attachments.
+//! Turns values into JSON and attachments.
 
 use std::io::Write;
 use std::mem;
@@ -12,27 +12,27 @@ use super::tree::Tree;
 use super::value::Value;
 use crate::proto::cluster::json::number;
 
-/// Room for a value: most are short.
-const BYTES_PER_NODE: usize = 8;
+/// Memory reserved for each value: most are short.
+const BYTES_PER_VALUE: usize = 8;
 
-/// A value as socket.io-parser's Encoder sends it.
+/// A value as socket.io-parser's encoder sends it.
 #[derive(Debug, Default)]
 pub(crate) struct Serialized {
     /// JSON with placeholders.
     pub json: Bytes,
-    /// What the placeholders stand for.
+    /// The attachments of the placeholders.
     pub attachments: Vec<Bytes>,
 }
 
 /// Serialises the value at an index: socket.io-parser's `deconstructPacket`, then
 /// `JSON.stringify`. Undefined becomes null, as within an array.
 ///
-/// A loop, in linear time; what it keeps for arrays and objects that are open is a
-/// small record for each of them and for each property of theirs.
+/// It is a loop in linear time, and keeps a small record for each open array and object, and for
+/// each of their properties.
 pub(crate) fn serialize(tree: &Tree<'_>, index: usize) -> Serialized {
     let mut writer = JsonWriter {
         tree,
-        text: Vec::with_capacity(BYTES_PER_NODE * (tree.after(index) - index)),
+        text: Vec::with_capacity(BYTES_PER_VALUE * (tree.after(index) - index)),
         attachments: Vec::new(),
         open: Vec::new(),
         properties: Vec::new(),
@@ -49,16 +49,16 @@ struct JsonWriter<'t, 'a> {
     text: Vec<u8>,
     attachments: Vec<Bytes>,
     open: Vec<Open>,
-    /// The properties of all objects that are open, outermost first.
+    /// The properties of all open objects, outermost first.
     properties: Vec<Property<'a>>,
 }
 
-/// An array or an object that has been begun.
+/// An array or an object that is not complete.
 #[derive(Clone, Copy)]
 enum Open {
-    /// The elements from one index up to another are missing.
+    /// The values from index `next` up to `end` are yet to be written.
     Array { next: usize, end: usize },
-    /// Its properties start at `first`; those from `next` on are missing.
+    /// Its properties start at `first`; those from `next` on are yet to be written.
     Object { first: usize, next: usize },
 }
 
@@ -86,9 +86,9 @@ impl JsonWriter<'_, '_> {
         }
     }
 
-    /// Undefined properties are left out.
+    /// Writes a property, unless it is undefined.
     fn write_property(&mut self, key: &str, value: usize) {
-        if self.tree.node(value) == Value::Undefined {
+        if self.tree.value(value) == Value::Undefined {
             return;
         }
         self.separate();
@@ -104,9 +104,9 @@ impl JsonWriter<'_, '_> {
         }
     }
 
-    /// Writes a value, of arrays and objects the beginning.
+    /// Writes a value; of an array or an object, the start.
     fn write_value(&mut self, index: usize) {
-        match self.tree.node(index) {
+        match self.tree.value(index) {
             Value::Null | Value::Undefined => self.text.extend_from_slice(b"null"),
             Value::Boolean(true) => self.text.extend_from_slice(b"true"),
             Value::Boolean(false) => self.text.extend_from_slice(b"false"),
@@ -134,7 +134,7 @@ impl JsonWriter<'_, '_> {
         }
     }
 
-    /// serde_json escapes a string as ECMA-262's `QuoteJSONString` does.
+    /// Writes a string. serde_json escapes it as ECMA-262's `QuoteJSONString` does.
     fn write_text(&mut self, text: &str) {
         // Writing to a Vec cannot fail.
         let _ = serde_json::to_writer(&mut self.text, text);
@@ -152,7 +152,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::{Serialized, Tree, serialize};
-    use crate::proto::cluster::DecodeError;
+    use crate::proto::cluster::error::DecodeError;
 
     fn serialized(message: &'static [u8]) -> Result<Serialized, DecodeError> {
         Tree::decode(&Bytes::from_static(message)).map(|tree| serialize(&tree, Tree::ROOT))

@@ -1,9 +1,9 @@
-//! The values of a message, one at a time.
+//! Reads the values of a message one by one.
 
 use super::reader::{Reader, Span};
-use crate::proto::cluster::DecodeError;
+use crate::proto::cluster::error::DecodeError;
 
-/// A value as notepack.io's decoder yields it; sixteen bytes, whatever it is.
+/// A value as notepack.io's decoder returns it. It has sixteen bytes, whatever it is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Value {
     Null,
@@ -14,25 +14,25 @@ pub(crate) enum Value {
     String(Span),
     Buffer(Span),
     ArrayBuffer(Span),
-    /// What was given to the constructor of Date, in milliseconds since 1970.
+    /// A date, as the argument of its constructor: milliseconds since 1970.
     Date(f64),
-    /// An extension that notepack.io does not know: the array `[type, Buffer]`.
+    /// An extension unknown to notepack.io, which returns the array `[type, Buffer]`.
     Extension(i8, Span),
     Array(Children),
     Map(Children),
 }
 
-/// What stands in an array or a map: the nodes that follow it, up to `end`.
+/// The children of an array or a map: the values behind it, up to `end`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Children {
-    /// How many elements, or how many pairs of key and value.
+    /// The number of elements, or of pairs of key and value.
     pub count: u32,
-    /// Index of the node behind the last one.
+    /// The index of the value behind the last child.
     pub end: u32,
 }
 
 impl Value {
-    /// Whether JavaScript takes the value for true in a condition.
+    /// Returns whether the value is true in a condition of JavaScript.
     pub(crate) fn is_truthy(self) -> bool {
         match self {
             Self::Null | Self::Undefined | Self::Boolean(false) => false,
@@ -50,7 +50,7 @@ impl Value {
         )
     }
 
-    /// Whether the value may be the key of a map.
+    /// Returns whether the value may be the key of a map.
     pub(crate) const fn is_key(self) -> bool {
         matches!(
             self,
@@ -63,7 +63,7 @@ impl Value {
         )
     }
 
-    /// Reads the next value; of arrays and maps, whose `end` is set later, the header.
+    /// Reads the next value; of an array or a map, the header. Its `end` is set later.
     ///
     /// MessagePack specification, "Formats"; notepack.io, `Decoder.prototype.parse`.
     pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
@@ -95,7 +95,7 @@ impl Value {
     }
 }
 
-/// A length of `1 << width` bytes.
+/// Reads a length of `1 << width` bytes.
 fn length(reader: &mut Reader<'_>, width: u8) -> Result<u32, DecodeError> {
     Ok(match width {
         0 => reader.byte()?.into(),
@@ -119,7 +119,7 @@ fn map(reader: &Reader<'_>, count: u32) -> Result<Value, DecodeError> {
     Ok(Value::Map(Children { count, end: 0 }))
 }
 
-/// Each value has at least one byte.
+/// Checks that so many values may follow: each has at least one byte.
 fn check_room(reader: &Reader<'_>, values: u64) -> Result<(), DecodeError> {
     if values > reader.remaining() { Err(DecodeError::Truncated) } else { Ok(()) }
 }
@@ -139,21 +139,21 @@ fn number(reader: &mut Reader<'_>, first: u8) -> Result<f64, DecodeError> {
     })
 }
 
-/// An extension that gives its length.
+/// Reads an extension that states its length.
 fn extension(reader: &mut Reader<'_>, width: u8) -> Result<Value, DecodeError> {
     let len = length(reader, width)?;
     match reader.byte()?.cast_signed() {
         0 => Ok(Value::ArrayBuffer(reader.span(len)?)),
-        // notepack.io: twelve bytes, whatever the length says.
+        // notepack.io reads twelve bytes, whatever the length.
         -1 if width == 0 => timestamp_96(reader),
         extension_type => Ok(Value::Extension(extension_type, reader.span(len)?)),
     }
 }
 
-/// An extension of 1, 2, 4, 8 or 16 bytes.
+/// Reads an extension of 1, 2, 4, 8 or 16 bytes.
 fn fixed_extension(reader: &mut Reader<'_>, len: u32) -> Result<Value, DecodeError> {
     match (reader.byte()?.cast_signed(), len) {
-        // What notepack.io wrote before version 3: undefined and dates.
+        // notepack.io before version 3 wrote undefined and dates so.
         (0, 1) => reader.byte().map(|_| Value::Undefined),
         (0, 8) => i64_date(reader),
         (-1, 4) => timestamp_32(reader),
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_has_sixteen_bytes() {
+    fn a_value_has_sixteen_bytes() {
         assert_eq!(size_of::<Value>(), 16);
     }
 
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn extensions_are_what_notepack_makes_of_them() {
+    fn extensions_are_decoded_as_by_notepack() {
         let span = |start, len| Span { start, len };
         assert_eq!(read(b"\xd4\x00\x07"), Ok(Value::Undefined));
         assert_eq!(read(b"\xd4\x05\x07"), Ok(Value::Extension(5, span(2, 1))));

@@ -1,29 +1,31 @@
-//! Values to bytes, as notepack.io writes them.
+//! Encodes values as notepack.io does.
 
 use bytes::Bytes;
 
 use super::surrogates;
-use crate::proto::cluster::EncodeError;
+use crate::proto::cluster::error::EncodeError;
 use crate::proto::cluster::json::{Token, Tokens, count_children, number};
 use crate::proto::socket_io::{Packet, StringLiteral};
 
-/// Room for the names, the uid and the headers of a message.
+/// Memory reserved for the names, the uid and the headers of a message.
 const ENVELOPE_CAPACITY: usize = 128;
 
-/// Builds a message. Whoever writes the header of an array or a map writes what it
-/// announces.
+/// Builds a message. After the header of an array or a map, the caller must write as many values as
+/// it states.
 #[derive(Debug, Default)]
 pub(crate) struct MessageWriter {
     message: Vec<u8>,
 }
 
-/// The first bytes of a kind of value, by how its length is written.
+/// The first byte of a kind of value, for each form of its length.
 struct Format {
-    /// Lengths below `fixed.1` are added to the byte `fixed.0`.
+    /// A length below `fixed.1` is added to the byte `fixed.0`.
     fixed: (u8, u32),
-    /// A byte follows; some kinds have no such form.
+    /// A length of one byte follows; some kinds have no such form.
     one: Option<u8>,
+    /// A length of two bytes follows.
     two: u8,
+    /// A length of four bytes follows.
     four: u8,
 }
 
@@ -33,7 +35,7 @@ const ARRAY: Format = Format { fixed: (0x90, 0x10), one: None, two: 0xdc, four: 
 const MAP: Format = Format { fixed: (0x80, 0x10), one: None, two: 0xde, four: 0xdf };
 
 impl MessageWriter {
-    /// A writer of a message that carries a packet.
+    /// Returns a writer of a message that carries a packet.
     pub(crate) fn for_packet(packet: &Packet) -> Self {
         let payload = packet.payload.as_ref().map_or(0, |payload| payload.as_bytes().len());
         let attachments: usize = packet.attachments.iter().map(Bytes::len).sum();
@@ -72,7 +74,7 @@ impl MessageWriter {
         Ok(())
     }
 
-    /// MessagePack specification, "Formats": the shortest form.
+    /// Writes a length in its shortest form, MessagePack specification, "Formats".
     fn write_length(&mut self, format: &Format, length: usize) -> Result<(), EncodeError> {
         let length = u32::try_from(length).map_err(|_| EncodeError::TooLong)?;
         let [.., high, low] = length.to_be_bytes();
@@ -89,8 +91,8 @@ impl MessageWriter {
         Ok(())
     }
 
-    /// Integers in the shortest form, all else as doubles. Integers beyond 64 bits lose
-    /// their upper bits in notepack.io, and thus here.
+    /// Writes an integer in its shortest form, another number as a double. Integers beyond 64 bits
+    /// lose their upper bits, as in notepack.io.
     pub(crate) fn write_number(&mut self, number: f64) {
         if number.floor() != number || number.is_infinite() {
             self.message.push(0xcb);
@@ -113,9 +115,8 @@ impl MessageWriter {
         }
     }
 
-    /// Writes the value of a JSON text that is known to be valid, with these attachments
-    /// in the places of its placeholders. A loop; what it keeps on the way is a number
-    /// for each array and object.
+    /// Writes the value of a JSON text that is known to be valid, with attachments in the places of
+    /// its placeholders. It is a loop, and keeps a number for each array and object.
     pub(crate) fn write_json(
         &mut self,
         json: &[u8],
@@ -154,7 +155,7 @@ impl MessageWriter {
 
 const TWO_TO_THE_32ND: f64 = 4_294_967_296.0;
 
-/// ECMA-262, `ToUint32`, of an integer.
+/// Converts an integer by ECMA-262, `ToUint32`.
 fn low_bits(integer: f64) -> u32 {
     integer.rem_euclid(TWO_TO_THE_32ND) as u32
 }

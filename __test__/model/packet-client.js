@@ -1,12 +1,12 @@
 "use strict";
 
 /**
- * A client of Engine.IO v4 or v3 and Socket.IO that does what it is told, one step at a time, and
- * writes down each packet as it came. No heartbeats: the servers that it is for send none in time.
+ * A client of Engine.IO v4 or v3 and Socket.IO for the random programs: it takes one step at a time
+ * and logs each packet as it is received. It has no heartbeat, as its servers send none in time.
  */
 
 const { PollingWire, WebSocketWire } = require("./engine-wires.js");
-const { shown } = require("./websocket/client.js");
+const { shown } = require("../support/websocket/client.js");
 
 // Socket.IO v5, "Packet encoding": type, number of attachments, namespace, ack id, JSON.
 const PACKET = /^(\d)(?:(\d+)-)?(?:(\/[^,]*),?)?(\d+)?(.*)$/s;
@@ -23,9 +23,9 @@ const OFFSET = /"([^"]+)"\]$/;
  */
 
 class PacketClient {
-  /** What has come: messages, the ends of connections, and what `note()` adds. */
+  /** Messages that were received, the ends of connections, and marks of `note()`. */
   log = [];
-  /** Events that ask for an acknowledgement and have none yet. @type {DueAck[]} */
+  /** Events whose acknowledgement is still to be sent. @type {DueAck[]} */
   due = [];
   /** Messages that have been sent on this connection. */
   sent = 0;
@@ -33,7 +33,7 @@ class PacketClient {
   isEnded = false;
   /** The text of the last WebSocket ping. */
   lastPing = "";
-  /** Whether the server has answered the probe. */
+  /** True once the server has answered the probe. */
   isProbed = false;
 
   #port;
@@ -43,14 +43,14 @@ class PacketClient {
   #engineSid;
   #wire;
   #probe;
-  /** A binary event whose attachments are still to come: how many, and the ack that is due. */
+  /** A binary event whose attachments are incomplete: how many are missing, and the ack due. */
   #unfinished;
-  /** For each namespace, what a later connection may name to have its session restored. */
+  /** For each namespace, the session that a later connection can restore. */
   #sessions = new Map();
 
   /**
    * @param {number} port
-   * @param {string} name told to the server as the query parameter `client`
+   * @param {string} name sent to the server as the query parameter `client`
    * @param {{ version: 3 | 4, transport: "websocket" | "polling", offersDeflate?: boolean }} how
    */
   constructor(port, name, how) {
@@ -58,7 +58,7 @@ class PacketClient {
     this.connect(port, how);
   }
 
-  /** Begins a connection; the one before must have ended. */
+  /** Opens a connection; the one before must have ended. */
   connect(port, { version, transport, offersDeflate }) {
     this.#port = port;
     this.#version = version;
@@ -87,7 +87,7 @@ class PacketClient {
     return { target, version, offersDeflate: this.#offersDeflate };
   }
 
-  /** Writes a mark between the packets. */
+  /** Adds a mark to the log. */
   note(text) {
     this.log.push(text);
   }
@@ -97,7 +97,7 @@ class PacketClient {
    *
    * @param {string} text
    * @param {Buffer[]} [attachments]
-   * @returns {Promise<void>} once the wire has taken it; by polling, once the server has
+   * @returns {Promise<void>} once it is written, or by polling, once the server has answered
    */
   async send(text, attachments = []) {
     for (const packet of [`4${text}`, ...attachments]) {
@@ -107,10 +107,10 @@ class PacketClient {
   }
 
   /**
-   * Asks for a namespace.
+   * Enters a namespace.
    *
    * @param {string} namespace
-   * @param {boolean} [isReturning] whether to name the session that it had there
+   * @param {boolean} [isReturning] whether to restore its session there
    */
   attach(namespace, isReturning = false) {
     const session = isReturning ? this.#sessions.get(namespace) : undefined;
@@ -127,7 +127,7 @@ class PacketClient {
     return this.send(`3${prefixOf(namespace)}${id}["${this.#name} has ${event}"]`);
   }
 
-  /** Opens a WebSocket beside the polling, and asks whether it works. */
+  /** Opens a WebSocket beside the polling transport, and probes it. */
   probe() {
     this.#probe = new WebSocketWire(this.#port, this.#request("websocket"), {
       handlePacket: (packet) => {
@@ -143,15 +143,15 @@ class PacketClient {
   }
 
   /**
-   * Polls no more.
+   * Stops polling.
    *
-   * @returns {Promise<void>} when the server has answered the poll that is under way
+   * @returns {Promise<void>} once the server has answered the poll under way
    */
   pause() {
     return this.#wire.pause();
   }
 
-  /** Goes over to the WebSocket that has been probed. */
+  /** Upgrades to the WebSocket that has been probed. */
   upgrade() {
     this.#wire.retire();
     this.#wire = this.#probe;
@@ -159,17 +159,17 @@ class PacketClient {
     this.#wire.send("5");
   }
 
-  /** Says that it closes. */
+  /** Begins to close the connection. */
   close() {
     this.#wire.close();
   }
 
-  /** Breaks the connection off. */
+  /** Ends the connection without a close packet or frame. */
   vanish() {
     this.#wire.destroy();
   }
 
-  /** Whether a WebSocket that was probed is still open. */
+  /** True while a WebSocket that was probed is open beside the polling transport. */
   get isProbing() {
     return this.#probe !== undefined;
   }
@@ -228,8 +228,8 @@ class PacketClient {
 
 /**
  * @param {string} line of a client's log
- * @returns {{ namespace?: string, event?: string, argument?: unknown }} what a packet says; empty if
- *   it is no event
+ * @returns {{ namespace?: string, event?: string, argument?: unknown }} of an event; empty for other
+ *   lines
  */
 function parsePacket(line) {
   const [, type, , namespace = "/", , json] = PACKET.exec(line) ?? [];
@@ -240,4 +240,4 @@ function parsePacket(line) {
 
 const prefixOf = (namespace) => (namespace === "/" ? "" : `${namespace},`);
 
-module.exports = { PacketClient, parsePacket, prefixOf };
+module.exports = { PacketClient, parsePacket };

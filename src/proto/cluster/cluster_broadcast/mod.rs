@@ -1,57 +1,38 @@
-//! Broadcasts between nodes that extend the ClusterAdapter of socket.io-adapter 2.5, such as those
-//! of @socket.io/redis-adapter's sharded protocol.
+//! Broadcasts between nodes whose adapter extends the ClusterAdapter of socket.io-adapter 2.5, such
+//! as that of @socket.io/redis-adapter's sharded protocol.
+
+mod json;
+mod message;
+mod message_pack;
 
 use bytes::Bytes;
-use bytestring::ByteString;
 use serde::de::IgnoredAny;
 
-use super::message_pack::{MessageWriter, Tree, Value};
-use super::options::Options;
-use super::packet::{decode_content, write_packet};
-use super::{DecodeError, EncodeError, json_message};
+use super::error::{DecodeError, EncodeError};
 use crate::proto::socket_io::Packet;
 
-/// Room for what stands around the values of a message of JSON.
-const ENVELOPE_CAPACITY: usize = 128;
-
-/// The message `{type: 3, data: {packet, opts}, uid, nsp}`: JSON, or MessagePack if there is
-/// binary data in it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ClusterBroadcast {
-    /// The node that sent it; `None` if that is no string, or one with a lone surrogate.
-    pub uid: Option<ByteString>,
-    /// The namespace that it is for; `None` as for `uid`.
-    pub namespace: Option<ByteString>,
-    /// What the clients get. Whoever sends it on gives it the namespace of the message. That of
-    /// JSON is as the publisher wrote it.
-    pub packet: Packet,
-    /// Whom it reaches, and how.
-    pub options: Options,
-}
+pub use message::ClusterBroadcast;
 
 impl ClusterBroadcast {
-    /// socket.io-adapter, `MessageType.BROADCAST`.
-    pub(super) const TYPE: u8 = 3;
-
-    /// Decodes a message. `None` if it is another, or awaits acknowledgements: `data` then has
-    /// a `requestId`, or the packet an `id`. `None` also if a room is named by a string with a
-    /// lone surrogate, as JSON has them: the application can tell it from others. Attachments
-    /// and JSON share the memory of the message.
+    /// Decodes a message. Attachments and JSON share its memory.
+    ///
+    /// Returns `None` if JavaScript must handle it: it is of another type; it awaits
+    /// acknowledgements, so that `data` has a `requestId` or the packet an `id`; or a room is
+    /// named by a string with a lone surrogate, which JSON allows and this codec cannot hold.
     ///
     /// # Errors
     ///
-    /// See [`DecodeError`]; [`DecodeError::InvalidEnvelope`] also for what is no JSON.
+    /// See [`DecodeError`]; [`DecodeError::InvalidEnvelope`] also for invalid JSON.
     pub fn decode(message: &Bytes) -> Result<Option<Self>, DecodeError> {
         if message.first() == Some(&b'{') {
-            json_message::decode(message)
+            json::decode(message)
         } else {
-            decode_message_pack(message)
+            message_pack::decode(message)
         }
     }
 
-    /// Encodes the message of a packet, whose namespace is left out, and of what
-    /// `JSON.stringify` made of its options: as JSON, or if the packet has attachments, as
-    /// MessagePack.
+    /// Encodes the message of a packet, whose namespace is left out, and of its options, as
+    /// `JSON.stringify` prints them: in JSON, or in MessagePack if the packet has attachments.
     ///
     /// # Errors
     ///
@@ -66,93 +47,11 @@ impl ClusterBroadcast {
             return Err(EncodeError::InvalidJson);
         }
         if packet.attachments.is_empty() {
-            encode_json(uid, namespace, packet, options)
+            json::encode(uid, namespace, packet, options)
         } else {
-            encode_message_pack(uid, namespace, packet, options)
+            message_pack::encode(uid, namespace, packet, options)
         }
     }
-}
-
-fn encode_json(
-    uid: &str,
-    namespace: &str,
-    packet: &Packet,
-    options: &[u8],
-) -> Result<Bytes, EncodeError> {
-    let payload = packet.payload.as_ref().map_or(&b""[..], |payload| payload.as_bytes());
-    let text_len = payload.len() + options.len() + uid.len() + namespace.len();
-    let mut message = Vec::with_capacity(ENVELOPE_CAPACITY + text_len);
-    message.extend_from_slice(br#"{"type":3,"data":{"packet":{"type":"#);
-    message.push(packet.packet_type.on_wire(false).digit());
-    if !payload.is_empty() {
-        message.extend_from_slice(br#","data":"#);
-        message.extend_from_slice(payload);
-    }
-    if let Some(id) = packet.ack_id {
-        message.extend_from_slice(br#","id":"#);
-        message.extend_from_slice(id.to_string().as_bytes());
-    }
-    message.extend_from_slice(br#"},"opts":"#);
-    message.extend_from_slice(options);
-    for (key, value) in [(&br#"},"uid":"#[..], uid), (br#","nsp":"#, namespace)] {
-        message.extend_from_slice(key);
-        // serde_json escapes a string as ECMA-262's `QuoteJSONString` does.
-        serde_json::to_writer(&mut message, value).map_err(|_| EncodeError::InvalidJson)?;
-    }
-    message.push(b'}');
-    Ok(Bytes::from(message))
-}
-
-fn encode_message_pack(
-    uid: &str,
-    namespace: &str,
-    packet: &Packet,
-    options: &[u8],
-) -> Result<Bytes, EncodeError> {
-    let mut writer = MessageWriter::for_packet(packet);
-    writer.write_map_header(4)?;
-    writer.write_text("type")?;
-    writer.write_number(ClusterBroadcast::TYPE.into());
-    writer.write_text("data")?;
-    writer.write_map_header(2)?;
-    writer.write_text("packet")?;
-    write_packet(&mut writer, packet, None)?;
-    writer.write_text("opts")?;
-    writer.write_json(options, &[])?;
-    for (name, value) in [("uid", uid), ("nsp", namespace)] {
-        writer.write_text(name)?;
-        writer.write_text(value)?;
-    }
-    Ok(writer.finish())
-}
-
-fn decode_message_pack(message: &Bytes) -> Result<Option<ClusterBroadcast>, DecodeError> {
-    let tree = Tree::decode(message)?;
-    if !matches!(tree.node(Tree::ROOT), Value::Map(_)) {
-        return Err(DecodeError::InvalidEnvelope);
-    }
-    if tree.property_node(Tree::ROOT, "type") != Value::Number(ClusterBroadcast::TYPE.into()) {
-        return Ok(None);
-    }
-    let data = tree.property(Tree::ROOT, "data").ok_or(DecodeError::InvalidEnvelope)?;
-    if !matches!(tree.node(data), Value::Map(_)) {
-        return Err(DecodeError::InvalidEnvelope);
-    }
-    if tree.property_node(data, "requestId") != Value::Undefined {
-        return Ok(None);
-    }
-    let packet = tree.property(data, "packet").ok_or(DecodeError::InvalidPacketType)?;
-    if !matches!(tree.property_node(packet, "id"), Value::Undefined | Value::Null) {
-        return Ok(None);
-    }
-    let options = tree.property(data, "opts").ok_or(DecodeError::InvalidOptions)?;
-    let string = |name| tree.property(Tree::ROOT, name).and_then(|index| tree.string(index));
-    Ok(Some(ClusterBroadcast {
-        uid: string("uid"),
-        namespace: string("nsp"),
-        packet: decode_content(&tree, packet)?,
-        options: Options::decode(&tree, options)?,
-    }))
 }
 
 #[cfg(test)]

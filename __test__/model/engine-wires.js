@@ -1,47 +1,27 @@
 "use strict";
 
 /**
- * The two ways on which Engine.IO packets come and go, by hand over TCP: quick enough for tens of
- * thousands of connections, and nothing in between hides what a server does.
+ * The two transports of Engine.IO by hand over TCP: fast enough for tens of thousands of connections,
+ * and with no other code that could hide errors of a server.
  *
- * A packet is a string, its type in front, or a Buffer with a binary message.
+ * A packet is a string that begins with its type, or a Buffer with a binary message.
  */
 
 const net = require("node:net");
 const { constants, inflateRawSync } = require("node:zlib");
-const {
-  BINARY,
-  CLOSE,
-  PING,
-  RSV1,
-  TEXT,
-  close,
-  decodeHeader,
-  frame,
-} = require("./websocket/frames.js");
+const { upgradeRequest } = require("../support/websocket/client.js");
+const { BINARY, CLOSE, PING, RSV1, TEXT, close, frame } = require("../support/websocket/frames.js");
+const { ServerBytes } = require("../support/websocket/server-bytes.js");
 
 const EMPTY = Buffer.alloc(0);
 
 /** Engine.IO v3: the first byte of a binary message, "message". */
 const MESSAGE_V3 = Buffer.of(4);
-/** Engine.IO v4, "HTTP long-polling": stands between the packets of a payload. */
+/** Engine.IO v4, "HTTP long-polling": separates the packets of a payload. */
 const SEPARATOR = "\x1e";
-/** RFC 7692 §7.2.2: what the sender has removed from the end of a compressed message. */
+/** RFC 7692 §7.2.2: the bytes that the sender has removed from the end of a compressed message. */
 const DEFLATE_END = Buffer.from("0000ffff", "hex");
 const DEFLATE = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
-
-function upgradeRequest(target, offersDeflate) {
-  const lines = [
-    `GET ${target} HTTP/1.1`,
-    "Host: 127.0.0.1",
-    "Connection: Upgrade",
-    "Upgrade: websocket",
-    "Sec-WebSocket-Version: 13",
-    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-  ];
-  if (offersDeflate) lines.push(`Sec-WebSocket-Extensions: ${DEFLATE}`);
-  return `${lines.join("\r\n")}\r\n\r\n`;
-}
 
 /** RFC 7692 §7.2.2. */
 function inflated(payload) {
@@ -49,14 +29,11 @@ function inflated(payload) {
   return inflateRawSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH });
 }
 
-/** Whole messages only: the servers here send no fragments. */
+/** A WebSocket without fragments, which the servers here do not send. */
 class WebSocketWire {
-  /** What is done with packets, with a WebSocket ping's text, and with the end. */
   #listener;
   #socket;
   #version;
-  #bytes = EMPTY;
-  #isUpgraded = false;
   #closeCode = "without a close frame";
 
   /**
@@ -69,10 +46,16 @@ class WebSocketWire {
     this.#listener = listener;
     this.#version = version;
     this.#socket = net.connect({ port, host: "127.0.0.1", noDelay: true });
-    this.#socket.on("data", (bytes) => this.#handleBytes(bytes));
+    const bytes = new ServerBytes({
+      handleResponse: (status) => this.#handleResponse(status),
+      handleFrame: (header, payload) =>
+        this.#handleFrame(header, header.rsv & RSV1 ? inflated(payload) : payload),
+    });
+    this.#socket.on("data", (piece) => bytes.push(piece));
     this.#socket.on("error", () => {});
     this.#socket.on("close", () => listener.handleEnd(`closed ${this.#closeCode}`));
-    this.#socket.write(upgradeRequest(target, offersDeflate));
+    const headers = { "Sec-WebSocket-Extensions": offersDeflate ? DEFLATE : undefined };
+    this.#socket.write(upgradeRequest({ path: target, headers }));
   }
 
   /** @param {string | Buffer} packet */
@@ -87,39 +70,15 @@ class WebSocketWire {
     this.#socket.write(close());
   }
 
-  /** Ends without a word. */
+  /** Ends the connection without a close frame. */
   destroy() {
     this.#socket.destroy();
   }
 
-  #handleBytes(bytes) {
-    this.#bytes = this.#bytes.length === 0 ? bytes : Buffer.concat([this.#bytes, bytes]);
-    if (!this.#isUpgraded) this.#takeResponse();
-    while (this.#isUpgraded && this.#takeFrame());
-  }
-
-  #takeResponse() {
-    const end = this.#bytes.indexOf("\r\n\r\n");
-    if (end === -1) return;
-    if (!this.#bytes.subarray(0, end).includes(" 101 ")) {
-      this.#closeCode = "instead of upgraded";
-      this.#socket.destroy();
-      return;
-    }
-    this.#isUpgraded = true;
-    this.#bytes = this.#bytes.subarray(end + 4);
-  }
-
-  /** @returns {boolean} whether a whole frame was there */
-  #takeFrame() {
-    const header = decodeHeader(this.#bytes);
-    if (header?.length === undefined) return false;
-    const end = header.headerLength + header.length;
-    if (this.#bytes.length < end) return false;
-    const payload = this.#bytes.subarray(header.headerLength, end);
-    this.#bytes = this.#bytes.subarray(end);
-    this.#handleFrame(header, header.rsv & RSV1 ? inflated(payload) : payload);
-    return true;
+  #handleResponse(status) {
+    if (status === 101) return;
+    this.#closeCode = "instead of upgraded";
+    this.#socket.destroy();
   }
 
   #handleFrame({ opcode }, payload) {
@@ -220,7 +179,7 @@ class PollingWire {
   #posts;
   #port;
   #isOver = false;
-  /** Whether the server is being told that it is over. */
+  /** Set while a close packet is sent. */
   #isClosing = false;
   /** Called when the last poll has been answered. */
   #handlePause = () => {};
@@ -235,7 +194,7 @@ class PollingWire {
     this.#poll();
   }
 
-  /** To be called when the handshake's response has told it. */
+  /** To be called with the session id of the handshake. */
   setSid(sid) {
     this.#target += `&sid=${sid}`;
   }
@@ -247,20 +206,20 @@ class PollingWire {
     await this.#posts.request("POST", this.#target, body);
   }
 
-  /** Polls no more: says that it closes. */
+  /** Sends a close packet, and polls no more. */
   close() {
     this.#isOver = true;
     this.#isClosing = true;
     return this.send("1").then(() => this.#end("closed here"));
   }
 
-  /** Breaks the poll off. */
+  /** Ends the connections without a close packet. */
   destroy() {
     this.#end("destroyed here");
   }
 
   /**
-   * Polls no more.
+   * Stops polling.
    *
    * @returns {Promise<void>} when the poll that is under way has been answered
    */
@@ -271,7 +230,7 @@ class PollingWire {
     });
   }
 
-  /** Polls no more: another transport has taken over. What a poll under way brings is dropped. */
+  /** Stops polling for another transport; the response of a poll under way is dropped. */
   retire() {
     this.#isOver = true;
     this.#listener = { handlePacket() {}, handleEnd() {} };

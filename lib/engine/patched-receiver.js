@@ -18,17 +18,17 @@ function webSocketSymbol() {
 }
 
 /**
- * Returns what hands the messages of a native connection on as a receiver of ws does: with its
- * methods, for those who have changed them to see the messages, and without its work.
+ * Returns an emitter that passes messages on to a WebSocket with the methods of ws's Receiver. For
+ * programs that have patched these methods to see the messages, as tracers do; it decodes nothing.
  *
  * @param {import("./websocket.js").WebSocket} websocket
  * @returns {import("node:events").EventEmitter} whose `message` events become the WebSocket's
  */
-function inboundOf(websocket) {
+function patchedReceiver(websocket) {
   const receiver = Object.create(ws.Receiver.prototype);
   if (kWebSocket !== undefined) receiver[kWebSocket] = websocket;
   receiver.on("message", (message, isBinary) => websocket.emit("message", message, isBinary));
   return receiver;
 }
 
-module.exports = { inboundOf };
+module.exports = { patchedReceiver };

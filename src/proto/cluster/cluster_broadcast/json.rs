@@ -1,17 +1,54 @@
-//! Messages of the sharded protocol as JSON.
+//! The JSON form of a broadcast in the sharded protocol.
 
 use bytes::Bytes;
 use serde::de::IgnoredAny;
 
-use super::json::{Tokens, decode_text, number};
-use super::packet::{packet_type, packet_type_of_text};
-use super::{ClusterBroadcast, DecodeError, MAX_DEPTH, Options};
+use super::message::ClusterBroadcast;
+use crate::proto::cluster::error::{DecodeError, EncodeError};
+use crate::proto::cluster::json::{Tokens, decode_text, number};
+use crate::proto::cluster::message_pack::MAX_DEPTH;
+use crate::proto::cluster::options::Options;
+use crate::proto::cluster::packet::{packet_type, packet_type_of_text};
 use crate::proto::socket_io::{Packet, Payload, StringLiteral};
 
-/// [`ClusterBroadcast::decode`] of JSON.
+/// Room for the keys, the uid and the type of a message.
+const ENVELOPE_CAPACITY: usize = 128;
+
+/// Encodes a broadcast; see [`ClusterBroadcast::encode_parts`].
+pub(super) fn encode(
+    uid: &str,
+    namespace: &str,
+    packet: &Packet,
+    options: &[u8],
+) -> Result<Bytes, EncodeError> {
+    let payload = packet.payload.as_ref().map_or(&b""[..], |payload| payload.as_bytes());
+    let text_len = payload.len() + options.len() + uid.len() + namespace.len();
+    let mut message = Vec::with_capacity(ENVELOPE_CAPACITY + text_len);
+    message.extend_from_slice(br#"{"type":3,"data":{"packet":{"type":"#);
+    message.push(packet.packet_type.on_wire(false).digit());
+    if !payload.is_empty() {
+        message.extend_from_slice(br#","data":"#);
+        message.extend_from_slice(payload);
+    }
+    if let Some(id) = packet.ack_id {
+        message.extend_from_slice(br#","id":"#);
+        message.extend_from_slice(id.to_string().as_bytes());
+    }
+    message.extend_from_slice(br#"},"opts":"#);
+    message.extend_from_slice(options);
+    for (key, value) in [(&br#"},"uid":"#[..], uid), (br#","nsp":"#, namespace)] {
+        message.extend_from_slice(key);
+        // serde_json escapes a string as ECMA-262's `QuoteJSONString` does.
+        serde_json::to_writer(&mut message, value).map_err(|_| EncodeError::InvalidJson)?;
+    }
+    message.push(b'}');
+    Ok(Bytes::from(message))
+}
+
+/// Decodes a message; see [`ClusterBroadcast::decode`].
 ///
-/// The text is read twice: by serde_json, which takes what `JSON.parse` takes, and token by
-/// token for the values that mean something. Neither recurses.
+/// The text is read twice: by serde_json, which accepts what `JSON.parse` accepts, and token by
+/// token for the properties of interest. Neither recurses.
 pub(super) fn decode(message: &Bytes) -> Result<Option<ClusterBroadcast>, DecodeError> {
     let message = &to_utf8(message);
     if serde_json::from_slice::<IgnoredAny>(message).is_err() {
@@ -40,7 +77,7 @@ pub(super) fn decode(message: &Bytes) -> Result<Option<ClusterBroadcast>, Decode
     }))
 }
 
-/// A message as Value's `buffer.toString()` has it: what is no UTF-8 becomes U+FFFD.
+/// Replaces invalid UTF-8 by U+FFFD, as Node.js' `buffer.toString()` does.
 fn to_utf8(message: &Bytes) -> Bytes {
     if simdutf8::basic::from_utf8(message).is_ok() {
         return message.clone();
@@ -48,12 +85,12 @@ fn to_utf8(message: &Bytes) -> Bytes {
     Bytes::from(String::from_utf8_lossy(message).into_owned())
 }
 
-/// The values of a message as they are written; empty where there is none. Of duplicate keys
-/// the last one counts.
+/// The properties of a message as they are written; empty if missing. Of duplicate keys, the last
+/// counts.
 #[derive(Default)]
 struct EnvelopeJson<'a> {
     message_type: &'a [u8],
-    /// `None` also if it is no object.
+    /// `None` if it is missing or not an object.
     data: Option<DataJson<'a>>,
     uid: &'a [u8],
     namespace: &'a [u8],
@@ -61,7 +98,7 @@ struct EnvelopeJson<'a> {
 
 #[derive(Default)]
 struct DataJson<'a> {
-    /// `None` also if it is no object.
+    /// `None` if it is missing or not an object.
     packet: Option<PacketJson<'a>>,
     options: &'a [u8],
     has_request_id: bool,
@@ -71,7 +108,7 @@ struct DataJson<'a> {
 struct PacketJson<'a> {
     packet_type: &'a [u8],
     data: &'a [u8],
-    /// socket.io-parser, `encodeAsString`: null is no id.
+    /// True unless the id is missing or null, as in socket.io-parser's `encodeAsString`.
     has_id: bool,
 }
 
@@ -128,14 +165,14 @@ impl<'a> PacketJson<'a> {
         is_object.then_some(packet)
     }
 
-    /// The payload is a slice of the message.
+    /// Decodes the packet. Its payload is a slice of the message.
     fn decode(&self, message: &Bytes) -> Result<Packet, DecodeError> {
         let packet_type = match StringLiteral::at_start_of(self.packet_type) {
             Some(text) => packet_type_of_text(&String::from_utf8_lossy(text.content()))?,
             None => packet_type(number::parse(self.packet_type))?,
         };
         let payload = match self.data {
-            // socket.io-parser, `encodeAsString`: null is no payload.
+            // socket.io-parser, `encodeAsString`: null means no payload.
             b"" | b"null" => None,
             data => Some(Payload::of_json(packet_type, message.slice_ref(data))),
         };

@@ -1,0 +1,326 @@
+"use strict";
+
+const { AsyncResource } = require("node:async_hooks");
+const { nextTick } = require("node:process");
+const ws = require("ws");
+const { Delivery } = require("../addon/codes.js");
+const { controlPayload, toBuffer } = require("./payload.js");
+const { handleFailure } = require("./websocket-events.js");
+
+const { OPEN } = ws.WebSocket;
+
+/** RFC 6455 §5.2, "Opcode". */
+const CONTINUATION = 0x0;
+const TEXT = 0x1;
+const BINARY = 0x2;
+const CLOSE = 0x8;
+const PING = 0x9;
+const PONG = 0xa;
+
+/** RFC 6455 §7.4.1: an unexpected condition prevents the server from going on. */
+const INTERNAL_ERROR = 1011;
+
+/** The options of `send()`, by default. */
+const WHOLE_TEXT = { binary: false, fin: true };
+const WHOLE_BINARY = { binary: true, fin: true };
+
+/** RFC 6455 §5.2: a header that is not masked has two bytes at least. */
+const MIN_HEADER = 2;
+
+const {
+  Sure: SURE,
+  Reported: REPORTED,
+  Volatile: VOLATILE,
+  VolatileContinued: VOLATILE_CONTINUED,
+} = Delivery;
+
+const EMPTY = Buffer.alloc(0);
+
+/**
+ * The sending half of a connection that a worker owns. Replaces ws's Sender and has its methods;
+ * `sendPacket()`, `sendVolatilePacket()` and `sendText()` are for Engine.IO packets that bypass ws.
+ *
+ * Each frame is a command, which the worker gets at the end of the turn (see `Workers`). The frame's
+ * callback is called then, too, while at most `highWaterMark` bytes wait for the network; beyond the mark
+ * it is called when the worker has written the frame. The bytes that wait are known by reports: a frame
+ * may be sent with a request for one, and `handleSent()` is called when it is written.
+ *
+ * The reports are about the frames of this class only. Broadcasts are part of `backlog`, which the
+ * worker reports when much waits.
+ */
+class Sender {
+  /** While a Blob is being read: calls that send the frames behind it. */
+  #queued = null;
+  #isFirstFragment = true;
+  /** Bytes sent since the last frame with a report. */
+  #unreported = 0;
+  /**
+   * The frames whose report is awaited, two elements each: the bytes since the frame before, up to and
+   * including this one; and the callback.
+   */
+  #awaited = null;
+  #highWaterMark;
+
+  /**
+   * @param {import("./websocket.js").WebSocket} websocket
+   * @param {number} highWaterMark in bytes
+   */
+  constructor(websocket, highWaterMark) {
+    this.websocket = websocket;
+    this.#highWaterMark = highWaterMark;
+    /** @type {import("./workers.js").Workers | null} */
+    this.workers = null;
+    /** The connection's id on the workers. */
+    this.id = -1;
+    /** Set when the connection is over: the error of later sends. The id may be reused from then on. */
+    this.endError = null;
+    /**
+     * The bytes of the frames whose report is awaited, for `bufferedAmount`. Named as in ws, whose
+     * `send()` adds to it after the end.
+     */
+    this._bufferedBytes = 0;
+    /** Bytes that wait for the network, as the worker last reported; 0 if they are few. */
+    this.backlog = 0;
+    /** The route of the Engine.IO socket, if it has one; see `adapter/packet-route.js`. */
+    this.route = null;
+  }
+
+  /** As in ws's Sender. */
+  get _socket() {
+    return this.websocket._socket;
+  }
+
+  /**
+   * As `send()` of ws; `mask` and `compress` have no effect.
+   *
+   * @param {unknown} data
+   * @param {{ binary?: boolean, fin?: boolean } | null | undefined} options
+   * @param {(error?: Error) => void} [callback] called at the end of the turn if at most
+   *   `highWaterMark` bytes wait for the network, else when the kernel has these
+   */
+  send(data, options, callback) {
+    const defaults = typeof data === "string" ? WHOLE_TEXT : WHOLE_BINARY;
+    const { binary, fin } = options ? { ...defaults, ...options } : defaults;
+    const opcode = this.#isFirstFragment ? (binary ? BINARY : TEXT) : CONTINUATION;
+    this.#isFirstFragment = Boolean(fin);
+    this.#post(data || EMPTY, opcode, Boolean(fin), callback);
+  }
+
+  ping(data, _mask, callback) {
+    this.#post(controlPayload(data), PING, true, callback);
+  }
+
+  pong(data, _mask, callback) {
+    this.#post(controlPayload(data), PONG, true, callback);
+  }
+
+  /** @param {Buffer} payload RFC 6455 §5.5.1: nothing, or code and reason */
+  close(payload) {
+    this.#post(payload, CLOSE, true, undefined);
+  }
+
+  /**
+   * Sends a frame made by `Sender.frame()` of ws, as engine.io does. Connections to which
+   * one turn sends the same list share its bytes.
+   *
+   * @param {Buffer[]} list header and payload, or both in one
+   * @param {(error?: Error) => void} [callback]
+   */
+  sendFrame(list, callback) {
+    if (this.endError !== null) {
+      this.#refuse(callback);
+    } else if (this.#queued !== null) {
+      this.#queued.push(() => this.sendFrame(list, callback));
+    } else {
+      const isReported = this.#needsReport(list[0].length + (list[1]?.length ?? 0));
+      const length = this.workers.sendShared(this.id, list, isReported);
+      this.#handlePosted(length, isReported, callback);
+    }
+  }
+
+  /** Returns whether packets can be sent now: it is open, and no Blob before them is being read. */
+  canSend() {
+    return this.endError === null && this.#queued === null && this.websocket._readyState === OPEN;
+  }
+
+  /**
+   * Sends a message packet of Engine.IO, without a callback.
+   *
+   * @param {string | ArrayBuffer | ArrayBufferView} data
+   * @param {boolean} isVersion3 true if the peer speaks Engine.IO v3
+   */
+  sendPacket(data, isVersion3) {
+    const payload = typeof data === "string" ? data : toBuffer(data);
+    const isReported = this.#needsReport(payload.length + MIN_HEADER);
+    const delivery = isReported ? REPORTED : SURE;
+    this.workers.beginTurn();
+    const length = this.workers.native.sendPacket(this.id, payload, isVersion3, delivery);
+    this.#handlePosted(length, isReported, undefined);
+  }
+
+  /** Sends a text message, without a callback. */
+  sendText(text) {
+    this.#post(text, TEXT, true, undefined);
+  }
+
+  /**
+   * As `sendPacket()`. The worker drops the packet if something waits for the network, or was sent
+   * in the same turn.
+   *
+   * @param {boolean} isContinued true if it is an attachment of the volatile packet before
+   */
+  sendVolatilePacket(data, isVersion3, isContinued) {
+    const payload = typeof data === "string" ? data : toBuffer(data);
+    const delivery = isContinued ? VOLATILE_CONTINUED : VOLATILE;
+    this.workers.beginTurn();
+    this.workers.native.sendPacket(this.id, payload, isVersion3, delivery);
+    this.workers.scheduleFlush();
+  }
+
+  /** Returns whether so much waits for the network that callbacks wait, too. */
+  get isBehind() {
+    return this.backlog > 0 || this._bufferedBytes + this.#unreported > this.#highWaterMark;
+  }
+
+  /** The number of frames whose report is awaited. */
+  get awaitedFrames() {
+    return this.#awaited === null ? 0 : this.#awaited.length / 2;
+  }
+
+  /** Handles a report: the first `count` of the awaited frames are written. */
+  handleSent(count) {
+    const isAll = this.#awaited.length === 2 * count;
+    const sent = isAll ? this.#awaited : this.#awaited.splice(0, 2 * count);
+    if (isAll) this.#awaited = null;
+    try {
+      this.settle(sent, null);
+    } finally {
+      this.route?.handleSent(count);
+    }
+  }
+
+  /**
+   * Handles a report about how much waits for the network.
+   *
+   * @param {number} bytes 0 when they are few again
+   */
+  handleBacklog(bytes) {
+    this.backlog = bytes;
+    try {
+      this.route?.handleBacklog(bytes);
+    } finally {
+      if (bytes === 0) this._socket.emit("drain");
+    }
+  }
+
+  /**
+   * Returns the awaited frames, for `settle()`: no more reports follow.
+   *
+   * @private for `Connection`
+   */
+  takeAwaited() {
+    const awaited = this.#awaited;
+    this.#awaited = null;
+    return awaited;
+  }
+
+  /**
+   * Calls the callbacks of frames.
+   *
+   * @private for `Connection`
+   * @param {Array<unknown>} awaited two elements for each frame, as in `#awaited`
+   * @param {Error | null} error
+   */
+  settle(awaited, error) {
+    const callbacks = [];
+    for (let index = 0; index < awaited.length; index += 2) {
+      this._bufferedBytes -= awaited[index];
+      if (awaited[index + 1]) callbacks.push(awaited[index + 1]);
+    }
+    callAll(callbacks, error);
+  }
+
+  #post(data, opcode, isFin, callback) {
+    if (this.endError !== null) {
+      this.#refuse(callback);
+    } else if (this.#queued !== null) {
+      this.#queued.push(() => this.#post(data, opcode, isFin, callback));
+    } else if (data instanceof Blob) {
+      this.#postBlob(data, opcode, isFin, callback);
+    } else {
+      const payload = typeof data === "string" ? data : toBuffer(data);
+      const isReported = this.#needsReport(payload.length + MIN_HEADER);
+      this.workers.beginTurn();
+      const length = this.workers.native.send(this.id, payload, opcode, isFin, isReported);
+      if (opcode === CLOSE) this.workers.scheduleFlush();
+      else this.#handlePosted(length, isReported, callback);
+    }
+  }
+
+  /** Reads a Blob first; frames that follow are queued until then, so that order is kept. */
+  #postBlob(blob, opcode, isFin, callback) {
+    this.#queued = [];
+    this._bufferedBytes += blob.size;
+    const goOn = (post) => {
+      const queued = this.#queued;
+      this.#queued = null;
+      this._bufferedBytes -= blob.size;
+      post();
+      for (const next of queued) next();
+    };
+    blob.arrayBuffer().then(
+      (content) => goOn(() => this.#post(Buffer.from(content), opcode, isFin, callback)),
+      (error) => goOn(() => this.#handleBlobError(error, callback)),
+    );
+  }
+
+  #handleBlobError(error, callback) {
+    callback?.(error);
+    if (this.endError === null) handleFailure(this.websocket, error, INTERNAL_ERROR);
+  }
+
+  /** Reports to a callback that the connection is over. */
+  #refuse(callback) {
+    if (callback) nextTick(callback, this.endError);
+  }
+
+  /**
+   * Returns whether to request a report on a frame: from half of the high-water mark on, so that the
+   * report arrives before the mark is reached, unless the client is slow.
+   *
+   * @param {number} length of the frame in bytes; for text, a lower bound
+   */
+  #needsReport(length) {
+    const waiting = this._bufferedBytes + this.#unreported + length;
+    return this.backlog > 0 || 2 * waiting > this.#highWaterMark;
+  }
+
+  #handlePosted(length, isReported, callback) {
+    this.#unreported += length;
+    if (isReported) this.#awaitReport(callback);
+    else if (callback) nextTick(callback, null);
+    this.workers.scheduleFlush();
+  }
+
+  #awaitReport(callback) {
+    const isWaiting = callback && this.isBehind;
+    if (callback && !isWaiting) nextTick(callback, null);
+    this.#awaited ??= [];
+    // The callback runs in the context of its sender, as in Node.js.
+    this.#awaited.push(this.#unreported, isWaiting ? AsyncResource.bind(callback) : undefined);
+    this._bufferedBytes += this.#unreported;
+    this.#unreported = 0;
+  }
+}
+
+/** Calls all callbacks. If one throws, the others are called in the next tick. */
+function callAll(callbacks, error) {
+  let next = 0;
+  try {
+    while (next < callbacks.length) callbacks[next++](error);
+  } finally {
+    if (next < callbacks.length) nextTick(callAll, callbacks.slice(next), error);
+  }
+}
+
+module.exports = { Sender };
