@@ -306,7 +306,7 @@ fn json_between_nodes_is_nested_no_deeper_than_the_limit() {
                 let at = |index| if index == place { nested } else { "1" };
                 cluster_broadcast_of(at(0), at(1), at(2), at(3))
             };
-            // What stands deepest stands in four levels.
+            // The deepest value is in four levels.
             let message_length = message(&nested(MAX_DEPTH - 4)).len();
             let (decoded, allocations) =
                 decode_cluster_broadcast_bounded(message(&nested(MAX_DEPTH - 4)));

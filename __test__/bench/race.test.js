@@ -25,7 +25,7 @@ const RUN = path.join(__dirname, "../../examples/race/run.js");
 /** A small load, for a machine that runs other tests, too. */
 const SETTINGS = { clients: 100, rate: 5, payload: 128 };
 
-/** What nobody may set, and what is said about it. */
+/** Settings that are refused, and the texts of the errors. */
 const REFUSED = [
   [undefined, /must be an object/],
   [null, /must be an object/],
@@ -194,7 +194,7 @@ describe("the race", { skip: skipWithoutCargo }, () => {
 
   test("refuses what cannot be set, and says why", async () => {
     for (const [input, reason] of REFUSED) {
-      // What JSON does not have cannot come, either.
+      // Values that JSON does not have cannot arrive, either.
       const answer = await control.emitWithAck("set", input);
       assert.equal(answer.ok, false, JSON.stringify(input));
       if (input !== undefined && !Object.values(input ?? {}).some(isNoJson)) {
@@ -391,7 +391,7 @@ function childrenOf(pid) {
   return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean);
 }
 
-/** Whether a process is there, and not only its exit code for somebody to read. */
+/** Returns whether a process runs, and is not a zombie. */
 function isRunning(pid) {
   try {
     return !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, "latin1"));
@@ -414,12 +414,12 @@ function packetLength(event) {
   return Buffer.byteLength(packet);
 }
 
-/** Whether JSON makes something else of a value. */
+/** Returns whether JSON changes a value. */
 function isNoJson(value) {
   return typeof value === "number" && !Number.isFinite(value);
 }
 
-/** Whether a rate is about as asked. */
+/** Returns whether a rate is close to the requested one. */
 function isNear(rate, asked) {
   return Math.abs(rate - asked) <= 0.2 * asked;
 }

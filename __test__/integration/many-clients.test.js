@@ -78,7 +78,7 @@ function rounds(of = (round) => round) {
   return Array.from({ length: ROUNDS }, (_, round) => of(round));
 }
 
-/** What a client has to receive, in this order. */
+/** The messages that a client has to receive, in this order. */
 function expected(number) {
   return rounds((round) => [
     ["to all", round, payload(round)],

@@ -8,7 +8,7 @@ const { run } = require("./command.js");
 
 const tools = path.join(__dirname, "node_modules");
 
-/** What gives a bundle that is an ES module the `require()` that CommonJS modules in it call. */
+/** Defines `require()` in a bundle that is an ES module, for the CommonJS modules in it. */
 const REQUIRE =
   "--banner:js=import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
 

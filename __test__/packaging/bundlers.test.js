@@ -21,7 +21,7 @@ const CONVERSATION = { native: true, error: null, opened: 2 };
 
 const packageName = `socket.io-turbo-${currentPlatform()}`;
 
-/** What a bundle says, or what stands in the place of a bundle. */
+/** Returns the output of a bundle, or of a stand-in for one. */
 async function start(file, { env, executable = process.execPath } = {}) {
   return JSON.parse(await run(executable, [file], { env }));
 }

@@ -1,7 +1,7 @@
 "use strict";
 
 /**
- * What users get: the packed packages, from a registry, in an empty folder, without a compiler and
+ * Installation as users do it: the packed packages, from a registry, in an empty folder, without a compiler and
  * without scripts.
  */
 

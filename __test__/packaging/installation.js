@@ -9,7 +9,7 @@ const { run } = require("./command.js");
 const root = path.join(__dirname, "../..");
 const tools = path.join(__dirname, "node_modules");
 
-/** What the application needs beside socket.io-turbo, in the versions that we test with. */
+/** The application's dependencies beside socket.io-turbo, in the versions that we test with. */
 const DEPENDENCIES = {
   "@socket.io/sticky": tools,
   "@types/node": path.join(root, "node_modules"),

@@ -1,6 +1,6 @@
 "use strict";
 
-/** What is in the packages that are published. */
+/** The contents of the packages that are published. */
 
 const assert = require("node:assert/strict");
 const { execFileSync } = require("node:child_process");

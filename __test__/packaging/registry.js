@@ -8,7 +8,7 @@ const { writeFileSync } = require("node:fs");
 const path = require("node:path");
 const { run } = require("./command.js");
 
-/** What npm is configured with on this machine. */
+/** The npm configuration of this machine. */
 function npmSetting(key) {
   const value = execFileSync("npm", ["config", "get", key], { encoding: "utf8" }).trim();
   return value === "null" || value === "undefined" ? "" : value;

@@ -71,7 +71,7 @@ function release(directory) {
   return spawnSync("npm", args, { cwd: directory, encoding: "utf8" });
 }
 
-/** What lies under a heading of the change log. */
+/** Returns the section under a heading of the change log. */
 function section(text, heading) {
   return text.split(/^## /m).find((part) => part.startsWith(heading)) ?? "";
 }

@@ -1,6 +1,6 @@
 "use strict";
 
-/** Whether the tools are installed that the tests of packages need. */
+/** The reason to skip tests of packages: their tools are not installed. */
 
 const { existsSync } = require("node:fs");
 const path = require("node:path");

@@ -54,7 +54,7 @@ function heard(emitter, event) {
   return new Promise((resolve) => emitter.once(event, (...args) => resolve(args)));
 }
 
-/** What a client gets back for text, binary data and both. */
+/** The answers to a client for text, binary data and both. */
 async function echo(client) {
   for (const text of TEXTS) say("text", (await client.emitWithAck("echo", text)) === text);
   const answer = await client.emitWithAck("echo", { bytes: BYTES, text: TEXTS.at(-1) });

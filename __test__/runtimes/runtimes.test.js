@@ -36,7 +36,7 @@ async function start([executable, ...args], program, argument, env = {}) {
   return JSON.parse((await promisify(execFile)(file, all, options)).stdout);
 }
 
-/** What a server says to its clients, and what it says of itself. */
+/** Returns a server's messages to its clients, and its report of itself. */
 const converse = (command, engine, env) => start(command, "conversation.cjs", engine, env);
 
 for (const { name, command, reason, words } of RUNTIMES) {

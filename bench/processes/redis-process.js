@@ -72,7 +72,7 @@ class RedisProcess {
     const end = performance.now() + START_MILLISECONDS;
     for (;;) {
       const client = createClient({ url: this.url, socket: { reconnectStrategy: false } });
-      // What was asked fails, too.
+      // Pending commands fail, too.
       client.on("error", () => {});
       try {
         this.#client = await client.connect();
@@ -95,7 +95,7 @@ class RedisProcess {
    */
   async traffic() {
     const commands = await this.#client.info("commandstats");
-    // What is published to shards is another command.
+    // Publishing to shards is another command.
     const calls = [...commands.matchAll(/^cmdstat_s?publish:calls=(\d+)/gm)];
     const connections = await this.#client.sendCommand(["CLIENT", "LIST", "TYPE", "pubsub"]);
     return {

@@ -61,7 +61,7 @@ async function clusterRound(name, load, timing) {
 function connect(cluster, audience, plan) {
   return Promise.all(
     Object.entries(audience).map(async ([node, clients]) => {
-      // What goes to rooms in which nobody is does not concern them.
+      // Messages to rooms without members do not concern them.
       const options = { ...plan, clients, rooms: 1 };
       const client = await LoadClient.connect("broadcast", cluster[node].port, options);
       return { node, clients, client };

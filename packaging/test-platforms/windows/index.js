@@ -16,7 +16,7 @@ const NODE_VERSION = "20.20.2";
 const TARGET = "x86_64-pc-windows-gnu";
 const LINKER = "x86_64-w64-mingw32-gcc";
 const WINE = "/usr/lib/wine/wine64";
-/** What Wine takes for a disk. */
+/** Wine's drive with the files of Linux. */
 const PREFIX = path.join(folder, "wine");
 const ENVIRONMENT = { WINEPREFIX: PREFIX, WINEDEBUG: "-all", DISPLAY: "" };
 
