@@ -191,6 +191,16 @@ describe("in a bundle", { skip: process.env.TURBO_NATIVE === "0" && "TURBO_NATIV
     });
   }
 
+  test("the addon of a clone is found above the folder of the bundle", (t) => {
+    const main = installed(t);
+    const bundle = JSON.stringify(path.join(main, "dist/server.js"));
+    const location = `module.exports = { isBundled: true, ownFile: ${bundle} };`;
+    fs.writeFileSync(path.join(main, "lib/addon/location.js"), location);
+    fs.writeFileSync(path.join(main, file), builtAddon());
+    const expected = { native: true, error: null, isOfficial: false, decoded, warnings: "" };
+    assert.deepEqual(report(main), expected);
+  });
+
   test("a message asks to copy a file that is named and missing", (t) => {
     const main = installed(t);
     replaceAddon(main, '"./addon-1A2B.node"');

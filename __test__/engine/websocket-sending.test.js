@@ -113,6 +113,21 @@ describeServers("WebSocket.send()", (kind) => {
     ]);
   });
 
+  test(
+    "sends by methods of a Proxy of its sender, and of an object with that prototype",
+    GUARD,
+    async (t) => {
+      const { client, socket } = await connectPair(t, kind);
+      const { _sender: sender } = socket;
+      const [one, two] = [new Proxy(sender, {}), Object.create(sender)];
+      await new Promise((resolve) => one.send("one", { binary: false, fin: true }, resolve));
+      await new Promise((resolve) => two.send("two", { binary: false, fin: true }, resolve));
+      socket.send("three");
+      await arrived(socket);
+      assert.deepEqual(client.messages.map(String), ["one,false", "two,false", "three,false"]);
+    },
+  );
+
   test("keeps the order of all messages of one turn", GUARD, async (t) => {
     const { client, socket } = await connectPair(t, kind);
     const seen = [];

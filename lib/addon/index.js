@@ -12,7 +12,7 @@ const {
   replacedError,
   versionError,
 } = require("./load-failure.js");
-const { ownFile } = require("./location.js");
+const { isBundled, ownFile } = require("./location.js");
 const { currentPlatform, fileOf, requirePackage } = require("./platform.js");
 const { version } = require("../../package.json");
 
@@ -63,7 +63,8 @@ function loadOrWarn() {
  */
 function loadAddon() {
   const platform = currentPlatform();
-  const built = path.join(directory, "../..", fileOf(platform));
+  // Above a bundle, too, so that one in a folder of the clone finds it.
+  const built = path.join(directory, isBundled ? ".." : "../..", fileOf(platform));
   if (existsSync(built)) return checked(platform, loadFile(platform, built));
   const named = process.env.NAPI_RS_NATIVE_LIBRARY_PATH;
   try {

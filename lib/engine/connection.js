@@ -35,7 +35,8 @@ const NO_TRAFFIC = [0, 0, 0, -1];
  * connection is over.
  */
 class Connection extends Sender {
-  #isTerminated = false;
+  /** True once the application has terminated the connection, or it has ended. @private */
+  isTerminated = false;
 
   /**
    * @param {import("./websocket.js").WebSocket} websocket
@@ -112,7 +113,7 @@ class Connection extends Sender {
   /** @param {boolean} [isReset] true for a reset, which drops what waits for the network */
   terminate(isReset = false) {
     if (this.endError !== null) return;
-    this.#isTerminated = true;
+    this.isTerminated = true;
     this.command(isReset ? "reset" : "terminate");
   }
 
@@ -160,28 +161,28 @@ class Connection extends Sender {
 
   handleMessage(message, isBinary) {
     if (this.held?.hold("handleMessage", message, isBinary)) return;
-    if (this.#isTerminated) return;
+    if (this.isTerminated) return;
     const data = isBinary ? binaryMessage(message, this.websocket._binaryType) : message;
     this.receiver.emit("message", data, isBinary);
   }
 
   handlePing(payload) {
     if (this.held?.hold("handlePing", payload)) return;
-    if (!this.#isTerminated) this.websocket.emit("ping", payload);
+    if (!this.isTerminated) this.websocket.emit("ping", payload);
   }
 
   handlePong(payload) {
     if (this.held?.hold("handlePong", payload)) return;
-    if (!this.#isTerminated) this.websocket.emit("pong", payload);
+    if (!this.isTerminated) this.websocket.emit("pong", payload);
   }
 
   handleClose(code, reason) {
     if (this.held?.hold("handleClose", code, reason)) return;
-    if (!this.#isTerminated) websocketEvents.handleClose(this.websocket, code, reason);
+    if (!this.isTerminated) websocketEvents.handleClose(this.websocket, code, reason);
   }
 
   handleFailure(message, code, closeCode) {
-    if (this.#isTerminated || this.held?.hold("handleFailure", message, code, closeCode)) return;
+    if (this.isTerminated || this.held?.hold("handleFailure", message, code, closeCode)) return;
     const error = code === "WS_ERR_INVALID_UTF8" ? new Error(message) : new RangeError(message);
     error.code = code;
     websocketEvents.handleFailure(this.websocket, error, closeCode);
@@ -219,10 +220,10 @@ class Connection extends Sender {
     websocketEvents.handleClosing(this.websocket);
     const awaited = this.takeAwaited();
     try {
-      if (!this.#isTerminated) this.held?.flush();
+      if (!this.isTerminated) this.held?.flush();
     } finally {
       this.held = null;
-      this.#isTerminated = true;
+      this.isTerminated = true;
       try {
         if (awaited !== null) this.settle(awaited, this.endError);
       } finally {

@@ -47,19 +47,26 @@ const EMPTY = Buffer.alloc(0);
  *
  * The reports are about the frames of this class only. Broadcasts are part of `backlog`, which the
  * worker reports when much waits.
+ *
+ * Nothing is `#private`: programs reach the object as `ws._sender`, and methods called through a
+ * `Proxy` of it would throw.
  */
 class Sender {
-  /** While a Blob is being read: calls that send the frames behind it. */
-  #queued = null;
-  #isFirstFragment = true;
-  /** Bytes sent since the last frame with a report. */
-  #unreported = 0;
+  /** While a Blob is being read: calls that send the frames behind it. @private */
+  queued = null;
+  /** @private */
+  isFirstFragment = true;
+  /** Bytes sent since the last frame with a report. @private */
+  unreported = 0;
   /**
    * The frames whose report is awaited, two elements each: the bytes since the frame before, up to and
    * including this one; and the callback.
+   *
+   * @private
    */
-  #awaited = null;
-  #highWaterMark;
+  awaited = null;
+  /** @private */
+  highWaterMark;
 
   /**
    * @param {import("./websocket.js").WebSocket} websocket
@@ -67,7 +74,7 @@ class Sender {
    */
   constructor(websocket, highWaterMark) {
     this.websocket = websocket;
-    this.#highWaterMark = highWaterMark;
+    this.highWaterMark = highWaterMark;
     /** @type {import("./workers.js").Workers | null} */
     this.workers = null;
     /** The connection's id on the workers. */
@@ -101,22 +108,22 @@ class Sender {
   send(data, options, callback) {
     const defaults = typeof data === "string" ? WHOLE_TEXT : WHOLE_BINARY;
     const { binary, fin } = options ? { ...defaults, ...options } : defaults;
-    const opcode = this.#isFirstFragment ? (binary ? BINARY : TEXT) : CONTINUATION;
-    this.#isFirstFragment = Boolean(fin);
-    this.#post(data || EMPTY, opcode, Boolean(fin), callback);
+    const opcode = this.isFirstFragment ? (binary ? BINARY : TEXT) : CONTINUATION;
+    this.isFirstFragment = Boolean(fin);
+    this.post(data || EMPTY, opcode, Boolean(fin), callback);
   }
 
   ping(data, _mask, callback) {
-    this.#post(controlPayload(data), PING, true, callback);
+    this.post(controlPayload(data), PING, true, callback);
   }
 
   pong(data, _mask, callback) {
-    this.#post(controlPayload(data), PONG, true, callback);
+    this.post(controlPayload(data), PONG, true, callback);
   }
 
   /** @param {Buffer} payload RFC 6455 §5.5.1: nothing, or code and reason */
   close(payload) {
-    this.#post(payload, CLOSE, true, undefined);
+    this.post(payload, CLOSE, true, undefined);
   }
 
   /**
@@ -128,19 +135,19 @@ class Sender {
    */
   sendFrame(list, callback) {
     if (this.endError !== null) {
-      this.#refuse(callback);
-    } else if (this.#queued !== null) {
-      this.#queued.push(() => this.sendFrame(list, callback));
+      this.refuse(callback);
+    } else if (this.queued !== null) {
+      this.queued.push(() => this.sendFrame(list, callback));
     } else {
-      const isReported = this.#needsReport(list[0].length + (list[1]?.length ?? 0));
+      const isReported = this.needsReport(list[0].length + (list[1]?.length ?? 0));
       const length = this.workers.sendShared(this.id, list, isReported);
-      this.#handlePosted(length, isReported, callback);
+      this.handlePosted(length, isReported, callback);
     }
   }
 
   /** Returns whether packets can be sent now: it is open, and no Blob before them is being read. */
   canSend() {
-    return this.endError === null && this.#queued === null && this.websocket._readyState === OPEN;
+    return this.endError === null && this.queued === null && this.websocket._readyState === OPEN;
   }
 
   /**
@@ -151,16 +158,16 @@ class Sender {
    */
   sendPacket(data, isVersion3) {
     const payload = typeof data === "string" ? data : toBuffer(data);
-    const isReported = this.#needsReport(payload.length + MIN_HEADER);
+    const isReported = this.needsReport(payload.length + MIN_HEADER);
     const delivery = isReported ? REPORTED : SURE;
     this.workers.beginTurn();
     const length = this.workers.native.sendPacket(this.id, payload, isVersion3, delivery);
-    this.#handlePosted(length, isReported, undefined);
+    this.handlePosted(length, isReported, undefined);
   }
 
   /** Sends a text message, without a callback. */
   sendText(text) {
-    this.#post(text, TEXT, true, undefined);
+    this.post(text, TEXT, true, undefined);
   }
 
   /**
@@ -179,19 +186,19 @@ class Sender {
 
   /** Returns whether so much waits for the network that callbacks wait, too. */
   get isBehind() {
-    return this.backlog > 0 || this._bufferedBytes + this.#unreported > this.#highWaterMark;
+    return this.backlog > 0 || this._bufferedBytes + this.unreported > this.highWaterMark;
   }
 
   /** The number of frames whose report is awaited. */
   get awaitedFrames() {
-    return this.#awaited === null ? 0 : this.#awaited.length / 2;
+    return this.awaited === null ? 0 : this.awaited.length / 2;
   }
 
   /** Handles a report: the first `count` of the awaited frames are written. */
   handleSent(count) {
-    const isAll = this.#awaited.length === 2 * count;
-    const sent = isAll ? this.#awaited : this.#awaited.splice(0, 2 * count);
-    if (isAll) this.#awaited = null;
+    const isAll = this.awaited.length === 2 * count;
+    const sent = isAll ? this.awaited : this.awaited.splice(0, 2 * count);
+    if (isAll) this.awaited = null;
     try {
       this.settle(sent, null);
     } finally {
@@ -219,8 +226,8 @@ class Sender {
    * @private for `Connection`
    */
   takeAwaited() {
-    const awaited = this.#awaited;
-    this.#awaited = null;
+    const awaited = this.awaited;
+    this.awaited = null;
     return awaited;
   }
 
@@ -228,7 +235,7 @@ class Sender {
    * Calls the callbacks of frames.
    *
    * @private for `Connection`
-   * @param {Array<unknown>} awaited two elements for each frame, as in `#awaited`
+   * @param {Array<unknown>} awaited two elements for each frame, as in `awaited`
    * @param {Error | null} error
    */
   settle(awaited, error) {
@@ -240,47 +247,49 @@ class Sender {
     callAll(callbacks, error);
   }
 
-  #post(data, opcode, isFin, callback) {
+  /** @private */
+  post(data, opcode, isFin, callback) {
     if (this.endError !== null) {
-      this.#refuse(callback);
-    } else if (this.#queued !== null) {
-      this.#queued.push(() => this.#post(data, opcode, isFin, callback));
+      this.refuse(callback);
+    } else if (this.queued !== null) {
+      this.queued.push(() => this.post(data, opcode, isFin, callback));
     } else if (data instanceof Blob) {
-      this.#postBlob(data, opcode, isFin, callback);
+      this.postBlob(data, opcode, isFin, callback);
     } else {
       const payload = typeof data === "string" ? data : toBuffer(data);
-      const isReported = this.#needsReport(payload.length + MIN_HEADER);
+      const isReported = this.needsReport(payload.length + MIN_HEADER);
       this.workers.beginTurn();
       const length = this.workers.native.send(this.id, payload, opcode, isFin, isReported);
       if (opcode === CLOSE) this.workers.scheduleFlush();
-      else this.#handlePosted(length, isReported, callback);
+      else this.handlePosted(length, isReported, callback);
     }
   }
 
-  /** Reads a Blob first; frames that follow are queued until then, so that order is kept. */
-  #postBlob(blob, opcode, isFin, callback) {
-    this.#queued = [];
+  /** Reads a Blob first; frames that follow are queued until then, so that order is kept. @private */
+  postBlob(blob, opcode, isFin, callback) {
+    this.queued = [];
     this._bufferedBytes += blob.size;
     const goOn = (post) => {
-      const queued = this.#queued;
-      this.#queued = null;
+      const queued = this.queued;
+      this.queued = null;
       this._bufferedBytes -= blob.size;
       post();
       for (const next of queued) next();
     };
     blob.arrayBuffer().then(
-      (content) => goOn(() => this.#post(Buffer.from(content), opcode, isFin, callback)),
-      (error) => goOn(() => this.#handleBlobError(error, callback)),
+      (content) => goOn(() => this.post(Buffer.from(content), opcode, isFin, callback)),
+      (error) => goOn(() => this.handleBlobError(error, callback)),
     );
   }
 
-  #handleBlobError(error, callback) {
+  /** @private */
+  handleBlobError(error, callback) {
     callback?.(error);
     if (this.endError === null) handleFailure(this.websocket, error, INTERNAL_ERROR);
   }
 
-  /** Reports to a callback that the connection is over. */
-  #refuse(callback) {
+  /** Reports to a callback that the connection is over. @private */
+  refuse(callback) {
     if (callback) nextTick(callback, this.endError);
   }
 
@@ -288,28 +297,31 @@ class Sender {
    * Returns whether to request a report on a frame: from half of the high-water mark on, so that the
    * report arrives before the mark is reached, unless the client is slow.
    *
+   * @private
    * @param {number} length of the frame in bytes; for text, a lower bound
    */
-  #needsReport(length) {
-    const waiting = this._bufferedBytes + this.#unreported + length;
-    return this.backlog > 0 || 2 * waiting > this.#highWaterMark;
+  needsReport(length) {
+    const waiting = this._bufferedBytes + this.unreported + length;
+    return this.backlog > 0 || 2 * waiting > this.highWaterMark;
   }
 
-  #handlePosted(length, isReported, callback) {
-    this.#unreported += length;
-    if (isReported) this.#awaitReport(callback);
+  /** @private */
+  handlePosted(length, isReported, callback) {
+    this.unreported += length;
+    if (isReported) this.awaitReport(callback);
     else if (callback) nextTick(callback, null);
     this.workers.scheduleFlush();
   }
 
-  #awaitReport(callback) {
+  /** @private */
+  awaitReport(callback) {
     const isWaiting = callback && this.isBehind;
     if (callback && !isWaiting) nextTick(callback, null);
-    this.#awaited ??= [];
+    this.awaited ??= [];
     // The callback runs in the context of its sender, as in Node.js.
-    this.#awaited.push(this.#unreported, isWaiting ? AsyncResource.bind(callback) : undefined);
-    this._bufferedBytes += this.#unreported;
-    this.#unreported = 0;
+    this.awaited.push(this.unreported, isWaiting ? AsyncResource.bind(callback) : undefined);
+    this._bufferedBytes += this.unreported;
+    this.unreported = 0;
   }
 }
 
