@@ -114,7 +114,7 @@ describe("a bundle", { skip: skipWithoutTools }, () => {
       const file = alone(await esbuild(app, elsewhere(), [`--loader:.node=${loader}`]));
       const { native, error } = await start(file);
       assert.equal(native, false);
-      assert.match(error, loader === "copy" ? /have the bundler copy/ : /Copy the file along with/);
+      assert.match(error, loader === "copy" ? /let the bundler copy/ : /Copy the file along with/);
       const env = { NAPI_RS_NATIVE_LIBRARY_PATH: addon };
       assert.deepEqual(await start(file, { env }), CONVERSATION);
     });
