@@ -3,7 +3,7 @@
 const { MessageKind, SubscriptionKind } = require("../addon/codes.js");
 const { toBuffer } = require("../engine/payload.js");
 const { environmentWorkers } = require("../engine/workers.js");
-const { RedisError } = require("../errors.js");
+const { RedisError, warn } = require("../errors.js");
 
 const { Named: NAMED, Pattern: PATTERN, Shard: SHARD } = SubscriptionKind;
 const { Broadcast: BROADCAST, Request: REQUEST, Sharded: SHARDED } = MessageKind;
@@ -137,7 +137,7 @@ class Transport {
     if (this.#hasWarned) return;
     this.#hasWarned = true;
     const hint = 'listen to "error" on what createRedisAdapter() returns';
-    process.emitWarning(`${message} (${hint})`, { type: "SocketIoTurboWarning", code });
+    warn(code, `${message} (${hint})`);
   }
 }
 
