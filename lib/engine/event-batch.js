@@ -23,6 +23,7 @@ const {
   Ended: ENDED,
   Backlog: BACKLOG,
   Raw: RAW,
+  Heartbeat: HEARTBEAT,
 } = codes.EventKind;
 const END_REASON_MASK = (1 << END_REASON_BITS) - 1;
 
@@ -109,6 +110,8 @@ class EventBatch extends PendingEvents {
       this.deliveredValues = first + count;
       const value = count === 1 ? this.values[first] : severalOrNone(this.values, first, count);
       handle(this.workers, id, kind, this.numbers[position + NUMBER], value);
+      // In the place of a timer: what comes next has a turn of its own.
+      if (kind === HEARTBEAT) return;
     }
   }
 
@@ -157,6 +160,8 @@ function dispatch(workers, id, kind, number, value) {
       return connection.handlePeerEnd();
     case BACKLOG:
       return connection.handleBacklog(number);
+    case HEARTBEAT:
+      return connection.handleHeartbeat(number);
     case RAW:
       return connection.handleRaw(value);
     case ENDED:
