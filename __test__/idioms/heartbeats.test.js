@@ -282,6 +282,50 @@ for (const engine of engines) {
       assert.deepEqual((await closed)[0], "ping timeout");
     });
 
+    test("a program that stops the timers of a socket stops its pings", GUARD, async (t) => {
+      const server = await startServer(t, engine, PINGING);
+      server.io.once("connection", ({ conn }) => clearTimeout(conn.pingIntervalTimer));
+      const [stopped, other] = [await enterByHand(server), await enterByHand(server)];
+      answerPings(other);
+      await other.client.until(() => pingsOf(other) >= ENOUGH, "pings");
+      assert.equal(pingsOf(stopped), 0);
+    });
+
+    test(
+      "listeners see heartbeats where the server compresses and the client does not",
+      GUARD,
+      async (t) => {
+        const options = { ...PINGING, perMessageDeflate: true };
+        const server = await startServer(t, engine, options);
+        const connected = once(server.io, "connection");
+        const address = `${server.origin.replace("http", "ws")}/socket.io/?EIO=4&transport=websocket`;
+        const webSocket = new WebSocket(address, { perMessageDeflate: false });
+        server.beforeClose(() => webSocket.terminate());
+        let pings = 0;
+        webSocket.on("message", (data) => {
+          if (String(data)[0] === "0") webSocket.send("40");
+          if (String(data) !== "2") return;
+          pings++;
+          webSocket.send("3");
+        });
+        const [{ conn }] = await connected;
+        const log = new Log();
+        WAYS["an Engine.IO socket"][0](log, { conn });
+        await assertCycle(log, WAYS["an Engine.IO socket"][1]);
+        assert.equal(pings, log.count(SENDING[0]));
+      },
+    );
+
+    test("a paused client is pinged, and closed if it does not answer", GUARD, async (t) => {
+      const server = await startServer(t, engine, { ...PINGING, pingTimeout: 2 * SHORT });
+      const entrance = await enterByHand(server);
+      await handedOver(engine, entrance);
+      entrance.socket.conn.transport.socket.pause();
+      answerPings(entrance);
+      assert.equal((await once(entrance.socket, "disconnect"))[0], "ping timeout");
+      assert.equal(pingsOf(entrance), 1);
+    });
+
     describe("with Engine.IO v3", () => {
       async function enterVersion3(t, options) {
         const server = await startServer(t, engine, { ...PINGING, allowEIO3: true, ...options });
@@ -396,6 +440,23 @@ for (const engine of engines) {
         prototype.sendPacket = sendPacket;
       });
       await seen.until(() => seen.count("ping") >= ENOUGH, "pings");
+    });
+  });
+
+  describe(`Timers on ${engine.name}`, () => {
+    const timers = () =>
+      process.getActiveResourcesInfo().filter((each) => each === "Timeout").length;
+
+    test("a connection has a timer in engine.io, and none on a worker", GUARD, async (t) => {
+      const server = await startServer(t, engine, { ...PINGING, pingInterval: LONG });
+      const before = timers();
+      const count = 20;
+      const entrances = [];
+      for (let i = 0; i < count; i++) entrances.push(await enterByHand(server));
+      for (const entrance of entrances) await handedOver(engine, entrance);
+      const expected = hasNative && engine.name === "turbo" ? 0 : count;
+      // Other timers may have run out or begun.
+      await polled(() => Math.abs(timers() - before - expected) < count / 4);
     });
   });
 }

@@ -58,7 +58,8 @@ class HeartbeatSocket extends PacedSocket {
     const wasWorkers = this.heartbeatOwner === BY_WORKER;
     this.heartbeatOwner = BY_ENGINE;
     this.isHeartbeatReported = false;
-    if (connection !== null && connection.endError === null && !this.#isInstrumented) {
+    const isOpen = connection !== null && connection.endError === null;
+    if (isOpen && hasOurRules(this.conn) && !this.#isInstrumented) {
       this.heartbeatOwner = PREPARING;
       connection.command("prepareHeartbeat");
       this.reportHeartbeats(this.#isListenedTo);
@@ -213,6 +214,11 @@ function heartbeatStart(conn, maxLoopLag) {
     deadlineIn: remainingOf(pingTimeoutTimer, now),
     hasExtendedDeadline: hasRefreshedPingTimeout,
   };
+}
+
+/** Returns whether engine.io judges peers as the workers do; before 6.6, any packet moved the deadline. */
+function hasOurRules({ hasRefreshedPingTimeout }) {
+  return typeof hasRefreshedPingTimeout === "boolean";
 }
 
 /** Returns whether this is a timer of Node.js that an application has not cleared. */

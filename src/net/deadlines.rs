@@ -24,7 +24,7 @@ pub(super) type Ticket = u32;
 pub(super) struct Deadlines {
     entries: BinaryHeap<Reverse<(Instant, Ticket, ConnectionId)>>,
     last_ticket: Ticket,
-    /// Runs out at the first entry; may be set to an earlier one that is gone.
+    /// Runs out at the first entry that was not due at the last poll.
     sleep: Option<Pin<Box<Sleep>>>,
     waker: Option<Waker>,
 }
@@ -47,11 +47,12 @@ impl Deadlines {
         context: &mut Context<'_>,
         now: Instant,
     ) -> Poll<(ConnectionId, Ticket)> {
-        while let Some(Reverse((when, ticket, id))) = self.entries.peek().copied() {
-            if when <= now {
-                self.entries.pop();
-                return Poll::Ready((id, ticket));
-            }
+        let Some(Reverse((when, ticket, id))) = self.entries.peek().copied() else {
+            self.sleep = None;
+            self.waker = Some(context.waker().clone());
+            return Poll::Pending;
+        };
+        if when > now {
             let when = when.into();
             let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(when)));
             if sleep.deadline() != when {
@@ -59,12 +60,9 @@ impl Deadlines {
             }
             self.waker = Some(context.waker().clone());
             ready!(sleep.as_mut().poll(context));
-            self.entries.pop();
-            return Poll::Ready((id, ticket));
         }
-        self.sleep = None;
-        self.waker = Some(context.waker().clone());
-        Poll::Pending
+        self.entries.pop();
+        Poll::Ready((id, ticket))
     }
 
     /// Wakes the task that polls.
