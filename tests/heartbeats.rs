@@ -169,10 +169,10 @@ fn outlive(application: &mut Application, id: ConnectionId, peer: &mut Peer, dea
 fn a_message_extends_the_deadline_once() {
     let mut application = Application::new();
     let intervals = Heartbeat { ping_interval: NEVER, ping_timeout: NEVER };
-    let start = HeartbeatStart { intervals, deadline_in: Some(SOON * 10), ..quiet() };
+    let start = HeartbeatStart { intervals, deadline_in: Some(SOON * 50), ..quiet() };
     let (id, mut peer) = connect(&mut application, start);
     send_and_wait(&mut application, id, &mut peer);
-    outlive(&mut application, id, &mut peer, SOON * 10);
+    outlive(&mut application, id, &mut peer, SOON * 50);
 
     let start = HeartbeatStart { has_extended_deadline: true, ..start };
     let (id, mut peer) = connect(&mut application, start);
@@ -286,26 +286,50 @@ fn a_reported_ping_of_a_v3_peer_is_an_event_where_the_ping_was() {
 #[test]
 fn no_peer_is_judged_while_the_application_has_not_taken_its_messages() {
     let mut application = Application::new();
-    let (id, mut peer) = connect(&mut application, with_intervals(SOON, SOON * 3));
-    assert_eq!(peer.next_text(), "2");
+    let (id, mut peer) = application.connect(ConnectionOptions::default());
+    application.pool.prepare_heartbeat(id);
+    application.pool.flush();
+    assert_eq!(next_step(&mut application, id), READY);
     let message = vec![b'4'; MAX_HELD_BYTES / 8];
     let mut sent = 0;
-    // The worker stops reading before the pong, which stays in the kernel.
     while application.pool.stats().next().unwrap().stalls == 0 {
         peer.send(Opcode::Text, &message);
         sent += 1;
-        let received = |stats: &socket_io_turbo::net::WorkerStats| {
-            stats.messages_in == sent || stats.stalls > 0
-        };
-        application.wait_for_stats(received);
+        application.wait_for_stats(|stats| stats.messages_in == sent || stats.stalls > 0);
     }
+    // Stays in the kernel.
     peer.send(Opcode::Text, b"3");
-    // The deadline passes; if it has not, the test shows less.
-    thread::sleep(SOON * 6);
-    for _ in 0..sent {
-        while !matches!(application.next_event(id), Event::Text(_)) {}
-    }
+    let intervals = Heartbeat { ping_interval: SOON, ping_timeout: NEVER };
+    let overdue = HeartbeatStart {
+        intervals,
+        deadline_in: Some(Duration::ZERO),
+        has_extended_deadline: true,
+        ..quiet()
+    };
+    application.pool.start_heartbeat(id, overdue);
+    application.send_text(id, "started");
+    application.pool.flush();
+    assert_eq!(peer.next_text(), "started");
     // Another ping shows that the pong was in time.
+    while !matches!(application.next_event(id), Event::Heartbeat(step) if step == SENT) {}
+    assert_eq!(peer.next_text(), "2");
+}
+
+#[test]
+fn a_peer_is_judged_when_its_input_is_read() {
+    let mut application = Application::new();
+    let (id, mut peer) = application.connect(ConnectionOptions::default());
+    application.pool.pause(id, true);
+    application.pool.flush();
+    peer.send(Opcode::Text, b"3");
+    hand_over(&mut application, id, quiet());
+    let intervals = Heartbeat { ping_interval: SOON, ping_timeout: NEVER };
+    let overdue = HeartbeatStart { intervals, deadline_in: Some(Duration::ZERO), ..quiet() };
+    // In one batch: the pong is in the kernel when the deadline is judged.
+    application.pool.pause(id, false);
+    application.pool.start_heartbeat(id, overdue);
+    application.pool.flush();
+    assert_eq!(next_step(&mut application, id), SENT);
     assert_eq!(peer.next_text(), "2");
 }
 
@@ -371,4 +395,20 @@ fn an_application_that_hangs_answers_no_pings_of_v3_peers_until_it_takes_events(
     assert_eq!(application.pool.stats().next().unwrap().frames_out, 0);
     application.pool.take(64, |_, _| ());
     assert_eq!(peer.next_text(), "3");
+}
+
+#[test]
+fn a_v3_peer_that_reads_nothing_has_a_bounded_number_of_pongs() {
+    let mut application = Application::new();
+    let (id, mut peer) = application.connect(ConnectionOptions::default());
+    application.pool.use_version_3(id);
+    hand_over(&mut application, id, quiet());
+    application.pool.send(id, application::big_frame(), false);
+    application.pool.flush();
+    application.wait_for_stats(|stats| stats.queued_bytes > 0);
+    let pings = application::frame(Opcode::Text, b"2").repeat(5_000);
+    std::io::Write::write_all(&mut peer.stream, &pings).unwrap();
+    send_and_wait(&mut application, id, &mut peer);
+    let stats = application.wait_for_stats(|stats| stats.messages_in == 5_001);
+    assert!((2..=2_000).contains(&stats.frames_out), "{stats:?}");
 }

@@ -6,9 +6,9 @@
  *
  * engine.io has two timers for each socket. They are handed over in two steps, so that nothing which
  * the client sends in between is lost:
- *   1. `prepare()`: the worker is to handle heartbeat packets. It reports the moment from which it does,
- *      behind all messages before; these have gone to engine.io, whose timers are still running.
- *   2. `handleReady()`: the worker gets the times of the timers, and the timers are cleared.
+ *   1. `prepareHeartbeat()`: the worker is to handle heartbeat packets. It reports the moment from which
+ *      it does, behind all messages before; these have gone to engine.io, whose timers are still running.
+ *   2. At this report, the worker gets the times of the timers, and the timers are cleared.
  *
  * While listeners could see heartbeats, the worker *reports* them: engine.io gets the client's packets,
  * and shows those that the worker has sent, without sending them again. Else JavaScript learns of pings
@@ -113,35 +113,21 @@ class HeartbeatSocket extends PacedSocket {
 
   /** The worker has sent a ping; or, in v3, answered one. */
   #handleSent(isReported) {
-    const isAnswer = this.conn.protocol === 3;
-    if (isAnswer && isReported) this.#showAnswer();
+    if (isReported) this.#show();
     if (this.heartbeatOwner !== BY_WORKER) return;
     if (this.#isInstrumented) {
       this.#release();
       this.#restartTimers();
-      return;
-    }
-    const isListenedTo = this.#isListenedTo;
-    if (isReported && isListenedTo && !isAnswer) this.#showPing();
-    this.reportHeartbeats(isListenedTo);
+    } else this.reportHeartbeats(this.#isListenedTo);
   }
 
-  #showPing() {
-    const { conn } = this;
-    const { sendPacket } = Object.getPrototypeOf(conn);
-    this.#show(() => this.sendByEngine(() => sendPacket.call(conn, "ping")));
-  }
-
-  #showAnswer() {
-    this.#show(() => this.connection.handleMessage("2", false));
-  }
-
-  /** Runs `work`, in which engine.io sends a heartbeat that the worker has sent. */
-  #show(work) {
+  /** Lets engine.io send a heartbeat that the worker has sent; in v3, at the client's ping. */
+  #show() {
     const { conn, connection } = this;
     connection.sentHeartbeats++;
     try {
-      work();
+      if (conn.protocol === 3) connection.handleMessage("2", false);
+      else conn.sendPacket("ping");
     } finally {
       // It may have been dropped, by a socket that closes.
       if (conn.writeBuffer.length === 0) connection.sentHeartbeats = 0;
@@ -158,6 +144,7 @@ class HeartbeatSocket extends PacedSocket {
   #release() {
     this.heartbeatOwner = BY_ENGINE;
     this.isHeartbeatReported = false;
+    this.connection.sentHeartbeats = 0;
     this.connection.command("releaseHeartbeat");
   }
 

@@ -11,6 +11,10 @@ pub(super) const PING: &[u8] = b"2";
 /// See [`PING`].
 pub(super) const PONG: &[u8] = b"3";
 
+/// Maximum number of answers to the pings of a v3 peer that wait for the network or for an application
+/// that hangs. A client sends a ping when it has the answer to the one before; more are not answered.
+pub(super) const MAX_PONGS: u32 = 1_024;
+
 /// The state of a heartbeat that a worker takes over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeartbeatStart {
@@ -164,7 +168,7 @@ impl HeartbeatDriver {
         match (is_exact && is_open, self.is_reported) {
             (false, _) => Outcome::Deliver,
             (true, is_reported) => {
-                self.owed_pongs = self.owed_pongs.saturating_add(1);
+                self.owed_pongs = MAX_PONGS.min(self.owed_pongs + 1);
                 if is_reported { Outcome::Report } else { Outcome::Drop }
             }
         }
@@ -192,6 +196,9 @@ impl HeartbeatDriver {
         }
         if has_ping {
             session.handle_packet(PacketType::Ping, now);
+        }
+        if !session.is_overdue(now) {
+            self.overdue_since = None;
         }
     }
 

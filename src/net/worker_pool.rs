@@ -302,7 +302,8 @@ impl WorkerPool {
         self.routes.get(id as usize).map(|route| route.worker)
     }
 
-    /// Calls `handle` with at most `limit` events, in the order of each connection. Returns whether
+    /// Calls `handle` with at most `limit` events, in the order of each connection. This is the sign of
+    /// life for which heartbeats wait, see [`HeartbeatStart::max_loop_lag`]. Returns whether
     /// there are more; the caller must then take them without a notification. After
     /// [`Event::Ended`], [`release`](Self::release) is due.
     pub fn take(&mut self, limit: usize, mut handle: impl FnMut(ConnectionId, Event)) -> bool {

@@ -12,7 +12,7 @@ use crate::fanout::FrameKind;
 use crate::net::Event;
 use crate::net::connection::Connection;
 use crate::net::deadlines::Ticket;
-use crate::net::heartbeat::{HeartbeatCommand, HeartbeatDriver, HeartbeatEvent};
+use crate::net::heartbeat::{HeartbeatCommand, HeartbeatDriver, HeartbeatEvent, MAX_PONGS};
 use crate::proto::engine_io::Action;
 
 /// The frame of a ping: a text message, RFC 6455 §5.2.
@@ -105,14 +105,13 @@ impl ConnectionTask {
         while let Some(heartbeat) = state.connection.heartbeat_mut()
             && heartbeat.due().is_some_and(|due| due <= now)
         {
-            heartbeat.overdue_since = None;
             if self.worker.is_application_hung(now, heartbeat.max_loop_lag()) {
                 self.schedule(heartbeat, now + HUNG_RETRY);
                 return self.flush_now(state);
             }
             if heartbeat.poll_action(now) == Some(Action::SendPing) {
                 let is_reported = heartbeat.is_reported();
-                self.send_heartbeat(&mut state.connection, PING_FRAME);
+                self.send_heartbeat(&mut state.connection, PING_FRAME, FrameKind::Silent);
                 self.report_sent(is_reported, now);
             }
         }
@@ -132,19 +131,20 @@ impl ConnectionTask {
             return self.schedule(heartbeat, now + HUNG_RETRY);
         }
         let is_reported = heartbeat.is_reported();
-        for _ in 0..heartbeat.take_owed_pongs() {
-            self.send_heartbeat(connection, PONG_FRAME);
+        let owed = heartbeat.take_owed_pongs();
+        for _ in 0..owed.min(MAX_PONGS.saturating_sub(connection.queue().pongs())) {
+            self.send_heartbeat(connection, PONG_FRAME, FrameKind::AutomaticPong);
         }
         if !is_reported {
             self.report_sent(false, now);
         }
     }
 
-    fn send_heartbeat(&self, connection: &mut Connection, frame: Bytes) {
+    fn send_heartbeat(&self, connection: &mut Connection, frame: Bytes, kind: FrameKind) {
         let before = connection.queue().len_bytes();
         self.worker.shared.counters.frames_out.add(1);
         self.traffic.count_queued(frame.len());
-        connection.handle_own_frame(frame, FrameKind::Silent);
+        connection.handle_own_frame(frame, kind);
         self.count_queued(before, connection);
     }
 
