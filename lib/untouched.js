@@ -79,6 +79,7 @@ function ownerOf(object, name) {
   return undefined;
 }
 
+/** Returns the source of a function; the empty string for anything else. */
 function textOf(value) {
   return typeof value === "function" ? Function.prototype.toString.call(value) : "";
 }
@@ -100,6 +101,9 @@ const stateMethods = new Methods().watch(ws.WebSocket.prototype, STATE_METHODS);
 const receiverMethods = new Methods();
 // The ws of some runtimes has no receiver.
 receiverMethods.watch(ws.Receiver?.prototype, ["on", "addListener", "emit"]);
+
+/** The methods that are skipped when a received packet goes to the Socket.IO client; see below. */
+const receptionMethods = new Methods();
 
 /** The methods of socket.io-parser that ours override. */
 const encodeMethod = new Methods().watch(official.Encoder.prototype, ["encode"]);
@@ -128,6 +132,69 @@ function watchTransport(transport) {
 }
 
 /**
+ * The classes that pass a received packet on, from a WebSocket transport to a Socket.IO client. Their
+ * methods are compared for each packet and by name: `Methods` would take 40 ns for that (Node 20).
+ */
+class ReceptionLayers {
+  /** The prototypes, and their methods while these were the packages' own. @private */
+  transport;
+  socket;
+  client;
+  onData;
+  onTransportPacket;
+  onSocketPacket;
+  ondata;
+  ondecoded;
+  decoder = official.Decoder.prototype;
+  add = official.Decoder.prototype.add;
+
+  constructor(transport, socket, client) {
+    Object.assign(this, { transport, socket, client });
+    this.onData = transport.onData;
+    this.onTransportPacket = transport.onPacket;
+    this.onSocketPacket = socket.onPacket;
+    this.ondata = client.ondata;
+    this.ondecoded = client.ondecoded;
+  }
+
+  get areUntouched() {
+    return (
+      this.transport.onData === this.onData &&
+      this.transport.onPacket === this.onTransportPacket &&
+      this.socket.onPacket === this.onSocketPacket &&
+      this.client.ondata === this.ondata &&
+      this.client.ondecoded === this.ondecoded &&
+      this.decoder.add === this.add
+    );
+  }
+}
+
+/** By the prototype of the Engine.IO sockets. */
+const receptionLayers = new Map();
+
+/**
+ * Returns the classes between a WebSocket transport and a Socket.IO client.
+ *
+ * @param {import("engine.io").Socket} conn
+ * @param {object} client
+ * @returns {ReceptionLayers | null} `null` while some of their methods are replaced
+ */
+function receptionLayersOf(conn, client) {
+  const prototypes = [conn.transport, conn, client].map((object) => Object.getPrototypeOf(object));
+  const [transport, socket, clients] = prototypes;
+  receptionMethods
+    .watch(transport, ["onData", "onPacket"])
+    .watch(socket, ["onPacket"])
+    .watch(clients, ["ondata", "ondecoded"]);
+  if (!receptionMethods.areUntouched || !decodeMethod.areUntouched) return null;
+  const known = receptionLayers.get(socket);
+  if (known?.transport === transport && known.client === clients) return known;
+  const layers = new ReceptionLayers(transport, socket, clients);
+  receptionLayers.set(socket, layers);
+  return layers;
+}
+
+/**
  * Watches the classes of a Socket.IO socket and its client.
  *
  * @param {import("socket.io").Socket} socket
@@ -144,8 +211,10 @@ module.exports = {
   ownerOf,
   packetMethods,
   receiverMethods,
+  receptionLayersOf,
   sendMethod,
   stateMethods,
+  textOf,
   watchConnection,
   watchSocket,
   watchTransport,
