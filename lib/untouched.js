@@ -145,6 +145,7 @@ class ReceptionLayers {
   onSocketPacket;
   ondata;
   ondecoded;
+  parseNamespace;
   decoder = official.Decoder.prototype;
   add = official.Decoder.prototype.add;
 
@@ -155,12 +156,16 @@ class ReceptionLayers {
     this.onSocketPacket = socket.onPacket;
     this.ondata = client.ondata;
     this.ondecoded = client.ondecoded;
+    this.parseNamespace = client._parseNamespace;
   }
 
+  /**
+   * True if the methods are the packages' own, except for `onTransportPacket` and `parseNamespace`: those
+   * are not bound, so a program may also replace them on single objects, where callers compare them.
+   */
   get areUntouched() {
     return (
       this.transport.onData === this.onData &&
-      this.transport.onPacket === this.onTransportPacket &&
       this.socket.onPacket === this.onSocketPacket &&
       this.client.ondata === this.ondata &&
       this.client.ondecoded === this.ondecoded &&
@@ -185,7 +190,7 @@ function receptionLayersOf(conn, client) {
   receptionMethods
     .watch(transport, ["onData", "onPacket"])
     .watch(socket, ["onPacket"])
-    .watch(clients, ["ondata", "ondecoded"]);
+    .watch(clients, ["ondata", "ondecoded", "_parseNamespace"]);
   if (!receptionMethods.areUntouched || !decodeMethod.areUntouched) return null;
   const known = receptionLayers.get(socket);
   if (known?.transport === transport && known.client === clients) return known;

@@ -8,16 +8,20 @@ const { receptionLayersOf, textOf } = require("../untouched.js");
 /** Engine.IO v4, "Packet types": the character of a message. */
 const MESSAGE = 0x34;
 
+/** The text of Node's own `emit()`. */
+const EMIT = /^function emit\(type, \.\.\.args\) \{\s+let doError = /;
+
 /** Node's own method; `null` if it was replaced before this package was loaded, also by `node:domain`. */
-const emit = textOf(EventEmitter.prototype.emit).startsWith("function emit(type,")
-  ? EventEmitter.prototype.emit
-  : null;
+const emit = EMIT.test(textOf(EventEmitter.prototype.emit)) ? EventEmitter.prototype.emit : null;
+
+/** The method of our decoders, unless a program replaces it. */
+const { add } = Decoder.prototype;
 
 /** Programs whose `DEBUG` may name a layer expect its output. */
 const isDebugged = /\*|engine|socket\.io/.test(process.env.DEBUG ?? "");
 
-/** The source of the last class of transports, and of the listener in it that gets messages. */
-const latest = { Transport: null, source: "", listener: "" };
+/** The last class of transports: its source, the listener in it that gets messages, and its parser. */
+const latest = { Transport: null, source: "", listener: "", parser: null };
 
 /**
  * The short way of received packets to a Socket.IO client: without ws's WebSocket, engine.io's transport
@@ -44,11 +48,17 @@ class PacketReceiver {
     this.conn = conn;
     this.client = client;
     this.layers = layers;
-    /** The listeners of engine.io and socket.io, which have to be the only ones. @private */
+    /** What engine.io and socket.io have put there, and nobody else. @private */
     this.onMessage = connection.websocket._events.message;
     /** @private */
     this.onPacket = conn.transport._events.packet;
-    this.split(this.isPlain);
+    /** @private */
+    this.parser = conn.transport.parser;
+    /** @private */
+    this.ondata = client.ondata;
+    /** @private */
+    this.ondecoded = client.ondecoded;
+    this.split(this.isPlain && this.isDecoderPlain);
   }
 
   /**
@@ -61,11 +71,14 @@ class PacketReceiver {
     const { client } = this;
     const { type, nsp, id, data } = packet;
     const socket = client.nsps.get(nsp);
-    const isShort = socket !== undefined && isPayloadValid(type, data) && isDecoderPlain(client);
-    if (!isShort || !this.isPlain) return false;
+    if (socket === undefined || !isPayloadValid(type, data)) return false;
+    if (!this.isPlain || this.isRefreshing) return false;
+    if (!this.isDecoderPlain || client.decoder.reconstructor !== null) return false;
     const decoded = id === undefined ? { type, nsp, data } : { type, nsp, id, data };
-    // As in `Client.ondecoded()`: a program may have replaced it.
-    process.nextTick(handleDecoded, socket, decoded);
+    // As `Client.ondecoded()` does, for programs that have replaced `nextTick()`.
+    process.nextTick(() => {
+      socket._onpacket(decoded);
+    });
     return true;
   }
 
@@ -77,32 +90,54 @@ class PacketReceiver {
    * @returns {boolean} false if it has to be emitted on the WebSocket
    */
   handleMessage(message, isBinary) {
-    const isPlain = this.isPlain;
-    if (isPlain !== this.isSplitting) this.split(isPlain);
-    if (!isPlain || !(isBinary || isText(message))) return false;
-    this.conn._events.data.call(this.conn, isBinary ? message : message.slice(1));
+    const { conn, isPlain } = this;
+    this.split(isPlain && this.isDecoderPlain);
+    if (!isPlain || this.isRefreshing || !(isBinary || isText(message))) return false;
+    const data = isBinary ? message : message.slice(1);
+    this.ondata.call(conn, data);
+    // The socket's listeners of errors, which `ondata()` may have called, can have added one.
+    if (conn._events.message !== undefined) conn.emit("message", data);
     return true;
   }
 
-  /** True if the layers do nothing but pass a packet on. @private */
+  /** True if the layers before the decoder do nothing but pass a packet on. @private */
   get isPlain() {
-    const { connection, conn, client } = this;
+    const { connection, conn, layers } = this;
     const { websocket } = connection;
     const { transport, _events: events } = conn;
     return (
-      events.data === client.ondata &&
+      events.data === this.ondata &&
       events.packet === undefined &&
       events.message === undefined &&
       conn.emit === emit &&
       conn.readyState === "open" &&
-      conn.pingTimeoutTimer === null &&
       transport._events.packet === this.onPacket &&
+      transport.onPacket === layers.onTransportPacket &&
+      transport.parser === this.parser &&
       transport.emit === emit &&
       websocket._events.message === this.onMessage &&
       websocket.emit === emit &&
       websocket._binaryType === "nodebuffer" &&
       connection.receiver === websocket &&
-      this.layers.areUntouched
+      this.client._parseNamespace === layers.parseNamespace &&
+      layers.areUntouched
+    );
+  }
+
+  /** True if the next packet extends the wait for a heartbeat, which engine.io's socket does. @private */
+  get isRefreshing() {
+    return this.conn.pingTimeoutTimer !== null && !this.conn.hasRefreshedPingTimeout;
+  }
+
+  /** True if the client's decoder is ours, and only the client listens to it. @private */
+  get isDecoderPlain() {
+    const { decoder } = this.client;
+    const listeners = decoder._callbacks?.$decoded;
+    return (
+      decoder.add === add &&
+      decoder.opts.reviver === undefined &&
+      listeners?.length === 1 &&
+      listeners[0] === this.ondecoded
     );
   }
 
@@ -114,25 +149,9 @@ class PacketReceiver {
   }
 }
 
-/** Returns whether a client's decoder is ours, waits for no attachment, and only the client listens to it. */
-function isDecoderPlain({ decoder, ondecoded }) {
-  const listeners = decoder._callbacks?.$decoded;
-  return (
-    decoder.add === Decoder.prototype.add &&
-    decoder.reconstructor === null &&
-    decoder.opts.reviver === undefined &&
-    listeners?.length === 1 &&
-    listeners[0] === ondecoded
-  );
-}
-
-/** Returns whether a text is a message of Engine.IO with data. */
+/** Returns whether a message is a text with a message of Engine.IO that has data. */
 function isText(message) {
-  return message.length > 1 && message.charCodeAt(0) === MESSAGE;
-}
-
-function handleDecoded(socket, packet) {
-  socket._onpacket(packet);
+  return typeof message === "string" && message.length > 1 && message.charCodeAt(0) === MESSAGE;
 }
 
 /**
@@ -150,7 +169,9 @@ function packetReceiverOf(connection, conn, client) {
     conn.protocol === 4 &&
     // engine.io before 6.6.7 restarts a timer with each packet.
     conn.hasRefreshedPingTimeout !== undefined &&
+    connection.websocket._settings.connection.isTextAsString &&
     isOfTransport(connection.websocket._events.message, conn.transport) &&
+    conn.transport.parser === latest.parser &&
     conn.transport._events.packet?.name === "bound onPacket" &&
     client.ondata?.name === "bound ondata" &&
     client.ondecoded?.name === "bound ondecoded";
@@ -160,16 +181,16 @@ function packetReceiverOf(connection, conn, client) {
 
 /** Returns whether a listener is the function of a transport's class, by the text of both. */
 function isOfTransport(listener, { constructor: Transport }) {
-  if (latest.Transport !== Transport) {
-    latest.Transport = Transport;
-    latest.source = textOf(Transport);
-    latest.listener = "";
-  }
+  if (latest.Transport !== Transport) rememberTransport(Transport);
   const text = textOf(listener);
-  if (text === latest.listener) return text !== "";
-  if (!latest.source.includes(text)) return false;
-  latest.listener = text;
-  return text !== "";
+  if (text !== latest.listener && latest.source.includes(text)) latest.listener = text;
+  return text !== "" && text === latest.listener;
+}
+
+function rememberTransport(Transport) {
+  const Base = Object.getPrototypeOf(Transport);
+  const { parser } = new Base({ _query: { EIO: "4" } });
+  Object.assign(latest, { Transport, source: textOf(Transport), listener: "", parser });
 }
 
 module.exports = { packetReceiverOf };

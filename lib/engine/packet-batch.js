@@ -13,8 +13,13 @@ const {
 /** Engine.IO v4, "Packet types": a message, in front of each packet of Socket.IO. */
 const MESSAGE = "4";
 
+/** The text of V8's own function. A function that is bound or in a `Proxy` has no name. */
+const PARSE = /^function parse\(\) \{\s*\[native code\]\s*\}$/;
+
 /** `undefined` where a program has replaced the function before it has loaded this package. */
-const nativeParse = isNative(JSON.parse) ? JSON.parse : undefined;
+const nativeParse = PARSE.test(Function.prototype.toString.call(JSON.parse))
+  ? JSON.parse
+  : undefined;
 
 /**
  * The packets of Socket.IO in a batch of events, one after the other. Workers have split them, and one
@@ -71,7 +76,9 @@ class PacketBatch {
     this.type = kind === EVENT || kind === NAMESPACE_EVENT ? PacketType.EVENT : PacketType.ACK;
     this.nsp = namespace ?? "/";
     this.id = ackNumber === 0 ? undefined : ackNumber - 1;
-    this.data = this.parsed[this.count++];
+    const data = this.parsed[this.count++];
+    // A listener may have replaced it since.
+    this.data = JSON.parse === nativeParse ? data : undefined;
     // Behind the array's bracket, or a comma.
     this.start = this.end + 1;
     this.end = this.start + length;
@@ -84,7 +91,7 @@ class PacketBatch {
   }
 }
 
-/** Returns the values of an array of arrays; an empty one if it is malformed. */
+/** Returns the arguments of all packets; an empty array if those of some packet are malformed. */
 function parse(json) {
   if (JSON.parse !== nativeParse) return [];
   try {
@@ -92,10 +99,6 @@ function parse(json) {
   } catch {
     return [];
   }
-}
-
-function isNative(method) {
-  return Function.prototype.toString.call(method).includes("[native code]");
 }
 
 /** Returns whether events of a kind are packets. */
