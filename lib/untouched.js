@@ -132,57 +132,44 @@ function watchTransport(transport) {
 }
 
 /**
- * The classes that pass a received packet on, from a WebSocket transport to a Socket.IO client. Their
- * methods are compared for each packet and by name: `Methods` would take 40 ns for that (Node 20).
+ * The methods that pass a received packet on, from a WebSocket transport to a Socket.IO client. They are
+ * compared for each packet and by name: `Methods` would take 40 ns for that (Node 20). Those that are
+ * bound when a connection is made, as `onPacket()` of engine.io's socket, are compared only then.
  */
 class ReceptionLayers {
   /** The prototypes, and their methods while these were the packages' own. @private */
   transport;
-  socket;
   client;
   onData;
-  onTransportPacket;
-  onSocketPacket;
-  ondata;
-  ondecoded;
-  parseNamespace;
   decoder = official.Decoder.prototype;
   add = official.Decoder.prototype.add;
+  /** The methods that a program may also replace on single transports and clients. */
+  onPacket;
+  parseNamespace;
 
-  constructor(transport, socket, client) {
-    Object.assign(this, { transport, socket, client });
+  constructor(transport, client) {
+    this.transport = transport;
+    this.client = client;
     this.onData = transport.onData;
-    this.onTransportPacket = transport.onPacket;
-    this.onSocketPacket = socket.onPacket;
-    this.ondata = client.ondata;
-    this.ondecoded = client.ondecoded;
+    this.onPacket = transport.onPacket;
     this.parseNamespace = client._parseNamespace;
   }
 
-  /**
-   * True if the methods are the packages' own, except for `onTransportPacket` and `parseNamespace`: those
-   * are not bound, so a program may also replace them on single objects, where callers compare them.
-   */
+  /** True if the methods that a program can replace on classes only are the packages' own. */
   get areUntouched() {
-    return (
-      this.transport.onData === this.onData &&
-      this.socket.onPacket === this.onSocketPacket &&
-      this.client.ondata === this.ondata &&
-      this.client.ondecoded === this.ondecoded &&
-      this.decoder.add === this.add
-    );
+    return this.transport.onData === this.onData && this.decoder.add === this.add;
   }
 }
 
-/** By the prototype of the Engine.IO sockets. */
-const receptionLayers = new Map();
+/** By the prototype of the WebSocket transports. */
+const receptionLayers = new WeakMap();
 
 /**
- * Returns the classes between a WebSocket transport and a Socket.IO client.
+ * Returns the methods between a WebSocket transport and a Socket.IO client.
  *
  * @param {import("engine.io").Socket} conn
  * @param {object} client
- * @returns {ReceptionLayers | null} `null` while some of their methods are replaced
+ * @returns {ReceptionLayers | null} `null` while some of them are replaced
  */
 function receptionLayersOf(conn, client) {
   const prototypes = [conn.transport, conn, client].map((object) => Object.getPrototypeOf(object));
@@ -191,11 +178,12 @@ function receptionLayersOf(conn, client) {
     .watch(transport, ["onData", "onPacket"])
     .watch(socket, ["onPacket"])
     .watch(clients, ["ondata", "ondecoded", "_parseNamespace"]);
-  if (!receptionMethods.areUntouched || !decodeMethod.areUntouched) return null;
-  const known = receptionLayers.get(socket);
-  if (known?.transport === transport && known.client === clients) return known;
-  const layers = new ReceptionLayers(transport, socket, clients);
-  receptionLayers.set(socket, layers);
+  const areUntouched = receptionMethods.areUntouched && decodeMethod.areUntouched;
+  if (!areUntouched || Object.hasOwn(conn, "onPacket")) return null;
+  const known = receptionLayers.get(transport);
+  if (known?.client === clients) return known;
+  const layers = new ReceptionLayers(transport, clients);
+  receptionLayers.set(transport, layers);
   return layers;
 }
 

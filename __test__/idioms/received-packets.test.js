@@ -15,6 +15,7 @@ const {
   sendInOnePiece,
 } = require("../support/reception.js");
 const {
+  boundObservers,
   clientObservers,
   connectionObservers,
   socketObservers,
@@ -133,6 +134,11 @@ function insideListenerOfAnother(t, observer) {
   };
 }
 
+/** Returns a line of the log without what is random. */
+function withoutIds(values) {
+  return JSON.stringify(values).replace(/\\?"[\w-]{20}/g, "(id)");
+}
+
 const bytesRead = ({ socket }) => socket.request.socket.bytesRead;
 
 /** Returns whether workers have not read a message of each client; they alone read meanwhile. */
@@ -172,8 +178,27 @@ describe("an observer of received packets sees the same as with stock parts", ()
         t.after(undo);
         reception.see("received", await exchange(reception, PACKETS));
         undo();
-        return { log: log.map((values) => JSON.stringify(values).replace(/"[\w-]{20}/g, '"(id)')) };
+        return { log: log.map(withoutIds) };
       });
+    });
+  }
+  for (const [name, observer] of Object.entries(boundObservers)) {
+    test(`${name}, which the connection has bound before`, GUARD, async (t) => {
+      const { short } = await compare(t, betweenTurns(t, observer));
+      assertShort(short, Array(4).fill(SPLIT_PACKETS));
+    });
+    test(`${name}, before a client connects`, GUARD, async (t) => {
+      const { short } = await compare(t, async (server) => {
+        const first = await enter(server);
+        return observing(t, observer, first, async (install) => {
+          install();
+          const later = await enter(server, first.log, "later");
+          later.see("received", await exchange(later, PACKETS));
+          return { log: first.log.map(withoutIds), short: later.shortCount() };
+        });
+      });
+      const isOfFirst = name === "onPacket() of an engine socket";
+      assertShort(short, isOfFirst ? SPLIT_PACKETS : 0);
     });
   }
   for (const [name, observer] of Object.entries(socketObservers)) {

@@ -30,6 +30,8 @@ const { connectClient } = require("../support/socket-io-client.js");
 const GUARD = { timeout: 30_000 };
 const BYTES = Buffer.from([1, 2, 255]);
 
+const MIB = 1024 * 1024;
+
 /** Heartbeats that a test can wait for, and that do not end its connection, in milliseconds. */
 const HEARTBEATS = { pingInterval: 20, pingTimeout: 60_000 };
 
@@ -106,6 +108,29 @@ describe("listeners of received packets", () => {
       );
     });
   }
+
+  test("get nothing that arrives while the connection waits to be closed", GUARD, async (t) => {
+    const { log } = await compare(t, async (server) => {
+      const reception = await enterLogged(server);
+      const { client, conn, socket, see } = reception;
+      client.webSocket.pause();
+      // More than the kernel's buffers hold, and a packet that waits for it.
+      conn.send(Buffer.alloc(32 * MIB));
+      socket.emit("last");
+      conn.close();
+      see(conn.readyState);
+      const before = socket.request.socket.bytesRead;
+      sendInOnePiece(client, events("a", "b"));
+      await polled(() => socket.request.socket.bytesRead > before);
+      see(conn.readyState);
+      const closed = once(conn, "close");
+      client.webSocket.resume();
+      await closed;
+      return { log: reception.log };
+    });
+    assert.deepEqual(log.slice(0, 2), [["closing"], ["closing"]]);
+    assert.equal(log.length, 3);
+  });
 
   test("are behind middlewares that wait, refuse and change events", GUARD, async (t) => {
     await compare(
@@ -228,17 +253,20 @@ describe("received packets on a server", () => {
     assert.equal(short, 0);
   });
 
-  test("whose binary messages are ArrayBuffers", GUARD, async (t) => {
-    await compare(
-      t,
-      inOnePiece(({ conn, socket, see }) => {
-        conn.transport.socket.binaryType = "arraybuffer";
-        socket.on("b", (bytes) =>
-          see(Object.prototype.toString.call(bytes), Buffer.isBuffer(bytes)),
-        );
-      }, packets),
-    );
-  });
+  for (const binaryType of ["arraybuffer", "fragments", "blob"]) {
+    test(`whose WebSockets have the binaryType "${binaryType}"`, GUARD, async (t) => {
+      const { short } = await compare(
+        t,
+        inOnePiece(
+          ({ conn }) => {
+            conn.transport.socket.binaryType = binaryType;
+          },
+          binaryType === "blob" ? events("a", "b") : packets,
+        ),
+      );
+      assert.equal(short, 0);
+    });
+  }
 
   test("whose parser revives values", GUARD, async (t) => {
     const reviver = (key, value) => (key === "of" ? `revived ${value}` : value);

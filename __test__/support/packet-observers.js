@@ -191,6 +191,17 @@ const clientObservers = {
   },
 };
 
+/**
+ * What stock parts call only for connections that are made later: methods that they bind. @type
+ * {Record<string, Observer>}
+ */
+const boundObservers = {
+  "onPacket() of an engine socket": replace(({ conn }) => conn, "onPacket"),
+  "onPacket() of all engine sockets": replace(({ conn }) => proto(conn), "onPacket"),
+  "ondata() of all clients": replace(({ socket }) => proto(socket.client), "ondata"),
+  "ondecoded() of all clients": replace(({ socket }) => proto(socket.client), "ondecoded"),
+};
+
 /** What sees packets at or behind the Socket.IO socket, which the layers in front do not matter to. */
 const socketObservers = {
   "_onpacket() of a socket": replace(({ socket }) => socket, "_onpacket"),
@@ -216,4 +227,4 @@ const socketObservers = {
   ),
 };
 
-module.exports = { clientObservers, connectionObservers, socketObservers };
+module.exports = { boundObservers, clientObservers, connectionObservers, socketObservers };

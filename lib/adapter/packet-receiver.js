@@ -41,7 +41,7 @@ class PacketReceiver {
    * @param {import("../engine/connection.js").Connection} connection
    * @param {import("engine.io").Socket} conn
    * @param {object} client of Socket.IO
-   * @param {{ areUntouched: boolean }} layers the classes in between
+   * @param {object} layers the methods in between, `ReceptionLayers`
    */
   constructor(connection, conn, client, layers) {
     this.connection = connection;
@@ -112,7 +112,7 @@ class PacketReceiver {
       conn.emit === emit &&
       conn.readyState === "open" &&
       transport._events.packet === this.onPacket &&
-      transport.onPacket === layers.onTransportPacket &&
+      transport.onPacket === layers.onPacket &&
       transport.parser === this.parser &&
       transport.emit === emit &&
       websocket._events.message === this.onMessage &&
@@ -166,11 +166,11 @@ function isText(message) {
 function packetReceiverOf(connection, conn, client) {
   const isKnown =
     !isDebugged &&
-    conn.protocol === 4 &&
     // engine.io before 6.6.7 restarts a timer with each packet.
     conn.hasRefreshedPingTimeout !== undefined &&
     connection.websocket._settings.connection.isTextAsString &&
     isOfTransport(connection.websocket._events.message, conn.transport) &&
+    // Engine.IO v3 has another.
     conn.transport.parser === latest.parser &&
     conn.transport._events.packet?.name === "bound onPacket" &&
     client.ondata?.name === "bound ondata" &&
