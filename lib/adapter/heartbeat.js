@@ -203,7 +203,7 @@ function heartbeatStart(conn, maxLoopLag) {
   };
 }
 
-/** Returns whether engine.io judges peers as the workers do; before 6.6, any packet moved the deadline. */
+/** Returns whether engine.io judges peers as the workers do; before 6.6.7, any packet moved the deadline. */
 function hasOurRules({ hasRefreshedPingTimeout }) {
   return typeof hasRefreshedPingTimeout === "boolean";
 }

@@ -3,6 +3,7 @@
 const { WebSocket } = require("../engine/websocket.js");
 const { packetMethods, watchConnection, watchTransport } = require("../untouched.js");
 const { HeartbeatSocket } = require("./heartbeat.js");
+const { packetReceiverOf } = require("./packet-receiver.js");
 const listeners = require("./packet-listeners.js");
 
 const { HEARTBEAT_EVENTS, SOCKET_EVENTS, isServerObserved, isSocketObserved } = listeners;
@@ -36,6 +37,8 @@ class PacketRoute extends HeartbeatSocket {
   /** Set while engine.io is sending. */
   #isEngineSending = false;
   #isVersion3;
+  /** The Socket.IO client that receives the packets; `null` until it is known. */
+  #client = null;
   /** The options of the volatile packet in flight. Its attachments come with the same object. */
   #volatileOptions = null;
 
@@ -60,6 +63,19 @@ class PacketRoute extends HeartbeatSocket {
     // An array that grows has room for 16 more.
     if (this.members.length === 0) this.members = [member];
     else this.members.push(member);
+  }
+
+  /** @param {object} client of Socket.IO; gets the packets of the socket */
+  receiveBy(client) {
+    if (this.#client === client) return;
+    this.#client = client;
+    this.#receive();
+  }
+
+  #receive() {
+    const { conn, connection } = this;
+    if (connection === null || this.#client === null) return;
+    connection.packetReceiver = packetReceiverOf(connection, conn, this.#client);
   }
 
   /** @param {import("./member.js").Member} member */
@@ -95,6 +111,7 @@ class PacketRoute extends HeartbeatSocket {
     if (this.#isVersion3) this.connection.workers.native.useVersion3(this.connection.id);
     conn.sendPacket = sendPacket;
     conn.flush = flush;
+    this.#receive();
   }
 
   /** True if packets of engine.io pass this route, and nothing is in front of it. */
