@@ -14,6 +14,7 @@ const { build } = require("../../bench/processes/load-process.js");
 const { ServerProcess } = require("../../bench/processes/server-process.js");
 const { pacedRound } = require("../../bench/suite/paced-round.js");
 const { charts } = require("../../bench/report/index.js");
+const { losses, reasonsFor } = require("../../bench/report/losses.js");
 const { page } = require("../../bench/report/markdown.js");
 const { withFigures } = require("../../bench/report/readme.js");
 const blocked = require("../../bench/scenarios/blocked.js");
@@ -39,7 +40,8 @@ function bench(...args) {
 /**
  * Runs a quick benchmark of a scenario.
  *
- * @returns {Promise<{ names: string[], figure: (title: string) => object }>} its rows by their titles
+ * @returns {Promise<{ results: object, names: string[], figure: (title: string) => object }>} what it
+ *   writes, and its rows by their titles
  */
 async function figures(t, scenario, ...names) {
   const folder = mkdtempSync(path.join(tmpdir(), "socket-io-turbo-"));
@@ -49,8 +51,9 @@ async function figures(t, scenario, ...names) {
     ...[scenario, "--quick", "--contenders", names.join(), "--json", file],
   );
   assert.equal(code, 0, stderr);
-  const { rows } = JSON.parse(readFileSync(file, "utf8")).results[scenario];
-  return { names, figure: (title) => rows.find(({ metric }) => metric === title) };
+  const results = JSON.parse(readFileSync(file, "utf8"));
+  const { rows } = results.results[scenario];
+  return { results, names, figure: (title) => rows.find(({ metric }) => metric === title) };
 }
 
 describe("the command line of the benchmarks", () => {
@@ -139,7 +142,7 @@ describe("a loop of emit() over all clients", { skip: skipWithoutCargo }, () => 
   before(() => build());
 
   test("has the figures of each call, and of a floor that sends as much", async (t) => {
-    const { figure, names } = await figures(t, "emit-each", "ws", "turbo", "send");
+    const { results, figure, names } = await figures(t, "emit-each", "ws", "turbo", "send");
     const loop = figure("event-loop time per emit, µs");
     assert.equal(loop.load, "40 loops/s, 128 B");
     assert.deepEqual(Object.keys(loop.contenders), ["ws", "turbo"]);
@@ -148,6 +151,8 @@ describe("a loop of emit() over all clients", { skip: skipWithoutCargo }, () => 
     assert.deepEqual(Object.keys(cpu.contenders), names);
     for (const { median } of Object.values(cpu.contenders)) assert.ok(median > 0);
     for (const { max } of Object.values(figure("messages lost").contenders)) assert.equal(max, 0);
+    assert.ok(page(results).includes("### emit-each: 40 loops/s, 128 B"));
+    assert.match(charts(results)["emit-each.svg"], /^<svg .*<\/svg>\s*$/s);
   });
 
   test("fails where a call is left out", async () => {
@@ -252,6 +257,19 @@ describe("the report", () => {
     const committed = readdirSync(docs).filter((name) => name.endsWith(".svg"));
     assert.deepEqual(committed.sort(), Object.keys(drawn).sort());
     for (const svg of Object.values(drawn)) assert.match(svg, /^<svg .*<\/svg>\s*$/s);
+  });
+
+  test("gives the reason for one server where that one is better", () => {
+    const figures = (median) => ({ median, min: median, max: median });
+    const reasons = (name, metric) => {
+      const contenders = { turbo: figures(2), [name]: figures(1) };
+      const row = { scenario: "inbound", load: "any", metric, better: "lower", contenders };
+      return reasonsFor(losses([row])).join();
+    };
+    const metric = "CPU per received message, µs";
+    assert.match(reasons("socketioxide", metric), /^\*\*socketioxide\*\*: A server wholly in Rust/);
+    assert.equal(reasons("ws", metric), "");
+    assert.equal(reasons("socketioxide", "CPU per delivered message, µs"), "");
   });
 
   test("says what the README says", () => {

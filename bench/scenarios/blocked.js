@@ -35,7 +35,7 @@ async function round(name, { clients, heartbeat, pingTimeouts }) {
     // Evenly over an interval, so that the pings are, too.
     const seconds = pingInterval / 1e3;
     const client = await LoadClient.connect("blocked", server.port, { clients, seconds });
-    // Each has been pinged by then.
+    // The last of them is due to be pinged then.
     await sleep(pingInterval);
     await server.ask("block", { milliseconds: pingTimeouts * pingTimeout });
     await sleep(pingInterval + pingTimeout + SLACK_MILLISECONDS);
