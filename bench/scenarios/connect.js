@@ -48,7 +48,10 @@ module.exports = {
     return [
       ...usageMetrics(unit),
       ...latencyMetrics("time until a client is connected", ({ load }) => load.latency),
-      ...loadMetrics(({ load }) => load.cpu, clients),
+      ...loadMetrics(
+        ({ load }) => load.cpu,
+        () => Number.NaN,
+      ),
     ];
   },
 };
