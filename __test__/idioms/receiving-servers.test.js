@@ -32,6 +32,7 @@ const GUARD = { timeout: 30_000 };
 const BYTES = Buffer.from([1, 2, 255]);
 
 const MIB = 1024 * 1024;
+const ROUNDS = 10;
 
 /** Heartbeats that a test can wait for, and that do not end its connection, in milliseconds. */
 const HEARTBEATS = { pingInterval: 20, pingTimeout: 60_000 };
@@ -53,6 +54,12 @@ function watchArrival(conn, expected) {
     handlePacket.call(connection, packet);
   };
   return () => count === expected;
+}
+
+/** Keeps JavaScript busy, so that a worker that has read reports it. */
+function letNotify() {
+  const end = performance.now() + 5;
+  while (performance.now() < end);
 }
 
 /** Defines a program for one client whose packets arrive in one piece. */
@@ -111,6 +118,24 @@ describe("listeners of received packets", () => {
       ),
     );
     assertShort(short, 5);
+  });
+
+  test("see what they schedule run before packets that arrive later", GUARD, async (t) => {
+    const { log } = await compare(t, async (server) => {
+      const reception = await enterLogged(server);
+      const { socket, client, see } = reception;
+      const hasEnded = once(socket, "last");
+      let count = 0;
+      socket.on("next", () => {
+        setImmediate(() => see("immediate"));
+        sendAndLetRead(reception, events(count++ < ROUNDS ? "next" : "last"));
+        letNotify();
+      });
+      sendInOnePiece(client, events("next"));
+      await hasEnded;
+      return { log: reception.log };
+    });
+    assert.equal(log.length, 2 * (ROUNDS + 1) + 1);
   });
 
   for (const isClosed of [false, true]) {
