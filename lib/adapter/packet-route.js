@@ -2,6 +2,7 @@
 
 const { WebSocket } = require("../engine/websocket.js");
 const { packetMethods, watchConnection, watchTransport } = require("../untouched.js");
+const { scheduleCompaction } = require("./compaction.js");
 const { PacedSocket } = require("./paced-socket.js");
 const { SOCKET_EVENTS, isServerObserved, isSocketObserved } = require("./packet-listeners.js");
 
@@ -186,6 +187,9 @@ function handleUpgrade() {
   const route = this[kPacketRoute];
   route.refresh();
   route.notify();
+  const { connection, members } = route;
+  if (connection === null) return;
+  for (const { socket } of members) scheduleCompaction(socket, connection.workers);
 }
 
 /** Node.js calls this before it adds the listener, so engine.io sends everything after it. */
