@@ -35,7 +35,13 @@ const BEFORE_TRANSPORT = "onUpgradeError";
 function fieldsMaker() {
   // Also the name of the constructor of other objects without a prototype: `console.log()` prints it.
   const { Object: Fields } = { Object: class {} };
-  return (object) => Object.setPrototypeOf(Object.assign(new Fields(), object), null);
+  return (object) => {
+    const fields = new Fields();
+    // `Object.assign()` takes three times as long.
+    for (const name in object) fields[name] = object[name];
+    for (const key of Object.getOwnPropertySymbols(object)) fields[key] = object[key];
+    return Object.setPrototypeOf(fields, null);
+  };
 }
 
 const toFields = {
@@ -127,15 +133,17 @@ function removeOne(emitter, event, isUnused) {
   if (unused.length === 1) emitter.removeListener(event, unused[0]);
 }
 
-/** Whether the methods for upgrades are those of engine.io. */
+/** Whether the classes of servers make the response of an upgrade as engine.io 6 does, by prototype. */
 const known = new WeakMap();
 
 /** Returns whether a server makes the response of an upgrade as engine.io 6 does. */
 function addsResponse(server) {
-  const method = ownerOf(Object.getPrototypeOf(server), "handleUpgrade")?.handleUpgrade;
-  if (method === undefined) return false;
-  if (!known.has(method)) known.set(method, String(method).includes(ADDS_RESPONSE));
-  return known.get(method);
+  const prototype = Object.getPrototypeOf(server);
+  if (!known.has(prototype)) {
+    const owner = ownerOf(prototype, "handleUpgrade");
+    known.set(prototype, String(owner?.handleUpgrade).includes(ADDS_RESPONSE));
+  }
+  return known.get(prototype);
 }
 
 module.exports = { scheduleCompaction };
