@@ -79,6 +79,7 @@ function ownerOf(object, name) {
   return undefined;
 }
 
+/** Returns the source of a function; the empty string for anything else. */
 function textOf(value) {
   return typeof value === "function" ? Function.prototype.toString.call(value) : "";
 }
@@ -100,6 +101,9 @@ const stateMethods = new Methods().watch(ws.WebSocket.prototype, STATE_METHODS);
 const receiverMethods = new Methods();
 // The ws of some runtimes has no receiver.
 receiverMethods.watch(ws.Receiver?.prototype, ["on", "addListener", "emit"]);
+
+/** The methods that are skipped when a received packet goes to the Socket.IO client; see below. */
+const receptionMethods = new Methods();
 
 /** The methods of socket.io-parser that ours override. */
 const encodeMethod = new Methods().watch(official.Encoder.prototype, ["encode"]);
@@ -128,6 +132,62 @@ function watchTransport(transport) {
 }
 
 /**
+ * The methods that pass a received packet on, from a WebSocket transport to a Socket.IO client. They are
+ * compared for each packet and by name: `Methods` would take 40 ns for that (Node 20). Those that are
+ * bound when a connection is made, as `onPacket()` of engine.io's socket, are compared only then.
+ */
+class ReceptionLayers {
+  /** The prototypes, and their methods while these were the packages' own. @private */
+  transport;
+  client;
+  onData;
+  decoder = official.Decoder.prototype;
+  add = official.Decoder.prototype.add;
+  /** The methods that a program may also replace on single transports and clients. */
+  onPacket;
+  parseNamespace;
+
+  constructor(transport, client) {
+    this.transport = transport;
+    this.client = client;
+    this.onData = transport.onData;
+    this.onPacket = transport.onPacket;
+    this.parseNamespace = client._parseNamespace;
+  }
+
+  /** True if the methods that a program can replace on classes only are the packages' own. */
+  get areUntouched() {
+    return this.transport.onData === this.onData && this.decoder.add === this.add;
+  }
+}
+
+/** By the prototype of the WebSocket transports. */
+const receptionLayers = new WeakMap();
+
+/**
+ * Returns the methods between a WebSocket transport and a Socket.IO client.
+ *
+ * @param {import("engine.io").Socket} conn
+ * @param {object} client
+ * @returns {ReceptionLayers | null} `null` while some of them are replaced
+ */
+function receptionLayersOf(conn, client) {
+  const prototypes = [conn.transport, conn, client].map((object) => Object.getPrototypeOf(object));
+  const [transport, socket, clients] = prototypes;
+  receptionMethods
+    .watch(transport, ["onData", "onPacket"])
+    .watch(socket, ["onPacket"])
+    .watch(clients, ["ondata", "ondecoded", "_parseNamespace"]);
+  const areUntouched = receptionMethods.areUntouched && decodeMethod.areUntouched;
+  if (!areUntouched || Object.hasOwn(conn, "onPacket")) return null;
+  const known = receptionLayers.get(transport);
+  if (known?.client === clients) return known;
+  const layers = new ReceptionLayers(transport, clients);
+  receptionLayers.set(transport, layers);
+  return layers;
+}
+
+/**
  * Watches the classes of a Socket.IO socket and its client.
  *
  * @param {import("socket.io").Socket} socket
@@ -144,8 +204,10 @@ module.exports = {
   ownerOf,
   packetMethods,
   receiverMethods,
+  receptionLayersOf,
   sendMethod,
   stateMethods,
+  textOf,
   watchConnection,
   watchSocket,
   watchTransport,

@@ -89,3 +89,27 @@ fn a_worker_stops_reading_until_the_application_takes_events() {
     }
     sender.join().unwrap();
 }
+
+#[test]
+fn a_worker_counts_the_packets_that_the_application_has_not_taken() {
+    const COUNT: usize = 8_000;
+    let mut application = Application::new();
+    let (id, mut peer) = application.connect(ConnectionOptions::default());
+    application.pool.split_packets(id, true);
+    application.send_text(id, "commanded");
+    application.pool.flush();
+    assert_eq!(peer.next_text(), "commanded");
+    assert!(matches!(application.next_event(id), Event::Sent(1)));
+    let mut stream = peer.stream.try_clone().unwrap();
+    let sender = std::thread::spawn(move || {
+        let packet = format!(r#"42["{}"]"#, "x".repeat(4000));
+        let message = frame(Opcode::Text, packet.as_bytes());
+        (0..COUNT).for_each(|_| stream.write_all(&message).unwrap());
+    });
+    let stats = application.wait_for_stats(|stats| stats.stalls > 0);
+    assert!(stats.bytes_in as usize <= 2 * MAX_HELD_BYTES, "{stats:?}");
+    for _ in 0..COUNT {
+        assert!(matches!(application.next_event(id), Event::Packet { .. }));
+    }
+    sender.join().unwrap();
+}

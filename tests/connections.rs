@@ -12,8 +12,11 @@ use std::time::Duration;
 
 use application::{Application, big_frame, frame, is_end, text};
 use socket_io_turbo::net::{ConnectionOptions, Event, Failure, SocketOption};
+use socket_io_turbo::proto::socket_io::PacketType;
 use socket_io_turbo::proto::websocket::{self, DecodeError, Limits, Opcode, encode_frame};
 use socket2::SockRef;
+
+const MASK: Option<[u8; 4]> = Some([1, 2, 3, 4]);
 
 #[test]
 fn a_message_reaches_the_application() {
@@ -247,6 +250,55 @@ fn the_limit_of_messages_can_be_changed() {
     assert_eq!(text(&application.next_event(id)), "four");
     let expected = Failure::Protocol(DecodeError::MessageTooLong);
     assert!(matches!(application.next_event(id), Event::Failed(failure) if failure == expected));
+}
+
+#[test]
+fn packets_are_split_between_two_commands() {
+    let mut application = Application::new();
+    let (id, mut peer) = application.connect(ConnectionOptions::default());
+    let packet = r#"42/día,7["a",{}]"#;
+    for is_split in [false, true, false] {
+        application.pool.split_packets(id, is_split);
+        application.send_text(id, "commanded");
+        application.pool.flush();
+        assert_eq!(peer.next_text(), "commanded");
+        assert!(matches!(application.next_event(id), Event::Sent(1)));
+        peer.send(Opcode::Text, packet.as_bytes());
+        match application.next_event(id) {
+            Event::Packet { message, parts } if is_split => {
+                let text = &message[1..];
+                assert_eq!(message, packet.as_bytes());
+                assert_eq!(parts.packet_type(), PacketType::Event);
+                assert_eq!(parts.namespace(text), Some("/día".as_bytes()));
+                assert_eq!(parts.ack_id(), Some(7));
+                assert_eq!(parts.arguments(text), br#"["a",{}]"#);
+            }
+            event => assert_eq!((is_split, text(&event)), (false, packet)),
+        }
+    }
+    assert_eq!(application.pool.stats().next().unwrap().messages_in, 3);
+}
+
+#[test]
+fn messages_that_are_no_events_stay_whole_while_packets_are_split() {
+    let mut application = Application::new();
+    let (id, mut peer) = application.connect(ConnectionOptions::default());
+    application.pool.split_packets(id, true);
+    application.send_text(id, "commanded");
+    application.pool.flush();
+    assert_eq!(peer.next_text(), "commanded");
+    assert!(matches!(application.next_event(id), Event::Sent(1)));
+    let others = ["", "4", "3", "40", r#"32["a"]"#, r#"b2["a"]"#, r#"451-["a"]"#, r#"42["a"] "#];
+    for other in others {
+        peer.send(Opcode::Text, other.as_bytes());
+        assert_eq!(text(&application.next_event(id)), other);
+    }
+    peer.send(Opcode::Binary, br#"42["a"]"#);
+    assert!(matches!(application.next_event(id), Event::Binary(_)));
+    // In fragments, it is the same message.
+    peer.stream.write_all(&encode_frame(false, Opcode::Text, br#"42["#, MASK)).unwrap();
+    peer.stream.write_all(&encode_frame(true, Opcode::Continuation, br#""a"]"#, MASK)).unwrap();
+    assert!(matches!(application.next_event(id), Event::Packet { .. }));
 }
 
 #[test]

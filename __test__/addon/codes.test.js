@@ -45,14 +45,39 @@ const kindNames = new Map(Object.entries(EventKind).map(([name, kind]) => [kind,
 /** Kinds of events that a test has seen. */
 const seen = new Set();
 
+/** The number of an event's length, for the kinds that have one. */
+const PACKETS = ["PacketEvent", "PacketAck", "NamespaceEvent", "NamespaceAck"];
+
+/** The arguments of packets, joined to one JSON array. */
+class Joined {
+  count = 0;
+  #position = 1;
+
+  constructor(json) {
+    this.json = json;
+  }
+
+  /** Returns the arguments of the next packet. */
+  next(length) {
+    const start = this.#position;
+    this.#position += length + 1;
+    this.count++;
+    return this.json.slice(start, start + length);
+  }
+
+  get isAtEnd() {
+    return this.count === 0 ? this.json === "[]" : this.#position === this.json.length;
+  }
+}
+
 /** The addon's workers, with events as the layouts read them. */
 class Pool {
-  constructor(t, eventsPerBatch = 64) {
+  constructor(t, eventsPerBatch = 64, options = {}) {
     const { FIRST_EVENT, NUMBERS_PER_EVENT } = EventBatch;
     this.numbers = new Uint32Array(FIRST_EVENT + eventsPerBatch * NUMBERS_PER_EVENT);
     this.native = new binding.Workers();
     this.native.start(() => this.take());
-    this.options = this.native.configure(OPTIONS);
+    this.options = this.native.configure({ ...OPTIONS, ...options });
     this.events = [];
     this.hasMore = [];
     this.peers = [];
@@ -82,14 +107,22 @@ class Pool {
     const { numbers } = this;
     const values = this.native.take(numbers, (...all) => all);
     this.hasMore.push(numbers[EventBatch.HAS_MORE]);
-    for (let event = 0; event < numbers[EventBatch.COUNT]; event++) {
-      const start = EventBatch.FIRST_EVENT + event * EventBatch.NUMBERS_PER_EVENT;
-      const id = numbers[start + EventNumbers.ID];
+    // The arguments of all packets are the last value.
+    const joined = new Joined(numbers[EventBatch.PACKETS] > 0 ? values.pop() : "[]");
+    for (let index = 0; index < numbers[EventBatch.COUNT]; index++) {
+      const start = EventBatch.FIRST_EVENT + index * EventBatch.NUMBERS_PER_EVENT;
       const kind = numbers[start + EventNumbers.KIND];
-      const number = numbers[start + EventNumbers.NUMBER];
-      seen.add(kindNames.get(kind));
-      this.events.push([id, kindNames.get(kind), number, ...values.splice(0, VALUE_COUNTS[kind])]);
+      const length = numbers[start + EventNumbers.LENGTH];
+      const name = kindNames.get(kind);
+      seen.add(name);
+      const event = [numbers[start + EventNumbers.ID], name, numbers[start + EventNumbers.NUMBER]];
+      event.push(...values.splice(0, VALUE_COUNTS[kind]));
+      if (PACKETS.includes(name)) event.push(joined.next(length));
+      else assert.equal(length, 0);
+      this.events.push(event);
     }
+    assert.equal(numbers[EventBatch.PACKETS], joined.count);
+    assert.ok(joined.isAtEnd);
     assert.deepEqual(values, []);
     if (this.hasMore.at(-1) === 1) setImmediate(() => this.take());
   }
@@ -160,6 +193,53 @@ describe("the numbers that both halves share", { skip: !hasEngine, timeout: 30_0
     assert.deepEqual(await pool.next(), [id, "PeerEnded", 0]);
     pool.command("terminate", id);
     assert.deepEqual(await pool.next(), [id, "Ended", END_REASONS.indexOf("terminated")]);
+  });
+
+  test("packets of Socket.IO, while they are split", async (t) => {
+    const pool = new Pool(t);
+    await pool.connect();
+    const { id, peer } = await pool.connect();
+    const write = (...texts) => peer.write(Buffer.concat(texts.map((text) => frames.text(text))));
+    write('42["whole"]');
+    assert.deepEqual(await pool.next(), [id, "Text", 0, '42["whole"]']);
+    pool.command("splitPackets", id, true);
+    // The worker has the command when what was sent behind it has been written.
+    pool.command("send", id, "x", TEXT, true, true);
+    assert.deepEqual(await pool.next(), [id, "Sent", 1]);
+    write(
+      '42["é",{}]',
+      "4374294967294[]",
+      '42/día,0["日本😀"]',
+      "43/día,[1]",
+      "42[1,]",
+      "40",
+      '422["z"]',
+    );
+    assert.deepEqual(await pool.next(), [id, "PacketEvent", 0, '["é",{}]']);
+    // Beyond 32 bits, an ack id is left to the decoder.
+    assert.deepEqual(await pool.next(), [id, "Text", 0, "4374294967294[]"]);
+    assert.deepEqual(await pool.next(), [id, "NamespaceEvent", 1, "/día", '["日本😀"]']);
+    assert.deepEqual(await pool.next(), [id, "NamespaceAck", 0, "/día", "[1]"]);
+    assert.deepEqual(await pool.next(), [id, "PacketEvent", 0, "[1,]"]);
+    assert.deepEqual(await pool.next(), [id, "Text", 0, "40"]);
+    assert.deepEqual(await pool.next(), [id, "PacketEvent", 3, '["z"]']);
+    write("434294967294[]");
+    assert.deepEqual(await pool.next(), [id, "PacketAck", 4_294_967_295, "[]"]);
+    pool.command("splitPackets", id, false);
+    pool.command("send", id, "x", TEXT, true, true);
+    assert.deepEqual(await pool.next(), [id, "Sent", 1]);
+    write('42["whole"]');
+    assert.deepEqual(await pool.next(), [id, "Text", 0, '42["whole"]']);
+  });
+
+  test("packets of connections whose text is Buffers stay whole", async (t) => {
+    const pool = new Pool(t, 64, { isTextAsString: false });
+    const { id, peer } = await pool.connect();
+    pool.command("splitPackets", id, true);
+    pool.command("send", id, "x", TEXT, true, true);
+    assert.deepEqual(await pool.next(), [id, "Sent", 1]);
+    peer.write(frames.text('42["a"]'));
+    assert.deepEqual(await pool.next(), [id, "Text", 0, Buffer.from('42["a"]')]);
   });
 
   test("a failure has a message and a code", async (t) => {

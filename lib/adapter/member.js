@@ -40,6 +40,7 @@ class Member {
     this.memberships = 0;
     this.hasLeft = false;
     this.route.add(this);
+    this.route.receiveBy(socket.client);
     watchSocket(socket);
     socket[kMember] = this;
     socket.onAnyOutgoing = onAnyOutgoing;

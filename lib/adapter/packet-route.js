@@ -4,6 +4,7 @@ const { WebSocket } = require("../engine/websocket.js");
 const { packetMethods, watchConnection, watchTransport } = require("../untouched.js");
 const { scheduleCompaction } = require("./compaction.js");
 const { PacedSocket } = require("./paced-socket.js");
+const { packetReceiverOf } = require("./packet-receiver.js");
 const { SOCKET_EVENTS, isServerObserved, isSocketObserved } = require("./packet-listeners.js");
 
 /** On an Engine.IO socket: its route. */
@@ -35,6 +36,8 @@ class PacketRoute extends PacedSocket {
   /** Set while engine.io is sending. */
   #isEngineSending = false;
   #isVersion3;
+  /** The Socket.IO client that receives the packets; `null` until it is known. */
+  #client = null;
   /** The options of the volatile packet in flight. Its attachments come with the same object. */
   #volatileOptions = null;
 
@@ -59,6 +62,19 @@ class PacketRoute extends PacedSocket {
     // An array that grows has room for 16 more.
     if (this.members.length === 0) this.members = [member];
     else this.members.push(member);
+  }
+
+  /** @param {object} client of Socket.IO; gets the packets of the socket */
+  receiveBy(client) {
+    if (this.#client === client) return;
+    this.#client = client;
+    this.#receive();
+  }
+
+  #receive() {
+    const { conn, connection } = this;
+    if (connection === null || this.#client === null) return;
+    connection.packetReceiver = packetReceiverOf(connection, conn, this.#client);
   }
 
   /** @param {import("./member.js").Member} member */
@@ -89,6 +105,7 @@ class PacketRoute extends PacedSocket {
     if (this.#isVersion3) this.connection.workers.native.useVersion3(this.connection.id);
     conn.sendPacket = sendPacket;
     conn.flush = flush;
+    this.#receive();
   }
 
   /** Looks for listeners that must get every packet. */

@@ -18,7 +18,17 @@ const enumeration = (name) => Object.freeze({ ...binding?.[name] });
 const EventKind = enumeration("EventKind");
 
 /** The number of values of an event besides its numbers; 0 for the other kinds. */
-const VALUES = { Text: 1, Binary: 1, Ping: 1, Pong: 1, Close: 1, Failed: 2, Raw: 1 };
+const VALUES = {
+  Text: 1,
+  Binary: 1,
+  Ping: 1,
+  Pong: 1,
+  Close: 1,
+  Failed: 2,
+  Raw: 1,
+  NamespaceEvent: 1,
+  NamespaceAck: 1,
+};
 
 function valueCounts() {
   const counts = [];
@@ -33,9 +43,15 @@ module.exports = {
   /** By event kind. */
   VALUE_COUNTS: Object.freeze(valueCounts()),
   /** A batch of events: positions in its header, where events begin, and the length of each. */
-  EventBatch: Object.freeze({ COUNT: 0, HAS_MORE: 1, FIRST_EVENT: 2, NUMBERS_PER_EVENT: 3 }),
-  /** Positions within the numbers of an event. */
-  EventNumbers: Object.freeze({ ID: 0, KIND: 1, NUMBER: 2 }),
+  EventBatch: Object.freeze({
+    COUNT: 0,
+    HAS_MORE: 1,
+    PACKETS: 2,
+    FIRST_EVENT: 3,
+    NUMBERS_PER_EVENT: 4,
+  }),
+  /** Positions within the numbers of an event. `LENGTH` is a packet's. */
+  EventNumbers: Object.freeze({ ID: 0, KIND: 1, NUMBER: 2, LENGTH: 3 }),
   /** Names of the reasons for which connections end; indexed by the number of an `Ended` event. */
   END_REASONS: Object.freeze(binding?.endReasons?.() ?? []),
   /** The number of an `Ended` event: the reason in these bits, the system's error number above. */

@@ -54,6 +54,12 @@ class Connection extends Sender {
     this.held = null;
     /** The handle of its socket; see `connection-handle.js`. */
     this.handle = null;
+    /**
+     * Receives messages instead of listeners of the WebSocket; `null` for none.
+     *
+     * @type {import("../adapter/packet-receiver.js").PacketReceiver | null}
+     */
+    this.packetReceiver = null;
   }
 
   /**
@@ -162,8 +168,16 @@ class Connection extends Sender {
   handleMessage(message, isBinary) {
     if (this.held?.hold("handleMessage", message, isBinary)) return;
     if (this.isTerminated) return;
+    if (this.packetReceiver?.handleMessage(message, isBinary)) return;
     const data = isBinary ? binaryMessage(message, this.websocket._binaryType) : message;
     this.receiver.emit("message", data, isBinary);
+  }
+
+  /** @param {import("./packet-batch.js").PacketBatch} packet a message that the worker has split */
+  handlePacket(packet) {
+    const canReceive = this.held === null && !this.isTerminated && this.packetReceiver !== null;
+    if (canReceive && this.packetReceiver.handlePacket(packet)) return;
+    this.handleMessage(packet.text, false);
   }
 
   handlePing(payload) {

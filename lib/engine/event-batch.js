@@ -3,13 +3,14 @@
 // Taken now: test tools replace that of the global object with one that stands still.
 const { setImmediate } = require("node:timers");
 const codes = require("../addon/codes.js");
+const { PacketBatch, isPacketKind } = require("./packet-batch.js");
 const { PendingEvents } = require("./pending-events.js");
 
 /** The most events taken from the workers at once; the rest waits for the next turn of the loop. */
 const EVENTS_PER_BATCH = 512;
 
-const { COUNT, HAS_MORE, FIRST_EVENT, NUMBERS_PER_EVENT } = codes.EventBatch;
-const { KIND, NUMBER } = codes.EventNumbers;
+const { COUNT, HAS_MORE, PACKETS, FIRST_EVENT, NUMBERS_PER_EVENT } = codes.EventBatch;
+const { KIND, NUMBER, LENGTH } = codes.EventNumbers;
 const { END_REASON_BITS, END_REASONS, VALUE_COUNTS } = codes;
 const {
   Text: TEXT,
@@ -34,9 +35,9 @@ const collect = (...values) => values;
  * A batch of the workers' events: takes one from the addon, and delivers the events of each
  * connection in a turn of their own and in the connection's asynchronous context.
  *
- * `take()` schedules one delivery for each run of events of the same connection. Each delivery takes
- * the run at the position that the batch has reached by then. The next batch is taken when the last
- * event is delivered.
+ * `take()` delivers the first run of events of the same connection, and schedules one delivery for
+ * each further run: it is called in a turn of its own itself. Each delivery takes the run at the
+ * position that the batch has reached by then. The next batch is taken when the last event is delivered.
  *
  * Apart from `take()` and `isDelivering`, all is private, but not `#private`: with Node 20 that costs
  * 2 ns for each event, of 25, and private methods cost 3 ns more.
@@ -47,6 +48,8 @@ class EventBatch extends PendingEvents {
   numbers = new Uint32Array(FIRST_EVENT + EVENTS_PER_BATCH * NUMBERS_PER_EVENT);
   /** The values of the events that have one. */
   values = NO_VALUES;
+  /** The packets among the events. */
+  packets = new PacketBatch();
   /** The numbers of the batch's events and values that have been delivered. */
   delivered = 0;
   deliveredValues = 0;
@@ -74,20 +77,20 @@ class EventBatch extends PendingEvents {
     if (this.isCalled) return;
     const { numbers } = this;
     this.values = this.workers.native.take(numbers, collect);
+    if (numbers[PACKETS] > 0) this.packets.load(this.values.pop());
     this.delivered = 0;
     this.deliveredValues = 0;
-    let last = NO_CONNECTION;
-    for (let event = 0; event < numbers[COUNT]; event++) {
-      const id = numbers[positionOf(event)];
-      if (id !== last) this.schedule();
-      last = id;
+    for (let event = 1; event < numbers[COUNT]; event++) {
+      if (numbers[positionOf(event)] !== numbers[positionOf(event - 1)]) this.schedule();
     }
-    if (last === NO_CONNECTION) this.handleDelivered();
+    if (this.isDelivering) this.deliver();
+    else this.handleDelivered();
   }
 
   /** True if the next event belongs to the run that is being delivered. */
   get hasEvents() {
-    return this.isDelivering && this.numbers[positionOf(this.delivered)] === this.current;
+    const { delivered, numbers } = this;
+    return delivered < numbers[COUNT] && numbers[positionOf(delivered)] === this.current;
   }
 
   deliverEvents() {
@@ -100,21 +103,35 @@ class EventBatch extends PendingEvents {
 
   /** @private */
   deliverRun(id, handle) {
+    const { numbers } = this;
     while (this.hasEvents) {
       const position = positionOf(this.delivered);
-      const kind = this.numbers[position + KIND];
+      const kind = numbers[position + KIND];
+      const number = numbers[position + NUMBER];
       const first = this.deliveredValues;
       const count = VALUE_COUNTS[kind];
       this.delivered++;
       this.deliveredValues = first + count;
       const value = count === 1 ? this.values[first] : severalOrNone(this.values, first, count);
-      handle(this.workers, id, kind, this.numbers[position + NUMBER], value);
+      if (isPacketKind(kind)) {
+        this.packets.next(kind, number, numbers[position + LENGTH], value);
+        this.deliverPacket(id, handle);
+      } else {
+        handle(this.workers, id, kind, number, value);
+      }
     }
+  }
+
+  /** @private */
+  deliverPacket(id, handle) {
+    if (handle === dispatch) this.workers.connections[id].handlePacket(this.packets);
+    else handle(this.workers, id, TEXT, 0, this.packets.text);
   }
 
   handleDelivered() {
     if (this.isDelivering) return;
     this.values = NO_VALUES;
+    this.packets.clear();
     this.workers.handleDelivered();
     if (this.isCalled || this.numbers[HAS_MORE] === 1) setImmediate(this.take);
   }

@@ -4,7 +4,7 @@
 //! Measured with Node 20: setting an element of a JavaScript array costs 100 ns, a store into
 //! shared memory nothing, and all values together cross as the arguments of one call.
 
-use std::ptr;
+use std::{mem, ptr};
 
 use bytes::Bytes;
 use napi::bindgen_prelude::{FromNapiValue, Function, Unknown};
@@ -14,14 +14,18 @@ use napi_derive::napi;
 use super::payload::{buffer_value, string_value};
 use crate::environment::TextMode;
 use crate::net::{EndReason, Event, Failure};
+use crate::proto::socket_io::{PacketParts, PacketType};
 use crate::proto::websocket::{CloseCode, DecodeError};
 
-/// Numbers in front of the first event: the number of events, and 1 if more events wait.
-/// `lib/addon/codes.js` has the same layout.
-const HEADER: usize = 2;
+/// Numbers in front of the first event: the number of events, 1 if more events wait, and the number
+/// of packets among the events. `lib/addon/codes.js` has the same layout.
+const HEADER: usize = 3;
 
-/// Numbers of an event: connection id, kind, and one that depends on the kind.
-const PER_EVENT: usize = 3;
+/// Numbers of an event: connection id, kind, and two that depend on the kind.
+const PER_EVENT: usize = 4;
+
+/// The capacity of an empty [`EventWriter::arguments`] in bytes: those of a few dozen packets.
+const ARGUMENTS_BYTES: usize = 4 * 1024;
 
 /// The kind of an event of a connection.
 #[napi]
@@ -51,6 +55,15 @@ pub enum EventKind {
     Backlog = 9,
     /// Value: the bytes that were read.
     Raw = 10,
+    /// An event of Socket.IO in the main namespace. Numbers: the ack id and 1, 0 without one; the
+    /// length of its arguments in UTF-16 code units.
+    PacketEvent = 11,
+    /// An acknowledgement in the main namespace. Numbers as of an event.
+    PacketAck = 12,
+    /// An event in the namespace that is its value. Numbers as of an event.
+    NamespaceEvent = 13,
+    /// An acknowledgement in the namespace that is its value. Numbers as of an event.
+    NamespaceAck = 14,
 }
 
 /// Writes the numbers of events, and collects their values.
@@ -59,11 +72,14 @@ pub struct EventWriter<'env, 'a> {
     numbers: &'a mut [u32],
     values: Vec<sys::napi_value>,
     count: usize,
+    packets: u32,
+    /// The arguments of all packets, as a JSON array that lacks its last bracket.
+    arguments: Vec<u8>,
 }
 
 impl<'env, 'a> EventWriter<'env, 'a> {
     pub fn new(env: &'env Env, numbers: &'a mut [u32]) -> Self {
-        Self { env, numbers, values: Vec::new(), count: 0 }
+        Self { env, numbers, values: Vec::new(), count: 0, packets: 0, arguments: Vec::new() }
     }
 
     /// Returns the number of events that fit into `numbers`.
@@ -74,9 +90,36 @@ impl<'env, 'a> EventWriter<'env, 'a> {
     /// Adds an event. A text message that is longer than V8's strings becomes a Buffer in either
     /// mode.
     pub fn push(&mut self, id: u32, event: Event, text_mode: TextMode) -> Result<()> {
+        if let (Event::Packet { message, parts }, TextMode::String) = (&event, text_mode) {
+            return self.push_packet(id, message, parts);
+        }
         let (kind, number) = numbers(&event);
-        self.push_numbers([id, kind as u32, number]);
+        self.push_numbers([id, kind as u32, number, 0]);
         self.push_values(event, text_mode)
+    }
+
+    fn push_packet(&mut self, id: u32, message: &[u8], parts: &PacketParts) -> Result<()> {
+        let text = message.get(1..).unwrap_or_default();
+        let (namespace, arguments) = (parts.namespace(text), parts.arguments(text));
+        let kind = match (parts.packet_type(), namespace) {
+            (PacketType::Ack, None) => EventKind::PacketAck,
+            (PacketType::Ack, Some(_)) => EventKind::NamespaceAck,
+            (_, None) => EventKind::PacketEvent,
+            (_, Some(_)) => EventKind::NamespaceEvent,
+        };
+        let ack_number = parts.ack_id().map_or(0, |id| id + 1);
+        self.push_numbers([id, kind as u32, ack_number, utf16_length(arguments)]);
+        if let Some(name) = namespace {
+            let name = Bytes::copy_from_slice(name);
+            self.values.push(text_value(self.env, name, TextMode::String)?);
+        }
+        if self.packets == 0 {
+            self.arguments.reserve(ARGUMENTS_BYTES);
+        }
+        self.arguments.push(if self.packets == 0 { b'[' } else { b',' });
+        self.arguments.extend_from_slice(arguments);
+        self.packets += 1;
+        Ok(())
     }
 
     fn push_numbers(&mut self, event: [u32; PER_EVENT]) {
@@ -90,7 +133,9 @@ impl<'env, 'a> EventWriter<'env, 'a> {
     fn push_values(&mut self, event: Event, text_mode: TextMode) -> Result<()> {
         let env = self.env;
         match event {
-            Event::Text(text) => self.values.push(text_value(env, text, text_mode)?),
+            Event::Text(text) | Event::Packet { message: text, .. } => {
+                self.values.push(text_value(env, text, text_mode)?);
+            }
             Event::Binary(bytes) | Event::Ping(bytes) | Event::Pong(bytes) | Event::Raw(bytes) => {
                 self.values.push(buffer_value(env, bytes)?);
             }
@@ -107,10 +152,20 @@ impl<'env, 'a> EventWriter<'env, 'a> {
         Ok(())
     }
 
-    /// Completes the header, and returns the result of `collect`, called with the values.
-    pub fn finish(self, has_more: bool, collect: &Function<'_, (), ()>) -> Result<Unknown<'env>> {
+    /// Completes the header, and returns the result of `collect`, called with the values. If there
+    /// are packets, the JSON array of their arguments is the last value.
+    pub fn finish(
+        mut self,
+        has_more: bool,
+        collect: &Function<'_, (), ()>,
+    ) -> Result<Unknown<'env>> {
+        if self.packets > 0 {
+            self.arguments.push(b']');
+            let arguments = mem::take(&mut self.arguments).into();
+            self.values.push(text_value(self.env, arguments, TextMode::String)?);
+        }
         if let Some(header) = self.numbers.get_mut(..HEADER) {
-            header.copy_from_slice(&[self.count as u32, has_more.into()]);
+            header.copy_from_slice(&[self.count as u32, has_more.into(), self.packets]);
         }
         let env = self.env.raw();
         let (mut receiver, mut result) = (ptr::null_mut(), ptr::null_mut());
@@ -134,7 +189,7 @@ impl<'env, 'a> EventWriter<'env, 'a> {
 /// Returns the kind of an event, and its number; 0 for a kind that has no number.
 fn numbers(event: &Event) -> (EventKind, u32) {
     match event {
-        Event::Text(_) => (EventKind::Text, 0),
+        Event::Text(_) | Event::Packet { .. } => (EventKind::Text, 0),
         Event::Binary(_) => (EventKind::Binary, 0),
         Event::Ping(_) => (EventKind::Ping, 0),
         Event::Pong(_) => (EventKind::Pong, 0),
@@ -146,6 +201,13 @@ fn numbers(event: &Event) -> (EventKind, u32) {
         Event::PeerEnded => (EventKind::PeerEnded, 0),
         Event::Ended(reason) => (EventKind::Ended, end_number(*reason)),
     }
+}
+
+/// Returns the number of UTF-16 code units of valid UTF-8.
+fn utf16_length(text: &[u8]) -> u32 {
+    // All bytes but continuations begin a character; four-byte characters have two code units.
+    let units = |byte: &u8| u32::from(*byte & 0xc0 != 0x80) + u32::from(*byte >= 0xf0);
+    text.iter().map(units).sum()
 }
 
 fn text_value(env: &Env, text: Bytes, mode: TextMode) -> Result<sys::napi_value> {

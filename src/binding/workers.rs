@@ -236,6 +236,12 @@ impl Workers {
         self.pool().limit_payload(id, max_payload as usize);
     }
 
+    /// Starts or stops reporting packets of Socket.IO in parts.
+    #[napi(catch_unwind)]
+    pub fn split_packets(&self, id: u32, is_split: bool) {
+        self.pool().split_packets(id, is_split);
+    }
+
     /// Sets `TCP_NODELAY`.
     #[napi(catch_unwind)]
     pub fn set_no_delay(&self, id: u32, is_enabled: bool) {

@@ -103,6 +103,8 @@ pub(super) enum ConnectionCommand {
     Input(BytesMut),
     /// Limits the bytes of a message from the peer.
     LimitPayload(usize),
+    /// Starts or stops splitting packets, see [`Event::Packet`](super::Event::Packet).
+    SplitPackets(bool),
     /// Sets an option of the socket.
     Configure(SocketOption),
 }

@@ -6,8 +6,12 @@ use bytes::{Bytes, BytesMut};
 
 use super::{ConnectionOptions, EndReason, Event, Failure};
 use crate::fanout::{FrameKind, SendQueue};
-use crate::proto::engine_io::ProtocolVersion;
+use crate::proto::engine_io::{PacketType, ProtocolVersion};
+use crate::proto::socket_io::PacketParts;
 use crate::proto::websocket::{self, Decoder, Opcode, Role, encode_frame};
+
+/// The first byte of a text message with a message packet of Engine.IO.
+const MESSAGE: u8 = PacketType::Message.digit();
 
 /// The number of a turn of the application.
 pub(super) type Turn = u64;
@@ -45,6 +49,7 @@ pub(super) struct Connection {
     /// Set when our side must end without a close frame.
     is_cut_short: bool,
     has_peer_ended: bool,
+    splits_packets: bool,
     end: Option<EndReason>,
 }
 
@@ -62,6 +67,7 @@ impl Connection {
             is_close_queued: false,
             is_cut_short: false,
             has_peer_ended: false,
+            splits_packets: false,
             end: None,
         }
     }
@@ -94,7 +100,7 @@ impl Connection {
 
     fn handle_event(&mut self, event: websocket::Event) -> Event {
         match event {
-            websocket::Event::Text(message) => Event::Text(message),
+            websocket::Event::Text(message) => self.handle_text(message),
             websocket::Event::Binary(message) => Event::Binary(message),
             websocket::Event::Pong(payload) => Event::Pong(payload),
             websocket::Event::Close { code, reason } => Event::Close { code, reason },
@@ -102,6 +108,16 @@ impl Connection {
                 self.answer_ping(&payload);
                 Event::Ping(payload)
             }
+        }
+    }
+
+    fn handle_text(&self, message: Bytes) -> Event {
+        match message.split_first() {
+            Some((&MESSAGE, text)) if self.splits_packets => match PacketParts::split(text) {
+                Some(parts) => Event::Packet { message, parts },
+                None => Event::Text(message),
+            },
+            _ => Event::Text(message),
         }
     }
 
@@ -161,6 +177,10 @@ impl Connection {
     pub(super) fn handle_end(&mut self) {
         self.is_close_queued = true;
         self.is_cut_short = true;
+    }
+
+    pub(super) const fn split_packets(&mut self, is_split: bool) {
+        self.splits_packets = is_split;
     }
 
     pub(super) const fn limit_payload(&mut self, max_payload: usize) {

@@ -115,6 +115,7 @@ impl ConnectionTask {
             ConnectionCommand::Tap(is_tapped) => state.is_tapped = is_tapped,
             ConnectionCommand::Input(input) => self.handle_injected_input(state, input),
             ConnectionCommand::LimitPayload(length) => state.connection.limit_payload(length),
+            ConnectionCommand::SplitPackets(is_split) => state.connection.split_packets(is_split),
             ConnectionCommand::Configure(option) => {
                 // Node.js does not report such errors, either.
                 let _ = set_option(&SockRef::from(&state.stream), option);

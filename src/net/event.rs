@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use bytestring::ByteString;
 
+use crate::proto::socket_io::PacketParts;
 use crate::proto::websocket::{CloseCode, DecodeError};
 
 /// The id of a connection within its [`WorkerPool`](super::WorkerPool). Reused after
@@ -14,6 +15,15 @@ pub type ConnectionId = u32;
 pub enum Event {
     /// A text message, valid UTF-8.
     Text(Bytes),
+    /// A text message that is a packet of Socket.IO, an event or an acknowledgement; only while the
+    /// connection's packets are split, see
+    /// [`WorkerPool::split_packets`](super::WorkerPool::split_packets).
+    Packet {
+        /// The message, whose first byte is Engine.IO's packet type.
+        message: Bytes,
+        /// The parts of the message without its first byte.
+        parts: PacketParts,
+    },
     /// A binary message.
     Binary(Bytes),
     /// A ping, which the worker has answered if the options say so.
@@ -48,7 +58,7 @@ pub enum Event {
 impl Event {
     /// Returns whether this is a message, not a control frame or a change of state.
     pub(super) const fn is_message(&self) -> bool {
-        matches!(self, Self::Text(_) | Self::Binary(_))
+        matches!(self, Self::Text(_) | Self::Packet { .. } | Self::Binary(_))
     }
 
     /// Returns the memory that this event occupies until the application takes it, in bytes.
@@ -56,6 +66,7 @@ impl Event {
         size_of::<(ConnectionId, Self)>()
             + match self {
                 Self::Text(bytes)
+                | Self::Packet { message: bytes, .. }
                 | Self::Binary(bytes)
                 | Self::Ping(bytes)
                 | Self::Pong(bytes)

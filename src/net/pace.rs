@@ -17,7 +17,7 @@ pub(crate) struct Tempo {
 /// Node 20, two cores; `npm run bench -- inbound`.
 pub(super) const WORKER_TEMPO: Tempo = Tempo {
     busy_events_per_second: 12_000,
-    rest: Duration::from_micros(200),
+    rest: Duration::from_micros(300),
     window: Duration::from_millis(5),
 };
 

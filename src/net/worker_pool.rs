@@ -229,6 +229,12 @@ impl WorkerPool {
         self.command(id, ConnectionCommand::LimitPayload(max_payload));
     }
 
+    /// Starts or stops reporting packets of Socket.IO as [`Event::Packet`] instead of
+    /// [`Event::Text`].
+    pub fn split_packets(&mut self, id: ConnectionId, is_split: bool) {
+        self.command(id, ConnectionCommand::SplitPackets(is_split));
+    }
+
     /// Sets an option of the connection's socket.
     pub fn configure(&mut self, id: ConnectionId, option: SocketOption) {
         self.command(id, ConnectionCommand::Configure(option));
