@@ -126,6 +126,19 @@ for (const kind of cases) {
     assert.equal(io.engine.clientsCount, 0);
   });
 
+  test(`${name}: a frozen handshake stays as it is`, GUARD, async (t) => {
+    const { entrances } = await connected(t, kind, {
+      prepare: ({ io }) =>
+        io.use((socket, next) => {
+          Object.freeze(socket.handshake);
+          next();
+        }),
+    });
+    const [{ client, socket }] = entrances;
+    assert.equal(await client.emitWithAck("echo", "text"), "text");
+    assert.ok(Object.isFrozen(socket.handshake));
+  });
+
   test(`${name}: requests have their own headers`, GUARD, async (t) => {
     const { entrances } = await connected(t, kind, { count: 2 });
     const [a, b] = entrances.map(({ socket }) => socket);

@@ -80,7 +80,8 @@ function compact(socket) {
   const websocket = conn.transport.socket;
   if (conn.readyState !== "open" || !websocket?._connection) return;
   const { handshake } = socket;
-  if (handshake?.time) handshake.time = shared(handshake.time);
+  // A program may have frozen it.
+  if (handshake?.time) Reflect.set(handshake, "time", shared(handshake.time));
   compactListeners(socket, toFields.socket);
   compactArrays(client?.decoder?._callbacks);
   removeUnused(conn, websocket);
