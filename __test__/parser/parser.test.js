@@ -348,3 +348,71 @@ test("a toJSON that is added late does not leak a marker", () => {
   const [text] = new Encoder().encode({ type: 2, nsp: "/", data: ["e", late, "ž".repeat(2000)] });
   assert.equal(text, `2["e",1,"${"ž".repeat(2000)}"]`);
 });
+
+describe("an event that equals the one before", () => {
+  const values = [
+    "text",
+    1,
+    -0,
+    Number.NaN,
+    null,
+    undefined,
+    true,
+    Symbol("none"),
+    "a".repeat(5000),
+  ];
+  const packets = [
+    ...values.map((value) => ({ type: PacketType.EVENT, nsp: "/", data: ["e", value] })),
+    { type: PacketType.EVENT, nsp: "/", data: ["e"] },
+    { type: PacketType.EVENT, nsp: "/other", data: ["e", 1] },
+    { type: PacketType.EVENT, nsp: "/", id: 0, data: ["e", 1] },
+    { type: PacketType.ACK, nsp: "/", id: 0, data: ["e", 1] },
+    { type: PacketType.EVENT, nsp: undefined, data: ["e", 1] },
+    { type: PacketType.EVENT, nsp: "/", data: "e" },
+    { type: PacketType.EVENT, nsp: "/", data: ["e", "1"] },
+    { type: PacketType.EVENT, nsp: "/", data: ["e", { a: 1 }] },
+    { type: PacketType.EVENT, nsp: "/", data: ["e", Buffer.from("a")] },
+  ];
+
+  test("it has the text of socket.io-parser, whichever the one before was", () => {
+    const encoder = new Encoder();
+    const oracle = new official.Encoder();
+    for (const first of packets) {
+      for (const second of packets) {
+        for (const packet of [first, first, second]) {
+          assert.deepEqual(encoder.encode({ ...packet }), oracle.encode({ ...packet }));
+        }
+      }
+    }
+  });
+
+  test("a list that has changed meanwhile is encoded again", () => {
+    const encoder = new Encoder();
+    const data = ["e", 1];
+    const packet = { type: PacketType.EVENT, nsp: "/", data };
+    assert.deepEqual(encoder.encode(packet), ['2["e",1]']);
+    data[1] = 2;
+    assert.deepEqual(encoder.encode(packet), ['2["e",2]']);
+    data.push("more");
+    assert.deepEqual(encoder.encode(packet), ['2["e",2,"more"]']);
+  });
+
+  test("a caller may change the result", () => {
+    const encoder = new Encoder();
+    const packet = { type: PacketType.EVENT, nsp: "/", data: ["e", 1] };
+    encoder.encode(packet)[0] = "changed";
+    encoder.encode(packet).push("more");
+    assert.deepEqual(encoder.encode(packet), ['2["e",1]']);
+  });
+
+  test("a replacer and toJSON are called each time", () => {
+    let count = 0;
+    const encoder = new Encoder((_key, value) => (value === "n" ? ++count : value));
+    const packet = { type: PacketType.EVENT, nsp: "/", data: ["n"] };
+    assert.deepEqual([encoder.encode(packet), encoder.encode(packet)], [["2[1]"], ["2[2]"]]);
+    const plain = new Encoder();
+    plain.encode(packet);
+    packet.data.toJSON = () => ["own"];
+    assert.deepEqual(plain.encode(packet), ['2["own"]']);
+  });
+});

@@ -2,6 +2,7 @@
 
 const { WebSocketServer } = require("../engine/websocket-server.js");
 const { watchSocket } = require("../untouched.js");
+const { scheduleCompaction } = require("./compaction.js");
 const { packetRouteOf } = require("./packet-route.js");
 
 /** Stands for the workers of a member that is not direct. */
@@ -45,6 +46,8 @@ class Member {
     socket.onAnyOutgoing = onAnyOutgoing;
     socket.prependAnyOutgoing = prependAnyOutgoing;
     socket.offAnyOutgoing = offAnyOutgoing;
+    const { connection } = this.route;
+    if (connection !== null) scheduleCompaction(socket, connection.workers);
   }
 
   /** Called when `direct` may have changed. */

@@ -2,6 +2,7 @@
 
 const { WebSocket } = require("../engine/websocket.js");
 const { packetMethods, watchConnection, watchTransport } = require("../untouched.js");
+const { scheduleCompaction } = require("./compaction.js");
 const { HeartbeatSocket } = require("./heartbeat.js");
 const { packetReceiverOf } = require("./packet-receiver.js");
 const listeners = require("./packet-listeners.js");
@@ -215,6 +216,9 @@ function handleUpgrade() {
   const route = this[kPacketRoute];
   route.refresh();
   route.notify();
+  const { connection, members } = route;
+  if (connection === null) return;
+  for (const { socket } of members) scheduleCompaction(socket, connection.workers);
 }
 
 /** Node.js calls this before it adds the listener, so engine.io sends everything after it. */

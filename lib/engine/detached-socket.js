@@ -2,6 +2,7 @@
 
 const net = require("node:net");
 const { adoptHandle } = require("./connection-handle.js");
+const { shared } = require("./shared-strings.js");
 const { ignoreError } = require("./upgrade-guard.js");
 
 /** On the prototype of detached sockets, also of those of other copies of this package. */
@@ -141,6 +142,7 @@ function restartTimer(socket, milliseconds) {
 function detach(socket, connection) {
   // Node.js reads the addresses once and keeps them.
   void [socket.remoteAddress, socket.localAddress];
+  shareNames(socket);
   // Only Node's descriptor is closed; the worker's keeps the connection open.
   connection.handle = adoptHandle(socket._handle, connection);
   Object.setPrototypeOf(socket, DetachedSocket.prototype);
@@ -151,6 +153,19 @@ function detach(socket, connection) {
   // As with ws, which listens to both.
   if (!socket.listeners("error").includes(ignoreError)) socket.on("error", ignoreError);
   socket.resume();
+}
+
+/** The local name of the last socket, as Node.js keeps it. */
+let lastLocalName = null;
+
+/** Shares what Node.js keeps about the addresses of a socket with sockets that have the same ones. */
+function shareNames(socket) {
+  const { _sockname: localName, _peername: peerName } = socket;
+  if (peerName?.address) peerName.address = shared(peerName.address);
+  if (localName === undefined) return;
+  const isSame = (key) => localName[key] === lastLocalName?.[key];
+  if (["address", "family", "port"].every(isSame)) socket._sockname = lastLocalName;
+  else lastLocalName = localName;
 }
 
 /** Returns whether a worker owns the connection of a socket. */

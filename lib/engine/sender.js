@@ -171,8 +171,7 @@ class Sender {
     const payload = typeof data === "string" ? data : toBuffer(data);
     const isReported = this.needsReport(payload.length + MIN_HEADER);
     const delivery = isReported ? REPORTED : SURE;
-    this.workers.beginTurn();
-    const length = this.workers.native.sendPacket(this.id, payload, isVersion3, delivery);
+    const length = this.workers.sendPacket(this.id, payload, isVersion3, delivery);
     this.handlePosted(length, isReported, undefined);
   }
 

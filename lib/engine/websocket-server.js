@@ -5,6 +5,7 @@ const { optionsObject, warnOfNearMisses } = require("../options.js");
 const { isDetached } = require("./detached-socket.js");
 const { reportFallback } = require("./fallback.js");
 const { ENGINE_OPTIONS, connectionSettings, engineOptions } = require("./options.js");
+const { shareStrings } = require("./shared-strings.js");
 const { WebSocket } = require("./websocket.js");
 
 /** The text of ws's error. */
@@ -37,7 +38,10 @@ class WebSocketServer extends ws.WebSocketServer {
     if (isDetached(socket)) throw new Error(CALLED_TWICE);
     super.handleUpgrade(request, socket, head, (websocket, ...rest) => {
       if (!(websocket instanceof WebSocket)) reportFallback("customClass");
-      else if (websocket._connection !== null) this.#hold(websocket._connection.workers);
+      else if (websocket._connection !== null) {
+        this.#hold(websocket._connection.workers);
+        shareStrings(request);
+      }
       callback(websocket, ...rest);
     });
   }

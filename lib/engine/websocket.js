@@ -16,6 +16,9 @@ const { CLOSED, CLOSING, OPEN } = ws.WebSocket;
 /** On a WebSocket: the receiver of ws, or its stand-in. */
 const kReceiver = Symbol("receiver");
 
+/** The `_extensions` of all WebSockets on workers. */
+const NO_EXTENSIONS = Object.freeze({});
+
 /**
  * A server's WebSocket: ws's class, whose connection lives on an I/O worker if possible, else in
  * Node.js. `ws.WebSocket` documents its members, which do the same in both cases.
@@ -141,6 +144,15 @@ class WebSocket extends ws.WebSocket {
   }
 }
 
+/** Replaces values that are the same for all WebSockets on workers by shared ones. */
+function shareFields(websocket) {
+  websocket._extensions = NO_EXTENSIONS;
+  // Called by ws's own Receiver only: workers answer pings.
+  if (websocket._autoPongComplete !== undefined) websocket._autoPongComplete = ignore;
+}
+
+function ignore() {}
+
 /** Leaves a connection to ws, whose `setSocket()` is `call`. */
 function fallBack(websocket, reason, call) {
   reportFallback(reason);
@@ -164,6 +176,7 @@ function moveToWorker(websocket, socket, input) {
   websocket._socket = socket;
   websocket._sender = connection;
   websocket._connection = connection;
+  shareFields(websocket);
   detach(socket, connection);
   if (!receiverMethods.areUntouched) connection.receiver = patchedReceiver(websocket);
 }

@@ -11,6 +11,7 @@
 
 const official = require("socket.io-parser");
 const { BINARY, LONG_TEXT, deconstruct, inspect, isBinary, reconstruct } = require("./binary.js");
+const { LastEvent } = require("./last-event.js");
 const { stringify } = require("./long-text.js");
 const { PacketType, isPacketValid, isPayloadValid, protocol } = require("./packet.js");
 const { decodeMethod, encodeMethod } = require("../untouched.js");
@@ -28,10 +29,12 @@ const BRACE = 0x7b;
 const QUOTE = 0x22;
 
 /**
- * Encodes packets. Stateless: one instance serves a whole server. If `encode()` of socket.io-parser has
+ * Encodes packets. One instance serves a whole server, and keeps nothing but its last event. If `encode()` of socket.io-parser has
  * been replaced, for instance by tracing, the replacement encodes.
  */
 class Encoder extends official.Encoder {
+  #lastEvent = new LastEvent();
+
   /**
    * Encodes a packet.
    *
@@ -54,10 +57,15 @@ class Encoder extends official.Encoder {
       }
       return [prefix + this.#rest(packet, packet.data, false)];
     }
+    const isRepeatable = type === EVENT && this.replacer === undefined;
+    const repeated = isRepeatable ? this.#lastEvent.textOf(packet) : "";
+    if (repeated !== "") return [repeated];
     const found = inspect(packet);
     if (found !== BINARY) {
       const hasLongText = found === LONG_TEXT && this.replacer === undefined;
-      return [(type === EVENT ? "2" : "3") + this.#rest(packet, packet.data, hasLongText)];
+      const text = (type === EVENT ? "2" : "3") + this.#rest(packet, packet.data, hasLongText);
+      if (isRepeatable) this.#lastEvent.keep(packet, text);
+      return [text];
     }
     const parts = [""];
     const data = deconstruct(packet.data, parts, this.replacer === undefined);

@@ -19,7 +19,7 @@ use crate::net::{
     ConnectionOptions, EndReason, HeartbeatStart, SocketOption, TrafficView, WorkerPool,
     WorkerStats,
 };
-use crate::proto::engine_io::Heartbeat;
+use crate::proto::engine_io::{Heartbeat, ProtocolVersion};
 use crate::proto::websocket::Limits;
 
 /// Options that the connections of one server share. Sizes in bytes, timeouts in
@@ -188,6 +188,15 @@ impl Workers {
     #[napi(catch_unwind)]
     pub fn prepare(&self, head: PayloadArgument, rest: PayloadArgument) -> Result<()> {
         let frame = [head.bytes()?, rest.bytes()?].concat();
+        self.environment.borrow_mut().prepare(frame);
+        Ok(())
+    }
+
+    /// Sets the frame that `sendPrepared()` sends to that of a message packet of Engine.IO. As text,
+    /// it is the same in all versions.
+    #[napi(catch_unwind)]
+    pub fn prepare_text_packet(&self, text: PayloadArgument) -> Result<()> {
+        let frame = text.encode_packet(ProtocolVersion::V4)?;
         self.environment.borrow_mut().prepare(frame);
         Ok(())
     }
