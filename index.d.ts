@@ -56,6 +56,14 @@ export interface EngineOptions {
    * @default 5000
    */
   backpressureTimeout?: number;
+  /**
+   * Milliseconds without a sign of life of JavaScript, after which the I/O threads send no more
+   * heartbeats, so that the clients of a process that hangs leave it: an integer from 1 to 2147483647, or
+   * `Infinity`. Until then, clients stay while JavaScript is busy. A pause of JavaScript is noticed up to
+   * a second late, and heartbeats go on when it has ended.
+   * @default Socket.IO's `pingInterval + pingTimeout`, 45000
+   */
+  maxLoopLag?: number;
 }
 
 /** Options of `turbo()` that Socket.IO does not have. */

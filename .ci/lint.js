@@ -11,7 +11,7 @@ const path = require("node:path");
 const root = path.join(__dirname, "..");
 
 /** The crates that have a manifest of their own. */
-const CRATES = ["bench/load", "bench/paths", "fuzz"];
+const CRATES = ["bench/load", "bench/paths", "bench/socketioxide", "fuzz"];
 
 const DENY_WARNINGS = ["--", "-D", "warnings"];
 
@@ -56,9 +56,11 @@ const STEPS = [
   clippy(["--lib", "--no-default-features", "--features", "binding"]),
   clippy(["--all-targets"], "bench/load"),
   clippy(["--all-targets", "--all-features"], "bench/paths"),
+  clippy(["--all-targets"], "bench/socketioxide"),
   rustdoc(),
   rustdoc("bench/load"),
   rustdoc("bench/paths"),
+  rustdoc("bench/socketioxide"),
 ];
 
 /**

@@ -53,6 +53,7 @@ const refused = {
   highWaterMark: [-1, 1.5, Number.NaN, "1kb", null, Number.POSITIVE_INFINITY],
   maxBackpressure: [0, -1, 1.5, "64mb", null],
   backpressureTimeout: [-1, 1.5, "5s", 2 ** 31, Number.POSITIVE_INFINITY, null],
+  maxLoopLag: [0, -1, 1.5, "45s", 2 ** 31, Number.NaN, null],
 };
 for (const [option, values] of Object.entries(refused)) {
   for (const value of values) {
@@ -71,6 +72,7 @@ test("an engine's options are neither passed on nor accepted beside a wsEngine",
     highWaterMark: 1,
     maxBackpressure: Number.POSITIVE_INFINITY,
     backpressureTimeout: 0,
+    maxLoopLag: Number.POSITIVE_INFINITY,
   };
   const filledIn = ["adapter", "parser", "wsEngine"];
   assert.deepEqual(Object.keys(turbo(options)).sort(), filledIn);

@@ -27,7 +27,10 @@ const scenarios = {
   inbound: require("./scenarios/inbound.js"),
   echo: require("./scenarios/echo.js"),
   idle: require("./scenarios/idle.js"),
+  connect: require("./scenarios/connect.js"),
+  blocked: require("./scenarios/blocked.js"),
   broadcast: require("./scenarios/broadcast.js"),
+  "emit-each": require("./scenarios/emit-each.js"),
   rooms: require("./scenarios/rooms.js"),
   burst: require("./scenarios/burst.js"),
   saturate: require("./scenarios/saturate.js"),
@@ -119,7 +122,7 @@ function tellMissing({ contenders: named, isQuick }) {
 function list() {
   const titles = { ...scenarios, ...contenders };
   for (const [name, { title }] of Object.entries(titles))
-    console.log(`${name.padEnd(10)} ${title}`);
+    console.log(`${name.padEnd(12)} ${title}`);
 }
 
 async function main() {

@@ -14,6 +14,16 @@ const ws = require("ws");
 
 const STATE_METHODS = ["close", "terminate", "pause", "resume"];
 
+/** The methods of engine.io's socket that handle heartbeats. */
+const HEARTBEAT_METHODS = [
+  "sendPacket",
+  "flush",
+  "emit",
+  "onPacket",
+  "schedulePing",
+  "resetPingTimeout",
+];
+
 /** A list of methods of prototypes, which are compared with the packages' own. */
 class Methods {
   #prototypes = [];
@@ -87,6 +97,10 @@ function textOf(value) {
 /** The methods that are skipped when a packet goes to the worker without engine.io. */
 const packetMethods = new Methods();
 
+/** The methods that are skipped while a worker has the heartbeat of a connection. */
+const heartbeatMethods = new Methods();
+heartbeatMethods.watch(ws.WebSocket.prototype, ["send", "emit"]);
+
 /** The methods that are skipped when one command broadcasts a packet. */
 const broadcastMethods = new Methods();
 
@@ -118,6 +132,7 @@ function watchConnection(conn) {
   const [socket, server] = [Object.getPrototypeOf(conn), Object.getPrototypeOf(conn.server)];
   packetMethods.watch(socket, ["sendPacket", "flush", "emit"]).watch(server, ["emit"]);
   broadcastMethods.watch(socket, ["write", "sendPacket", "flush", "emit"]).watch(server, ["emit"]);
+  heartbeatMethods.watch(socket, HEARTBEAT_METHODS).watch(server, ["emit"]);
 }
 
 /**
@@ -129,6 +144,7 @@ function watchTransport(transport) {
   const prototype = Object.getPrototypeOf(transport);
   packetMethods.watch(prototype, ["send", "emit"]);
   broadcastMethods.watch(prototype, ["send", "emit"]);
+  heartbeatMethods.watch(prototype, ["send", "emit", "onData", "onPacket"]);
 }
 
 /**
@@ -201,6 +217,7 @@ module.exports = {
   broadcastMethods,
   decodeMethod,
   encodeMethod,
+  heartbeatMethods,
   ownerOf,
   packetMethods,
   receiverMethods,

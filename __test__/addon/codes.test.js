@@ -20,7 +20,7 @@ const { Recipients } = require("../../lib/adapter/recipients.js");
 const frames = require("../support/websocket/frames.js");
 
 const { Delivery, END_REASON_BITS, END_REASONS, EventBatch, EventNumbers } = codes;
-const { EventKind, RecipientLists, Traffic, VALUE_COUNTS } = codes;
+const { EventKind, HeartbeatStep, RecipientLists, Traffic, VALUE_COUNTS } = codes;
 const { TEXT } = frames;
 
 const NOTHING = Buffer.alloc(0);
@@ -153,7 +153,7 @@ async function receivedUntil(peer, end) {
 }
 
 describe("the numbers that both halves share", { skip: !hasEngine, timeout: 30_000 }, () => {
-  const names = ["Delivery", "EventKind"];
+  const names = ["Delivery", "EventKind", "HeartbeatStep"];
   if (hasCluster) {
     names.push("AddressKind", "SubscriptionKind", "MessageKind", "RedisEventKind", "Topology");
   }
@@ -193,6 +193,27 @@ describe("the numbers that both halves share", { skip: !hasEngine, timeout: 30_0
     assert.deepEqual(await pool.next(), [id, "PeerEnded", 0]);
     pool.command("terminate", id);
     assert.deepEqual(await pool.next(), [id, "Ended", END_REASONS.indexOf("terminated")]);
+  });
+
+  test("the steps of a heartbeat", async (t) => {
+    const pool = new Pool(t);
+    await pool.connect();
+    const { id, peer } = await pool.connect();
+    const start = async (isReported, times) => {
+      pool.native.prepareHeartbeat(id);
+      pool.command("reportHeartbeat", id, isReported);
+      assert.deepEqual(await pool.next(), [id, "Heartbeat", HeartbeatStep.Ready]);
+      const intervals = { pingInterval: Infinity, pingTimeout: Infinity, maxLoopLag: Infinity };
+      const heartbeat = { ...intervals, hasExtendedDeadline: false, ...times };
+      pool.command("startHeartbeat", id, heartbeat);
+    };
+    await start(false, { pingIn: 1 });
+    assert.equal(await receivedUntil(peer, "2"), "\x81\x012");
+    assert.deepEqual(await pool.next(), [id, "Heartbeat", HeartbeatStep.Sent]);
+    await start(true, { pingIn: 1 });
+    assert.deepEqual(await pool.next(), [id, "Heartbeat", HeartbeatStep.SentReported]);
+    await start(true, { deadlineIn: 1 });
+    assert.deepEqual(await pool.next(), [id, "Heartbeat", HeartbeatStep.TimedOut]);
   });
 
   test("packets of Socket.IO, while they are split", async (t) => {

@@ -7,13 +7,18 @@ const { execFile } = require("node:child_process");
 const { mkdtempSync, readFileSync, readdirSync, rmSync } = require("node:fs");
 const { tmpdir } = require("node:os");
 const path = require("node:path");
-const { before, describe, test } = require("node:test");
+const { afterEach, before, beforeEach, describe, test } = require("node:test");
 const { planOf } = require("../../bench/suite/broadcast-round.js");
+const { contenders } = require("../../bench/processes/contenders.js");
 const { build } = require("../../bench/processes/load-process.js");
+const { ServerProcess } = require("../../bench/processes/server-process.js");
 const { pacedRound } = require("../../bench/suite/paced-round.js");
 const { charts } = require("../../bench/report/index.js");
+const { losses, reasonsFor } = require("../../bench/report/losses.js");
 const { page } = require("../../bench/report/markdown.js");
 const { withFigures } = require("../../bench/report/readme.js");
+const blocked = require("../../bench/scenarios/blocked.js");
+const connect = require("../../bench/scenarios/connect.js");
 const rooms = require("../../bench/scenarios/rooms.js");
 const { BUSY_MICROSECONDS } = require("../fixtures/busy-contender.js");
 const { skipWithoutCargo } = require("../support/cargo.js");
@@ -30,6 +35,25 @@ function bench(...args) {
       resolve({ code: error?.code ?? 0, stdout, stderr }),
     );
   });
+}
+
+/**
+ * Runs a quick benchmark of a scenario.
+ *
+ * @returns {Promise<{ results: object, names: string[], figure: (title: string) => object }>} what it
+ *   writes, and its rows by their titles
+ */
+async function figures(t, scenario, ...names) {
+  const folder = mkdtempSync(path.join(tmpdir(), "socket-io-turbo-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const file = path.join(folder, "results.json");
+  const { code, stderr } = await bench(
+    ...[scenario, "--quick", "--contenders", names.join(), "--json", file],
+  );
+  assert.equal(code, 0, stderr);
+  const results = JSON.parse(readFileSync(file, "utf8"));
+  const { rows } = results.results[scenario];
+  return { results, names, figure: (title) => rows.find(({ metric }) => metric === title) };
 }
 
 describe("the command line of the benchmarks", () => {
@@ -51,7 +75,7 @@ describe("the command line of the benchmarks", () => {
   test("lists benchmarks and contenders", async () => {
     const { code, stdout } = await bench("--list");
     assert.equal(code, 0);
-    for (const name of ["saturate", "turbo", "bun", "io-uring"]) {
+    for (const name of ["saturate", "emit-each", "turbo", "bun", "socketioxide", "io-uring"]) {
       assert.match(stdout, new RegExp(`^${name} `, "m"));
     }
   });
@@ -114,6 +138,111 @@ describe("a benchmark", { skip: skipWithoutCargo }, () => {
   });
 });
 
+describe("a loop of emit() over all clients", { skip: skipWithoutCargo }, () => {
+  before(() => build());
+
+  test("has the figures of each call, and of a floor that sends as much", async (t) => {
+    const { results, figure, names } = await figures(t, "emit-each", "ws", "turbo", "send");
+    const loop = figure("event-loop time per emit, µs");
+    assert.equal(loop.load, "40 loops/s, 128 B");
+    assert.deepEqual(Object.keys(loop.contenders), ["ws", "turbo"]);
+    assert.equal(loop.asked[0].to, "ws");
+    const cpu = figure("CPU per delivered message, µs");
+    assert.deepEqual(Object.keys(cpu.contenders), names);
+    for (const { median } of Object.values(cpu.contenders)) assert.ok(median > 0);
+    for (const { max } of Object.values(figure("messages lost").contenders)) assert.equal(max, 0);
+    assert.ok(page(results).includes("### emit-each: 40 loops/s, 128 B"));
+    assert.match(charts(results)["emit-each.svg"], /^<svg .*<\/svg>\s*$/s);
+  });
+
+  test("fails where a call is left out", async () => {
+    const { code, stderr } = await bench(
+      ...["emit-each", "--quick", "--contenders", "./__test__/fixtures/silent-contender.js"],
+    );
+    assert.equal(code, 1);
+    assert.match(stderr, /broadcast 7 to room 0 came instead of 6/);
+  });
+});
+
+describe("a blocked server", { skip: skipWithoutCargo }, () => {
+  before(() => build());
+
+  const [load] = blocked.loads;
+
+  test("loses all its clients where nothing but JavaScript sends pings", async () => {
+    assert.equal(load.pingTimeouts, 3);
+    const { lost, left } = await blocked.round("ws", { ...load, clients: 20 });
+    assert.deepEqual({ lost, left }, { lost: 20, left: 0 });
+  });
+
+  test("loses only what it closes if it is never busy", async () => {
+    // No client of a busy machine is late by as much.
+    const heartbeat = { pingInterval: 200, pingTimeout: 4000 };
+    const contender = path.join(__dirname, "../fixtures/closing-contender.js");
+    const idle = { clients: 20, heartbeat, pingTimeouts: 0 };
+    assert.deepEqual(await blocked.round(contender, idle), {
+      closed: 1,
+      unpinged: 0,
+      lost: 1,
+      left: 19,
+    });
+  });
+});
+
+describe("clients that connect at once", { skip: skipWithoutCargo }, () => {
+  before(() => build());
+
+  test("are measured until all are connected", async () => {
+    const { clients, loop, user, system, load } = await connect.round("ws", { clients: 50 });
+    assert.equal(clients, 50);
+    for (const figure of [loop, user + system, load.cpu]) assert.ok(figure > 0);
+    assert.ok(load.latency.p50 > 0 && load.latency.p50 <= load.latency.max);
+  });
+
+  test("fail where a client is refused", async () => {
+    const contender = path.join(__dirname, "../fixtures/refusing-contender.js");
+    await assert.rejects(connect.round(contender, { clients: 50 }), /the load client failed/);
+  });
+});
+
+describe("a server that is a program of its own", { skip: skipWithoutCargo }, () => {
+  const program = path.join(__dirname, "../fixtures/server-program.js");
+
+  before(() => build());
+
+  beforeEach(() => {
+    contenders["stand-in"] = { title: "a stand-in", program: () => program };
+  });
+
+  afterEach(() => {
+    delete contenders["stand-in"];
+  });
+
+  test("is measured by the same commands", async () => {
+    const load = { clients: 20, rate: 400, payload: 64 };
+    const timing = { warmUp: 0.1, seconds: 0.4 };
+    const sample = await pacedRound("stand-in", "echo", load, timing);
+    assert.ok(sample.received > 0);
+    assert.equal(sample.load.received, sample.load.sent);
+    assert.equal(sample.loop, undefined);
+  });
+
+  test("is given the times of the heartbeat", async (t) => {
+    const heartbeat = { pingInterval: 500, pingTimeout: 400 };
+    const server = await ServerProcess.start("stand-in", { heartbeat });
+    t.after(() => server.stop());
+    assert.deepEqual(await server.ask("heartbeat"), heartbeat);
+  });
+
+  test("fails a command with its error", async (t) => {
+    const server = await ServerProcess.start("stand-in");
+    t.after(() => server.stop());
+    await assert.rejects(server.ask("block"), /server "stand-in": no block/);
+    await server.stop();
+    await assert.rejects(server.ask("received"), /server "stand-in": the process has ended/);
+  });
+});
+
 describe("the report", () => {
   const docs = path.join(root, "docs/benchmarks");
   const read = (...names) => readFileSync(path.join(root, ...names), "utf8");
@@ -128,6 +257,19 @@ describe("the report", () => {
     const committed = readdirSync(docs).filter((name) => name.endsWith(".svg"));
     assert.deepEqual(committed.sort(), Object.keys(drawn).sort());
     for (const svg of Object.values(drawn)) assert.match(svg, /^<svg .*<\/svg>\s*$/s);
+  });
+
+  test("gives the reason for one server where that one is better", () => {
+    const figures = (median) => ({ median, min: median, max: median });
+    const reasons = (name, metric) => {
+      const contenders = { turbo: figures(2), [name]: figures(1) };
+      const row = { scenario: "inbound", load: "any", metric, better: "lower", contenders };
+      return reasonsFor(losses([row])).join();
+    };
+    const metric = "CPU per received message, µs";
+    assert.match(reasons("socketioxide", metric), /^\*\*socketioxide\*\*: A server wholly in Rust/);
+    assert.equal(reasons("ws", metric), "");
+    assert.equal(reasons("socketioxide", "CPU per delivered message, µs"), "");
   });
 
   test("says what the README says", () => {

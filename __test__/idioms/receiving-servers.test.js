@@ -23,6 +23,7 @@ const {
   enterLogged,
   exchange,
   logEvents,
+  sendAndLetRead,
   sendInOnePiece,
 } = require("../support/reception.js");
 const { connectClient } = require("../support/socket-io-client.js");
@@ -36,6 +37,23 @@ const MIB = 1024 * 1024;
 const HEARTBEATS = { pingInterval: 20, pingTimeout: 60_000 };
 
 const events = (...names) => names.map((name) => `42["${name}",{"of":"${name}"}]`);
+
+/**
+ * Returns a function that tells whether a number of packets has come from the worker; without a worker
+ * they wait in the kernel.
+ */
+function watchArrival(conn, expected) {
+  const connection = conn.transport.socket._connection ?? null;
+  if (connection === null) return () => true;
+  const { handlePacket } = connection;
+  let count = 0;
+  connection.handlePacket = (packet) => {
+    // The first one is that of the listener.
+    if (connection.held !== null) count++;
+    handlePacket.call(connection, packet);
+  };
+  return () => count === expected;
+}
 
 /** Defines a program for one client whose packets arrive in one piece. */
 function inOnePiece(prepare, messages) {
@@ -185,28 +203,48 @@ describe("listeners of received packets", () => {
   });
 
   for (const target of ["WebSocket", "net.Socket"]) {
-    test(`pause the ${target}, and resume it`, GUARD, async (t) => {
+    test(`pause the ${target} while packets have arrived, and resume it`, GUARD, async (t) => {
       const { log } = await compare(t, async (server) => {
         const reception = await enterLogged(server);
         const { socket, conn, client, see } = reception;
-        const isWebSocket = target === "WebSocket";
-        const paused = isWebSocket ? conn.transport.socket : socket.request.socket;
+        const paused = target === "WebSocket" ? conn.transport.socket : socket.request.socket;
+        const haveArrived = watchArrival(conn, 2);
         socket.on("pause", () => {
+          sendAndLetRead(reception, events("b", "c"));
           paused.pause();
-          see("paused");
         });
-        sendInOnePiece(client, events("a", "pause", "b"));
-        await polled(() => reception.log.some(([, , name]) => name === "b"));
-        sendInOnePiece(client, events("c", "d"));
+        const isPaused = once(socket, "pause");
+        sendInOnePiece(client, events("pause"));
+        await isPaused;
+        await polled(haveArrived);
         see("resumed");
         paused.resume();
-        reception.log.push(await exchange(reception, events("e")));
+        reception.log.push(await exchange(reception, events("d")));
         return { log: reception.log };
       });
-      const resumed = log.findIndex(([kind]) => kind === "resumed");
-      assert.equal(log[resumed + 1][2], "c");
+      const names = log.map(([kind, , name]) => name ?? kind);
+      assert.deepEqual(names.slice(0, 5), ["pause", "resumed", "b", "c", "d"]);
     });
   }
+
+  test("get nothing once they have terminated the WebSocket", GUARD, async (t) => {
+    const { log } = await compare(t, async (server) => {
+      const reception = await enterLogged(server);
+      const { socket, conn, client } = reception;
+      const ended = once(conn, "close");
+      socket.on("end", () => {
+        sendAndLetRead(reception, events("b", "c"));
+        conn.transport.socket.terminate();
+      });
+      sendInOnePiece(client, events("end"));
+      await ended;
+      return { log: reception.log };
+    });
+    assert.deepEqual(
+      log.map(([kind]) => kind),
+      ["event", "disconnect"],
+    );
+  });
 
   test("the first packet after a ping extends the wait for the pong", GUARD, async (t) => {
     const program = async (server) => {
@@ -349,30 +387,40 @@ describe("received packets on a server", () => {
     assert.equal(short, 0);
   });
 
-  test("before and after an upgrade from polling", GUARD, async (t) => {
-    const { log, short } = await compare(t, async (server) => {
-      const log = [];
-      const connected = once(server.io, "connection");
-      const client = connectClient(
-        server.origin,
-        { transports: ["polling", "websocket"] },
-        connect4,
-      );
-      server.beforeClose(() => client.disconnect());
-      const [socket] = await connected;
-      logEvents(socket, (...values) => log.push(values));
-      await client.emitWithAck("polling", socket.conn.transport.name);
-      if (socket.conn.transport.name === "polling") await once(socket.conn, "upgrade");
-      const count = countShort(socket.conn);
-      // The worker may have read this one before it begins to split packets.
-      await client.emitWithAck("upgraded", "first");
-      count();
-      for (let index = 0; index < 5; index++) await client.emitWithAck("upgraded", index);
-      return { log, short: count() };
+  for (const isReplaced of [false, true]) {
+    const how = isReplaced ? ", whose onPacket() is replaced before" : "";
+    test(`before and after an upgrade from polling${how}`, GUARD, async (t) => {
+      const { log, short } = await compare(t, async (server) => {
+        const log = [];
+        server.io.engine.once("connection", (conn) => {
+          if (isReplaced) conn.onPacket = onPacket;
+          function onPacket(packet) {
+            if (String(packet.data).includes("upgraded")) log.push(["onPacket", packet.type]);
+            Object.getPrototypeOf(conn).onPacket.call(conn, packet);
+          }
+        });
+        const connected = once(server.io, "connection");
+        const client = connectClient(
+          server.origin,
+          { transports: ["polling", "websocket"] },
+          connect4,
+        );
+        server.beforeClose(() => client.disconnect());
+        const [socket] = await connected;
+        logEvents(socket, (...values) => log.push(values));
+        await client.emitWithAck("polling", socket.conn.transport.name);
+        if (socket.conn.transport.name === "polling") await once(socket.conn, "upgrade");
+        const count = countShort(socket.conn);
+        // The worker may have read this one before it begins to split packets.
+        await client.emitWithAck("upgraded", "first");
+        count();
+        for (let index = 0; index < 5; index++) await client.emitWithAck("upgraded", index);
+        return { log, short: count() };
+      });
+      assert.equal(log.length, isReplaced ? 13 : 7);
+      assertShort(short, isReplaced ? 0 : 5);
     });
-    assert.equal(log.length, 7);
-    assertShort(short, 5);
-  });
+  }
 });
 
 test("a message that only workers read is not lost at the end", {

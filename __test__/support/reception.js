@@ -86,6 +86,18 @@ function sendInOnePiece({ webSocket }, messages) {
 }
 
 /**
+ * Sends messages in one piece, and keeps JavaScript busy until the worker of the connection has read
+ * them. ws reads in a later turn.
+ */
+function sendAndLetRead({ client, conn, socket }, messages) {
+  const { socket: netSocket } = socket.request;
+  const before = netSocket.bytesRead;
+  sendInOnePiece(client, messages);
+  const hasWorker = conn.transport.socket._connection != null;
+  while (hasWorker && netSocket.bytesRead === before);
+}
+
+/**
  * Sends messages in one piece, and waits until the server has handled them, or closed the connection.
  *
  * @param {Reception} reception
@@ -149,5 +161,6 @@ module.exports = {
   enterLogged,
   exchange,
   logEvents,
+  sendAndLetRead,
   sendInOnePiece,
 };

@@ -60,7 +60,12 @@ new Server({ adapter: createAdapter() }).adapter(turbo.createAdapter());
 // @ts-expect-error: it has no options
 createAdapter({ ioThreads: 1 });
 
-const options: TurboOptions = { maxAttachments: 1, ioThreads: 2, maxBackpressure: 1e6 };
+const options: TurboOptions = {
+  maxAttachments: 1,
+  ioThreads: 2,
+  maxBackpressure: 1e6,
+  maxLoopLag: 1,
+};
 turbo(options);
 // @ts-expect-error: a number is wanted
 turbo({ maxAttachments: "3" });

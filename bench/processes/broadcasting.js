@@ -15,7 +15,9 @@
  * @property {number} [window] instead of the three: how many broadcasts may be on their way
  *   to some client; one more is sent when a client says `next`
  * @property {number} [payload] how long a Socket.IO packet is, in bytes; by default 128, and
- *   at least 45
+ *   at least 45 (`news`) or 70 (`tick`)
+ * @property {"news" | "tick"} [event] `news`, the default: a text, by one `emit()` for all
+ *   recipients; `tick`: an object, by an `emit()` for each client, which needs `rooms` to be 1
  * @property {number} warmUp how long to broadcast before the measurement, in seconds
  * @property {number} seconds how long to broadcast after that
  * @property {number} [beginning] when the first turn is due, as clock.js's `now()`; by default
@@ -34,6 +36,12 @@ const PACKET_LENGTH = 128;
 
 /** The shortest that has room for its fields, in bytes. */
 const MIN_PACKET_LENGTH = 45;
+
+/** The shortest packet of `tick` that has room for its fields, in bytes. */
+const MIN_TICK_LENGTH = 70;
+
+/** The length of a packet of `tick` without its numbers and its text, in bytes. */
+const EMPTY_TICK_LENGTH = '2["tick",{"number":,"due":,"text":""}]'.length;
 
 /** Pads such a packet. */
 const SENTENCE = "The quick brown fox jumps over the lazy dog. ";
@@ -97,17 +105,23 @@ const roomName = (room) => `room ${room}`;
 class News {
   #io;
   #sent;
+  #payload;
   #filler;
+  #send;
   #isTimed;
   /** Number of broadcasts, to all rooms together. */
   count = 0;
   /** Time in `emit()`, if it is measured, in microseconds. */
   emitting = 0;
 
-  constructor(io, { rooms, payload = PACKET_LENGTH, isTimed = false }) {
+  constructor(io, { rooms, payload = PACKET_LENGTH, event = "news", isTimed = false }) {
+    const least = event === "tick" ? MIN_TICK_LENGTH : MIN_PACKET_LENGTH;
+    if (payload < least) throw new RangeError(`a payload has at least ${least} bytes`);
     this.#io = io;
     this.#sent = new Array(rooms).fill(0);
+    this.#payload = payload;
     this.#filler = filler(payload - MIN_PACKET_LENGTH);
+    this.#send = event === "tick" ? this.#sendToEach : this.#sendToAll;
     this.#isTimed = isTimed;
   }
 
@@ -120,11 +134,23 @@ class News {
   send(room, due) {
     const number = this.#sent[room]++;
     this.count++;
+    this.#send(room, number, due);
+  }
+
+  /** One call for all recipients. */
+  #sendToAll(room, number, due) {
     const recipients = this.#sent.length === 1 ? this.#io : this.#io.to(roomName(room));
     const text = `${pad(room, 6)} ${pad(number, 8)} ${pad(due, 16)} ${this.#filler}`;
     const start = this.#isTimed ? performance.now() : 0;
     recipients.emit("news", text);
     if (this.#isTimed) this.emitting += (performance.now() - start) * 1e3;
+  }
+
+  /** A call for each client, with the same object. */
+  #sendToEach(_room, number, due) {
+    const used = EMPTY_TICK_LENGTH + String(number).length + String(due).length;
+    const tick = { number, due, text: this.#filler.slice(0, this.#payload - used) };
+    for (const socket of this.#io.sockets.sockets.values()) socket.emit("tick", tick);
   }
 
   /** Sends `end`, after as many broadcasts to each room. */
@@ -134,9 +160,8 @@ class News {
   }
 }
 
-/** @throws {RangeError} if `length` is negative */
+/** @returns {string} `length` bytes of English text */
 function filler(length) {
-  if (length < 0) throw new RangeError(`a payload has at least ${MIN_PACKET_LENGTH} bytes`);
   return SENTENCE.repeat(Math.ceil(length / SENTENCE.length)).slice(0, length);
 }
 

@@ -37,7 +37,7 @@ class ClusterProcesses {
   }
 
   async #startNodes(name) {
-    const start = () => ServerProcess.start(name, this.redis.url);
+    const start = () => ServerProcess.start(name, { redis: this.redis.url });
     // Both have to have started or failed before any can be stopped.
     const started = await Promise.allSettled([start(), start()]);
     [this.emitting, this.receiving] = started.map(({ value }) => value);

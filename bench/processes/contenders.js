@@ -11,15 +11,21 @@
  * @property {(redis: string) => Promise<object>} [nodeOptions] the same for a node of a cluster over
  *   the Redis with this URL
  * @property {boolean} [isNative] whether all connections have to be on our I/O workers
- * @property {(listen: (io: object) => void) => Promise<Listening>} [listen] for those that
- *   do not serve on Node's HTTP server
+ * @property {(serve: (io: object) => void, heartbeat?: Heartbeat) => Promise<Listening>} [listen]
+ *   for those that do not serve on Node's HTTP server
  * @property {() => string} [executable] for those that do not run under this Node.js
+ * @property {() => string} [program] for a server that is not written in JavaScript: builds it, once,
+ *   and returns its path. It does what server.js does
  * @property {() => string | undefined} [missing] what has to be done before it can take part
  * @property {string} [floor] for a floor: the `--with` of bench/load
+ *
+ * @typedef {import("./listening.js").Listening} Listening
+ * @typedef {import("./server-process.js").Heartbeat} Heartbeat
  */
 
 const { existsSync } = require("node:fs");
 const path = require("node:path");
+const { cargoBuild } = require("./cargo.js");
 const { officialAdapter, ourAdapter } = require("./cluster-adapters.js");
 const { listenOnBun, listenOnUws } = require("./listening.js");
 
@@ -48,12 +54,14 @@ const contenders = {
   bun: {
     title: "Bun and its engine",
     executable: () => bun,
-    listen: (serve) => listenOnBun(path.join(peers, "@socket.io/bun-engine"), serve),
+    listen: (serve, heartbeat) =>
+      listenOnBun(path.join(peers, "@socket.io/bun-engine"), serve, heartbeat),
     missing: () => (existsSync(bun) ? undefined : "npm ci --prefix bench/peers (Linux x64 only)"),
   },
   uws: {
     title: "uWebSockets.js",
-    listen: (serve) => listenOnUws(path.resolve(process.env.TURBO_BENCH_UWS), serve),
+    listen: (serve, heartbeat) =>
+      listenOnUws(path.resolve(process.env.TURBO_BENCH_UWS), serve, heartbeat),
     missing: () => missingPackage("TURBO_BENCH_UWS", "uWebSockets.js"),
   },
   eiows: {
@@ -61,9 +69,21 @@ const contenders = {
     options: () => ({ wsEngine: require(path.resolve(process.env.TURBO_BENCH_EIOWS)).Server }),
     missing: () => missingPackage("TURBO_BENCH_EIOWS", "eiows"),
   },
+  socketioxide: { title: "socketioxide, wholly in Rust", program: () => buildSocketioxide() },
   send: { title: "floor: send(2)", floor: "send" },
   "io-uring": { title: "floor: io_uring", floor: "io-uring" },
 };
+
+let socketioxide;
+
+/**
+ * @returns {string} the path of the executable
+ * @throws {Error} if there is no cargo, or if it fails, which has then said why
+ */
+function buildSocketioxide() {
+  socketioxide ??= cargoBuild("socketioxide", ["--release"]);
+  return socketioxide;
+}
 
 /**
  * @param {string} name of a contender, or the path of a module, with a slash in it, which

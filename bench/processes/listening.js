@@ -30,13 +30,14 @@ async function listenOnHttp(options, serve) {
  *
  * @param {string} engine the folder of @socket.io/bun-engine
  * @param {(io: object) => void} serve adds the handlers
+ * @param {import("./server-process.js").Heartbeat} [heartbeat]
  * @returns {Promise<Listening>}
  */
-async function listenOnBun(engine, serve) {
+async function listenOnBun(engine, serve, heartbeat) {
   const { Server } = require("socket.io");
   const { Server: Engine } = require(engine);
   const io = new Server();
-  const handler = new Engine({ path: "/socket.io/" });
+  const handler = new Engine({ path: "/socket.io/", ...heartbeat });
   io.bind(handler);
   serve(io);
   const { port } = globalThis.Bun.serve({ port: 0, hostname: HOST, ...handler.handler() });
@@ -46,13 +47,14 @@ async function listenOnBun(engine, serve) {
 /**
  * @param {string} folder that of uWebSockets.js, absolute
  * @param {(io: object) => void} serve adds the handlers
+ * @param {import("./server-process.js").Heartbeat} [heartbeat]
  * @returns {Promise<Listening>}
  */
-async function listenOnUws(folder, serve) {
+async function listenOnUws(folder, serve, heartbeat) {
   const { Server } = require("socket.io");
   const uws = require(folder);
   const app = uws.App();
-  const io = new Server();
+  const io = new Server(heartbeat);
   io.attachApp(app);
   serve(io);
   const token = await new Promise((resolve) => app.listen(HOST, 0, resolve));

@@ -9,9 +9,9 @@ class LoadClient {
   /**
    * Starts the clients and waits until all are connected.
    *
-   * @param {"idle" | "inbound" | "echo" | "broadcast"} scenario
+   * @param {"idle" | "connect" | "blocked" | "inbound" | "echo" | "broadcast"} scenario
    * @param {number} port where the server listens on 127.0.0.1
-   * @param {Record<string, number | undefined>} options the other options of bench/load:
+   * @param {Record<string, number | string | undefined>} options the other options of bench/load:
    *   `clients`, `rate` per second, `warmUp` and `seconds`, `payload` in bytes; those of
    *   a plan (see `broadcasting.js`)
    * @returns {Promise<LoadClient>}
@@ -28,10 +28,16 @@ class LoadClient {
     this.#process = new LoadProcess("the load client", scenario, options);
   }
 
+  /** Lets the clients of `blocked` report. */
+  go() {
+    this.#process.go();
+  }
+
   /**
    * Waits until everything has been sent and answered, or broadcast and received.
    *
-   * @returns {Promise<object>} what `report.rs` documents as `Report` and as `Reception`
+   * @returns {Promise<object>} what `report.rs` documents as `Report`, `Reception`, `Connecting` or
+   *   `Survival`
    * @throws {Error} if the server failed the clients; why stands on standard error
    */
   report() {

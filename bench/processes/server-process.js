@@ -4,26 +4,33 @@ const { fork } = require("node:child_process");
 const { once } = require("node:events");
 const { join } = require("node:path");
 const { contender } = require("./contenders.js");
+const { LIFETIME_MILLISECONDS, LineProcess } = require("./line-process.js");
 
-/** No round takes as long; a server that is still there then is stuck. */
-const LIFETIME_MILLISECONDS = 60_000;
+/**
+ * @typedef {object} ServerOptions
+ * @property {string} [redis] the URL of the Redis over which it is a node of a cluster
+ * @property {Heartbeat} [heartbeat] instead of Engine.IO's defaults
+ *
+ * @typedef {object} Heartbeat options of Engine.IO, in milliseconds
+ * @property {number} pingInterval
+ * @property {number} pingTimeout
+ */
 
-/** A running `server.js`: the parent's end of it. */
+/** The server of one round: the parent's end of it. */
 class ServerProcess {
   #name;
-  #child;
-  #ended = new AbortController();
+  #process;
 
   /**
    * Starts a server and waits until it listens.
    *
    * @param {string} name of the contender
-   * @param {string} [redis] the URL of the Redis over which it is a node of a cluster
+   * @param {ServerOptions} [options]
    * @returns {Promise<ServerProcess>} with its `port`
    * @throws {Error} if the contender cannot serve
    */
-  static async start(name, redis) {
-    const server = new ServerProcess(name, redis);
+  static async start(name, options = {}) {
+    const server = new ServerProcess(name, options);
     try {
       server.port = (await server.#answer()).port;
     } catch (error) {
@@ -34,31 +41,26 @@ class ServerProcess {
   }
 
   /** @private */
-  constructor(name, redis) {
+  constructor(name, options) {
+    const { program } = contender(name);
     this.#name = name;
-    const executable = contender(name).executable?.();
-    const args = redis === undefined ? [name] : [name, redis];
-    this.#child = fork(join(__dirname, "server.js"), args, {
-      ...(executable === undefined
-        ? { execArgv: ["--expose-gc"] }
-        : { execPath: executable, execArgv: [] }),
-      timeout: LIFETIME_MILLISECONDS,
-      killSignal: "SIGKILL",
-    });
-    this.#child.once("exit", () => this.#ended.abort());
+    this.#process =
+      program === undefined
+        ? new ForkedServer(name, options)
+        : new ServerProgram(program(), options);
   }
 
   /**
    * One command at a time.
    *
-   * @param {"start" | "stop" | "broadcast" | "publish" | "received" | "memory"} command
-   * @param {import("./broadcasting.js").Plan} [plan] what to broadcast or to publish
+   * @param {"start" | "stop" | "broadcast" | "publish" | "received" | "memory" | "block"} command
+   * @param {import("./broadcasting.js").Plan | { milliseconds: number }} [plan] what to broadcast
+   *   or to publish, or how long to be blocked
    * @returns {Promise<object>} the answer, as server.js documents it
    * @throws {Error} if the command fails or the server ends
    */
   ask(command, plan) {
-    // If it cannot be sent, the process has ended, and the answer says so.
-    this.#child.send({ command, plan }, () => {});
+    this.#process.send({ command, plan });
     return this.#answer();
   }
 
@@ -74,18 +76,73 @@ class ServerProcess {
   }
 
   /** Ends the process, at once, and waits until it has. */
-  async stop() {
+  stop() {
+    return this.#process.kill();
+  }
+
+  async #answer() {
+    const message = await this.#process
+      .nextMessage()
+      .catch(() => ({ error: "the process has ended" }));
+    if (message.error !== undefined) throw new Error(`server "${this.#name}": ${message.error}`);
+    return message;
+  }
+}
+
+/** A running server.js, which is sent messages over IPC. */
+class ForkedServer {
+  #child;
+  #ended = new AbortController();
+
+  constructor(name, options) {
+    const executable = contender(name).executable?.();
+    this.#child = fork(join(__dirname, "server.js"), [name, JSON.stringify(options)], {
+      ...(executable === undefined
+        ? { execArgv: ["--expose-gc"] }
+        : { execPath: executable, execArgv: [] }),
+      timeout: LIFETIME_MILLISECONDS,
+      killSignal: "SIGKILL",
+    });
+    this.#child.once("exit", () => this.#ended.abort());
+  }
+
+  send(message) {
+    // If it cannot be sent, the process has ended, and the answer says so.
+    this.#child.send(message, () => {});
+  }
+
+  /** @throws {Error} if the process ends before it sends one */
+  async nextMessage() {
+    const [message] = await once(this.#child, "message", { signal: this.#ended.signal });
+    return message;
+  }
+
+  async kill() {
     if (this.#ended.signal.aborted) return;
     this.#child.kill("SIGKILL");
     await once(this.#child, "exit");
   }
+}
 
-  async #answer() {
-    const [message] = await once(this.#child, "message", { signal: this.#ended.signal }).catch(
-      () => [{ error: "the process has ended" }],
-    );
-    if (message.error !== undefined) throw new Error(`server "${this.#name}": ${message.error}`);
-    return message;
+/** A running program that does what server.js does; messages are lines of JSON. */
+class ServerProgram {
+  #process;
+
+  constructor(executable, { heartbeat }) {
+    const times = heartbeat === undefined ? [] : [heartbeat.pingInterval, heartbeat.pingTimeout];
+    this.#process = new LineProcess("the server", executable, times.map(String));
+  }
+
+  send(message) {
+    this.#process.tell(JSON.stringify(message));
+  }
+
+  nextMessage() {
+    return this.#process.nextLine();
+  }
+
+  kill() {
+    return this.#process.kill();
   }
 }
 

@@ -1,9 +1,9 @@
 "use strict";
 
 /**
- * `server.js CONTENDER [REDIS]`, forked: the Socket.IO server of one round, in a process of its
- * own, so that what it uses is its own. With the URL of a Redis it is a node of a cluster. Answers
- * each `{ command, plan }` that comes over IPC with one message:
+ * `server.js CONTENDER OPTIONS`, forked: the Socket.IO server of one round, in a process of its
+ * own, so that what it uses is its own. The options are JSON: server-process.js's `ServerOptions`.
+ * Answers each `{ command, plan }` that comes over IPC with one message:
  *
  * | command | answer |
  * | --- | --- |
@@ -12,6 +12,7 @@
  * | `broadcast`, `publish` | when the plan has been followed: a {@link Usage}; see broadcasting.js |
  * | `received` | `{ received }`: events since the process began |
  * | `memory` | `{ rss }` in bytes, after the garbage has been collected |
+ * | `block` | `{}`, when JavaScript has been busy for the plan's `milliseconds` |
  *
  * When it listens it sends `{ port }`, and if something fails `{ error }`. Runs under Node.js
  * with `--expose-gc`, and under Bun.
@@ -28,7 +29,7 @@ const { Measurement } = require("./usage.js");
 /** Time for the allocator to return memory after a collection. */
 const SETTLE_MILLISECONDS = 150;
 
-const [name, redis] = process.argv.slice(2);
+const [name, options] = process.argv.slice(2);
 const contender = contenderOf(name);
 let io;
 let received = 0;
@@ -80,6 +81,12 @@ const commands = {
     checkNative();
     return { rss: process.memoryUsage().rss };
   },
+  block({ milliseconds }) {
+    checkNative();
+    const end = performance.now() + milliseconds;
+    while (performance.now() < end);
+    return {};
+  },
 };
 
 function collectGarbage() {
@@ -98,9 +105,10 @@ function checkNative() {
 }
 
 async function listen() {
-  if (contender.listen !== undefined) return contender.listen(serve);
-  const options = redis === undefined ? contender.options() : contender.nodeOptions(redis);
-  return listenOnHttp(await options, serve);
+  const { redis, heartbeat } = JSON.parse(options);
+  if (contender.listen !== undefined) return contender.listen(serve, heartbeat);
+  const plugged = redis === undefined ? contender.options() : contender.nodeOptions(redis);
+  return listenOnHttp({ ...(await plugged), ...heartbeat }, serve);
 }
 
 /** Sends the result of `work`, or its error. */

@@ -53,7 +53,8 @@ function slowerPackets(packets) {
 /**
  * The known reasons, from profiles and counters.
  *
- * @type {{ scenario?: string, metric: RegExp, reason: string }[]} without a scenario: of all
+ * @type {{ scenario?: string, contender?: string, metric: RegExp, reason: string }[]} without a
+ *   scenario: of all; without a contender: to any
  */
 const REASONS = [
   {
@@ -69,6 +70,13 @@ const REASONS = [
       "Each small echo passes through two more threads that sleep at this rate: the I/O thread " +
       "wakes JavaScript, and JavaScript wakes the I/O thread. Both share two cores with the load " +
       "client.",
+  },
+  {
+    contender: "socketioxide",
+    metric: /CPU per (client|received message|echo)|RSS/,
+    reason:
+      "A server wholly in Rust calls listeners in Rust. Ours makes the objects of Socket.IO for each " +
+      "connection, and values of JavaScript for each event, for the listeners that users have.",
   },
   {
     metric: /RSS/,
@@ -90,10 +98,15 @@ const REASONS = [
  * @returns {string[]} the reasons that are known for them, each once
  */
 function reasonsFor(found) {
-  const explains = ({ scenario, metric }) =>
-    found.some(({ row }) => row.scenario === (scenario ?? row.scenario) && metric.test(row.metric));
-  return REASONS.filter(explains).map(({ scenario = "everywhere", reason }) => {
-    return `**${scenario}**: ${reason}`;
+  const explains = ({ scenario, contender, metric }) =>
+    found.some(
+      ({ row, name }) =>
+        row.scenario === (scenario ?? row.scenario) &&
+        name === (contender ?? name) &&
+        metric.test(row.metric),
+    );
+  return REASONS.filter(explains).map(({ scenario, contender, reason }) => {
+    return `**${scenario ?? contender ?? "everywhere"}**: ${reason}`;
   });
 }
 

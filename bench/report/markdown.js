@@ -53,9 +53,9 @@ function method({ rounds, warmUp, seconds }) {
 machine with it; what the client takes is counted apart. The rounds of the contenders alternate, ${rounds}
 of each: ${warmUp} s of load that is not measured, then ${seconds} s that are. A figure is the median, ± half the
 distance of the extremes, and × its ratio to the first contender (the median of the ratios within a
-round). Event-loop time is what \`performance.eventLoopUtilization()\` calls active; CPU is user and
-system time of the server's process with all its threads, of which the kernel only estimates the
-shares. A message that is lost, doubled or overtaken fails the run. The floors are loops in Rust that
+round). Event-loop time is what \`performance.eventLoopUtilization()\` calls active, which only Node.js
+has; CPU is user and system time of the server's process with all its threads, of which the kernel only
+estimates the shares. A message that is lost, doubled or overtaken fails the run. The floors are loops in Rust that
 send the same frames to the same sockets and do nothing else: what loopback itself costs. What may be sent
 to a client at once leaves in one write there, too; a server that has more to do may find more to join
 (\`saturate\`).`;

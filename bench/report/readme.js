@@ -15,7 +15,12 @@ const END = "<!-- /Figures -->";
 const PAYLOAD = /, \d+ (Ki)?B$/;
 
 /** The contenders with a column of their own. */
-const COLUMNS = { bun: "Bun's engine", [OURS]: "turbo", send: "floor" };
+const COLUMNS = {
+  bun: "Bun's engine",
+  socketioxide: "socketioxide",
+  [OURS]: "turbo",
+  send: "floor",
+};
 
 /**
  * @param {string} readme

@@ -21,7 +21,7 @@ const scenario = broadcastScenario("A broadcast to all clients", [
   {
     ...FEW,
     payloads: [PAYLOAD],
-    contenders: ["ws", "uws", "eiows", "bun", "adapter", "engine", "turbo"].concat(
+    contenders: ["ws", "uws", "eiows", "bun", "adapter", "engine", "turbo", "socketioxide"].concat(
       "send",
       "io-uring",
     ),

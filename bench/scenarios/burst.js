@@ -18,7 +18,7 @@ module.exports = broadcastScenario("Ten broadcasts to 1,000 clients in one turn"
     burst: 10,
     stretch: 1.2,
     payloads: [128],
-    contenders: ["ws", "uws", "eiows", "bun", "adapter", "turbo", "send"],
+    contenders: ["ws", "uws", "eiows", "bun", "adapter", "turbo", "socketioxide", "send"],
     asked: { cpu: atMost(0.15) },
   },
 ]);

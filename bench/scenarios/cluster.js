@@ -9,7 +9,7 @@ const { broadcastMetrics, broadcastRound, planOf } = require("../suite/broadcast
 const { clusterRound } = require("../suite/cluster-round.js");
 const { atMost } = require("../suite/comparison.js");
 const { ALONE, isNode } = require("../processes/contenders.js");
-const { loadMetrics, usageMetrics } = require("../suite/metrics.js");
+const { LOST, loadMetrics, usageMetrics } = require("../suite/metrics.js");
 const { missingRedis } = require("../processes/redis-process.js");
 
 /** The load of the scenario `broadcast`. */
@@ -75,14 +75,15 @@ function round(name, load, timing) {
 
 function metrics({ command, measured, asked }) {
   if (command === "publish") return elsewhereMetrics(asked);
-  const shared = broadcastMetrics(asked, COMPANIONS);
+  const shared = broadcastMetrics(asked, { companions: COMPANIONS });
   return measured === "emitting" ? [emitMetric(asked), ...shared] : shared;
 }
 
 function elsewhereMetrics(asked) {
   const messages = ({ broadcasts }) => broadcasts;
   const unit = { turn: "message", turns: messages, message: "message", messages };
-  return [...usageMetrics(unit, asked), ...loadMetrics(loadCpu, () => Number.NaN, COMPANIONS)];
+  const none = () => Number.NaN;
+  return [...usageMetrics(unit, asked), LOST, ...loadMetrics(loadCpu, none, COMPANIONS)];
 }
 
 /** Returns the CPU time of the load client, which is idle during the measurement. */

@@ -9,7 +9,10 @@ const { atMost } = require("../suite/comparison.js");
 const { latencyMetrics } = require("../suite/metrics.js");
 const { pacedMetrics, pacedRound } = require("../suite/paced-round.js");
 
-const CLIENTS = { clients: 100, contenders: ["ws", "uws", "eiows", "bun", "turbo"] };
+const CLIENTS = {
+  clients: 100,
+  contenders: ["ws", "uws", "eiows", "bun", "turbo", "socketioxide"],
+};
 
 async function round(name, load, timing) {
   const sample = await pacedRound(name, "echo", load, timing);

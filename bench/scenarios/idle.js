@@ -34,7 +34,13 @@ async function round(name, { clients: all }) {
 /** @type {import("../suite/index.js").Scenario} */
 module.exports = {
   title: "Clients connect and do nothing: memory of a connection",
-  loads: [{ name: "up to 8,000 clients", clients: 8_000, contenders: ["ws", "bun", "turbo"] }],
+  loads: [
+    {
+      name: "up to 8,000 clients",
+      clients: 8_000,
+      contenders: ["ws", "bun", "turbo", "socketioxide"],
+    },
+  ],
   round,
   metrics: () => [
     {

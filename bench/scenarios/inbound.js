@@ -14,7 +14,7 @@ module.exports = {
   loads: [
     {
       ...LOAD,
-      contenders: ["ws", "uws", "eiows", "bun", "parser", "engine", "turbo"],
+      contenders: ["ws", "uws", "eiows", "bun", "parser", "engine", "turbo", "socketioxide"],
       payloads: [60],
     },
     { ...LOAD, contenders: ["ws", "turbo"], payloads: [1024] },

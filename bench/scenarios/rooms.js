@@ -25,7 +25,7 @@ module.exports = broadcastScenario("1,000 rooms of ten; each client is in ten of
     roomsPerTurn: 10,
     burst: 1,
     payloads: [128],
-    contenders: ["ws", "uws", "eiows", "bun", "adapter", "turbo", "send"],
+    contenders: ["ws", "uws", "eiows", "bun", "adapter", "turbo", "socketioxide", "send"],
     asked: { cpu: atMost(0.6) },
   },
 ]);

@@ -17,7 +17,7 @@ module.exports = broadcastScenario("Broadcasts to 1,000 clients as fast as it go
     roomsPerClient: 1,
     window: 4,
     payloads: [128],
-    contenders: ["ws", "uws", "eiows", "bun", "turbo", "send"],
+    contenders: ["ws", "uws", "eiows", "bun", "turbo", "socketioxide", "send"],
     asked: { throughput: [{ to: "ws", atLeast: 2.5 }] },
   },
 ]);

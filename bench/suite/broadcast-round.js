@@ -3,7 +3,7 @@
 const { contender } = require("../processes/contenders.js");
 const { FloorProcess } = require("../processes/floor-process.js");
 const { LoadClient } = require("../processes/load-client.js");
-const { latencyMetrics, loadMetrics, usageMetrics } = require("./metrics.js");
+const { LOST, latencyMetrics, loadMetrics, usageMetrics } = require("./metrics.js");
 const { ServerProcess } = require("../processes/server-process.js");
 
 /**
@@ -34,7 +34,7 @@ function broadcastScenario(title, loads) {
     takesPart: () => true,
     loads,
     round: (name, load, timing) => broadcastRound(name, planOf(load, timing)),
-    metrics: ({ asked = {} }) => broadcastMetrics(asked),
+    metrics: ({ asked = {}, event }) => broadcastMetrics(asked, { event }),
   };
 }
 
@@ -44,8 +44,9 @@ function broadcastScenario(title, loads) {
  * @returns {Plan} for at least as many seconds
  */
 function planOf(load, { warmUp, seconds }) {
-  const { clients, payload, rooms, roomsPerClient, rate, roomsPerTurn, burst, window } = load;
-  const whom = { clients, payload, rooms, roomsPerClient };
+  const { clients, payload, event, rooms, roomsPerClient, rate, roomsPerTurn, burst, window } =
+    load;
+  const whom = { clients, payload, event, rooms, roomsPerClient };
   const measured = window === undefined ? wholeCycles(load, warmUp, seconds) : seconds;
   return { ...whom, rate, roomsPerTurn, burst, window, warmUp, seconds: measured };
 }
@@ -95,21 +96,21 @@ function start(name, plan) {
 
 /**
  * @param {Asked} asked
- * @param {import("./metrics.js").Companions} [companions]
+ * @param {object} [options]
+ * @param {Plan["event"]} [options.event] if it is a `tick`, event-loop time is counted by calls of
+ *   `emit()`, of which each client has one
+ * @param {import("./metrics.js").Companions} [options.companions]
  * @returns {import("./comparison.js").Metric[]} of what {@link broadcastRound} returns
  */
-function broadcastMetrics(asked, companions) {
+function broadcastMetrics(asked, { event, companions } = {}) {
   const delivered = (sample) => sample.delivered;
+  const unit =
+    event === "tick"
+      ? { turn: "emit", turns: delivered }
+      : { turn: "broadcast", turns: ({ broadcasts }) => broadcasts };
   return [
-    ...usageMetrics(
-      {
-        turn: "broadcast",
-        turns: ({ broadcasts }) => broadcasts,
-        message: "delivered message",
-        messages: delivered,
-      },
-      asked,
-    ),
+    ...usageMetrics({ ...unit, message: "delivered message", messages: delivered }, asked),
+    LOST,
     {
       title: "delivered messages per second",
       of: (sample) => delivered(sample) / sample.seconds,

@@ -161,6 +161,7 @@ function roundSeconds(load, settings) {
 async function runSuite(scenarios, settings, progress) {
   // Now, for a server does not live as long as a first build may take.
   if (Object.values(scenarios).some(({ loads }) => loads)) build();
+  for (const name of contendersOf(scenarios, settings)) contender(name).program?.();
   const results = {};
   for (const [name, scenario] of Object.entries(scenarios)) {
     console.log(`\n## ${name}: ${scenario.title}`);
@@ -168,6 +169,14 @@ async function runSuite(scenarios, settings, progress) {
     results[name] = { title: scenario.title, ...(await run(name, scenario, settings, progress)) };
   }
   return results;
+}
+
+/** Returns the names of all that take part in some load. */
+function contendersOf(scenarios, settings) {
+  const loads = Object.values(scenarios)
+    .filter(({ loads }) => loads !== undefined)
+    .flatMap((scenario) => settings.loadsOf(scenario));
+  return new Set(loads.flatMap(({ contenders }) => contenders));
 }
 
 async function runAlone(name, { run, seconds }, { isQuick }, progress) {

@@ -1,8 +1,10 @@
 "use strict";
 
 const { execFileSync } = require("node:child_process");
+const { readFileSync } = require("node:fs");
 const { createRequire } = require("node:module");
 const { cpus, release, totalmem } = require("node:os");
+const path = require("node:path");
 const { version } = require("../..");
 // By their paths, for not all export it.
 const {
@@ -30,6 +32,7 @@ function machine() {
     // The one that engine.io gets, which need not be ours.
     ws: createRequire(require.resolve("engine.io"))("ws/package.json").version,
     socketIoParser,
+    socketioxide: socketioxide(),
     ...redis(),
     platform: `${process.platform}-${process.arch}`,
     kernel: release(),
@@ -43,6 +46,12 @@ function bun() {
   const { executable, missing } = contenders.bun;
   if (missing() !== undefined) return {};
   return { bun: execFileSync(executable(), ["--version"], { encoding: "utf8" }).trim() };
+}
+
+/** @returns {string} the version that is built */
+function socketioxide() {
+  const lock = readFileSync(path.join(__dirname, "../socketioxide/Cargo.lock"), "utf8");
+  return lock.match(/^name = "socketioxide"\nversion = "(.*)"$/m)[1];
 }
 
 function redis() {

@@ -54,9 +54,11 @@ function usageMetrics({ turn, turns, message, messages }, asked = {}) {
     { title: "event loop in use, %", of: ({ loop, seconds }) => loop / seconds / 1e4, digits: 1 },
     { title: "CPU, % of one core", of: (sample) => percent(sample, cpu(sample)), digits: 1 },
     { title: "RSS, MiB", of: ({ rss }) => rss / 2 ** 20, digits: 1, better: "lower" },
-    { title: "messages lost", of: ({ lost }) => lost, digits: 0 },
   ];
 }
+
+/** The messages that a round has lost: none, or it would have failed. @type {Metric} */
+const LOST = { title: "messages lost", of: ({ lost }) => lost, digits: 0 };
 
 /** Returns the server's user and system time, in microseconds. */
 function cpu({ user, system }) {
@@ -126,4 +128,4 @@ function loadMetrics(loadCpu, messages, companions = {}) {
   ];
 }
 
-module.exports = { latencyMetrics, loadMetrics, usageMetrics };
+module.exports = { LOST, latencyMetrics, loadMetrics, usageMetrics };

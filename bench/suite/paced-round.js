@@ -2,7 +2,7 @@
 
 const { setTimeout: sleep } = require("node:timers/promises");
 const { LoadClient } = require("../processes/load-client.js");
-const { loadMetrics, usageMetrics } = require("./metrics.js");
+const { LOST, loadMetrics, usageMetrics } = require("./metrics.js");
 const { ServerProcess } = require("../processes/server-process.js");
 
 /** The load outlasts the measurement, which thus holds nothing but load. */
@@ -53,7 +53,13 @@ async function measure(server, warmUp, seconds) {
   return server.ask("stop");
 }
 
-/** Waits until the server has received all messages, or for {@link DRAIN_MILLISECONDS}. */
+/**
+ * Waits until the server has received all messages, or for {@link DRAIN_MILLISECONDS}.
+ *
+ * @param {ServerProcess} server
+ * @param {number} sent how many
+ * @returns {Promise<number>} how many it has not received
+ */
 async function countLost(server, sent) {
   const end = performance.now() + DRAIN_MILLISECONDS;
   for (;;) {
@@ -74,8 +80,9 @@ function pacedMetrics(unit, asked) {
   const received = (sample) => sample.received;
   return [
     ...usageMetrics({ turn: unit, turns: received, message: unit, messages: received }, asked),
+    LOST,
     ...loadMetrics(({ loadCpu }) => loadCpu, received),
   ];
 }
 
-module.exports = { pacedMetrics, pacedRound };
+module.exports = { countLost, pacedMetrics, pacedRound };

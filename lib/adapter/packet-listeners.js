@@ -8,6 +8,12 @@
 /** The events by which an Engine.IO socket reports its packets. */
 const SOCKET_EVENTS = ["packetCreate", "flush", "drain"];
 
+/** The events by which an Engine.IO socket reports heartbeats. */
+const HEARTBEAT_EVENTS = [...SOCKET_EVENTS, "packet", "heartbeat"];
+
+/** The events by which a transport reports packets. engine.io has one listener for each. */
+const TRANSPORT_EVENTS = ["packet", "drain", "ready"];
+
 /** The events by which an Engine.IO server reports the packets of all its sockets. */
 const SERVER_EVENTS = ["flush", "drain"];
 
@@ -29,4 +35,26 @@ function isServerObserved(server) {
   return server.listenerCount("flush") > 0 || server.listenerCount("drain") > 0;
 }
 
-module.exports = { SERVER_EVENTS, SOCKET_EVENTS, isServerObserved, isSocketObserved };
+/**
+ * Returns whether an Engine.IO socket, its transport or the WebSocket has listeners that could see
+ * heartbeats.
+ *
+ * @param {import("engine.io").Socket} conn whose transport is a WebSocket
+ */
+function isHeartbeatObserved(conn) {
+  const { transport } = conn;
+  return (
+    HEARTBEAT_EVENTS.some((event) => conn.listenerCount(event) > 0) ||
+    TRANSPORT_EVENTS.some((event) => transport.listenerCount(event) > 1) ||
+    transport.socket.listenerCount("message") > 1
+  );
+}
+
+module.exports = {
+  HEARTBEAT_EVENTS,
+  SERVER_EVENTS,
+  SOCKET_EVENTS,
+  isHeartbeatObserved,
+  isServerObserved,
+  isSocketObserved,
+};

@@ -3,9 +3,11 @@
 const { WebSocket } = require("../engine/websocket.js");
 const { packetMethods, watchConnection, watchTransport } = require("../untouched.js");
 const { scheduleCompaction } = require("./compaction.js");
-const { PacedSocket } = require("./paced-socket.js");
+const { HeartbeatSocket } = require("./heartbeat.js");
 const { packetReceiverOf } = require("./packet-receiver.js");
-const { SOCKET_EVENTS, isServerObserved, isSocketObserved } = require("./packet-listeners.js");
+const listeners = require("./packet-listeners.js");
+
+const { HEARTBEAT_EVENTS, SOCKET_EVENTS, isServerObserved, isSocketObserved } = listeners;
 
 /** On an Engine.IO socket: its route. */
 const kPacketRoute = Symbol("packetRoute");
@@ -32,7 +34,7 @@ const INSTRUMENTED = ["sendPacket", "write", "send", "flush"];
  * The route takes the place of `sendPacket()` and `flush()` of the socket, follows its upgrade and its
  * listeners, and lives as long as the socket. `refresh()` finds the connection of a new transport.
  */
-class PacketRoute extends PacedSocket {
+class PacketRoute extends HeartbeatSocket {
   /** Set while engine.io is sending. */
   #isEngineSending = false;
   #isVersion3;
@@ -99,13 +101,23 @@ class PacketRoute extends PacedSocket {
     if (this.connection !== null) this.connection.route = null;
     this.reset();
     this.connection = isInstrumented(conn) ? null : connectionOf(conn);
-    if (this.connection === null) return;
+    if (this.connection !== null) this.#use();
+    this.prepareHeartbeat();
+  }
+
+  #use() {
+    const { conn } = this;
     watchTransport(conn.transport);
     this.connection.route = this;
     if (this.#isVersion3) this.connection.workers.native.useVersion3(this.connection.id);
     conn.sendPacket = sendPacket;
     conn.flush = flush;
     this.#receive();
+  }
+
+  /** True if packets of engine.io pass this route, and nothing is in front of it. */
+  get isInPlace() {
+    return this.conn.sendPacket === sendPacket && this.conn.flush === flush;
   }
 
   /** Looks for listeners that must get every packet. */
@@ -212,6 +224,8 @@ function handleUpgrade() {
 /** Node.js calls this before it adds the listener, so engine.io sends everything after it. */
 function handleNewListener(event) {
   const route = this[kPacketRoute];
+  if (event === "drain" && this.readyState === "closing") route.closeHeartbeat();
+  else if (HEARTBEAT_EVENTS.includes(event)) route.reportHeartbeats(true);
   if (route.isObserved || !SOCKET_EVENTS.includes(event)) return;
   route.handleObserver();
   this.on("removeListener", handleRemovedListener);

@@ -17,6 +17,9 @@ const enumeration = (name) => Object.freeze({ ...binding?.[name] });
 /** The kind of an event of a connection; see src/binding/events.rs for its number and values. */
 const EventKind = enumeration("EventKind");
 
+/** The number of a heartbeat event. */
+const HeartbeatStep = enumeration("HeartbeatStep");
+
 /** The number of values of an event besides its numbers; 0 for the other kinds. */
 const VALUES = {
   Text: 1,
@@ -40,6 +43,7 @@ module.exports = {
   /** The kinds of delivery to one connection. */
   Delivery: enumeration("Delivery"),
   EventKind,
+  HeartbeatStep,
   /** By event kind. */
   VALUE_COUNTS: Object.freeze(valueCounts()),
   /** A batch of events: positions in its header, where events begin, and the length of each. */

@@ -190,6 +190,12 @@ class Connection extends Sender {
     if (!this.isTerminated) this.websocket.emit("pong", payload);
   }
 
+  /** @param {number} step of `HeartbeatStep` in addon/codes.js */
+  handleHeartbeat(step) {
+    const isHeld = this.route?.isInput(step) && this.held?.hold("handleHeartbeat", step);
+    if (!isHeld && !this.isTerminated) this.route?.handleHeartbeat(step);
+  }
+
   handleClose(code, reason) {
     if (this.held?.hold("handleClose", code, reason)) return;
     if (!this.isTerminated) websocketEvents.handleClose(this.websocket, code, reason);

@@ -24,6 +24,7 @@ const {
   Ended: ENDED,
   Backlog: BACKLOG,
   Raw: RAW,
+  Heartbeat: HEARTBEAT,
 } = codes.EventKind;
 const END_REASON_MASK = (1 << END_REASON_BITS) - 1;
 
@@ -119,6 +120,8 @@ class EventBatch extends PendingEvents {
       } else {
         handle(this.workers, id, kind, number, value);
       }
+      // In the place of a timer: what comes next has a turn of its own.
+      if (kind === HEARTBEAT) return;
     }
   }
 
@@ -174,6 +177,8 @@ function dispatch(workers, id, kind, number, value) {
       return connection.handlePeerEnd();
     case BACKLOG:
       return connection.handleBacklog(number);
+    case HEARTBEAT:
+      return connection.handleHeartbeat(number);
     case RAW:
       return connection.handleRaw(value);
     case ENDED:

@@ -40,6 +40,11 @@ const OPTIONS = {
     isAccepted: (value) => Number.isInteger(value) && value >= 0 && value <= MAX_TIMEOUT,
     default: 5_000,
   },
+  maxLoopLag: {
+    accepted: `milliseconds, an integer from 1 to ${MAX_TIMEOUT}, or Infinity`,
+    isAccepted: (value) =>
+      value === Infinity || (Number.isInteger(value) && value >= 1 && value <= MAX_TIMEOUT),
+  },
   textType: {
     accepted: '"buffer" or "string"',
     isAccepted: (value) => value === "buffer" || value === "string",
@@ -48,7 +53,13 @@ const OPTIONS = {
 };
 
 /** The names of the options that `turbo()` and `createEngine()` accept. */
-const ENGINE_OPTIONS = ["ioThreads", "highWaterMark", "maxBackpressure", "backpressureTimeout"];
+const ENGINE_OPTIONS = [
+  "ioThreads",
+  "highWaterMark",
+  "maxBackpressure",
+  "backpressureTimeout",
+  "maxLoopLag",
+];
 
 /**
  * Returns the options of `turbo()` and `createEngine()` that are given.
@@ -66,8 +77,8 @@ function engineOptions(given) {
  * Returns the settings of a server that its connections use.
  *
  * @param {Record<string, unknown>} given options of ws and ours
- * @returns {{ ioThreads: number, highWaterMark: number, connection: object }} `connection` as
- *   `NativeConnectionOptions` in binding.d.ts
+ * @returns {{ ioThreads: number, highWaterMark: number, maxLoopLag: number | undefined, connection: object }}
+ *   `connection` as `NativeConnectionOptions` in binding.d.ts
  * @throws {InvalidOptionError}
  */
 function connectionSettings(given) {
@@ -75,6 +86,7 @@ function connectionSettings(given) {
   return {
     ioThreads: optionOf(OPTIONS, given, "ioThreads"),
     highWaterMark: optionOf(OPTIONS, given, "highWaterMark"),
+    maxLoopLag: optionOf(OPTIONS, given, "maxLoopLag"),
     connection: {
       maxPayload: limit(given.maxPayload, 100 * MIB),
       maxFragments: limit(given.maxFragments, 16 * 1024),

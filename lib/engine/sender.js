@@ -36,6 +36,9 @@ const {
 
 const EMPTY = Buffer.alloc(0);
 
+/** Engine.IO v4, "Packet types": ping and pong. */
+const HEARTBEATS = ["2", "3"];
+
 /**
  * The sending half of a connection that a worker owns. Replaces ws's Sender and has its methods;
  * `sendPacket()`, `sendVolatilePacket()` and `sendText()` are for Engine.IO packets that bypass ws.
@@ -88,6 +91,8 @@ class Sender {
     this._bufferedBytes = 0;
     /** Bytes that wait for the network, as the worker last reported; 0 if they are few. */
     this.backlog = 0;
+    /** Heartbeats that engine.io is about to send although the worker has sent them. */
+    this.sentHeartbeats = 0;
     /** The route of the Engine.IO socket, if it has one; see `adapter/packet-route.js`. */
     this.route = null;
   }
@@ -106,6 +111,11 @@ class Sender {
    *   `highWaterMark` bytes wait for the network, else when the kernel has these
    */
   send(data, options, callback) {
+    if (this.sentHeartbeats > 0 && HEARTBEATS.includes(data)) {
+      this.sentHeartbeats--;
+      this.handlePosted(0, false, callback);
+      return;
+    }
     const defaults = typeof data === "string" ? WHOLE_TEXT : WHOLE_BINARY;
     const { binary, fin } = options ? { ...defaults, ...options } : defaults;
     const opcode = this.isFirstFragment ? (binary ? BINARY : TEXT) : CONTINUATION;
@@ -147,7 +157,8 @@ class Sender {
 
   /** Returns whether packets can be sent now: it is open, and no Blob before them is being read. */
   canSend() {
-    return this.endError === null && this.queued === null && this.websocket._readyState === OPEN;
+    const isFree = this.queued === null && this.sentHeartbeats === 0;
+    return this.endError === null && isFree && this.websocket._readyState === OPEN;
   }
 
   /**

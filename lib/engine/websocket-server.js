@@ -17,7 +17,8 @@ const CALLED_TWICE =
 /**
  * The WebSocket server of ws, whose connections live on I/O workers. Handshake, events and options are
  * those of `ws.WebSocketServer` 8.23. `WebSocketServerOptions` in index.d.ts documents the options
- * that are added: `ioThreads`, `highWaterMark`, `maxBackpressure`, `backpressureTimeout`, `textType`.
+ * that are added: `ioThreads`, `highWaterMark`, `maxBackpressure`, `backpressureTimeout`,
+ * `maxLoopLag`, `textType`.
  */
 class WebSocketServer extends ws.WebSocketServer {
   /** Set from the first connection on a worker until this server is closed. */
@@ -67,7 +68,7 @@ class WebSocketServer extends ws.WebSocketServer {
  * added. Text messages are strings: engine.io would convert them anyway.
  *
  * @param {Record<string, unknown>} [options] `ioThreads`, `highWaterMark`, `maxBackpressure`,
- *   `backpressureTimeout`
+ *   `backpressureTimeout`, `maxLoopLag`
  * @returns {typeof WebSocketServer}
  * @throws {InvalidOptionError}
  */

@@ -13,7 +13,7 @@ use napi_derive::napi;
 
 use super::payload::{buffer_value, string_value};
 use crate::environment::TextMode;
-use crate::net::{EndReason, Event, Failure};
+use crate::net::{EndReason, Event, Failure, HeartbeatEvent};
 use crate::proto::socket_io::{PacketParts, PacketType};
 use crate::proto::websocket::{CloseCode, DecodeError};
 
@@ -64,6 +64,22 @@ pub enum EventKind {
     NamespaceEvent = 13,
     /// An acknowledgement in the namespace that is its value. Numbers as of an event.
     NamespaceAck = 14,
+    /// Number: a `HeartbeatStep`.
+    Heartbeat = 15,
+}
+
+/// The number of a heartbeat event; see `HeartbeatEvent` in `src/net/heartbeat.rs`.
+#[napi]
+#[derive(Clone, Copy)]
+pub enum HeartbeatStep {
+    /// The worker handles heartbeats that come later; `startHeartbeat()` is due.
+    Ready = 0,
+    /// A ping was sent, in v3 a pong; may be late.
+    Sent = 1,
+    /// The same, while heartbeats are reported; in v3 in place of the client's ping.
+    SentReported = 2,
+    /// The client has not answered in time.
+    TimedOut = 3,
 }
 
 /// Writes the numbers of events, and collects their values.
@@ -147,7 +163,11 @@ impl<'env, 'a> EventWriter<'env, 'a> {
                 self.values.push(text_value(env, message.into(), TextMode::String)?);
                 self.values.push(text_value(env, code.into(), TextMode::String)?);
             }
-            Event::Sent(_) | Event::Backlog(_) | Event::PeerEnded | Event::Ended(_) => {}
+            Event::Sent(_)
+            | Event::Backlog(_)
+            | Event::PeerEnded
+            | Event::Ended(_)
+            | Event::Heartbeat(_) => {}
         }
         Ok(())
     }
@@ -200,6 +220,16 @@ fn numbers(event: &Event) -> (EventKind, u32) {
         Event::Backlog(bytes) => (EventKind::Backlog, u32::try_from(*bytes).unwrap_or(u32::MAX)),
         Event::PeerEnded => (EventKind::PeerEnded, 0),
         Event::Ended(reason) => (EventKind::Ended, end_number(*reason)),
+        Event::Heartbeat(event) => (EventKind::Heartbeat, heartbeat_step(*event) as u32),
+    }
+}
+
+const fn heartbeat_step(event: HeartbeatEvent) -> HeartbeatStep {
+    match event {
+        HeartbeatEvent::Ready => HeartbeatStep::Ready,
+        HeartbeatEvent::Sent { is_reported: false } => HeartbeatStep::Sent,
+        HeartbeatEvent::Sent { is_reported: true } => HeartbeatStep::SentReported,
+        HeartbeatEvent::TimedOut => HeartbeatStep::TimedOut,
     }
 }
 

@@ -16,9 +16,10 @@ use super::payload::{PayloadArgument, opcode};
 use super::wake::Wake;
 use crate::environment::{Environment, TextMode};
 use crate::net::{
-    ConnectionOptions, EndReason, SocketOption, TrafficView, WorkerPool, WorkerStats,
+    ConnectionOptions, EndReason, HeartbeatStart, SocketOption, TrafficView, WorkerPool,
+    WorkerStats,
 };
-use crate::proto::engine_io::ProtocolVersion;
+use crate::proto::engine_io::{Heartbeat, ProtocolVersion};
 use crate::proto::websocket::Limits;
 
 /// Options that the connections of one server share. Sizes in bytes, timeouts in
@@ -56,6 +57,20 @@ pub struct NativeWorkerStats {
     pub stalls: f64,
     /// Indexed as `endReasons()`.
     pub ended: Vec<f64>,
+}
+
+/// The state of a heartbeat that a worker takes over. Times in milliseconds, which may be
+/// `Infinity`.
+#[napi(object)]
+pub struct NativeHeartbeatStart {
+    pub ping_interval: f64,
+    pub ping_timeout: f64,
+    pub max_loop_lag: f64,
+    /// Time until the next ping.
+    pub ping_in: Option<f64>,
+    /// Time until the client must have answered.
+    pub deadline_in: Option<f64>,
+    pub has_extended_deadline: bool,
 }
 
 /// Returns the names of the reasons for which connections end, indexed by their numbers.
@@ -197,6 +212,36 @@ impl Workers {
     #[napi(catch_unwind)]
     pub fn terminate(&self, id: u32) {
         self.pool().terminate(id);
+    }
+
+    /// Gives heartbeats to the worker, which reports `HeartbeatStep.Ready`.
+    #[napi(catch_unwind)]
+    pub fn prepare_heartbeat(&self, id: u32) {
+        self.pool().prepare_heartbeat(id);
+    }
+
+    /// Goes on with heartbeats where JavaScript has stopped its own timers.
+    #[napi(catch_unwind)]
+    pub fn start_heartbeat(&self, id: u32, start: NativeHeartbeatStart) {
+        self.pool().start_heartbeat(id, heartbeat_start(&start));
+    }
+
+    /// Sets whether heartbeats are reported at once.
+    #[napi(catch_unwind)]
+    pub fn report_heartbeat(&self, id: u32, is_reported: bool) {
+        self.pool().report_heartbeat(id, is_reported);
+    }
+
+    /// Sends no more heartbeats: the session is being closed.
+    #[napi(catch_unwind)]
+    pub fn close_heartbeat(&self, id: u32) {
+        self.pool().close_heartbeat(id);
+    }
+
+    /// Leaves heartbeats to JavaScript again.
+    #[napi(catch_unwind)]
+    pub fn release_heartbeat(&self, id: u32) {
+        self.pool().release_heartbeat(id);
     }
 
     /// Ends our side once all queued frames are written, without a close frame.
@@ -358,6 +403,24 @@ fn connection_options(options: &NativeConnectionOptions) -> ConnectionOptions {
         high_water_mark: options.high_water_mark as usize,
         close_timeout: Duration::from_millis(options.close_timeout as u64),
     }
+}
+
+fn heartbeat_start(start: &NativeHeartbeatStart) -> HeartbeatStart {
+    HeartbeatStart {
+        intervals: Heartbeat {
+            ping_interval: milliseconds(start.ping_interval),
+            ping_timeout: milliseconds(start.ping_timeout),
+        },
+        max_loop_lag: milliseconds(start.max_loop_lag),
+        ping_in: start.ping_in.map(milliseconds),
+        deadline_in: start.deadline_in.map(milliseconds),
+        has_extended_deadline: start.has_extended_deadline,
+    }
+}
+
+/// Returns a time; a negative one becomes 0, and a long one as long as a deadline can be.
+fn milliseconds(time: f64) -> Duration {
+    Duration::from_millis((time as u64).min(u32::MAX.into()))
 }
 
 fn worker_stats(stats: WorkerStats) -> NativeWorkerStats {

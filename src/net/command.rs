@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
+use super::heartbeat::HeartbeatCommand;
 use super::traffic::Traffic;
 use super::{ConnectionId, ConnectionOptions};
 use crate::fanout::{FrameKind, PreparedPacket};
@@ -85,6 +86,8 @@ pub(super) enum ConnectionCommand {
     Send(Bytes, FrameKind),
     /// Sends a whole frame, or drops it, see [`Volatile`].
     SendVolatile(Bytes, Volatile),
+    /// A command to the heartbeat.
+    Heartbeat(HeartbeatCommand),
     /// From now on the peer speaks Engine.IO v3.
     UseVersion3,
     /// Sends the close frame, the last of the connection.

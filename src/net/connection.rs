@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
+use super::heartbeat::{HeartbeatDriver, HeartbeatEvent, Outcome};
 use super::{ConnectionOptions, EndReason, Event, Failure};
 use crate::fanout::{FrameKind, SendQueue};
 use crate::proto::engine_io::{PacketType, ProtocolVersion};
@@ -38,6 +39,8 @@ pub(super) struct Connection {
     queue: SendQueue,
     options: Arc<ConnectionOptions>,
     version: ProtocolVersion,
+    /// Set while the worker handles heartbeats.
+    heartbeat: Option<Box<HeartbeatDriver>>,
     /// The bytes in the send queue that were last reported.
     reported_backlog: usize,
     /// The turn in which the application last sent a frame.
@@ -60,6 +63,7 @@ impl Connection {
             queue: SendQueue::default(),
             options,
             version: ProtocolVersion::default(),
+            heartbeat: None,
             reported_backlog: 0,
             sent_in: None,
             is_paused: false,
@@ -80,21 +84,71 @@ impl Connection {
         &self.queue
     }
 
-    /// Decodes all events of bytes that were read; `input` is empty afterwards.
-    pub(super) fn handle_input(&mut self, input: &mut BytesMut, mut emit: impl FnMut(Event)) {
+    /// Decodes all events of bytes that were read; `input` is empty afterwards. Returns the number of
+    /// messages that are heartbeats and no events.
+    pub(super) fn handle_input(
+        &mut self,
+        input: &mut BytesMut,
+        mut emit: impl FnMut(Event),
+    ) -> usize {
+        let mut handled = 0;
         loop {
             match self.decoder.poll_event(input) {
-                Ok(Some(event)) => emit(self.handle_event(event)),
-                Ok(None) => return,
+                Ok(Some(event)) => match self.handle_heartbeat_packet(&event) {
+                    Outcome::Deliver => emit(self.handle_event(event)),
+                    outcome => {
+                        handled += 1;
+                        if outcome == Outcome::Report {
+                            emit(Event::Heartbeat(HeartbeatEvent::Sent { is_reported: true }));
+                        }
+                    }
+                },
+                Ok(None) => return handled,
                 Err(error) => {
                     // The decoder keeps failing, and drops its input.
                     if !self.has_failed {
                         self.has_failed = true;
                         emit(Event::Failed(Failure::Protocol(error)));
                     }
-                    return;
+                    return handled;
                 }
             }
+        }
+    }
+
+    fn handle_heartbeat_packet(&mut self, event: &websocket::Event) -> Outcome {
+        match (&mut self.heartbeat, event) {
+            (Some(heartbeat), websocket::Event::Text(data)) => heartbeat.handle_message(true, data),
+            (Some(heartbeat), websocket::Event::Binary(data)) => {
+                heartbeat.handle_message(false, data)
+            }
+            _ => Outcome::Deliver,
+        }
+    }
+
+    /// Handles the peer's heartbeat packets from now on.
+    pub(super) fn prepare_heartbeat(&mut self) {
+        self.heartbeat = Some(Box::new(HeartbeatDriver::new(self.version)));
+    }
+
+    pub(super) fn release_heartbeat(&mut self) {
+        self.heartbeat = None;
+    }
+
+    pub(super) fn heartbeat_mut(&mut self) -> Option<&mut HeartbeatDriver> {
+        self.heartbeat.as_deref_mut()
+    }
+
+    /// Returns whether nothing more may be sent, so that heartbeats end.
+    pub(super) const fn is_sending_over(&self) -> bool {
+        self.is_closing() || self.ignores_input() || self.end.is_some()
+    }
+
+    /// Queues a frame of the worker's own; unlike frames of the application, volatile packets do not
+    /// give way to it.
+    pub(super) fn handle_own_frame(&mut self, frame: Bytes, kind: FrameKind) {
+        if !self.is_close_queued {
+            self.queue.push(frame, kind);
         }
     }
 

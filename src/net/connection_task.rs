@@ -1,5 +1,7 @@
 //! One connection with its socket, as a task of its worker.
 
+mod heartbeats;
+
 use std::cell::RefCell;
 use std::io::{self, ErrorKind, IoSlice};
 use std::pin::Pin;
@@ -97,6 +99,7 @@ impl ConnectionTask {
             ConnectionCommand::SendVolatile(frame, volatile) => {
                 self.send_volatile(state, frame, volatile);
             }
+            ConnectionCommand::Heartbeat(command) => self.handle_heartbeat_command(state, command),
             ConnectionCommand::UseVersion3 => state.connection.use_version(ProtocolVersion::V3),
             ConnectionCommand::Close(frame) => self.close(state, frame),
             ConnectionCommand::End => state.change(Connection::handle_end),
@@ -340,12 +343,14 @@ impl ConnectionTask {
         let counters = &self.worker.shared.counters;
         counters.bytes_in.add(input.len());
         let before = connection.queue().len_bytes();
-        connection.handle_input(input, |event| {
+        let handled = connection.handle_input(input, |event| {
             counters.messages_in.add(usize::from(event.is_message()));
             self.worker.emit(self.id, event);
         });
+        counters.messages_in.add(handled);
         self.traffic.count_queued(connection.queue().len_bytes() - before);
         self.count_queued(before, connection);
+        self.handle_heartbeat_news(connection);
     }
 
     fn count_queued(&self, before: usize, connection: &Connection) {

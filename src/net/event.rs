@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use bytestring::ByteString;
 
+use super::heartbeat::HeartbeatEvent;
 use crate::proto::socket_io::PacketParts;
 use crate::proto::websocket::{CloseCode, DecodeError};
 
@@ -46,6 +47,8 @@ pub enum Event {
     /// Bytes as they were read, in front of the events that they contain; only while the
     /// connection is tapped, see [`WorkerPool::tap`](super::WorkerPool::tap).
     Raw(Bytes),
+    /// Something about the heartbeat, while the worker handles it.
+    Heartbeat(HeartbeatEvent),
     /// An error that precedes the end of the connection.
     Failed(Failure),
     /// The peer has ended its side, and the application has not. The application ends its own

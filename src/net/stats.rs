@@ -84,9 +84,9 @@ pub struct WorkerStats {
     pub connections: u64,
     /// Connections that have been opened.
     pub opened: u64,
-    /// Messages received, control frames not counted.
+    /// Messages received, heartbeats included, control frames not counted.
     pub messages_in: u64,
-    /// Frames that the application has sent, without close frames and automatic pongs.
+    /// Frames that the application has sent, without close frames and automatic pongs; and heartbeats.
     pub frames_out: u64,
     /// Bytes read from sockets, including those that the HTTP server had read.
     pub bytes_in: u64,

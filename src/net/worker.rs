@@ -6,9 +6,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use tokio::net::TcpStream;
@@ -17,6 +17,8 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use super::command::{Broadcast, Command, ConnectionCommand, Opening};
 use super::connection::Turn;
 use super::connection_task::ConnectionTask;
+use super::deadlines::{Deadlines, Ticket};
+use super::liveness::{Liveness, SIGN_INTERVAL};
 use super::pace::{Pace, WORKER_TEMPO};
 use super::stats::{SingleWriterCounter, WorkerCounters};
 use super::{ConnectionId, EndReason, Event};
@@ -27,6 +29,9 @@ pub const MAX_HELD_BYTES: usize = 4 * 1024 * 1024;
 
 /// The most bytes of one read; as in Node.js.
 pub(super) const READ_BUFFER: usize = 64 * 1024;
+
+/// Stands among the ids of the deadlines for all events that wait for others.
+const SIGN: ConnectionId = ConnectionId::MAX;
 
 /// The events that a worker sends to the application at once, in the order of each connection.
 pub(super) type EventBatch = Vec<(ConnectionId, Event)>;
@@ -49,8 +54,8 @@ pub(super) struct Shared {
 /// The sending end of a worker's event queue.
 pub(super) struct EventSink {
     pub(super) batches: Sender<EventBatch>,
-    /// Set from a notification until the application takes events; one for all workers of a pool.
-    pub(super) is_notified: Arc<AtomicBool>,
+    /// One for all workers of a pool.
+    pub(super) liveness: Arc<Liveness>,
     pub(super) notify: Notify,
 }
 
@@ -66,7 +71,8 @@ pub(super) struct EventSink {
 ///   event, [`is_stalled`](Self::is_stalled) before each read, and [`leave`](Self::leave) at its
 ///   end;
 /// - [`poll_gathered`](Self::poll_gathered), which sends the gathered events to the application
-///   once the tasks that were ready have run.
+///   once the tasks that were ready have run;
+/// - [`poll_deadlines`](Self::poll_deadlines), which sends pings and judges peers that do not answer.
 ///
 /// All of them end after [`shut_down`](Self::shut_down).
 pub(super) struct Worker {
@@ -82,10 +88,15 @@ pub(super) struct Worker {
     /// The application's turn to which the current command belongs.
     turn: Cell<Turn>,
     gathered: RefCell<EventBatch>,
+    /// Set while the task that sends them to the application has been woken.
+    is_gatherer_woken: Cell<bool>,
     /// Wakes the task that sends `gathered` to the application.
     gatherer: RefCell<Option<Waker>>,
     /// Wake the connections that do not read until the application has taken events.
     stalled: RefCell<Vec<Waker>>,
+    deadlines: RefCell<Deadlines>,
+    /// Set while [`SIGN`] is among the deadlines.
+    is_sign_scheduled: Cell<bool>,
     pace: RefCell<Pace>,
     is_shut_down: Cell<bool>,
 }
@@ -100,6 +111,8 @@ pub(super) fn spawn(
     let worker = Rc::new(Worker::new(shared, sink));
     let gatherer = Rc::clone(&worker);
     tokio::task::spawn_local(poll_fn(move |context| gatherer.poll_gathered(context)));
+    let watcher = Rc::clone(&worker);
+    tokio::task::spawn_local(poll_fn(move |context| watcher.poll_deadlines(context)));
     tokio::task::spawn_local(worker.serve(commands));
 }
 
@@ -123,8 +136,11 @@ impl Worker {
             dirty: RefCell::default(),
             turn: Cell::default(),
             gathered: RefCell::default(),
+            is_gatherer_woken: Cell::default(),
             gatherer: RefCell::default(),
             stalled: RefCell::default(),
+            deadlines: RefCell::default(),
+            is_sign_scheduled: Cell::default(),
             pace: RefCell::new(Pace::new(WORKER_TEMPO, Instant::now())),
             is_shut_down: Cell::new(false),
         }
@@ -245,6 +261,7 @@ impl Worker {
         }
         self.dirty.take();
         self.gatherer.take().into_iter().for_each(Waker::wake);
+        self.deadlines.borrow_mut().wake();
     }
 
     /// Returns whether all tasks of this worker must end.
@@ -266,14 +283,28 @@ impl Worker {
 
     /// Gathers an event for the application.
     pub(super) fn emit(&self, id: ConnectionId, event: Event) {
-        let mut gathered = self.gathered.borrow_mut();
-        if gathered.is_empty()
+        self.gathered.borrow_mut().push((id, event));
+        self.wake_gatherer();
+    }
+
+    /// Gathers an event that may wait for others, for up to [`SIGN_INTERVAL`]. The application shows
+    /// that it is alive when it takes them.
+    pub(super) fn emit_late(&self, id: ConnectionId, event: Event, now: Instant) {
+        self.gathered.borrow_mut().push((id, event));
+        if self.sink.liveness.is_sign_due(now) {
+            self.wake_gatherer();
+        } else if !self.is_sign_scheduled.replace(true) {
+            self.deadlines.borrow_mut().add(SIGN, now + SIGN_INTERVAL);
+        }
+    }
+
+    fn wake_gatherer(&self) {
+        if !self.is_gatherer_woken.replace(true)
             && let Some(waker) = self.gatherer.borrow().as_ref()
         {
             // It runs after the tasks that are ready already.
             waker.wake_by_ref();
         }
-        gathered.push((id, event));
     }
 
     /// Sends the gathered events to the application, and rests if the worker is busy.
@@ -282,38 +313,70 @@ impl Worker {
             return Poll::Ready(());
         }
         self.gatherer.borrow_mut().get_or_insert_with(|| context.waker().clone());
+        self.is_gatherer_woken.set(false);
         let batch = self.gathered.take();
         if !batch.is_empty() {
-            let rest = self.pace.borrow_mut().handle_events(batch.len(), Instant::now());
-            self.deliver(batch);
+            let now = Instant::now();
+            let rest = self.pace.borrow_mut().handle_events(batch.len(), now);
+            self.deliver(batch, now);
             // The whole thread, so that one wake-up handles all that arrives meanwhile.
             rest.into_iter().for_each(thread::sleep);
         }
         Poll::Pending
     }
 
-    fn deliver(&self, batch: EventBatch) {
+    fn deliver(&self, batch: EventBatch, now: Instant) {
         let bytes = batch.iter().map(|(_, event)| event.held_bytes()).sum();
         self.shared.held_bytes.fetch_add(bytes, Ordering::SeqCst);
         // Fails if the pool is gone; the shutdown follows then.
-        if self.sink.batches.send(batch).is_ok()
-            && !self.sink.is_notified.swap(true, Ordering::SeqCst)
-        {
+        if self.sink.batches.send(batch).is_ok() && self.sink.liveness.begin_notification(now) {
             self.shared.counters.notifications.add(1);
             (self.sink.notify)();
         }
     }
 
+    /// Returns whether so many events wait for the application that nothing is read.
+    pub(super) fn holds_much(&self) -> bool {
+        self.shared.held_bytes.load(Ordering::SeqCst) > MAX_HELD_BYTES
+    }
+
+    /// Schedules a call of [`ConnectionTask::handle_heartbeat_due`].
+    pub(super) fn add_deadline(&self, id: ConnectionId, when: Instant) -> Ticket {
+        self.deadlines.borrow_mut().add(id, when)
+    }
+
+    /// Returns whether the application has shown no sign of life for longer than `max_lag`.
+    pub(super) fn is_application_hung(&self, now: Instant, max_lag: Duration) -> bool {
+        self.sink.liveness.is_hung(now, max_lag)
+    }
+
+    /// Handles the deadlines that are due.
+    fn poll_deadlines(&self, context: &mut Context<'_>) -> Poll<()> {
+        while !self.is_shut_down() {
+            let now = Instant::now();
+            let due = self.deadlines.borrow_mut().poll_due(context, now);
+            let (id, ticket) = ready!(due);
+            let task = self.connections.borrow().get(id as usize).cloned().flatten();
+            if let Some(task) = task {
+                task.handle_heartbeat_due(ticket, now);
+            } else if id == SIGN {
+                self.is_sign_scheduled.set(false);
+                self.wake_gatherer();
+            }
+        }
+        Poll::Ready(())
+    }
+
     /// Returns whether the application must take events before more is read; `waker` is woken once
     /// it has.
     pub(super) fn is_stalled(&self, waker: &Waker) -> bool {
-        if self.shared.held_bytes.load(Ordering::SeqCst) <= MAX_HELD_BYTES {
+        if !self.holds_much() {
             return false;
         }
         self.shared.has_stalled.store(true, Ordering::SeqCst);
         // Checked again: if the application took all events before the flag was set, it would
         // never wake the connection.
-        if self.shared.held_bytes.load(Ordering::SeqCst) <= MAX_HELD_BYTES {
+        if !self.holds_much() {
             return false;
         }
         self.shared.counters.stalls.add(1);

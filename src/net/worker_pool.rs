@@ -7,14 +7,17 @@ use std::net::TcpStream;
 use std::os::fd::AsRawFd;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, channel};
+use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use slab::Slab;
 use tokio::sync::mpsc::unbounded_channel;
 
 use super::command::{Broadcast, Command, ConnectionCommand, Opening, SocketOption, Volatile};
+use super::heartbeat::{HeartbeatCommand, HeartbeatStart};
+use super::liveness::Liveness;
 use super::mailbox::Mailbox;
 use super::threads::IoThread;
 use super::traffic::{Traffic, TrafficView};
@@ -49,7 +52,7 @@ pub struct WorkerPool {
     rooms: Slab<()>,
     /// Events that have been received from workers and not taken.
     received: VecDeque<(ConnectionId, Event)>,
-    is_notified: Arc<AtomicBool>,
+    liveness: Arc<Liveness>,
     notify: Notify,
     broadcaster: Broadcaster,
 }
@@ -82,7 +85,7 @@ impl WorkerPool {
             routes: Slab::new(),
             rooms: Slab::new(),
             received: VecDeque::new(),
-            is_notified: Arc::default(),
+            liveness: Arc::new(Liveness::new(Instant::now())),
             notify: Arc::new(notify),
             broadcaster: Broadcaster::default(),
         }
@@ -186,6 +189,37 @@ impl WorkerPool {
         self.command(id, ConnectionCommand::UseVersion3);
     }
 
+    /// Gives the heartbeat packets of a peer that speaks Engine.IO to the worker. After
+    /// [`HeartbeatEvent::Ready`](super::HeartbeatEvent::Ready), with which the application has got all
+    /// that came before, [`start_heartbeat`](Self::start_heartbeat) is due, or
+    /// [`release_heartbeat`](Self::release_heartbeat).
+    pub fn prepare_heartbeat(&mut self, id: ConnectionId) {
+        self.command_heartbeat(id, HeartbeatCommand::Prepare);
+    }
+
+    /// Goes on with heartbeats where the application has stopped its own timers.
+    pub fn start_heartbeat(&mut self, id: ConnectionId, start: HeartbeatStart) {
+        self.command_heartbeat(id, HeartbeatCommand::Start(Box::new(start)));
+    }
+
+    /// Sets whether heartbeats are reported at once: pings that are sent by
+    /// [`HeartbeatEvent::Sent`](super::HeartbeatEvent::Sent), pongs of the peer as
+    /// [`Event::Text`].
+    pub fn report_heartbeat(&mut self, id: ConnectionId, is_reported: bool) {
+        self.command_heartbeat(id, HeartbeatCommand::Report(is_reported));
+    }
+
+    /// Sends no more heartbeats, and ignores those of the peer: the application is closing the
+    /// session. A deadline stays, and the next ping would begin one.
+    pub fn close_heartbeat(&mut self, id: ConnectionId) {
+        self.command_heartbeat(id, HeartbeatCommand::Close);
+    }
+
+    /// Leaves heartbeats to the application again.
+    pub fn release_heartbeat(&mut self, id: ConnectionId) {
+        self.command_heartbeat(id, HeartbeatCommand::Release);
+    }
+
     /// Sends a whole close frame, the last of the connection.
     pub fn close(&mut self, id: ConnectionId, frame: Bytes) {
         self.count_posted(id, frame.len());
@@ -274,11 +308,12 @@ impl WorkerPool {
         self.routes.get(id as usize).map(|route| route.worker)
     }
 
-    /// Calls `handle` with at most `limit` events, in the order of each connection. Returns whether
+    /// Calls `handle` with at most `limit` events, in the order of each connection. This is the sign of
+    /// life for which heartbeats wait, see [`HeartbeatStart::max_loop_lag`]. Returns whether
     /// there are more; the caller must then take them without a notification. After
     /// [`Event::Ended`], [`release`](Self::release) is due.
     pub fn take(&mut self, limit: usize, mut handle: impl FnMut(ConnectionId, Event)) -> bool {
-        self.is_notified.store(false, Ordering::SeqCst);
+        self.liveness.handle_taken();
         self.receive();
         let count = limit.min(self.received.len());
         self.received.drain(..count).for_each(|(id, event)| handle(id, event));
@@ -346,6 +381,10 @@ impl WorkerPool {
         self.command_worker_of(id, Command::Connection(id, command));
     }
 
+    fn command_heartbeat(&mut self, id: ConnectionId, command: HeartbeatCommand) {
+        self.command(id, ConnectionCommand::Heartbeat(command));
+    }
+
     fn command_worker_of(&mut self, id: ConnectionId, command: Command) {
         let worker = self.worker_of(id);
         if let Some(worker) = worker.and_then(|worker| self.workers.get_mut(worker)) {
@@ -372,8 +411,8 @@ impl WorkerPool {
         let shared = self.shared.get(index).map(Arc::clone).unwrap_or_default();
         let (commands, receiver) = unbounded_channel();
         let (batches, events) = channel();
-        let is_notified = Arc::clone(&self.is_notified);
-        let sink = EventSink { batches, is_notified, notify: Arc::clone(&self.notify) };
+        let liveness = Arc::clone(&self.liveness);
+        let sink = EventSink { batches, liveness, notify: Arc::clone(&self.notify) };
         let of_thread = Arc::clone(&shared);
         thread.spawn(move || worker::spawn(of_thread, sink, receiver));
         let mailbox = Arc::new(Mailbox::new(commands, Arc::clone(&shared)));

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Error, Result, bail, ensure};
 use lexopt::prelude::*;
 
-use crate::news;
+use crate::news::{self, Event, Form};
 use crate::plan::{Pacing, Plan, Rooms, Turns};
 use crate::scenario::{INBOUND_LEN, MIN_INBOUND_LEN};
 use crate::schedule::Pace;
@@ -54,6 +54,10 @@ impl FromStr for With {
 pub enum Scenario {
     /// Nothing but answer heartbeats.
     Idle,
+    /// Connect all at once, and measure how long it takes.
+    Connect,
+    /// Connect evenly over this time, and answer heartbeats while the server may be blocked.
+    Blocked(Duration),
     /// Send events as packets of this many bytes.
     Inbound(Pace, usize),
     /// Send events with this many bytes of text, and measure until they are acknowledged.
@@ -74,6 +78,7 @@ struct Given {
     warm_up: Option<f64>,
     seconds: Option<f64>,
     payload: Option<usize>,
+    event: Option<Event>,
     rooms: Option<usize>,
     rooms_per_client: Option<usize>,
     rooms_per_turn: Option<usize>,
@@ -103,6 +108,7 @@ impl Given {
                 Long("warm-up") => given.warm_up = Some(parser.value()?.parse()?),
                 Long("seconds") => given.seconds = Some(parser.value()?.parse()?),
                 Long("payload") => given.payload = Some(parser.value()?.parse()?),
+                Long("event") => given.event = Some(parser.value()?.parse()?),
                 Long("rooms") => given.rooms = Some(parser.value()?.parse()?),
                 Long("rooms-per-client") => {
                     given.rooms_per_client = Some(parser.value()?.parse()?);
@@ -128,6 +134,8 @@ impl Given {
     fn scenario(&self, clients: usize) -> Result<Scenario> {
         Ok(match self.scenario.as_deref() {
             Some("idle") => Scenario::Idle,
+            Some("connect") => Scenario::Connect,
+            Some("blocked") => Scenario::Blocked(self.measured()?),
             Some("inbound") => {
                 Scenario::Inbound(self.pace()?, self.payload(INBOUND_LEN, MIN_INBOUND_LEN)?)
             }
@@ -136,7 +144,9 @@ impl Given {
             }
             Some("broadcast") => Scenario::Broadcast(self.plan(clients)?),
             Some("watch") => Scenario::Watch,
-            _ => bail!("the first argument is idle, inbound, echo, broadcast, watch or floor"),
+            _ => bail!(
+                "the first argument is idle, connect, blocked, inbound, echo, broadcast, watch or floor"
+            ),
         })
     }
 
@@ -148,7 +158,7 @@ impl Given {
         Ok(Plan {
             rooms: self.rooms(clients)?,
             pacing: self.pacing()?,
-            payload: self.payload(news::PACKET_LEN, news::MIN_PACKET_LEN)?,
+            form: self.form()?,
             warm_up: self.warm_up()?,
             measured: self.measured()?,
         })
@@ -177,6 +187,11 @@ impl Given {
         );
         let per_client = self.rooms_per_client.context("--rooms-per-client is missing")?;
         Ok(Rooms { count, per_client })
+    }
+
+    fn form(&self) -> Result<Form> {
+        let len = self.payload(news::PACKET_LEN, news::MIN_PACKET_LEN)?;
+        Ok(Form { event: self.event.unwrap_or_default(), len })
     }
 
     fn payload(&self, default: usize, least: usize) -> Result<usize> {

@@ -1,12 +1,13 @@
 //! One Socket.IO client.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::SocketAddr;
-use std::time::Duration;
+use std::net::{Shutdown, SocketAddr};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use bytes::{Buf, Bytes, BytesMut};
 use mio::net::TcpStream;
+use serde::Deserialize;
 use socket_io_turbo::proto::engine_io::{Packet, PacketType};
 use socket_io_turbo::proto::websocket::{Decoder, Event, Limits, Opcode, Role, encode_frame};
 
@@ -27,6 +28,15 @@ pub struct Client {
     decoder: Decoder,
     /// Bytes that the kernel has not taken yet.
     pending: BytesMut,
+    heartbeat: Heartbeat,
+}
+
+/// The times of the server's heartbeat.
+struct Heartbeat {
+    /// Time of the last ping, or of the open packet.
+    last: Instant,
+    /// The longest time until the next ping; unlimited before the open packet.
+    limit: Duration,
 }
 
 enum Stage {
@@ -35,6 +45,15 @@ enum Stage {
     /// Before the open packet, and before the answer to CONNECT.
     Joining,
     Ready,
+    Lost,
+}
+
+/// The times in the open packet, in milliseconds.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Handshake {
+    ping_interval: u64,
+    ping_timeout: u64,
 }
 
 impl Client {
@@ -48,6 +67,7 @@ impl Client {
             stage: Stage::Upgrading(BytesMut::new()),
             decoder: Decoder::new(Role::Client, Limits::default()),
             pending: BytesMut::new(),
+            heartbeat: Heartbeat { last: Instant::now(), limit: Duration::MAX },
         };
         client.write(upgrade_request(address).as_bytes())?;
         Ok(client)
@@ -61,6 +81,24 @@ impl Client {
     /// Returns whether the client is connected to the main namespace.
     pub fn is_ready(&self) -> bool {
         matches!(self.stage, Stage::Ready)
+    }
+
+    /// Returns whether the connection has been lost.
+    pub fn is_lost(&self) -> bool {
+        matches!(self.stage, Stage::Lost)
+    }
+
+    /// Returns whether the server's ping is overdue: engine.io-client then closes the connection.
+    pub fn is_unpinged(&self) -> bool {
+        self.heartbeat.last.elapsed() > self.heartbeat.limit
+    }
+
+    /// Closes the connection, or gives up one that is closed.
+    pub fn lose(&mut self) {
+        self.stage = Stage::Lost;
+        self.pending.clear();
+        // One that the server has closed cannot be shut down.
+        let _ = self.stream.shutdown(Shutdown::Both);
     }
 
     /// Returns whether the kernel has taken everything that was sent.
@@ -148,12 +186,24 @@ impl Client {
     ) -> Result<()> {
         let Packet::Text { packet_type, data } = packet else { bail!("base64 over WebSocket") };
         match packet_type {
-            PacketType::Open => self.send(b"40"),
-            PacketType::Ping => self.send(b"3"),
+            PacketType::Open => self.handle_open(&data),
+            PacketType::Ping => {
+                self.heartbeat.last = Instant::now();
+                self.send(b"3")
+            }
             PacketType::Message if self.is_ready() => received(data),
             PacketType::Message => self.handle_connect(&data),
             other => bail!("the server sent a packet of type {other:?}"),
         }
+    }
+
+    /// Engine.IO v4, "Handshake".
+    fn handle_open(&mut self, handshake: &[u8]) -> Result<()> {
+        let handshake: Handshake =
+            serde_json::from_slice(handshake).context("no handshake of Engine.IO")?;
+        let limit = Duration::from_millis(handshake.ping_interval + handshake.ping_timeout);
+        self.heartbeat = Heartbeat { last: Instant::now(), limit };
+        self.send(b"40")
     }
 
     /// Socket.IO v5, "Connection to a namespace": the answer is a CONNECT with a sid.

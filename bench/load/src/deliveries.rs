@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::news::{Broadcast, News};
+use crate::news::{Broadcast, Form, News};
 use crate::plan::Plan;
 use crate::report::Distribution;
 
@@ -19,7 +19,7 @@ pub struct Deliveries {
     rooms: Vec<Room>,
     rooms_per_client: usize,
     recipients: usize,
-    payload: usize,
+    form: Form,
     ended: usize,
     received: u64,
     completed: u64,
@@ -67,7 +67,7 @@ impl Deliveries {
             rooms: vec![Room::default(); rooms.count],
             rooms_per_client: rooms.per_client,
             recipients: rooms.recipients(clients),
-            payload: plan.payload,
+            form: plan.form,
             ended: 0,
             received: 0,
             completed: 0,
@@ -81,7 +81,7 @@ impl Deliveries {
     ///
     /// If the packet is unexpected, or a previous one is missing.
     pub fn handle_packet(&mut self, client: usize, packet: &[u8], now: Duration) -> Result<()> {
-        match News::decode(packet, self.payload)? {
+        match News::decode(packet, self.form)? {
             News::Broadcast(broadcast) => self.handle_broadcast(client, broadcast, now),
             News::End { broadcasts } => self.handle_end(client, broadcasts),
         }
@@ -218,9 +218,10 @@ impl Times {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::news::Event;
     use crate::plan::{Pacing, Rooms};
 
-    const PAYLOAD: usize = 100;
+    const FORM: Form = Form { event: Event::News, len: 100 };
     const TEN_MILLISECONDS: Duration = Duration::from_millis(10);
 
     /// Broadcasts for 20 ms, of which the first 10 are the warm-up.
@@ -228,7 +229,7 @@ mod tests {
         Plan {
             rooms: Rooms { count, per_client },
             pacing: Pacing::Window(1),
-            payload: PAYLOAD,
+            form: FORM,
             warm_up: TEN_MILLISECONDS,
             measured: TEN_MILLISECONDS,
         }
@@ -247,12 +248,12 @@ mod tests {
     /// Delivers broadcast `number`, due after so many times 10 ms and received 5 ms later.
     fn deliver(to: &mut Deliveries, client: usize, room: usize, number: u64) -> Result<()> {
         let due = TEN_MILLISECONDS * number as u32;
-        let packet = News::Broadcast(Broadcast { room, number, due }).encode(PAYLOAD);
+        let packet = News::Broadcast(Broadcast { room, number, due }).encode(FORM);
         to.handle_packet(client, packet.as_bytes(), due + TEN_MILLISECONDS / 2)
     }
 
     fn end(to: &mut Deliveries, client: usize, broadcasts: u64) -> Result<()> {
-        let packet = News::End { broadcasts }.encode(PAYLOAD);
+        let packet = News::End { broadcasts }.encode(FORM);
         to.handle_packet(client, packet.as_bytes(), Duration::ZERO)
     }
 
@@ -337,7 +338,7 @@ mod tests {
         let mut deliveries = one_room()?;
         for (number, received) in [(0, 9), (1, 10), (2, 19), (3, 20)] {
             let news = Broadcast { room: 0, number, due: Duration::from_millis(number) };
-            let packet = News::Broadcast(news).encode(PAYLOAD);
+            let packet = News::Broadcast(news).encode(FORM);
             deliveries.handle_packet(0, packet.as_bytes(), Duration::from_millis(received))?;
         }
         assert_eq!((deliveries.received(), deliveries.received_meanwhile()), (4, 2));

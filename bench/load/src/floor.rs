@@ -12,7 +12,7 @@ use bytes::Bytes;
 
 use crate::arguments::With;
 use crate::clock::monotonic_time;
-use crate::news::{Broadcast, News};
+use crate::news::{Broadcast, Form, News};
 use crate::peer::{Peer, text_frame};
 use crate::plan::{Pacing, Plan, Turns};
 use crate::process::{Consumption, consumption, resident_set};
@@ -42,7 +42,7 @@ pub fn run(clients: usize, plan: &Plan, with: With) -> Result<()> {
 struct Floor {
     sender: Sender,
     rooms: Vec<Room>,
-    payload: usize,
+    form: Form,
     broadcasts: u64,
 }
 
@@ -52,9 +52,9 @@ struct Room {
 }
 
 impl Floor {
-    fn new(sender: Sender, clients: usize, &Plan { rooms, payload, .. }: &Plan) -> Self {
+    fn new(sender: Sender, clients: usize, &Plan { rooms, form, .. }: &Plan) -> Self {
         let room = |room| Room { recipients: rooms.recipients_of(room, clients), broadcasts: 0 };
-        Self { sender, rooms: (0..rooms.count).map(room).collect(), payload, broadcasts: 0 }
+        Self { sender, rooms: (0..rooms.count).map(room).collect(), form, broadcasts: 0 }
     }
 
     fn broadcast(&mut self, plan: &Plan) -> Result<Usage> {
@@ -120,13 +120,13 @@ impl Floor {
         *broadcasts = numbers.end;
         self.broadcasts += len;
         let news = |number| News::Broadcast(Broadcast { room, number, due });
-        let frames = numbers.map(|number| frame(&news(number), self.payload));
+        let frames = numbers.map(|number| frame(&news(number), self.form));
         self.sender.send(recipients, &frames.collect::<Vec<_>>().concat().into())
     }
 
     fn send_end(&mut self) -> Result<()> {
         let broadcasts = self.rooms.first().context("no room")?.broadcasts;
-        self.sender.send_to_all(&frame(&News::End { broadcasts }, self.payload))
+        self.sender.send_to_all(&frame(&News::End { broadcasts }, self.form))
     }
 }
 
@@ -157,8 +157,8 @@ impl Measurement {
 }
 
 /// The Engine.IO packet of an event, framed.
-fn frame(news: &News, payload: usize) -> Bytes {
-    text_frame(&format!("4{}", news.encode(payload)))
+fn frame(news: &News, form: Form) -> Bytes {
+    text_frame(&format!("4{}", news.encode(form)))
 }
 
 fn sleep_until(due: Instant) {

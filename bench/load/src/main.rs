@@ -3,13 +3,16 @@
 //!
 //! ```text
 //! socket-io-turbo-load idle    --address IP:PORT --clients N
+//! socket-io-turbo-load connect --address IP:PORT --clients N
+//! socket-io-turbo-load blocked --address IP:PORT --clients N --seconds S
 //! socket-io-turbo-load inbound --address IP:PORT --clients N --rate R --warm-up S --seconds S
 //!                              [--payload BYTES]
 //! socket-io-turbo-load echo    … as inbound … --payload BYTES
 //! socket-io-turbo-load broadcast --address IP:PORT --clients N PLAN
 //! socket-io-turbo-load watch     --address IP:PORT --clients N
 //! socket-io-turbo-load floor     --clients N PLAN [--with send|io-uring]
-//! PLAN: --rooms N --rooms-per-client N --warm-up S --seconds S [--payload BYTES] PACING
+//! PLAN: --rooms N --rooms-per-client N --warm-up S --seconds S [--payload BYTES]
+//!       [--event news|tick] PACING
 //! PACING: --rate R --rooms-per-turn N --burst N, or --window N
 //! ```
 //!
@@ -18,6 +21,10 @@
 //! their report (see [`report`]) as the second. Then the connections stay open, heartbeats
 //! answered, until standard input ends: who reads the output decides when they close. Whatever
 //! the server does wrong ends the program with an error.
+//!
+//! The clients of `connect` do so at once, and those of `blocked` evenly within `--seconds`; other
+//! clients connect as fast as the server lets them in. `blocked` prints its report when a line comes on
+//! standard input. A connection may be lost until then, and only then.
 //!
 //! `watch` goes on receiving, prints a report each quarter of a second, and takes commands:
 //! see [`watch`].
@@ -81,10 +88,20 @@ fn run() -> Result<()> {
 }
 
 fn load(address: SocketAddr, clients: usize, scenario: &Scenario) -> Result<()> {
-    let mut swarm = Swarm::connect(address, clients)?;
-    report::print(&report::Connected { connected: clients })?;
+    if matches!(scenario, Scenario::Connect) {
+        let (swarm, connecting) = scenario::connect(address, clients)?;
+        print_connected(&swarm)?;
+        report::print(&connecting)?;
+        return swarm.hold();
+    }
+    let mut swarm = match scenario {
+        Scenario::Blocked(time) => Swarm::connect_over(address, clients, *time),
+        _ => Swarm::connect(address, clients),
+    }?;
+    print_connected(&swarm)?;
     match scenario {
-        Scenario::Idle => {}
+        Scenario::Idle | Scenario::Connect => {}
+        Scenario::Blocked(_) => report::print(&scenario::survive(&mut swarm)?)?,
         Scenario::Inbound(pace, payload) => {
             report::print(&scenario::inbound(&mut swarm, pace, *payload)?)?;
         }
@@ -95,4 +112,8 @@ fn load(address: SocketAddr, clients: usize, scenario: &Scenario) -> Result<()> 
         Scenario::Watch => return watch::run(swarm, address),
     }
     swarm.hold()
+}
+
+fn print_connected(swarm: &Swarm) -> Result<()> {
+    report::print(&report::Connected { connected: swarm.len() })
 }

@@ -7,11 +7,19 @@
 //!         broadcasts that went to each room
 //! ```
 //!
+//! Where the server sends to each client by a call of its own, a broadcast is an object instead, and
+//! there is one room:
+//!
+//! ```text
+//! 2["tick",{"number":345,"due":1234567890,"text":"The quick brown fox …"}]
+//! ```
+//!
 //! `bench/processes/broadcasting.js` sends the same.
 
+use std::str::FromStr;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result, bail};
 
 use crate::filler::filler;
 
@@ -21,13 +29,48 @@ pub const PACKET_LEN: usize = 128;
 /// The shortest that has room for its fields, in bytes.
 pub const MIN_PACKET_LEN: usize = 45;
 
+/// The length of a `tick` without its numbers and its text, in bytes.
+const EMPTY_TICK_LEN: usize = r#"2["tick",{"number":,"due":,"text":""}]"#.len();
+
 const NEWS: &[u8] = br#"2["news",""#;
+const TICK: [&[u8]; 4] = [br#"2["tick",{"number":"#, br#","due":"#, br#","text":""#, br#""}]"#];
 const END: &[u8] = br#"2["end","#;
 
 /// Digits of the room, the number and the time, each with a space behind it.
 const WIDTHS: [usize; 3] = [6, 8, 16];
 
-/// One of the two events.
+/// The event of a broadcast.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Event {
+    /// A text.
+    #[default]
+    News,
+    /// An object.
+    Tick,
+}
+
+impl FromStr for Event {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        Ok(match name {
+            "news" => Self::News,
+            "tick" => Self::Tick,
+            _ => bail!("--event is news or tick, and not {name}"),
+        })
+    }
+}
+
+/// The form of the broadcasts of a plan.
+#[derive(Debug, Clone, Copy)]
+pub struct Form {
+    /// Their event.
+    pub event: Event,
+    /// The length of each packet of Socket.IO in bytes, at least [`MIN_PACKET_LEN`].
+    pub len: usize,
+}
+
+/// A broadcast, or the end of all.
 #[derive(Debug, PartialEq, Eq)]
 pub enum News {
     /// One of many.
@@ -51,40 +94,51 @@ pub struct Broadcast {
 }
 
 impl News {
-    /// Decodes a Socket.IO packet, which is `len` bytes long if it is a broadcast.
+    /// Decodes a Socket.IO packet, which has this form if it is a broadcast.
     ///
     /// # Errors
     ///
     /// If it is another packet, or of another length.
-    pub fn decode(packet: &[u8], len: usize) -> Result<Self> {
-        let news = match packet.strip_prefix(NEWS) {
-            Some(fields) if packet.len() == len => decode_broadcast(fields),
-            Some(_) => None,
-            None => decode_end(packet),
-        };
+    pub fn decode(packet: &[u8], Form { event, len }: Form) -> Result<Self> {
+        let news = decode_end(packet).or_else(|| {
+            let decode = match event {
+                Event::News => decode_news,
+                Event::Tick => decode_tick,
+            };
+            (packet.len() == len).then(|| decode(packet))?
+        });
         news.with_context(|| format!("no news: {}", String::from_utf8_lossy(packet)))
     }
 
-    /// Encodes a Socket.IO packet, which is `len` bytes long if it is a broadcast; at least
-    /// [`MIN_PACKET_LEN`].
-    pub fn encode(&self, len: usize) -> String {
+    /// Encodes a Socket.IO packet, which has this form if it is a broadcast.
+    pub fn encode(&self, Form { event, len }: Form) -> String {
         match self {
-            Self::Broadcast(broadcast) => broadcast.encode(len),
+            Self::Broadcast(broadcast) => match event {
+                Event::News => broadcast.encode_news(len),
+                Event::Tick => broadcast.encode_tick(len),
+            },
             Self::End { broadcasts } => format!(r#"2["end",{broadcasts}]"#),
         }
     }
 }
 
 impl Broadcast {
-    fn encode(self, len: usize) -> String {
+    fn encode_news(self, len: usize) -> String {
         let Self { room, number, due } = self;
         let due = due.as_micros();
         let text = filler(len.saturating_sub(MIN_PACKET_LEN));
         format!(r#"2["news","{room:06} {number:08} {due:016} {text}"]"#)
     }
+
+    fn encode_tick(self, len: usize) -> String {
+        let (number, due) = (self.number.to_string(), self.due.as_micros().to_string());
+        let text = filler(len.saturating_sub(EMPTY_TICK_LEN + number.len() + due.len()));
+        format!(r#"2["tick",{{"number":{number},"due":{due},"text":"{text}"}}]"#)
+    }
 }
 
-fn decode_broadcast(mut fields: &[u8]) -> Option<News> {
+fn decode_news(packet: &[u8]) -> Option<News> {
+    let mut fields = packet.strip_prefix(NEWS)?;
     let mut next = |width| {
         let (digits, rest) = fields.split_at_checked(width)?;
         fields = rest.strip_prefix(b" ")?;
@@ -93,6 +147,22 @@ fn decode_broadcast(mut fields: &[u8]) -> Option<News> {
     let [room, number, due] = WIDTHS.map(&mut next);
     let due = Duration::from_micros(due?);
     Some(News::Broadcast(Broadcast { room: room? as usize, number: number?, due }))
+}
+
+fn decode_tick(packet: &[u8]) -> Option<News> {
+    let [head, due, text, tail] = TICK;
+    let fields = packet.strip_prefix(head)?.strip_suffix(tail)?;
+    let (number, fields) = digits(fields);
+    let (due, fields) = digits(fields.strip_prefix(due)?);
+    fields.starts_with(text).then_some(())?;
+    let due = Duration::from_micros(decimal(due)?);
+    Some(News::Broadcast(Broadcast { room: 0, number: decimal(number)?, due }))
+}
+
+/// Splits behind the leading digits.
+fn digits(bytes: &[u8]) -> (&[u8], &[u8]) {
+    let len = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    bytes.split_at(len)
 }
 
 fn decode_end(packet: &[u8]) -> Option<News> {
@@ -108,37 +178,69 @@ fn decimal(digits: &[u8]) -> Option<u64> {
 mod tests {
     use super::*;
 
-    fn broadcast() -> News {
+    const EVENTS: [Event; 2] = [Event::News, Event::Tick];
+
+    /// A `tick` goes to all clients.
+    fn broadcast(event: Event) -> News {
+        let room = if event == Event::News { 12 } else { 0 };
         let due = Duration::from_micros(1_234_567_890);
-        News::Broadcast(Broadcast { room: 12, number: 345, due })
+        News::Broadcast(Broadcast { room, number: 345, due })
+    }
+
+    fn form(event: Event, len: usize) -> Form {
+        Form { event, len }
     }
 
     #[test]
     fn a_broadcast_is_as_long_as_asked_and_comes_back() -> Result<()> {
-        for len in [MIN_PACKET_LEN, PACKET_LEN, 16_384] {
-            let packet = broadcast().encode(len);
-            assert_eq!(packet.len(), len);
-            assert!(packet.starts_with(r#"2["news","000012 00000345 0000001234567890 "#));
-            assert!(packet.ends_with(r#""]"#));
-            assert_eq!(News::decode(packet.as_bytes(), len)?, broadcast());
+        for event in EVENTS {
+            for len in [80, PACKET_LEN, 16_384] {
+                let form = form(event, len);
+                let packet = broadcast(event).encode(form);
+                assert_eq!(packet.len(), len);
+                assert_eq!(News::decode(packet.as_bytes(), form)?, broadcast(event));
+            }
         }
+        let shortest = form(Event::News, MIN_PACKET_LEN);
+        assert_eq!(broadcast(Event::News).encode(shortest).len(), MIN_PACKET_LEN);
         Ok(())
+    }
+
+    #[test]
+    fn a_broadcast_is_what_servers_send() {
+        let packets = EVENTS.map(|event| broadcast(event).encode(form(event, 72)));
+        assert_eq!(
+            packets,
+            [
+                r#"2["news","000012 00000345 0000001234567890 The quick brown fox jumps o"]"#,
+                r#"2["tick",{"number":345,"due":1234567890,"text":"The quick brown fox j"}]"#
+            ]
+        );
     }
 
     #[test]
     fn the_end_comes_back() -> Result<()> {
         let end = News::End { broadcasts: 346 };
-        assert_eq!(end.encode(PACKET_LEN), r#"2["end",346]"#);
-        assert_eq!(News::decode(end.encode(PACKET_LEN).as_bytes(), PACKET_LEN)?, end);
+        for event in EVENTS {
+            let form = form(event, PACKET_LEN);
+            assert_eq!(end.encode(form), r#"2["end",346]"#);
+            assert_eq!(News::decode(end.encode(form).as_bytes(), form)?, end);
+        }
         Ok(())
     }
 
     #[test]
     fn anything_else_is_refused() {
-        let longer = broadcast().encode(PACKET_LEN + 1);
-        let not_a_number = broadcast().encode(PACKET_LEN).replace("000012", "00001x");
-        for packet in ["", r#"2["news","000012 "]"#, r#"2["end",]"#, &longer, &not_a_number] {
-            assert!(News::decode(packet.as_bytes(), PACKET_LEN).is_err(), "{packet}");
+        for event in EVENTS {
+            let form = form(event, PACKET_LEN);
+            let packet = broadcast(event).encode(form);
+            let longer = broadcast(event).encode(Form { len: PACKET_LEN + 1, ..form });
+            let not_a_number = packet.replace("345", "34x");
+            let other = packet.replace("news", "tock").replace("tick", "tock");
+            let fewer = [r#"2["news","000012 "]"#, r#"2["tick",{"number":1}]"#, r#"2["end",]"#, ""];
+            for packet in fewer.into_iter().chain([&*longer, &not_a_number, &other]) {
+                assert!(News::decode(packet.as_bytes(), form).is_err(), "{packet}");
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::news::Form;
 use crate::schedule::Pace;
 
 /// Distance between the rooms of a client, so that no two clients share all of them.
@@ -14,8 +15,8 @@ pub struct Plan {
     pub rooms: Rooms,
     /// The pacing.
     pub pacing: Pacing,
-    /// Length of each Socket.IO packet in bytes.
-    pub payload: usize,
+    /// The form of each broadcast.
+    pub form: Form,
     /// Length of the warm-up.
     pub warm_up: Duration,
     /// Length of the measurement, after the warm-up.

@@ -17,6 +17,26 @@ pub struct Connected {
     pub connected: usize,
 }
 
+/// Report of clients that connect at once.
+#[derive(Serialize)]
+pub struct Connecting {
+    /// User and system time of this program until all were connected, in microseconds.
+    pub cpu: u128,
+    /// From when all were to connect until a client was connected.
+    pub latency: Summary,
+}
+
+/// Report of the clients of a server that was blocked.
+#[derive(Serialize)]
+pub struct Survival {
+    /// Clients whose connection the server closed, or whose connection broke.
+    pub closed: usize,
+    /// Clients that closed their connection, since the server's ping was overdue.
+    pub unpinged: usize,
+    /// Clients that are connected, each of which has sent a `message`.
+    pub left: usize,
+}
+
 /// Report of a paced scenario, warm-up included unless a field says otherwise.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]

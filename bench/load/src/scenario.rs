@@ -1,5 +1,7 @@
 //! The scenarios of connected clients.
 
+use std::net::SocketAddr;
+use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -10,7 +12,7 @@ use crate::deliveries::Deliveries;
 use crate::filler::filler;
 use crate::plan::{Pacing, Plan};
 use crate::process::cpu_time;
-use crate::report::{Distribution, Reception, Report};
+use crate::report::{Connecting, Distribution, Reception, Report, Survival};
 use crate::schedule::{Pace, Schedule};
 use crate::swarm::Swarm;
 
@@ -35,6 +37,9 @@ const MAX_SILENCE: Duration = Duration::from_secs(10);
 /// | 1 ms | 12.1 µs | 10 | 4.4 µs |
 pub const REST: Duration = Duration::from_micros(200);
 
+/// Interval between looks for pings that are overdue, which is the error of their time.
+const HEARTBEAT_PACE: Duration = Duration::from_millis(5);
+
 /// An event that lets the server broadcast again.
 const NEXT: &[u8] = br#"42["next"]"#;
 
@@ -47,18 +52,55 @@ pub const MIN_INBOUND_LEN: usize = EMPTY_INBOUND_LEN + u64::MAX.ilog10() as usiz
 /// One without number and text.
 const EMPTY_INBOUND_LEN: usize = r#"2["message",{"n":,"text":""}]"#.len();
 
+/// Connects all clients at once.
+pub fn connect(address: SocketAddr, clients: usize) -> Result<(Swarm, Connecting)> {
+    let (start, cpu_at_start) = (Instant::now(), cpu_time());
+    let mut latency = Distribution::new()?;
+    let swarm = Swarm::connect_at_once(address, clients, || latency.record(start.elapsed()))?;
+    let cpu = (cpu_time() - cpu_at_start).as_micros();
+    Ok((swarm, Connecting { cpu, latency: latency.summary() }))
+}
+
+/// Answers heartbeats until a line comes on standard input, and closes connections on which the
+/// server's ping is overdue, as engine.io-client does. Then each client that is left sends a
+/// `message`.
+pub fn survive(swarm: &mut Swarm) -> Result<Survival> {
+    let (sender, line) = channel();
+    std::thread::spawn(move || {
+        // An unreadable standard input has ended, which ends this scenario, too.
+        let _ = std::io::stdin().read_line(&mut String::new());
+        sender.send(())
+    });
+    let (mut closed, mut unpinged) = (0, 0);
+    while line.try_recv().is_err() {
+        closed += swarm.poll_losing(HEARTBEAT_PACE)?;
+        // After it has read all pings that have come.
+        unpinged += swarm.lose_unpinged();
+    }
+    let left =
+        swarm.send_from_all(inbound_packet(0, INBOUND_LEN, &filler(INBOUND_LEN)).as_bytes())?;
+    drain(swarm)?;
+    Ok(Survival { closed, unpinged, left })
+}
+
 /// The clients take turns in sending a numbered event, as a Socket.IO packet of `payload`
 /// bytes.
 pub fn inbound(swarm: &mut Swarm, pace: &Pace, payload: usize) -> Result<Report> {
     let mut sending = Sending::start(pace)?;
     let text = filler(payload);
     sending.send_all(swarm, |index| inbound_packet(index, payload, &text), |_, _| Ok(()))?;
+    drain(swarm)?;
+    Ok(sending.report(0, &Distribution::new()?))
+}
+
+/// Waits until the kernel has taken everything that was sent.
+fn drain(swarm: &mut Swarm) -> Result<()> {
     let deadline = Instant::now() + DRAIN_TIMEOUT;
     while !swarm.is_flushed() {
         ensure!(Instant::now() < deadline, "the server stopped reading");
         swarm.poll(deadline, |_, _| Ok(()))?;
     }
-    Ok(sending.report(0, &Distribution::new()?))
+    Ok(())
 }
 
 /// The Engine.IO packet of an event, filled up with the beginning of `text`.

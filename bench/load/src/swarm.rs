@@ -20,6 +20,9 @@ const STDIN: Token = Token(usize::MAX - 1);
 /// accepted.
 const MAX_CONNECTING: usize = 64;
 
+/// Interval between clients that connect evenly, if there are not more in it.
+const CONNECT_PACE: Duration = Duration::from_millis(1);
+
 /// Deadline for the server to accept clients.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -48,6 +51,40 @@ impl Swarm {
         };
         while swarm.grow(address, count)? {
             swarm.wait_until_connected()?;
+        }
+        Ok(swarm)
+    }
+
+    /// Connects `count` clients, without waiting for one before the next. Returns when the server has
+    /// accepted the last one, and calls `accepted` for each as soon as it has.
+    pub fn connect_at_once(
+        address: SocketAddr,
+        count: usize,
+        mut accepted: impl FnMut(),
+    ) -> Result<Self> {
+        let mut swarm = Self::connect(address, 0)?;
+        let deadline = Instant::now() + CONNECT_TIMEOUT;
+        (0..count).try_for_each(|_| swarm.add_client(address))?;
+        let mut ready = 0;
+        while ready < count {
+            ensure!(Instant::now() < deadline, "the server does not let clients in");
+            swarm.poll(deadline, |_, _| Ok(()))?;
+            let before = std::mem::replace(&mut ready, swarm.ready_len());
+            (before..ready).for_each(|_| accepted());
+        }
+        Ok(swarm)
+    }
+
+    /// Connects `count` clients evenly over a time. Returns when the server has accepted the last one.
+    pub fn connect_over(address: SocketAddr, count: usize, time: Duration) -> Result<Self> {
+        let mut swarm = Self::connect(address, 0)?;
+        let start = Instant::now();
+        while swarm.len() < count || !swarm.is_connected() {
+            let elapsed = start.elapsed();
+            ensure!(elapsed < time + CONNECT_TIMEOUT, "the server does not let clients in");
+            let share = elapsed.div_duration_f64(time).min(1.0);
+            swarm.grow(address, (share * count as f64) as usize)?;
+            swarm.poll_for(CONNECT_PACE, |_, _| Ok(()))?;
         }
         Ok(swarm)
     }
@@ -130,6 +167,40 @@ impl Swarm {
         self.serve(&mut received)
     }
 
+    /// Serves the connections once, as [`poll_for`](Self::poll_for), and gives up those that the
+    /// server closes or that break. Returns their number.
+    pub fn poll_losing(&mut self, wait: Duration) -> Result<usize> {
+        self.poll_events(Some(wait))?;
+        let mut lost = 0;
+        for event in &self.events {
+            let Token(index) = event.token();
+            let client = self.clients.get_mut(index).filter(|client| !client.is_lost());
+            if let Some(client) = client
+                && serve_client(client, event, &mut self.buffer, &mut |_| Ok(())).is_err()
+            {
+                client.lose();
+                lost += 1;
+            }
+        }
+        Ok(lost)
+    }
+
+    /// Closes the connections on which the server's ping is overdue. Returns their number.
+    pub fn lose_unpinged(&mut self) -> usize {
+        let clients = self.clients.iter_mut();
+        clients.filter(|client| !client.is_lost() && client.is_unpinged()).map(Client::lose).count()
+    }
+
+    /// Sends an Engine.IO packet in its text form from each client that is connected. Returns their
+    /// number.
+    pub fn send_from_all(&mut self, packet: &[u8]) -> Result<usize> {
+        let clients = self.clients.iter_mut().filter(|client| client.is_ready());
+        clients.map(|client| client.send(packet)).try_fold(0, |sent, result| {
+            result?;
+            Ok(sent + 1)
+        })
+    }
+
     /// Keeps the connections open until standard input ends.
     pub fn hold(mut self) -> Result<()> {
         // Shared, since a waker that is dropped takes back its wake.
@@ -181,8 +252,10 @@ impl Swarm {
     fn serve(&mut self, received: &mut impl FnMut(usize, Bytes) -> Result<()>) -> Result<()> {
         for event in &self.events {
             let Token(index) = event.token();
-            // The alarm is no client, and has nothing to serve.
-            if let Some(client) = self.clients.get_mut(index) {
+            // The alarm is no client, and has nothing to serve; a lost client has not, either.
+            if let Some(client) = self.clients.get_mut(index)
+                && !client.is_lost()
+            {
                 serve_client(client, event, &mut self.buffer, &mut |packet| {
                     received(index, packet)
                 })

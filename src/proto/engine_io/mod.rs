@@ -28,5 +28,5 @@ pub use packet::{EncodedPacket, Packet};
 pub use packet_type::PacketType;
 pub use payload::{PayloadDecoder, encode_payload};
 pub use protocol_version::ProtocolVersion;
-pub use session::{Action, CloseReason, Heartbeat, Session};
+pub use session::{Action, CloseReason, Heartbeat, Schedule, Session};
 pub use upgrade::{Upgrade, UpgradeAction};

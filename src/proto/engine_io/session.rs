@@ -13,6 +13,17 @@ pub struct Heartbeat {
     pub ping_timeout: Duration,
 }
 
+/// Times at which an open session has something to do, for [`Session::resume`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Schedule {
+    /// The time of the next ping; `None` while one is unanswered, and in v3.
+    pub ping_due: Option<Instant>,
+    /// The deadline for the peer's answer; `None` while none is awaited.
+    pub deadline: Option<Instant>,
+    /// True once a packet has extended the deadline of the current ping.
+    pub has_extended_deadline: bool,
+}
+
 /// A task for the driver of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
@@ -101,31 +112,29 @@ pub struct Session {
     version: ProtocolVersion,
     heartbeat: Heartbeat,
     state: State,
-    /// The time of the next ping; `None` while one is unanswered, and in v3.
-    ping_due: Option<Instant>,
-    /// The deadline for the peer's answer; `None` while none is awaited.
-    deadline: Option<Instant>,
-    /// True once a packet has extended the deadline of the current ping.
-    has_extended_deadline: bool,
+    schedule: Schedule,
 }
 
 impl Session {
     /// Opens a session whose handshake is sent at `now`.
     #[must_use]
     pub fn open(version: ProtocolVersion, heartbeat: Heartbeat, now: Instant) -> Self {
-        let mut session = Self {
-            version,
-            heartbeat,
-            state: State::Open,
-            ping_due: None,
-            deadline: None,
-            has_extended_deadline: false,
-        };
+        let mut session = Self::resume(version, heartbeat, Schedule::default());
         match version {
             ProtocolVersion::V3 => session.await_peer(now),
-            ProtocolVersion::V4 => session.ping_due = Some(now + heartbeat.ping_interval),
+            ProtocolVersion::V4 => session.schedule.ping_due = Some(now + heartbeat.ping_interval),
         }
         session
+    }
+
+    /// Continues an open session that another implementation has opened.
+    #[must_use]
+    pub const fn resume(
+        version: ProtocolVersion,
+        heartbeat: Heartbeat,
+        schedule: Schedule,
+    ) -> Self {
+        Self { version, heartbeat, state: State::Open, schedule }
     }
 
     /// Handles the type of a packet that the peer has sent. Packets to a session that is closing or
@@ -138,14 +147,14 @@ impl Session {
         match (packet_type, self.version) {
             (PacketType::Ping, ProtocolVersion::V3) => {
                 // engine.io refreshes a timer that an upgrade may have taken away.
-                if self.deadline.is_some() {
+                if self.schedule.deadline.is_some() {
                     self.await_peer(now);
                 }
                 Some(Action::SendPong)
             }
             (PacketType::Pong, ProtocolVersion::V4) => {
-                self.deadline = None;
-                self.ping_due = Some(now + self.heartbeat.ping_interval);
+                self.schedule.deadline = None;
+                self.schedule.ping_due = Some(now + self.heartbeat.ping_interval);
                 Some(Action::Heartbeat)
             }
             // Engine.IO v4, "Heartbeat": pings are the server's; in v3 they are the client's.
@@ -163,17 +172,32 @@ impl Session {
     /// Returns the next time at which [`handle_timeout`](Self::handle_timeout) has something to do.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.ping_due.into_iter().chain(self.deadline).min()
+        self.schedule.ping_due.into_iter().chain(self.schedule.deadline).min()
+    }
+
+    /// Returns whether the peer has not answered in time, so that
+    /// [`handle_timeout`](Self::handle_timeout) ends the session.
+    #[must_use]
+    pub fn is_overdue(&self, now: Instant) -> bool {
+        self.schedule.deadline.is_some_and(|deadline| deadline <= now)
+    }
+
+    /// Returns whether a packet that is not a pong would extend a deadline. Else the driver need not
+    /// report messages.
+    #[must_use]
+    pub fn can_extend_deadline(&self) -> bool {
+        let Schedule { deadline, has_extended_deadline, .. } = self.schedule;
+        self.version == ProtocolVersion::V4 && deadline.is_some() && !has_extended_deadline
     }
 
     /// Handles the time `now`. To be called again while [`poll_timeout`](Self::poll_timeout) is not
     /// after it.
     pub fn handle_timeout(&mut self, now: Instant) -> Option<Action> {
-        if self.deadline.is_some_and(|deadline| deadline <= now) {
+        if self.is_overdue(now) {
             return self.end(CloseReason::PingTimeout);
         }
-        self.ping_due.take_if(|due| *due <= now)?;
-        self.has_extended_deadline = false;
+        self.schedule.ping_due.take_if(|due| *due <= now)?;
+        self.schedule.has_extended_deadline = false;
         self.await_peer(now);
         // A session that is closing sends no more, but still waits for no longer than this.
         (self.state == State::Open).then_some(Action::SendPing)
@@ -182,7 +206,7 @@ impl Session {
     /// Continues the session on another transport. As in engine.io, the answer to a ping that was sent
     /// before is no longer awaited.
     pub fn change_transport(&mut self) {
-        self.deadline = None;
+        self.schedule.deadline = None;
     }
 
     /// Begins to close an open session: its queue is sent, then
@@ -210,7 +234,7 @@ impl Session {
 
     fn await_peer(&mut self, now: Instant) {
         let Heartbeat { ping_interval, ping_timeout } = self.heartbeat;
-        self.deadline = Some(match self.version {
+        self.schedule.deadline = Some(match self.version {
             ProtocolVersion::V3 => now + ping_interval + ping_timeout,
             ProtocolVersion::V4 => now + ping_timeout,
         });
@@ -219,10 +243,9 @@ impl Session {
     /// Extends the deadline of a ping once, if the peer sends something else before its pong: a pong
     /// behind a long message may be late.
     fn extend_deadline(&mut self, packet_type: PacketType, now: Instant) {
-        let is_waiting = self.deadline.is_some() && packet_type != PacketType::Pong;
-        if self.version == ProtocolVersion::V4 && is_waiting && !self.has_extended_deadline {
+        if packet_type != PacketType::Pong && self.can_extend_deadline() {
             self.await_peer(now);
-            self.has_extended_deadline = true;
+            self.schedule.has_extended_deadline = true;
         }
     }
 
@@ -231,7 +254,7 @@ impl Session {
             return None;
         }
         self.state = State::Closed;
-        (self.ping_due, self.deadline) = (None, None);
+        self.schedule = Schedule::default();
         Some(Action::Close(reason))
     }
 }

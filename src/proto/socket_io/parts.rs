@@ -130,7 +130,8 @@ fn is_one_array(text: &[u8]) -> bool {
     while let Some(byte) = rest.next() {
         match byte {
             b'"' => {
-                if !skip_string(&mut rest) {
+                let has_ended = skip_string(&mut rest);
+                if !has_ended {
                     return false;
                 }
             }
@@ -165,6 +166,7 @@ fn skip_string(rest: &mut std::slice::Iter<'_, u8>) -> bool {
 #[allow(clippy::unwrap_used, reason = "a test may")]
 mod tests {
     use proptest::prelude::*;
+    use serde_json::Value;
 
     use super::{MAX_SPLIT_BYTES, PacketParts, is_one_array};
     use crate::proto::socket_io::PacketType;
@@ -238,26 +240,44 @@ mod tests {
         assert!(split(&arguments(MAX_SPLIT_BYTES + 1)).is_none());
     }
 
-    /// Pieces of which malformed and well-formed arguments are made.
-    fn piece() -> impl Strategy<Value = &'static str> {
-        prop::sample::select(vec![
+    /// Returns arguments that are well-formed.
+    fn well_formed() -> impl Strategy<Value = String> {
+        let value = prop::sample::select(vec![
+            "1",
+            "null",
+            r#""a""#,
+            r#""]""#,
+            r#""[{""#,
+            r#""\"""#,
+            "[]",
+            "[[1],2]",
+            "{}",
+            r#"{"]":["}"]}"#,
+            " 1 ",
+        ]);
+        prop::collection::vec(value, 0..4).prop_map(|values| format!("[{}]", values.join(",")))
+    }
+
+    /// Returns what is one array by its brackets, and mostly malformed.
+    fn bracketed() -> impl Strategy<Value = String> {
+        let piece = prop::sample::select(vec![
             "[", "]", "{", "}", "\"", "\\", ",", ":", "1", "\"a\"", "null", " ", "\"]\"", "[]",
-        ])
+        ]);
+        prop::collection::vec(piece, 0..6)
+            .prop_map(|pieces| format!("[{}]", pieces.concat()))
+            .prop_filter("brackets that match", |text| is_one_array(text.as_bytes()))
     }
 
     proptest! {
         #[test]
         fn joined_arguments_that_parse_are_parsed_as_alone(
-            texts in prop::collection::vec(prop::collection::vec(piece(), 0..8), 1..4),
+            texts in prop::collection::vec(prop_oneof![4 => well_formed(), 1 => bracketed()], 1..4),
         ) {
-            let texts: Vec<String> = texts.into_iter().map(|text| format!("[{}", text.concat())).collect();
-            prop_assume!(texts.iter().all(|text| is_one_array(text.as_bytes())));
-            let joined = format!("[{}]", texts.join(","));
-            if let Ok(values) = serde_json::from_str::<Vec<serde_json::Value>>(&joined) {
-                let alone: Result<Vec<serde_json::Value>, _> =
-                    texts.iter().map(|text| serde_json::from_str(text)).collect();
-                prop_assert_eq!(alone.unwrap(), values);
-            }
+            prop_assert!(texts.iter().all(|text| is_one_array(text.as_bytes())));
+            let joined = serde_json::from_str::<Vec<Value>>(&format!("[{}]", texts.join(",")));
+            let alone: Result<Vec<Value>, _> =
+                texts.iter().map(|text| serde_json::from_str::<Value>(text)).collect();
+            prop_assert_eq!(joined.ok(), alone.ok());
         }
 
         #[test]

@@ -1,0 +1,236 @@
+"use strict";
+
+/**
+ * The heartbeat of an Engine.IO socket on a worker, which pings and judges the client although
+ * JavaScript is busy.
+ *
+ * engine.io has two timers for each socket. They are handed over in two steps, so that nothing which
+ * the client sends in between is lost:
+ *   1. `prepareHeartbeat()`: the worker is to handle heartbeat packets. It reports the moment from which
+ *      it does, behind all messages before; these have gone to engine.io, whose timers are still running.
+ *   2. At this report, the worker gets the times of the timers, and the timers are cleared.
+ *
+ * While listeners could see heartbeats, the worker *reports* them: engine.io gets the client's packets,
+ * and shows those that the worker has sent, without sending them again. Else JavaScript learns of pings
+ * within a second or with other events, and only looks whether anything has changed. Where a method on
+ * their way has been replaced, heartbeats are given back to engine.io.
+ */
+
+const { clearTimeout, setTimeout } = require("node:timers");
+const { HeartbeatStep } = require("../addon/codes.js");
+const { heartbeatMethods } = require("../untouched.js");
+const { PacedSocket } = require("./paced-socket.js");
+const { isHeartbeatObserved, isServerObserved } = require("./packet-listeners.js");
+
+const { Ready: READY, SentReported: SENT_REPORTED, TimedOut: TIMED_OUT } = HeartbeatStep;
+
+/** The most that timers of Node.js accept, in milliseconds; they take 1 instead of more. */
+const MAX_DELAY = 2 ** 31 - 1;
+
+/** `_idleTimeout` of a timer that has been cleared before it has run. */
+const CLEARED = -1;
+
+/** The class of Node's timers: those of test tools stay where they are. */
+const { constructor: Timeout } = stoppedTimer();
+
+/** Who handles heartbeats: engine.io, the same until the worker is ready, or the worker. */
+const BY_ENGINE = 0;
+const PREPARING = 1;
+const BY_WORKER = 2;
+
+/** Methods that are called for heartbeats, and that tracing replaces on single objects. */
+const OF_SOCKET = ["emit", "onPacket", "schedulePing", "resetPingTimeout"];
+const OF_TRANSPORT = ["send", "emit"];
+
+/**
+ * An Engine.IO socket whose heartbeat a worker may have. `PacketRoute` adds `isInPlace` and
+ * `sendByEngine()`.
+ */
+class HeartbeatSocket extends PacedSocket {
+  /** One of the constants above. @private */
+  heartbeatOwner = BY_ENGINE;
+  /** Set while the worker reports heartbeats. @private */
+  isHeartbeatReported = false;
+
+  /** Begins to hand the heartbeat over to the worker of the connection. */
+  prepareHeartbeat() {
+    const { connection } = this;
+    const wasWorkers = this.heartbeatOwner === BY_WORKER;
+    this.heartbeatOwner = BY_ENGINE;
+    this.isHeartbeatReported = false;
+    const isOpen = connection !== null && connection.endError === null;
+    if (isOpen && hasOurRules(this.conn) && !this.#isInstrumented) {
+      this.heartbeatOwner = PREPARING;
+      connection.command("prepareHeartbeat");
+      this.reportHeartbeats(this.#isListenedTo);
+    } else if (wasWorkers) this.#restartTimers();
+  }
+
+  /**
+   * Handles an event of the worker's heartbeat.
+   *
+   * @param {number} step of `HeartbeatStep` in addon/codes.js
+   */
+  handleHeartbeat(step) {
+    if (step === READY) this.#handleReady();
+    else if (step === TIMED_OUT) this.#handleTimeout();
+    else this.#handleSent(step === SENT_REPORTED);
+  }
+
+  /** Returns whether an event stands for input of the client, which waits while that is paused. */
+  isInput(step) {
+    return step === READY || (step === SENT_REPORTED && this.conn.protocol === 3);
+  }
+
+  /** Sets whether the worker reports heartbeats. */
+  reportHeartbeats(isReported) {
+    if (this.heartbeatOwner === BY_ENGINE || this.isHeartbeatReported === isReported) return;
+    this.isHeartbeatReported = isReported;
+    this.connection.command("reportHeartbeat", isReported);
+  }
+
+  /** Called when the Engine.IO socket closes as soon as its buffer is sent: it sends no more pings. */
+  closeHeartbeat() {
+    if (this.heartbeatOwner !== BY_ENGINE) this.connection.command("closeHeartbeat");
+  }
+
+  #handleReady() {
+    if (this.heartbeatOwner !== PREPARING) return;
+    const { conn, connection } = this;
+    const isFit = conn.readyState === "open" && !this.#isInstrumented;
+    const start = isFit ? heartbeatStart(conn, connection.websocket._settings.maxLoopLag) : null;
+    if (start === null) {
+      this.#release();
+      return;
+    }
+    this.heartbeatOwner = BY_WORKER;
+    connection.command("startHeartbeat", start);
+    clearTimeout(conn.pingIntervalTimer);
+    clearTimeout(conn.pingTimeoutTimer);
+    conn.pingIntervalTimer = null;
+    conn.pingTimeoutTimer = null;
+  }
+
+  /** The worker has sent a ping; or, in v3, answered one. */
+  #handleSent(isReported) {
+    if (isReported) this.#show();
+    if (this.heartbeatOwner !== BY_WORKER) return;
+    if (this.#isInstrumented) {
+      this.#release();
+      this.#restartTimers();
+    } else this.reportHeartbeats(this.#isListenedTo);
+  }
+
+  /** Lets engine.io send a heartbeat that the worker has sent; in v3, at the client's ping. */
+  #show() {
+    const { conn, connection } = this;
+    connection.sentHeartbeats++;
+    try {
+      if (conn.protocol === 3) connection.handleMessage("2", false);
+      else conn.sendPacket("ping");
+    } finally {
+      // It may have been dropped, by a socket that closes.
+      if (conn.writeBuffer.length === 0) connection.sentHeartbeats = 0;
+    }
+  }
+
+  #handleTimeout() {
+    const { conn } = this;
+    if (this.heartbeatOwner === BY_WORKER && conn.readyState !== "closed") {
+      conn.onClose("ping timeout");
+    }
+  }
+
+  #release() {
+    this.heartbeatOwner = BY_ENGINE;
+    this.isHeartbeatReported = false;
+    this.connection.sentHeartbeats = 0;
+    this.connection.command("releaseHeartbeat");
+  }
+
+  #restartTimers() {
+    const { conn } = this;
+    if (conn.readyState === "closed") return;
+    if (conn.protocol === 3) conn.resetPingTimeout();
+    else conn.schedulePing();
+  }
+
+  /** True if listeners could see heartbeats. */
+  get #isListenedTo() {
+    const { conn } = this;
+    return isHeartbeatObserved(conn) || isServerObserved(conn.server);
+  }
+
+  /** True if methods on the way of heartbeats have been replaced. */
+  get #isInstrumented() {
+    const { conn, connection } = this;
+    const { transport } = conn;
+    return (
+      !this.isInPlace ||
+      !heartbeatMethods.areUntouched ||
+      OF_SOCKET.some((name) => Object.hasOwn(conn, name)) ||
+      OF_TRANSPORT.some((name) => Object.hasOwn(transport, name)) ||
+      OF_TRANSPORT.some((name) => Object.hasOwn(connection.websocket, name))
+    );
+  }
+}
+
+/**
+ * Returns where the timers of an Engine.IO socket are.
+ *
+ * @param {import("engine.io").Socket} conn
+ * @param {number | undefined} maxLoopLag in milliseconds; by default, the time after which the client
+ *   gives up
+ * @returns {object | null} as `NativeHeartbeatStart` in binding.d.ts; `null` if the timers are not
+ *   Node's own, or an application has stopped them
+ */
+function heartbeatStart(conn, maxLoopLag) {
+  const { pingIntervalTimer, pingTimeoutTimer, hasRefreshedPingTimeout, protocol } = conn;
+  const { opts } = conn.server;
+  const isVersion3 = protocol === 3;
+  const timers = [pingIntervalTimer, pingTimeoutTimer].filter((timer) => timer !== null);
+  if (!timers.every(isKnown) || (pingIntervalTimer === null && !isVersion3)) return null;
+  const { _idleStart: now } = stoppedTimer();
+  const pingInterval = isVersion3 ? delayOf(opts.pingInterval) : pingIntervalTimer._idleTimeout;
+  const pingTimeout = delayOf(opts.pingTimeout);
+  return {
+    pingInterval,
+    pingTimeout,
+    maxLoopLag: maxLoopLag ?? pingInterval + pingTimeout,
+    pingIn: remainingOf(pingIntervalTimer, now),
+    deadlineIn: remainingOf(pingTimeoutTimer, now),
+    hasExtendedDeadline: hasRefreshedPingTimeout,
+  };
+}
+
+/** Returns whether engine.io judges peers as the workers do; before 6.6.7, any packet moved the deadline. */
+function hasOurRules({ hasRefreshedPingTimeout }) {
+  return typeof hasRefreshedPingTimeout === "boolean";
+}
+
+/** Returns whether this is a timer of Node.js that an application has not cleared. */
+function isKnown(timer) {
+  const isOfNode = timer?.constructor === Timeout && typeof timer._idleStart === "number";
+  return isOfNode && timer._idleTimeout !== CLEARED;
+}
+
+/** Returns the milliseconds until a timer runs out; `undefined` if it has, or if there is none. */
+function remainingOf(timer, now) {
+  if (timer === null || timer._destroyed) return undefined;
+  return Math.max(timer._idleStart + timer._idleTimeout - now, 0);
+}
+
+/** Returns the delay that Node.js makes of an argument of `setTimeout()`. */
+function delayOf(value) {
+  const delay = Number(value);
+  return delay >= 1 && delay <= MAX_DELAY ? delay : 1;
+}
+
+/** Returns a timer that has been started in this turn and is stopped. */
+function stoppedTimer() {
+  const timer = setTimeout(() => {}, MAX_DELAY);
+  clearTimeout(timer);
+  return timer;
+}
+
+module.exports = { HeartbeatSocket };
