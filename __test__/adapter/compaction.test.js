@@ -4,6 +4,7 @@
 
 const assert = require("node:assert/strict");
 const { EventEmitter, once } = require("node:events");
+const { IncomingMessage } = require("node:http");
 const { test } = require("node:test");
 const { inspect } = require("node:util");
 const { engines } = require("../support/engines.js");
@@ -14,6 +15,7 @@ const {
   upgraded,
 } = require("../support/socket-io-client.js");
 const { startServer } = require("../support/socket-io-server.js");
+const { WebSocketClient } = require("../support/websocket/client.js");
 
 const GUARD = { timeout: 20_000 };
 
@@ -192,4 +194,49 @@ for (const kind of cases.filter(({ options }) => options === WEBSOCKET_ONLY)) {
       assert.deepEqual(calls, ["close"]);
     },
   );
+
+  test(`${name}: headers of middlewares and listeners are sent`, GUARD, async (t) => {
+    const seen = [];
+    const upgrades = [];
+    const { entrances, httpServer } = await connected(t, kind, {
+      count: 3,
+      prepare: ({ io, httpServer }) => {
+        httpServer.on("upgrade", (request) => upgrades.push(request));
+        io.engine.use((request, response, next) => {
+          response.setHeader("x-first", "1");
+          response.setHeader("x-removed", "1");
+          response.removeHeader("x-removed");
+          assert.equal(response.getHeader("x-first"), "1");
+          assert.ok(request instanceof IncomingMessage);
+          setImmediate(next);
+        });
+        io.engine.on("initial_headers", (headers) => {
+          headers["x-second"] = "2";
+        });
+        io.engine.on("headers", (headers, request) => seen.push([{ ...headers }, request]));
+      },
+    });
+    const cors = { "Access-Control-Allow-Origin": "*" };
+    const expected = { "x-first": "1", ...cors, "x-second": "2" };
+    assert.deepEqual(
+      seen.map(([headers]) => headers),
+      [expected, expected, expected],
+    );
+    for (const [index, { socket }] of entrances.entries()) {
+      const { request } = socket;
+      assert.equal(request, seen[index][1]);
+      assert.equal(request, upgrades[index]);
+      assert.equal(Object.getPrototypeOf(request), IncomingMessage.prototype);
+      const keys = Object.getOwnPropertySymbols(request).map(String);
+      assert.ok(!keys.includes("Symbol(responseHeaders)"));
+    }
+    const { port } = httpServer.address();
+    const client = await WebSocketClient.open(port, {
+      path: "/socket.io/?EIO=4&transport=websocket",
+    });
+    assert.equal(client.response.headers["x-first"], "1");
+    assert.equal(client.response.headers["x-second"], "2");
+    assert.equal(client.response.headers["x-removed"], undefined);
+    await client.reset();
+  });
 }

@@ -16,7 +16,7 @@ const CLIENTS = 400;
 const FIRST = 200;
 const GUARD = { timeout: 120_000, skip: hasNative ? false : "needs the native engine" };
 
-/** Measured: 0.71 with Node.js 20, 0.72 with 22, 0.77 with 24, 0.76 with 26. Without compaction 0.97 with 20. */
+/** Measured: 0.71 with Node.js 20, 0.72 with 22, 0.69 with 24 and 26. Without the compaction 0.97 with 20. */
 const MOST = 0.85;
 
 /** Connects a client to the main namespace, and waits until it has got an acknowledgement. */

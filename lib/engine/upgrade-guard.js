@@ -9,6 +9,8 @@
  * ours would hide the one of `attach()`. So the engines of a server are overridden.
  */
 
+const { beginUpgrade } = require("./response-headers.js");
+
 /**
  * Guards the engine of a Socket.IO server, and those that `attach()` and `listen()` bind later.
  *
@@ -23,7 +25,10 @@ function guardUpgrades(io) {
 /** @param {import("engine.io").Server} engine or another engine, which may have no such method */
 function guardEngine(engine) {
   if (typeof engine.handleUpgrade !== "function" || Object.hasOwn(engine, "handleUpgrade")) return;
-  override(engine, "handleUpgrade", (_request, socket) => guard(socket));
+  override(engine, "handleUpgrade", (request, socket) => {
+    beginUpgrade(request);
+    guard(socket);
+  });
 }
 
 /** Overrides a method of an object by one that calls `first` with the same arguments before it. */

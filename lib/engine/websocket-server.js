@@ -5,6 +5,7 @@ const { optionsObject, warnOfNearMisses } = require("../options.js");
 const { isDetached } = require("./detached-socket.js");
 const { reportFallback } = require("./fallback.js");
 const { ENGINE_OPTIONS, connectionSettings, engineOptions } = require("./options.js");
+const { endUpgrade, findKey } = require("./response-headers.js");
 const { shareStrings } = require("./shared-strings.js");
 const { WebSocket } = require("./websocket.js");
 
@@ -36,7 +37,9 @@ class WebSocketServer extends ws.WebSocketServer {
   /** As in ws, whose own check for a second call does not recognise detached sockets. */
   handleUpgrade(request, socket, head, callback) {
     if (isDetached(socket)) throw new Error(CALLED_TWICE);
+    findKey(request);
     super.handleUpgrade(request, socket, head, (websocket, ...rest) => {
+      endUpgrade(request);
       if (!(websocket instanceof WebSocket)) reportFallback("customClass");
       else if (websocket._connection !== null) {
         this.#hold(websocket._connection.workers);
