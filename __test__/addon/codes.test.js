@@ -211,7 +211,9 @@ describe("the numbers that both halves share", { skip: !hasEngine, timeout: 30_0
     assert.equal(await receivedUntil(peer, "2"), "\x81\x012");
     assert.deepEqual(await pool.next(), [id, "Heartbeat", HeartbeatStep.Sent]);
     await start(true, { pingIn: 1 });
-    assert.deepEqual(await pool.next(), [id, "Heartbeat", HeartbeatStep.SentReported]);
+    assert.deepEqual(await pool.next(), [id, "Heartbeat", HeartbeatStep.Sent]);
+    peer.write(frames.text("3"));
+    assert.deepEqual(await pool.next(), [id, "Heartbeat", HeartbeatStep.Received]);
     await start(true, { deadlineIn: 1 });
     assert.deepEqual(await pool.next(), [id, "Heartbeat", HeartbeatStep.TimedOut]);
   });

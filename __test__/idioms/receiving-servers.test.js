@@ -248,6 +248,14 @@ describe("listeners of received packets", () => {
 
   test("the first packet after a ping extends the wait for the pong", GUARD, async (t) => {
     const program = async (server) => {
+      // engine.io keeps the heartbeat of a socket whose timer is not Node's.
+      server.io.engine.on("connection", (conn) => {
+        const timer = conn.pingIntervalTimer;
+        conn.pingIntervalTimer = {
+          refresh: () => timer.refresh(),
+          [Symbol.toPrimitive]: () => timer,
+        };
+      });
       const reception = await enterLogged(server);
       const { client, conn, see } = reception;
       await client.until(() => client.received.includes("2"), "a ping");
