@@ -37,8 +37,8 @@ fn with_intervals(ping_interval: Duration, ping_timeout: Duration) -> HeartbeatS
 }
 
 const READY: HeartbeatEvent = HeartbeatEvent::Ready;
-const SENT: HeartbeatEvent = HeartbeatEvent::Sent { is_reported: false };
-const REPORTED: HeartbeatEvent = HeartbeatEvent::Sent { is_reported: true };
+const SENT: HeartbeatEvent = HeartbeatEvent::Sent;
+const RECEIVED: HeartbeatEvent = HeartbeatEvent::Received;
 const TIMED_OUT: HeartbeatEvent = HeartbeatEvent::TimedOut;
 
 /// Waits for the next event of a connection, which must be about the heartbeat.
@@ -90,8 +90,10 @@ fn a_worker_pings_again_after_each_pong_and_keeps_the_pongs_to_itself() {
     peer.send(Opcode::Text, b"4message");
     let events = application
         .events_until(id, |event| matches!(event, Event::Text(text) if text == "4message"));
-    let is_sent = |event: &Event| matches!(event, Event::Heartbeat(step) if *step == SENT);
-    assert!(events[..events.len() - 1].iter().all(is_sent), "{events:?}");
+    for (index, event) in events[..events.len() - 1].iter().enumerate() {
+        let expected = if index % 2 == 0 { SENT } else { RECEIVED };
+        assert!(matches!(event, Event::Heartbeat(step) if *step == expected), "{events:?}");
+    }
     let stats = application.wait_for_stats(|stats| stats.messages_in == 4);
     assert!(stats.frames_out >= 3, "{stats:?}");
 }
@@ -140,6 +142,7 @@ fn a_pong_after_the_report_and_before_the_start_counts() {
     application.pool.start_heartbeat(id, start);
     application.pool.flush();
     assert_eq!(peer.next_text(), "2");
+    assert_eq!(next_step(&mut application, id), RECEIVED);
     assert_eq!(next_step(&mut application, id), SENT);
 }
 
@@ -214,9 +217,9 @@ fn reported_heartbeats_are_events_in_order() {
         assert_eq!(peer.next_text(), "2");
         peer.send(Opcode::Text, b"4before");
         peer.send(Opcode::Text, b"3");
-        assert_eq!(next_step(&mut application, id), REPORTED);
+        assert_eq!(next_step(&mut application, id), SENT);
         assert_eq!(text(&application.next_event(id)), "4before");
-        assert_eq!(text(&application.next_event(id)), "3");
+        assert_eq!(next_step(&mut application, id), RECEIVED);
     }
 }
 
@@ -262,7 +265,7 @@ fn a_ping_of_a_v3_peer_is_answered_and_moves_its_deadline() {
     hand_over(&mut application, id, start);
     peer.send(Opcode::Text, b"2");
     assert_eq!(peer.next_text(), "3");
-    assert_eq!(next_step(&mut application, id), SENT);
+    assert_eq!(next_step(&mut application, id), RECEIVED);
     assert_eq!(next_step(&mut application, id), TIMED_OUT);
 }
 
@@ -276,7 +279,7 @@ fn a_reported_ping_of_a_v3_peer_is_an_event_where_the_ping_was() {
         peer.send(Opcode::Text, packet.as_bytes());
     }
     assert_eq!(text(&application.next_event(id)), "4before");
-    assert_eq!(next_step(&mut application, id), REPORTED);
+    assert_eq!(next_step(&mut application, id), RECEIVED);
     for packet in ["4after", "2probe", "3"] {
         assert_eq!(text(&application.next_event(id)), packet);
     }
@@ -340,7 +343,7 @@ fn a_peer_is_judged_when_its_input_is_read() {
     application.pool.start_heartbeat(id, overdue);
     application.pool.flush();
     let events = application.events_until(id, |event| matches!(event, Event::Heartbeat(_)));
-    assert!(matches!(events.last(), Some(Event::Heartbeat(SENT))), "{:?}", events.last());
+    assert!(matches!(events.last(), Some(Event::Heartbeat(RECEIVED))), "{:?}", events.last());
     assert_eq!(peer.next_text(), "2");
 }
 

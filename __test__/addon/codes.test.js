@@ -173,12 +173,14 @@ describe("the numbers that both halves share", { skip: !hasEngine, timeout: 30_0
     await pool.connect();
     const { id, peer } = await pool.connect();
     pool.command("tap", id, true);
+    // The worker has a command when what was sent behind it has been written.
+    pool.command("send", id, "x", TEXT, true, true);
+    assert.deepEqual(await pool.next(), [id, "Sent", 1]);
     const ping = frames.ping("are you there?");
     peer.write(ping);
     assert.deepEqual(await pool.next(), [id, "Raw", 0, ping]);
     assert.deepEqual(await pool.next(), [id, "Ping", 0, Buffer.from("are you there?")]);
     pool.command("tap", id, false);
-    // The worker has the command when what was sent behind it has been written.
     pool.command("send", id, "x", TEXT, true, true);
     assert.deepEqual(await pool.next(), [id, "Sent", 1]);
     peer.write(frames.text("día"));
@@ -211,7 +213,9 @@ describe("the numbers that both halves share", { skip: !hasEngine, timeout: 30_0
     assert.equal(await receivedUntil(peer, "2"), "\x81\x012");
     assert.deepEqual(await pool.next(), [id, "Heartbeat", HeartbeatStep.Sent]);
     await start(true, { pingIn: 1 });
-    assert.deepEqual(await pool.next(), [id, "Heartbeat", HeartbeatStep.SentReported]);
+    assert.deepEqual(await pool.next(), [id, "Heartbeat", HeartbeatStep.Sent]);
+    peer.write(frames.text("3"));
+    assert.deepEqual(await pool.next(), [id, "Heartbeat", HeartbeatStep.Received]);
     await start(true, { deadlineIn: 1 });
     assert.deepEqual(await pool.next(), [id, "Heartbeat", HeartbeatStep.TimedOut]);
   });

@@ -49,8 +49,10 @@ async function enterByHand({ io, origin, beforeClose }, query) {
   const client = new HandClient(origin, query);
   beforeClose(() => client.disconnect());
   const [socket] = await connected;
-  await client.until(() => client.received.length > 0, "CONNECT");
-  client.received.shift();
+  // A ping may come before.
+  const connect = () => client.received.findIndex((message) => /^40/.test(message));
+  await client.until(() => connect() !== -1, "CONNECT");
+  client.received.splice(connect(), 1);
   return { client, socket };
 }
 

@@ -10,10 +10,10 @@
  *      it does, behind all messages before; these have gone to engine.io, whose timers are still running.
  *   2. At this report, the worker gets the times of the timers, and the timers are cleared.
  *
- * While listeners could see heartbeats, the worker *reports* them: engine.io gets the client's packets,
- * and shows those that the worker has sent, without sending them again. Else JavaScript learns of pings
- * within a second or with other events, and only looks whether anything has changed. Where a method on
- * their way has been replaced, heartbeats are given back to engine.io.
+ * The worker reports heartbeats: at once while listeners could see them, else within a second or with
+ * other events. If there are listeners by then, engine.io gets the client's packet, and shows those that
+ * the worker has sent, without sending them again. Where a method on their way has been replaced,
+ * heartbeats are given back to engine.io.
  */
 
 const { clearTimeout, setTimeout } = require("node:timers");
@@ -22,7 +22,7 @@ const { heartbeatMethods } = require("../untouched.js");
 const { PacedSocket } = require("./paced-socket.js");
 const { isHeartbeatObserved, isServerObserved } = require("./packet-listeners.js");
 
-const { Ready: READY, SentReported: SENT_REPORTED, TimedOut: TIMED_OUT } = HeartbeatStep;
+const { Ready: READY, Received: RECEIVED, TimedOut: TIMED_OUT } = HeartbeatStep;
 
 /** The most that timers of Node.js accept, in milliseconds; they take 1 instead of more. */
 const MAX_DELAY = 2 ** 31 - 1;
@@ -49,7 +49,7 @@ const OF_TRANSPORT = ["send", "emit"];
 class HeartbeatSocket extends PacedSocket {
   /** One of the constants above. @private */
   heartbeatOwner = BY_ENGINE;
-  /** Set while the worker reports heartbeats. @private */
+  /** Set while the worker reports heartbeats at once. @private */
   isHeartbeatReported = false;
 
   /** Begins to hand the heartbeat over to the worker of the connection. */
@@ -74,15 +74,15 @@ class HeartbeatSocket extends PacedSocket {
   handleHeartbeat(step) {
     if (step === READY) this.#handleReady();
     else if (step === TIMED_OUT) this.#handleTimeout();
-    else this.#handleSent(step === SENT_REPORTED);
+    else this.#handleReport(step === RECEIVED);
   }
 
   /** Returns whether an event stands for input of the client, which waits while that is paused. */
   isInput(step) {
-    return step === READY || (step === SENT_REPORTED && this.conn.protocol === 3);
+    return step === READY || step === RECEIVED;
   }
 
-  /** Sets whether the worker reports heartbeats. */
+  /** Sets whether the worker reports heartbeats at once. */
   reportHeartbeats(isReported) {
     if (this.heartbeatOwner === BY_ENGINE || this.isHeartbeatReported === isReported) return;
     this.isHeartbeatReported = isReported;
@@ -111,22 +111,28 @@ class HeartbeatSocket extends PacedSocket {
     conn.pingTimeoutTimer = null;
   }
 
-  /** The worker has sent a ping; or, in v3, answered one. */
-  #handleSent(isReported) {
-    if (isReported) this.#show();
+  /** The worker has received a pong, in v3 a ping; or sent a ping. */
+  #handleReport(isReceived) {
+    const isInstrumented = this.#isInstrumented;
+    const isListenedTo = this.#isListenedTo;
+    if (isListenedTo || isInstrumented) this.#show(isReceived);
     if (this.heartbeatOwner !== BY_WORKER) return;
-    if (this.#isInstrumented) {
+    if (isInstrumented) {
       this.#release();
       this.#restartTimers();
-    } else this.reportHeartbeats(this.#isListenedTo);
+    } else this.reportHeartbeats(isListenedTo);
   }
 
-  /** Lets engine.io send a heartbeat that the worker has sent; in v3, at the client's ping. */
-  #show() {
+  /** Lets engine.io handle a heartbeat that the worker has handled. */
+  #show(isReceived) {
     const { conn, connection } = this;
+    if (isReceived && conn.protocol !== 3) {
+      connection.handleMessage("3", false);
+      return;
+    }
     connection.sentHeartbeats++;
     try {
-      if (conn.protocol === 3) connection.handleMessage("2", false);
+      if (isReceived) connection.handleMessage("2", false);
       else conn.sendPacket("ping");
     } finally {
       // It may have been dropped, by a socket that closes.

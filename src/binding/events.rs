@@ -74,10 +74,10 @@ pub enum EventKind {
 pub enum HeartbeatStep {
     /// The worker handles heartbeats that come later; `startHeartbeat()` is due.
     Ready = 0,
-    /// A ping was sent, in v3 a pong; may be late.
+    /// A ping was sent; may be late.
     Sent = 1,
-    /// The same, while heartbeats are reported; in v3 in place of the client's ping.
-    SentReported = 2,
+    /// The client has sent its pong, in v3 its ping; may be late.
+    Received = 2,
     /// The client has not answered in time.
     TimedOut = 3,
 }
@@ -227,8 +227,8 @@ fn numbers(event: &Event) -> (EventKind, u32) {
 const fn heartbeat_step(event: HeartbeatEvent) -> HeartbeatStep {
     match event {
         HeartbeatEvent::Ready => HeartbeatStep::Ready,
-        HeartbeatEvent::Sent { is_reported: false } => HeartbeatStep::Sent,
-        HeartbeatEvent::Sent { is_reported: true } => HeartbeatStep::SentReported,
+        HeartbeatEvent::Sent => HeartbeatStep::Sent,
+        HeartbeatEvent::Received => HeartbeatStep::Received,
         HeartbeatEvent::TimedOut => HeartbeatStep::TimedOut,
     }
 }

@@ -85,7 +85,7 @@ impl Connection {
     }
 
     /// Decodes all events of bytes that were read; `input` is empty afterwards. Returns the number of
-    /// messages that are heartbeats and no events.
+    /// messages that are reported as heartbeats.
     pub(super) fn handle_input(
         &mut self,
         input: &mut BytesMut,
@@ -96,11 +96,9 @@ impl Connection {
             match self.decoder.poll_event(input) {
                 Ok(Some(event)) => match self.handle_heartbeat_packet(&event) {
                     Outcome::Deliver => emit(self.handle_event(event)),
-                    outcome => {
+                    Outcome::Report => {
                         handled += 1;
-                        if outcome == Outcome::Report {
-                            emit(Event::Heartbeat(HeartbeatEvent::Sent { is_reported: true }));
-                        }
+                        emit(Event::Heartbeat(HeartbeatEvent::Received));
                     }
                 },
                 Ok(None) => return handled,

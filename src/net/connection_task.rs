@@ -345,7 +345,7 @@ impl ConnectionTask {
         let before = connection.queue().len_bytes();
         let handled = connection.handle_input(input, |event| {
             counters.messages_in.add(usize::from(event.is_message()));
-            self.worker.emit(self.id, event);
+            self.worker.gather(self.id, event);
         });
         counters.messages_in.add(handled);
         self.traffic.count_queued(connection.queue().len_bytes() - before);

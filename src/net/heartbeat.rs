@@ -38,7 +38,7 @@ pub(super) enum HeartbeatCommand {
     Prepare,
     /// Goes on where the application was when it got the report.
     Start(Box<HeartbeatStart>),
-    /// Sets whether heartbeats are reported to the application.
+    /// Sets whether heartbeats are reported to the application at once.
     Report(bool),
     /// The application is closing the session: no pings and pongs any more, but the deadline stays.
     Close,
@@ -52,12 +52,11 @@ pub enum HeartbeatEvent {
     /// Heartbeat packets that come later are handled by the worker; due is
     /// [`WorkerPool::start_heartbeat`](super::WorkerPool::start_heartbeat).
     Ready,
-    /// A ping was sent, or in v3 a pong.
-    Sent {
-        /// True while heartbeats are reported. In v3 the event then stands where the peer's ping
-        /// would. Else it may be up to [`SIGN_INTERVAL`](super::liveness::SIGN_INTERVAL) late.
-        is_reported: bool,
-    },
+    /// A ping was sent. May be late, see
+    /// [`WorkerPool::report_heartbeat`](super::WorkerPool::report_heartbeat).
+    Sent,
+    /// The peer has sent its pong; in v3 its ping, which is answered. May be late as well.
+    Received,
     /// The peer has not answered in time. The application closes the connection.
     TimedOut,
 }
@@ -67,10 +66,8 @@ pub enum HeartbeatEvent {
 pub(super) enum Outcome {
     /// The application gets it.
     Deliver,
-    /// The application gets [`HeartbeatEvent::Sent`] instead.
+    /// The application gets [`HeartbeatEvent::Received`] instead.
     Report,
-    /// The application does not get it.
-    Drop,
 }
 
 /// Packets of the peer that have come since the session was last updated. Their order does not
@@ -165,18 +162,16 @@ impl HeartbeatDriver {
     fn handle_ping(&mut self, is_exact: bool) -> Outcome {
         self.news.has_ping = true;
         let is_open = self.session.as_ref().is_none_or(Session::is_open);
-        match (is_exact && is_open, self.is_reported) {
-            (false, _) => Outcome::Deliver,
-            (true, is_reported) => {
-                self.owed_pongs = MAX_PONGS.min(self.owed_pongs + 1);
-                if is_reported { Outcome::Report } else { Outcome::Drop }
-            }
+        if !is_exact || !is_open {
+            return Outcome::Deliver;
         }
+        self.owed_pongs = MAX_PONGS.min(self.owed_pongs + 1);
+        Outcome::Report
     }
 
     fn handle_pong(&mut self, is_exact: bool) -> Outcome {
         self.news.has_pong = true;
-        if is_exact && !self.is_reported { Outcome::Drop } else { Outcome::Deliver }
+        if is_exact { Outcome::Report } else { Outcome::Deliver }
     }
 
     /// Returns whether [`update`](Self::update) is due.

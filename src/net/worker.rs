@@ -287,11 +287,20 @@ impl Worker {
         self.wake_gatherer();
     }
 
-    /// Gathers an event that may wait for others, for up to [`SIGN_INTERVAL`]. The application shows
-    /// that it is alive when it takes them.
-    pub(super) fn emit_late(&self, id: ConnectionId, event: Event, now: Instant) {
+    /// Gathers an event. Heartbeats wait for others, or for
+    /// [`schedule_delivery`](Self::schedule_delivery).
+    pub(super) fn gather(&self, id: ConnectionId, event: Event) {
+        let is_heartbeat = matches!(event, Event::Heartbeat(_));
         self.gathered.borrow_mut().push((id, event));
-        if self.sink.liveness.is_sign_due(now) {
+        if !is_heartbeat {
+            self.wake_gatherer();
+        }
+    }
+
+    /// Sends gathered heartbeats to the application: at once, or within [`SIGN_INTERVAL`]. The
+    /// application shows that it is alive when it takes them.
+    pub(super) fn schedule_delivery(&self, is_urgent: bool, now: Instant) {
+        if is_urgent || self.sink.liveness.is_sign_due(now) {
             self.wake_gatherer();
         } else if !self.is_sign_scheduled.replace(true) {
             self.deadlines.borrow_mut().add(SIGN, now + SIGN_INTERVAL);

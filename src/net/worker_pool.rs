@@ -202,9 +202,8 @@ impl WorkerPool {
         self.command_heartbeat(id, HeartbeatCommand::Start(Box::new(start)));
     }
 
-    /// Sets whether heartbeats are reported at once: pings that are sent by
-    /// [`HeartbeatEvent::Sent`](super::HeartbeatEvent::Sent), pongs of the peer as
-    /// [`Event::Text`].
+    /// Sets whether heartbeats are reported at once. Else their events wait for others, for up to a
+    /// second.
     pub fn report_heartbeat(&mut self, id: ConnectionId, is_reported: bool) {
         self.command_heartbeat(id, HeartbeatCommand::Report(is_reported));
     }

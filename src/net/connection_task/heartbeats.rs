@@ -62,6 +62,7 @@ impl ConnectionTask {
         };
         let now = Instant::now();
         heartbeat.update(now);
+        self.worker.schedule_delivery(heartbeat.is_reported(), now);
         self.schedule_heartbeat(heartbeat);
         self.send_owed_pongs(connection, now);
     }
@@ -112,7 +113,8 @@ impl ConnectionTask {
             if heartbeat.poll_action(now) == Some(Action::SendPing) {
                 let is_reported = heartbeat.is_reported();
                 self.send_heartbeat(&mut state.connection, PING_FRAME, FrameKind::Silent);
-                self.report_sent(is_reported, now);
+                self.worker.gather(self.id, Event::Heartbeat(HeartbeatEvent::Sent));
+                self.worker.schedule_delivery(is_reported, now);
             }
         }
         if let Some(heartbeat) = state.connection.heartbeat_mut() {
@@ -130,13 +132,9 @@ impl ConnectionTask {
         if self.worker.is_application_hung(now, heartbeat.max_loop_lag()) {
             return self.schedule(heartbeat, now + HUNG_RETRY);
         }
-        let is_reported = heartbeat.is_reported();
         let owed = heartbeat.take_owed_pongs();
         for _ in 0..owed.min(MAX_PONGS.saturating_sub(connection.queue().pongs())) {
             self.send_heartbeat(connection, PONG_FRAME, FrameKind::AutomaticPong);
-        }
-        if !is_reported {
-            self.report_sent(false, now);
         }
     }
 
@@ -146,15 +144,6 @@ impl ConnectionTask {
         self.traffic.count_queued(frame.len());
         connection.handle_own_frame(frame, kind);
         self.count_queued(before, connection);
-    }
-
-    fn report_sent(&self, is_reported: bool, now: Instant) {
-        let event = Event::Heartbeat(HeartbeatEvent::Sent { is_reported });
-        if is_reported {
-            self.worker.emit(self.id, event);
-        } else {
-            self.worker.emit_late(self.id, event, now);
-        }
     }
 
     fn report(&self, event: HeartbeatEvent) {
