@@ -13,17 +13,30 @@ const MAX_STRINGS = 512;
 /** In characters; the header of a user agent is shorter. */
 const MAX_LENGTH = 512;
 
-/** Headers whose values few requests have in common. Their names are shared. */
-const SINGULAR = new Set([
-  "authorization",
-  "cookie",
-  "forwarded",
-  "sec-websocket-key",
-  "traceparent",
-  "x-forwarded-for",
-  "x-real-ip",
-  "x-request-id",
+/**
+ * Headers whose values many requests have in common, and which hold no secret: shared strings outlive
+ * their connections. Of all others, only the names are shared.
+ */
+const COMMON = new Set([
+  "accept",
+  "accept-encoding",
+  "accept-language",
+  "cache-control",
+  "connection",
+  "host",
+  "origin",
+  "pragma",
+  "sec-fetch-dest",
+  "sec-fetch-mode",
+  "sec-fetch-site",
+  "sec-websocket-extensions",
+  "sec-websocket-version",
+  "upgrade",
+  "user-agent",
 ]);
+
+/** The URL of a client that has no session yet and no parameters of its own. */
+const COMMON_URL = /^[^?]*\?EIO=[34]&transport=websocket$/;
 
 const known = new Map();
 
@@ -53,14 +66,13 @@ function shareStrings(request) {
   for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
     const name = rawHeaders[index].toLowerCase();
     rawHeaders[index] = shared(rawHeaders[index]);
-    if (SINGULAR.has(name)) continue;
+    if (!COMMON.has(name)) continue;
     const value = rawHeaders[index + 1];
     rawHeaders[index + 1] = shared(value);
     if (headers[name] === value) headers[name] = rawHeaders[index + 1];
   }
   request.httpVersion = shared(request.httpVersion);
-  // The URL of an upgrade from polling has the session's id.
-  if (!request.url.includes("sid=")) request.url = shared(request.url);
+  if (COMMON_URL.test(request.url)) request.url = shared(request.url);
 }
 
 module.exports = { shareStrings, shared };
