@@ -29,8 +29,8 @@ const BRACE = 0x7b;
 const QUOTE = 0x22;
 
 /**
- * Encodes packets. One instance serves a whole server, and keeps nothing but its last event. If `encode()` of socket.io-parser has
- * been replaced, for instance by tracing, the replacement encodes.
+ * Encodes packets. One instance serves a whole server, and keeps nothing but its last event. If `encode()`
+ * of socket.io-parser has been replaced, for instance by tracing, the replacement encodes.
  */
 class Encoder extends official.Encoder {
   #lastEvent = new LastEvent();
