@@ -64,12 +64,18 @@ const REASONS = [
       "higher rates several messages share one waking.",
   },
   {
+    scenario: "connect",
+    metric: /CPU|event-loop|connected/,
+    reason:
+      "Node's HTTP server accepts each client and ws answers it, as with stock. Then a worker takes the " +
+      "connection over, and what it keeps in JavaScript is made smaller. Bun has an HTTP server of its own.",
+  },
+  {
     scenario: "echo",
     metric: /latency|CPU/,
     reason:
-      "Each small echo passes through two more threads that sleep at this rate: the I/O thread " +
-      "wakes JavaScript, and JavaScript wakes the I/O thread. Both share two cores with the load " +
-      "client.",
+      "Each small echo wakes an I/O thread twice, which sleeps at this rate: when it arrives, and when " +
+      "JavaScript has answered. Two cores are shared with the load client.",
   },
   {
     contender: "socketioxide",
