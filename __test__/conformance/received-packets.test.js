@@ -81,7 +81,7 @@ const INVALID = [
   "\u00a0[1]",
 ];
 
-/** What stands between the type and the arguments. */
+/** Texts between the type and the arguments. */
 const HEADERS = [
   "",
   "0",

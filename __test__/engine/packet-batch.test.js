@@ -12,7 +12,7 @@ const { SEED, randomFrom } = require("../support/random.js");
 
 const NEEDS_ENGINE = { skip: !hasEngine && "no engine" };
 
-/** What workers split: type, namespace, ack id, arguments. Socket.IO v5, "Packet encoding". */
+/** The parts that workers find: type, namespace, ack id, arguments. Socket.IO v5, "Packet encoding". */
 const MESSAGE = /^4([23])(?:(\/[^,]+),)?(\d*)(\[.*\])$/s;
 
 const ARGUMENTS = ["[]", '["a"]', "[1,[2]]", '["ž😀",{"__proto__":1}]', '["]","["]', '["a" , -0]'];

@@ -51,7 +51,7 @@ function handedOver(engine, entrance) {
   return hasNative && engine.name === "turbo" ? polled(() => isHandedOver(entrance)) : undefined;
 }
 
-/** What listeners get, as text. */
+/** The arguments of listeners, as text. */
 class Log extends Observed {
   lines = [];
 

@@ -86,7 +86,7 @@ const proto = Object.getPrototypeOf;
 /** Returns the prototype above that of an object, which has the inherited methods. */
 const grandProto = (object) => proto(proto(object));
 
-/** What sees packets through the WebSocket, the transport and the Engine.IO socket. @type {Record<string, Observer>} */
+/** Observers of packets at the WebSocket, the transport and the Engine.IO socket. @type {Record<string, Observer>} */
 const connectionObservers = {
   "a packet listener": listen(conn, "packet"),
   "a packet listener in front": listen(conn, "packet", "prependListener"),
@@ -134,7 +134,7 @@ const connectionObservers = {
   "onPacket() of all transports": replace(({ conn }) => grandProto(conn.transport), "onPacket"),
 };
 
-/** What sees packets through the client, its decoder and `JSON`. @type {Record<string, Observer>} */
+/** Observers of packets at the client, its decoder and `JSON`. @type {Record<string, Observer>} */
 const clientObservers = {
   "a listener of the decoder": ({ socket, see }) => {
     const { decoder } = socket.client;
@@ -192,7 +192,7 @@ const clientObservers = {
 };
 
 /**
- * What stock parts call only for connections that are made later: methods that they bind. @type
+ * Methods that stock parts bind, and call only for connections that are made later. @type
  * {Record<string, Observer>}
  */
 const boundObservers = {
@@ -202,7 +202,7 @@ const boundObservers = {
   "ondecoded() of all clients": replace(({ socket }) => proto(socket.client), "ondecoded"),
 };
 
-/** What sees packets at or behind the Socket.IO socket, which the layers in front do not matter to. */
+/** Observers of packets at the Socket.IO socket or behind it, whatever the layers in front do. */
 const socketObservers = {
   "_onpacket() of a socket": replace(({ socket }) => socket, "_onpacket"),
   "_onpacket() of all sockets": replace(({ socket }) => proto(socket), "_onpacket"),

@@ -134,7 +134,7 @@ function removeOne(emitter, event, isUnused) {
   if (unused.length === 1) emitter.removeListener(event, unused[0]);
 }
 
-/** Whether the classes of servers make the response of an upgrade as engine.io 6 does, by prototype. */
+/** By the prototype of servers: true if they make the response of an upgrade as engine.io 6 does. */
 const known = new WeakMap();
 
 /** Returns whether a server makes the response of an upgrade as engine.io 6 does. */

@@ -33,7 +33,7 @@ const CLEARED = -1;
 /** The class of Node's timers: those of test tools stay where they are. */
 const { constructor: Timeout } = stoppedTimer();
 
-/** Who handles heartbeats: engine.io, the same until the worker is ready, or the worker. */
+/** The owner of the heartbeat: engine.io, the same until the worker is ready, or the worker. */
 const BY_ENGINE = 0;
 const PREPARING = 1;
 const BY_WORKER = 2;

@@ -48,7 +48,7 @@ class PacketReceiver {
     this.conn = conn;
     this.client = client;
     this.layers = layers;
-    /** What engine.io and socket.io have put there, and nobody else. @private */
+    /** The listeners and the parser of engine.io and socket.io, which have to be in place. @private */
     this.onMessage = connection.websocket._events.message;
     /** @private */
     this.onPacket = conn.transport._events.packet;

@@ -61,7 +61,7 @@ pub enum HeartbeatEvent {
     TimedOut,
 }
 
-/// What becomes of a message of the peer.
+/// The way of a message of the peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
     /// The application gets it.

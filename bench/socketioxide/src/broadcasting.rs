@@ -52,7 +52,7 @@ struct Turns {
     burst: usize,
 }
 
-/// What was used, and sent.
+/// The usage of a measurement, and the number of messages sent.
 #[derive(Debug, Serialize)]
 pub struct Report {
     #[serde(flatten)]

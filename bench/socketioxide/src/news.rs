@@ -11,7 +11,7 @@ const PACKET_LEN: usize = 128;
 const EMPTY_NEWS_LEN: usize = 45;
 const EMPTY_TICK_LEN: usize = r#"2["tick",{"number":,"due":,"text":""}]"#.len();
 
-/// What is broadcast, and how.
+/// The content of broadcasts, and the calls that send them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Event {

@@ -41,7 +41,7 @@ impl Heartbeat {
     }
 }
 
-/// What a client sends as `message`. It is decoded in full, as by every other contender.
+/// The argument of a client's `message`. It is decoded in full, as by every other contender.
 #[derive(Deserialize)]
 struct Message {
     #[serde(rename = "n")]

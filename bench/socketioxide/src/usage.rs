@@ -9,7 +9,7 @@ use nix::sys::time::TimeValLike;
 use nix::unistd::{SysconfVar, sysconf};
 use serde::Serialize;
 
-/// What was used, as usage.js's `Usage`.
+/// The usage of a measurement, as usage.js's `Usage`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Usage {

@@ -1,4 +1,4 @@
-//! The parts of an event or an acknowledgement whose arguments somebody else parses.
+//! The parts of an event or an acknowledgement whose arguments the caller parses.
 
 use super::PacketType;
 
@@ -9,7 +9,7 @@ const MAX_SPLIT_BYTES: usize = 4 * 1024;
 /// The largest ack id that is split off; it and the next number fit into 32 bits.
 const MAX_ACK_ID: u32 = u32::MAX - 1;
 
-/// Where the parts of an EVENT or ACK packet are in its text.
+/// The positions of the parts of an EVENT or ACK packet in its text.
 ///
 /// Only texts in canonical form are split, so that the parts determine the text: no leading zeros in
 /// the ack id, no white space around the arguments, the main namespace left out.
