@@ -96,10 +96,7 @@ fn a_worker_counts_the_packets_that_the_application_has_not_taken() {
     let mut application = Application::new();
     let (id, mut peer) = application.connect(ConnectionOptions::default());
     application.pool.split_packets(id, true);
-    application.send_text(id, "commanded");
-    application.pool.flush();
-    assert_eq!(peer.next_text(), "commanded");
-    assert!(matches!(application.next_event(id), Event::Sent(1)));
+    application.wait_for_commands(id, &mut peer);
     let mut stream = peer.stream.try_clone().unwrap();
     let sender = std::thread::spawn(move || {
         let packet = format!(r#"42["{}"]"#, "x".repeat(4000));

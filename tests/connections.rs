@@ -195,10 +195,7 @@ fn raw_input_is_reported_while_tapped() {
     let mut application = Application::new();
     let (id, mut peer) = application.connect(ConnectionOptions::default());
     application.pool.tap(id, true);
-    application.send_text(id, "tapped");
-    application.pool.flush();
-    assert_eq!(peer.next_text(), "tapped");
-    assert!(matches!(application.next_event(id), Event::Sent(1)));
+    application.wait_for_commands(id, &mut peer);
     peer.send(Opcode::Text, b"raw");
     let bytes = frame(Opcode::Text, b"raw");
     assert!(matches!(application.next_event(id), Event::Raw(raw) if raw == bytes));
@@ -259,10 +256,7 @@ fn packets_are_split_between_two_commands() {
     let packet = r#"42/día,7["a",{}]"#;
     for is_split in [false, true, false] {
         application.pool.split_packets(id, is_split);
-        application.send_text(id, "commanded");
-        application.pool.flush();
-        assert_eq!(peer.next_text(), "commanded");
-        assert!(matches!(application.next_event(id), Event::Sent(1)));
+        application.wait_for_commands(id, &mut peer);
         peer.send(Opcode::Text, packet.as_bytes());
         match application.next_event(id) {
             Event::Packet { message, parts } if is_split => {
@@ -284,10 +278,7 @@ fn messages_that_are_no_events_stay_whole_while_packets_are_split() {
     let mut application = Application::new();
     let (id, mut peer) = application.connect(ConnectionOptions::default());
     application.pool.split_packets(id, true);
-    application.send_text(id, "commanded");
-    application.pool.flush();
-    assert_eq!(peer.next_text(), "commanded");
-    assert!(matches!(application.next_event(id), Event::Sent(1)));
+    application.wait_for_commands(id, &mut peer);
     let others = ["", "4", "3", "40", r#"32["a"]"#, r#"b2["a"]"#, r#"451-["a"]"#, r#"42["a"] "#];
     for other in others {
         peer.send(Opcode::Text, other.as_bytes());

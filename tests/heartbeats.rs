@@ -56,10 +56,15 @@ fn connect(application: &mut Application, start: HeartbeatStart) -> (ConnectionI
     (id, peer)
 }
 
-fn hand_over(application: &mut Application, id: ConnectionId, start: HeartbeatStart) {
+/// Lets the worker handle heartbeats of a connection that has no session yet.
+fn prepare(application: &mut Application, id: ConnectionId) {
     application.pool.prepare_heartbeat(id);
     application.pool.flush();
     assert_eq!(next_step(application, id), READY);
+}
+
+fn hand_over(application: &mut Application, id: ConnectionId, start: HeartbeatStart) {
+    prepare(application, id);
     application.pool.start_heartbeat(id, start);
     application.pool.flush();
 }
@@ -132,9 +137,7 @@ fn a_session_goes_on_where_the_application_was() {
 fn a_pong_after_the_report_and_before_the_start_counts() {
     let mut application = Application::new();
     let (id, mut peer) = application.connect(ConnectionOptions::default());
-    application.pool.prepare_heartbeat(id);
-    application.pool.flush();
-    assert_eq!(next_step(&mut application, id), READY);
+    prepare(&mut application, id);
     peer.send(Opcode::Text, b"3");
     application.wait_for_stats(|stats| stats.messages_in == 1);
     let intervals = Heartbeat { ping_interval: SOON, ping_timeout: NEVER };
@@ -150,9 +153,7 @@ fn a_pong_after_the_report_and_before_the_start_counts() {
 fn a_message_after_the_report_and_before_the_start_extends_the_deadline() {
     let mut application = Application::new();
     let (id, mut peer) = application.connect(ConnectionOptions::default());
-    application.pool.prepare_heartbeat(id);
-    application.pool.flush();
-    assert_eq!(next_step(&mut application, id), READY);
+    prepare(&mut application, id);
     send_and_wait(&mut application, id, &mut peer);
     application.pool.start_heartbeat(id, HeartbeatStart { deadline_in: Some(SOON), ..quiet() });
     application.pool.flush();
@@ -290,9 +291,7 @@ fn a_reported_ping_of_a_v3_peer_is_an_event_where_the_ping_was() {
 fn no_peer_is_judged_while_the_application_has_not_taken_its_messages() {
     let mut application = Application::new();
     let (id, mut peer) = application.connect(ConnectionOptions::default());
-    application.pool.prepare_heartbeat(id);
-    application.pool.flush();
-    assert_eq!(next_step(&mut application, id), READY);
+    prepare(&mut application, id);
     let message = vec![b'4'; MAX_HELD_BYTES / 8];
     let mut sent = 0;
     while application.pool.stats().next().unwrap().stalls == 0 {

@@ -123,6 +123,15 @@ impl Application {
         self.pool.send(id, encode_frame(true, Opcode::Text, text.as_bytes(), None), true);
     }
 
+    /// Waits until the worker has executed all commands up to now. The peer and the application get
+    /// one text and its report, which must be the next.
+    pub fn wait_for_commands(&mut self, id: ConnectionId, peer: &mut Peer) {
+        self.send_text(id, "commanded");
+        self.pool.flush();
+        assert_eq!(peer.next_text(), "commanded");
+        assert!(matches!(self.next_event(id), Event::Sent(1)));
+    }
+
     fn take(&mut self) {
         let Self { events, backlogs, .. } = self;
         let mut ended = Vec::new();
