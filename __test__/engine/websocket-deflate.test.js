@@ -13,7 +13,7 @@ const {
   offering,
 } = require("../support/websocket/deflate.js");
 const { WebSocketClient, shown } = require("../support/websocket/client.js");
-const { TEXT, text } = require("../support/websocket/frames.js");
+const { TEXT, close, text } = require("../support/websocket/frames.js");
 const { connectPair, startServer } = require("../support/websocket/pair.js");
 const { describeServers, recordingServer } = require("../support/websocket/servers.js");
 
@@ -266,5 +266,92 @@ describeServers("a WebSocket with permessage-deflate", (kind) => {
     assert.equal((await error).code, "Z_DATA_ERROR");
     assert.deepEqual(await client.wire(), [["close", 1007, ""], "FIN"]);
     client.destroy();
+  });
+
+  test(
+    "delivers what was received before it is closed, and what comes until then",
+    GUARD,
+    async (t) => {
+      const { client, socket } = await connectPair(
+        t,
+        kind,
+        { perMessageDeflate },
+        { perMessageDeflate: { threshold: 0 } },
+      );
+      const received = [];
+      socket.on("message", (data) => {
+        received.push(data.length);
+        if (received.length === 1) socket.close(4000, "enough");
+      });
+      const ended = [once(socket, "close"), once(client, "close")];
+      for (let i = 0; i < 20; i++) client.send("x".repeat(i * 1000));
+      const [[code], [clientCode, reason]] = await Promise.all(ended);
+      assert.deepEqual([code, clientCode, String(reason)], [4000, 4000, "enough"]);
+      assert.deepEqual(
+        received,
+        Array.from({ length: 20 }, (_, i) => i * 1000),
+      );
+    },
+  );
+
+  test("sends all messages before it answers a close frame", GUARD, async (t) => {
+    const server = await startServer(t, kind, { perMessageDeflate });
+    const client = await WebSocketClient.open(server.address().port, offering([]));
+    const [socket] = server.clients;
+    for (let i = 0; i < 10; i++) socket.send(`${i}`.repeat(100_000));
+    await client.write(close(1000));
+    assert.deepEqual(await client.wire(), [
+      ...Array.from({ length: 10 }, (_, i) => ["text", shown(`${i}`.repeat(100_000))]),
+      ["close", 1000, ""],
+      "FIN",
+    ]);
+    client.destroy();
+  });
+
+  for (const [how, end] of [
+    ["is terminated", (socket) => socket.terminate()],
+    ["loses its client", (_socket, client) => client._socket.resetAndDestroy()],
+  ]) {
+    test(`calls each callback once where it ${how} while it compresses`, GUARD, async (t) => {
+      const { client, socket } = await connectPair(
+        t,
+        kind,
+        { perMessageDeflate },
+        { perMessageDeflate: true },
+      );
+      client.on("error", () => {});
+      socket.on("error", () => {});
+      const called = [];
+      const closed = once(socket, "close");
+      const sent = Array.from({ length: 10 }, (_, i) => {
+        const data = i % 3 === 0 ? "short" : NOISE.toString("hex").repeat(20);
+        return new Promise((resolve) => {
+          socket.send(data, (error) => {
+            called.push([i, error === undefined || error === null || error instanceof Error]);
+            resolve();
+          });
+        });
+      });
+      end(socket, client);
+      await Promise.all(sent);
+      assert.equal((await closed)[0], 1006);
+      assert.deepEqual(
+        called.sort(([a], [b]) => a - b),
+        Array.from({ length: 10 }, (_, i) => [i, true]),
+      );
+    });
+  }
+
+  test("counts what waits to be compressed as buffered", GUARD, async (t) => {
+    const { socket } = await connectPair(
+      t,
+      kind,
+      { perMessageDeflate },
+      { perMessageDeflate: true },
+    );
+    const sent = new Promise((resolve) => socket.send("x".repeat(50_000), resolve));
+    assert.ok(socket.bufferedAmount >= 50_000, `${socket.bufferedAmount} bytes`);
+    await sent;
+    assert.equal(socket.bufferedAmount, 0);
   });
 });
