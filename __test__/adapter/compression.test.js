@@ -292,7 +292,9 @@ describeConnections((engine) => {
     const random = (length) => Buffer.from(Array.from({ length }, () => below(256)));
     const block = random(300);
     const gaps = [10, 300, 700, 1500, 3500, 7500, 15_000, 31_000];
-    const bytes = Buffer.concat(gaps.flatMap((gap) => [block, random(gap)]));
+    // What is worth compressing with any window, and repetitions at distances that need one.
+    const repeated = gaps.flatMap((gap) => [block, random(gap)]);
+    const bytes = Buffer.concat([Buffer.alloc(10_000), ...repeated]);
     server.io.emit("news", bytes, LONG);
     for (const client of clients) await client.hasReceived(4);
     const packet = `451-["news",{"_placeholder":true,"num":0},${JSON.stringify(LONG)}]`;
