@@ -29,7 +29,8 @@ const { Measurement } = require("./usage.js");
 /** Time for the allocator to return memory after a collection. */
 const SETTLE_MILLISECONDS = 150;
 
-const [name, options] = process.argv.slice(2);
+const [name, json] = process.argv.slice(2);
+const { redis, heartbeat, perMessageDeflate } = JSON.parse(json);
 const contender = contenderOf(name);
 let io;
 let received = 0;
@@ -96,8 +97,10 @@ function collectGarbage() {
 
 /** @throws {Error} if a connection is not native, so that ws is not measured in our name */
 function checkNative() {
+  // ws serves connections with permessage-deflate.
+  if (!contender.isNative || perMessageDeflate) return;
   // The emitting node of a cluster may have no clients.
-  if (!contender.isNative || io.engine.clientsCount === 0) return;
+  if (io.engine.clientsCount === 0) return;
   const { connections } = require("../..").stats();
   if (connections.native === 0 || Object.keys(connections.fallback).length > 0) {
     throw new Error(`not all connections are native: ${JSON.stringify(connections)}`);
@@ -105,10 +108,10 @@ function checkNative() {
 }
 
 async function listen() {
-  const { redis, heartbeat } = JSON.parse(options);
   if (contender.listen !== undefined) return contender.listen(serve, heartbeat);
   const plugged = redis === undefined ? contender.options() : contender.nodeOptions(redis);
-  return listenOnHttp({ ...(await plugged), ...heartbeat }, serve);
+  const given = { ...heartbeat, ...(perMessageDeflate && { perMessageDeflate }) };
+  return listenOnHttp({ ...(await plugged), ...given }, serve);
 }
 
 /** Sends the result of `work`, or its error. */
