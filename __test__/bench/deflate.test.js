@@ -3,6 +3,7 @@
 /** The benchmark of permessage-deflate: what its messages hold, and what it measures. */
 
 const assert = require("node:assert/strict");
+const path = require("node:path");
 const { before, describe, test } = require("node:test");
 const { LoadClient } = require("../../bench/processes/load-client.js");
 const { build } = require("../../bench/processes/load-process.js");
@@ -15,6 +16,7 @@ const { skipWithoutCargo } = require("../support/cargo.js");
 
 const [similar, different, plain, inbound] = deflate.loads;
 const PAYLOAD = 2048;
+const CONTEXTLESS = path.join(__dirname, "../fixtures/contextless-contender.js");
 const BYTES_SENT = "bytes on the wire per delivered message";
 
 describe("records that are broadcast", () => {
@@ -69,10 +71,22 @@ describe("the benchmark of permessage-deflate", { skip: skipWithoutCargo }, () =
         assert.ok(figure(kind, BYTES_SENT) < PAYLOAD / 2, `${kind}: ${figure(kind, BYTES_SENT)}`);
       }
       assert.ok(figure("inbound", "bytes on the wire per received message") < PAYLOAD / 2);
-      assert.equal(typeof samples.similar.growth, "number");
+      const weighed = Object.keys(samples).filter((kind) => Number.isFinite(samples[kind].growth));
+      assert.deepEqual(weighed, ["similar", "plain"]);
       for (const { lost } of Object.values(samples)) assert.equal(lost, 0);
     });
   }
+
+  test("keeps a context only where the server agrees to one", async () => {
+    const [kept, none, received] = await Promise.all([
+      round("ws", similar),
+      round(CONTEXTLESS, similar),
+      round(CONTEXTLESS, inbound),
+    ]);
+    const bytes = ({ load: { traffic, received } }) => traffic.read / received;
+    assert.ok(bytes(none) > 2 * bytes(kept), `${bytes(none)} and ${bytes(kept)}`);
+    assert.equal(received.lost, 0);
+  });
 
   test("fails where the server does not compress", async (t) => {
     const server = await ServerProcess.start("ws");

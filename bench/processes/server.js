@@ -110,8 +110,9 @@ function checkNative() {
 async function listen() {
   if (contender.listen !== undefined) return contender.listen(serve, heartbeat);
   const plugged = redis === undefined ? contender.options() : contender.nodeOptions(redis);
-  const given = { ...heartbeat, ...(perMessageDeflate && { perMessageDeflate }) };
-  return listenOnHttp({ ...(await plugged), ...given }, serve);
+  // A contender may have an object of its own for it.
+  const compression = perMessageDeflate && { perMessageDeflate };
+  return listenOnHttp({ ...compression, ...(await plugged), ...heartbeat }, serve);
 }
 
 /** Sends the result of `work`, or its error. */

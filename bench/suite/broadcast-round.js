@@ -73,10 +73,10 @@ function wholeCycles({ rooms, rate, roomsPerTurn }, warmUp, seconds) {
  *   less; the number of `broadcasts` and of messages `delivered` meanwhile; the report of the
  *   load client as `load`; if the calls of `emit()` are timed, how long they took as `emitting`,
  *   in microseconds; if memory is measured, how much more the process has after the broadcasts than
- *   before the clients connected as `growth`, in bytes; how many messages were `lost` in all, 0
+ *   before the clients connected as `growth`, in bytes, or else NaN; how many messages were `lost` in all, 0
  * @throws {Error} if a message is lost, doubled, overtaken or astray
  */
-async function broadcastRound(name, plan, { isTimed, deflate, isWeighed = false } = {}) {
+async function broadcastRound(name, plan, { isTimed, deflate, isWeighed } = {}) {
   const server = await start(name, plan, deflate);
   try {
     const before = isWeighed ? await server.ask("memory") : undefined;
@@ -85,7 +85,7 @@ async function broadcastRound(name, plan, { isTimed, deflate, isWeighed = false 
       server.broadcast({ ...plan, isTimed }),
       client.report(),
     ]);
-    const growth = isWeighed ? (await server.ask("memory")).rss - before.rss : undefined;
+    const growth = isWeighed ? (await server.ask("memory")).rss - before.rss : Number.NaN;
     await client.stop();
     const recipients = (plan.clients * plan.roomsPerClient) / plan.rooms;
     const lost = usage.sent * recipients - load.received;
