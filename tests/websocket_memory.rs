@@ -22,7 +22,10 @@ fn decoder() -> Decoder {
 }
 
 fn header(is_fin: bool, opcode: Opcode, payload_len: u64) -> BytesMut {
-    BytesMut::from(&*FrameHeader { is_fin, opcode, mask: Some(KEY), payload_len }.encode())
+    BytesMut::from(
+        &*FrameHeader { is_fin, mask: Some(KEY), ..FrameHeader::whole(opcode, payload_len) }
+            .encode(),
+    )
 }
 
 fn frame(is_fin: bool, opcode: Opcode, payload: &[u8]) -> Bytes {

@@ -172,14 +172,15 @@ class PacketRoute extends HeartbeatSocket {
   }
 
   #sendMessage(data, options) {
+    const isCompressible = options.compress !== false;
     if (!options.volatile) {
       this.#volatileOptions = null;
-      this.connection.sendPacket(data, this.#isVersion3);
+      this.connection.sendPacket(data, this.#isVersion3, isCompressible);
       return;
     }
     const isContinued = this.#volatileOptions === options && isBytes(data);
     this.#volatileOptions = options;
-    this.connection.sendVolatilePacket(data, this.#isVersion3, isContinued);
+    this.connection.sendVolatilePacket(data, this.#isVersion3, isContinued, isCompressible);
   }
 
   /** Called when the first listener comes that must get every packet. */

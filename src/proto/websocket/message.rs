@@ -2,9 +2,11 @@
 
 use std::mem;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
+use simdutf8::basic;
 
 use super::frame::Frame;
+use super::inflater::inflate;
 use super::payload_buffer::{PayloadBuffer, front};
 use super::utf8_validator::Utf8Validator;
 use super::{DecodeError, Event, FrameHeader, Limits, Opcode};
@@ -14,6 +16,7 @@ use super::{DecodeError, Event, FrameHeader, Limits, Opcode};
 pub(super) struct Message {
     /// The opcode of its first fragment: text or binary.
     opcode: Option<Opcode>,
+    is_compressed: bool,
     fragments: u32,
     utf8: Utf8Validator,
     payload: PayloadBuffer,
@@ -43,7 +46,10 @@ impl Message {
         if self.fragments > limits.max_fragments {
             return Err(DecodeError::TooManyFragments);
         }
-        self.opcode.get_or_insert(header.opcode);
+        if self.opcode.is_none() {
+            self.opcode = Some(header.opcode);
+            self.is_compressed = header.is_compressed;
+        }
         Ok(length)
     }
 
@@ -52,30 +58,55 @@ impl Message {
     ///
     /// # Errors
     ///
-    /// [`DecodeError::InvalidUtf8`].
+    /// [`DecodeError::InvalidUtf8`]; for a compressed message, at its end, that and those of
+    /// [`inflate`].
     pub(super) fn handle_payload(
         &mut self,
         frame: &Frame,
         input: &mut BytesMut,
         length: usize,
+        limits: &Limits,
     ) -> Result<Option<Event>, DecodeError> {
-        if self.opcode == Some(Opcode::Text) {
+        if self.opcode == Some(Opcode::Text) && !self.is_compressed {
             self.utf8.handle_text(front(input, length))?;
         }
         if frame.is_fin && frame.is_complete() {
-            return self.finish(input, length).map(Some);
+            return self.finish(input, length, limits).map(Some);
         }
         self.payload.push(input, length, frame.is_fin.then_some(frame.remaining));
         Ok(None)
     }
 
-    fn finish(&mut self, input: &mut BytesMut, length: usize) -> Result<Event, DecodeError> {
+    fn finish(
+        &mut self,
+        input: &mut BytesMut,
+        length: usize,
+        limits: &Limits,
+    ) -> Result<Event, DecodeError> {
         let mut message = mem::take(self);
-        message.utf8.finish()?;
-        let payload = message.payload.finish(input, length);
-        Ok(match message.opcode {
-            Some(Opcode::Text) => Event::Text(payload),
-            _ => Event::Binary(payload),
-        })
+        let is_text = message.opcode == Some(Opcode::Text);
+        let payload = if message.is_compressed {
+            message.inflate(input, length, limits, is_text)?
+        } else {
+            message.utf8.finish()?;
+            message.payload.finish(input, length)
+        };
+        Ok(if is_text { Event::Text(payload) } else { Event::Binary(payload) })
+    }
+
+    fn inflate(
+        &mut self,
+        input: &mut BytesMut,
+        length: usize,
+        limits: &Limits,
+        is_text: bool,
+    ) -> Result<Bytes, DecodeError> {
+        let inflated = self
+            .payload
+            .finish_with(input, length, |payload| inflate(payload, limits.max_payload))?;
+        if is_text && basic::from_utf8(&inflated).is_err() {
+            return Err(DecodeError::InvalidUtf8);
+        }
+        Ok(inflated)
     }
 }
