@@ -97,10 +97,8 @@ function collectGarbage() {
 
 /** @throws {Error} if a connection is not native, so that ws is not measured in our name */
 function checkNative() {
-  // ws serves connections with permessage-deflate.
-  if (!contender.isNative || perMessageDeflate) return;
   // The emitting node of a cluster may have no clients.
-  if (io.engine.clientsCount === 0) return;
+  if (!contender.isNative || io.engine.clientsCount === 0) return;
   const { connections } = require("../..").stats();
   if (connections.native === 0 || Object.keys(connections.fallback).length > 0) {
     throw new Error(`not all connections are native: ${JSON.stringify(connections)}`);
