@@ -76,6 +76,18 @@ fn fragments_are_inflated_together_with_control_frames_between_them() {
 }
 
 #[test]
+fn a_fragment_is_refused_before_what_follows_it() {
+    let ping = frame(FIN, Opcode::Ping, "p").to_vec();
+    let wire = [compressed_frame(false, Text, b"\x07garbage"), ping.clone()].concat();
+    let (events, error) = decode(&wire);
+    assert!(events.is_empty() && matches!(error, Some(DecodeError::InvalidDeflate(_))));
+    let bomb = compress(&[b'x'; 5000]);
+    let wire = [compressed_frame(false, Text, &bomb), ping].concat();
+    let limits = Limits { max_payload: 4096, ..Limits::default() };
+    assert_eq!(decode_cut(&wire, [], limits), (vec![], Some(DecodeError::MessageTooLong)));
+}
+
+#[test]
 fn plain_and_compressed_messages_may_alternate() {
     let payload = "again and ".repeat(20);
     let compressed = compressed_frame(FIN, Text, &compress(payload.as_bytes()));

@@ -147,6 +147,20 @@ class PacketRoute extends HeartbeatSocket {
     }
   }
 
+  /** Has engine.io send the packets in its buffer, with what they say about compression. */
+  flushByEngine() {
+    const { conn, connection } = this;
+    const compressions = conn.writeBuffer.map(({ options }) => options?.compress !== false);
+    if (connection !== null && compressions.includes(false)) {
+      connection.compressions = compressions;
+    }
+    try {
+      this.sendByEngine(() => Object.getPrototypeOf(conn).flush.call(conn));
+    } finally {
+      if (connection !== null) connection.compressions = null;
+    }
+  }
+
   /** Returns whether packets can go to the worker without engine.io. */
   canSend() {
     const { conn, connection } = this;
@@ -210,7 +224,7 @@ function sendPacket(type, data, options, callback) {
 function flush() {
   const route = this[kPacketRoute];
   if (route.hasShown) route.flushShown();
-  else route.sendByEngine(() => Object.getPrototypeOf(route.conn).flush.call(this));
+  else route.flushByEngine();
 }
 
 function handleUpgrade() {

@@ -91,6 +91,13 @@ class Sender {
     this._bufferedBytes = 0;
     /** Bytes that wait for the network, as the worker last reported; 0 if they are few. */
     this.backlog = 0;
+    /**
+     * Whether to compress the messages that engine.io is about to send, in their order: it does not pass
+     * that on. `null` if all may be compressed.
+     *
+     * @type {boolean[] | null}
+     */
+    this.compressions = null;
     /** Heartbeats that engine.io is about to send although the worker has sent them. */
     this.sentHeartbeats = 0;
     /** The route of the Engine.IO socket, if it has one; see `adapter/packet-route.js`. */
@@ -120,7 +127,8 @@ class Sender {
     const { binary, compress, fin } = options ? { ...defaults, ...options } : defaults;
     const opcode = this.isFirstFragment ? (binary ? BINARY : TEXT) : CONTINUATION;
     this.isFirstFragment = Boolean(fin);
-    this.post(data || EMPTY, opcode, Boolean(fin), callback, Boolean(compress));
+    const isCompressible = Boolean(compress) && this.compressions?.shift() !== false;
+    this.post(data || EMPTY, opcode, Boolean(fin), callback, isCompressible);
   }
 
   ping(data, _mask, callback) {

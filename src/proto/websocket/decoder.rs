@@ -16,7 +16,7 @@ use super::{DecodeError, Event, FrameHeader, Limits, Role};
 ///
 /// Holds at most one incomplete message and one incomplete control frame, each in at most twice
 /// the bytes received of it, and a page. Nothing is allocated for bytes that are only announced.
-/// Between messages no buffer is held, only the 120 bytes of this type.
+/// Between messages no buffer is held, only the 128 bytes of this type.
 ///
 /// ```
 /// use bytes::BytesMut;
@@ -67,8 +67,8 @@ impl Decoder {
     }
 
     /// Takes compressed messages, too: permessage-deflate has been negotiated without context takeover
-    /// of the peer, RFC 7692 §7.1.1. A compressed message is inflated when its last fragment is there;
-    /// [`Limits::max_payload`] holds for it in both forms.
+    /// of the peer, RFC 7692 §7.1.1. [`Limits::max_payload`] holds for such a message in both forms. One in
+    /// fragments has an inflater of some 60 KiB while it is under way.
     #[must_use]
     pub const fn inflating(mut self) -> Self {
         self.is_inflating = true;

@@ -1,6 +1,7 @@
 //! RFC 7692 §7.2.2: inflates messages.
 
 use std::cell::RefCell;
+use std::{fmt, mem};
 
 use bytes::Bytes;
 use zlib_rs::{Inflate, InflateFlush, Status};
@@ -12,65 +13,113 @@ use super::{DecodeError, DeflateError};
 const MAX_WINDOW_BITS: u8 = 15;
 
 thread_local! {
-    static INFLATER: RefCell<Option<Inflater>> = const { RefCell::new(None) };
+    static SHARED: RefCell<Option<Inflater>> = const { RefCell::new(None) };
 }
 
-/// Inflates a message. One state serves all connections of a thread, as there is no context takeover.
-///
-/// As with ws, the message is what zlib gives for its bytes and the tail: it may be cut off, and
-/// what follows a final block is ignored.
+/// Inflates a message that is there as a whole. One state serves all connections of a thread, as there
+/// is no context takeover.
 ///
 /// # Errors
 ///
-/// [`DecodeError::MessageTooLong`], before more than [`CHUNK`] bytes beyond `max_len` are held, and
-/// [`DecodeError::InvalidDeflate`].
+/// Those of [`Inflater::push`].
 pub(super) fn inflate(compressed: &[u8], max_len: usize) -> Result<Bytes, DecodeError> {
-    INFLATER.with_borrow_mut(|inflater| {
-        inflater.get_or_insert_with(Inflater::new).inflate(compressed, max_len)
+    SHARED.with_borrow_mut(|shared| {
+        let inflater = shared.get_or_insert_with(Inflater::default);
+        inflater.reset();
+        inflater.push(compressed, max_len)?;
+        inflater.finish(max_len)
     })
 }
 
-/// The state that inflates the messages of one thread.
-struct Inflater {
+/// Inflates one message, whose compressed bytes may come in fragments.
+///
+/// As with ws, the message is what zlib gives for its bytes and the tail: it may be cut off, and
+/// what follows a final block is ignored.
+pub(super) struct Inflater {
     inflate: Inflate,
     chunk: Box<[u8]>,
+    output: Vec<u8>,
+    /// Compressed bytes up to now.
+    taken: usize,
+    /// Set after a final block.
+    is_ended: bool,
 }
 
 impl Inflater {
-    fn new() -> Self {
-        let inflate = Inflate::new(false, MAX_WINDOW_BITS);
-        Self { inflate, chunk: vec![0; CHUNK].into() }
+    /// Returns the number of compressed bytes up to now.
+    pub(super) const fn taken(&self) -> usize {
+        self.taken
     }
 
-    fn inflate(&mut self, compressed: &[u8], max_len: usize) -> Result<Bytes, DecodeError> {
+    fn reset(&mut self) {
         self.inflate.reset(false);
-        let mut output = Vec::new();
-        for mut input in [compressed, &TAIL] {
-            loop {
-                let (taken, filled) = (self.inflate.total_in(), self.inflate.total_out());
-                let status =
-                    self.inflate.decompress(input, &mut self.chunk, InflateFlush::SyncFlush);
-                let status = status.map_err(|error| {
-                    let message = self.inflate.error_message().unwrap_or(error.as_str());
-                    DecodeError::InvalidDeflate(DeflateError::from_message(message))
-                })?;
-                if self.inflate.total_out() > max_len as u64 {
-                    return Err(DecodeError::MessageTooLong);
-                }
-                let filled = (self.inflate.total_out() - filled) as usize;
-                let taken = (self.inflate.total_in() - taken) as usize;
-                output.extend_from_slice(self.chunk.get(..filled).unwrap_or_default());
-                input = input.get(taken..).unwrap_or_default();
-                if status == Status::StreamEnd {
-                    return Ok(output.into());
-                }
-                // All that the input gives has been written once there is room left.
-                if filled < CHUNK {
-                    break;
-                }
+        self.output = Vec::new();
+        self.taken = 0;
+        self.is_ended = false;
+    }
+
+    /// Inflates the next fragment.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError::MessageTooLong`], before more than [`CHUNK`] bytes beyond `max_len` are held, and
+    /// [`DecodeError::InvalidDeflate`].
+    pub(super) fn push(
+        &mut self,
+        mut compressed: &[u8],
+        max_len: usize,
+    ) -> Result<(), DecodeError> {
+        self.taken += compressed.len();
+        while !self.is_ended {
+            let (taken, filled) = (self.inflate.total_in(), self.inflate.total_out());
+            let status =
+                self.inflate.decompress(compressed, &mut self.chunk, InflateFlush::SyncFlush);
+            let status = status.map_err(|error| {
+                let message = self.inflate.error_message().unwrap_or(error.as_str());
+                DecodeError::InvalidDeflate(DeflateError::from_message(message))
+            })?;
+            if self.inflate.total_out() > max_len as u64 {
+                return Err(DecodeError::MessageTooLong);
+            }
+            let filled = (self.inflate.total_out() - filled) as usize;
+            let taken = (self.inflate.total_in() - taken) as usize;
+            self.output.extend_from_slice(self.chunk.get(..filled).unwrap_or_default());
+            compressed = compressed.get(taken..).unwrap_or_default();
+            self.is_ended = status == Status::StreamEnd;
+            // All that the input gives has been written once there is room left.
+            if filled < CHUNK {
+                break;
             }
         }
-        Ok(output.into())
+        Ok(())
+    }
+
+    /// Returns the message, after its last fragment.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`push`](Self::push).
+    pub(super) fn finish(&mut self, max_len: usize) -> Result<Bytes, DecodeError> {
+        self.push(&TAIL, max_len)?;
+        Ok(mem::take(&mut self.output).into())
+    }
+}
+
+impl Default for Inflater {
+    fn default() -> Self {
+        Self {
+            inflate: Inflate::new(false, MAX_WINDOW_BITS),
+            chunk: vec![0; CHUNK].into(),
+            output: Vec::new(),
+            taken: 0,
+            is_ended: false,
+        }
+    }
+}
+
+impl fmt::Debug for Inflater {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inflater").field("taken", &self.taken).finish_non_exhaustive()
     }
 }
 
@@ -104,6 +153,23 @@ mod tests {
     }
 
     #[test]
+    fn fragments_give_what_the_whole_gives() {
+        // A final block, and what it makes ignored; RFC 7692 §7.2.3.4.
+        for whole in
+            [b"\xf2\x48\xcd\xc9\xc9\x07\x00".as_slice(), b"\xf3\x48\xcd\xc9\xc9\x07\x00\x07"]
+        {
+            for cut in 0..=whole.len() {
+                let (first, last) = whole.split_at(cut);
+                let mut inflater = Inflater::default();
+                assert_eq!(inflater.push(first, 5), Ok(()));
+                assert_eq!(inflater.push(last, 5), Ok(()));
+                assert_eq!(inflater.finish(5), Ok("Hello".into()));
+                assert_eq!(inflater.taken(), whole.len() + TAIL.len());
+            }
+        }
+    }
+
+    #[test]
     fn what_is_not_deflate_is_an_error_of_zlib_and_harms_no_other_message() {
         let message = |compressed| match text(compressed) {
             Err(DecodeError::InvalidDeflate(error)) => error.message(),
@@ -123,10 +189,9 @@ mod tests {
             FrameHeader::decode(&bomb, Role::Client, false, true).ok().flatten().expect("a frame");
         let payload = bomb.get(header_len..).unwrap_or_default();
         assert!(payload.len() < 100_000);
-        let mut inflater = Inflater::new();
-        assert_eq!(inflater.inflate(payload, 1 << 20), Err(DecodeError::MessageTooLong));
+        let mut inflater = Inflater::default();
+        assert_eq!(inflater.push(payload, 1 << 20), Err(DecodeError::MessageTooLong));
         assert!(inflater.inflate.total_out() <= (1 << 20) + CHUNK as u64);
-        let whole = inflater.inflate(payload, 64 << 20).map(|message| message.len());
-        assert_eq!(whole, Ok(64 << 20));
+        assert_eq!(inflate(payload, 64 << 20).map(|message| message.len()), Ok(64 << 20));
     }
 }
