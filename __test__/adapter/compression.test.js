@@ -163,6 +163,27 @@ describeConnections((engine) => {
     assertLongOnesCompressed(transfers.slice(-3));
   });
 
+  for (const [what, listen] of [
+    ["the packets", ({ conn }) => conn.on("packetCreate", () => {})],
+    ["what is sent", (socket) => socket.onAnyOutgoing(() => {})],
+  ]) {
+    test(`compresses, or not, where a program listens to ${what}`, GUARD, async (t) => {
+      const server = await serve(t, engine, OPTIONS);
+      const entrance = await enter(server);
+      listen(entrance.socket);
+      const ways = [...Object.entries(WAYS), ...Object.entries(UNCOMPRESSED)];
+      for (const [way, send] of ways) {
+        const transfers = transfersOf(entrance);
+        send(entrance.socket, LONG);
+        const [[, value]] = await receivedBy(entrance);
+        assert.equal(value, LONG, way);
+        const isMarked = send === UNCOMPRESSED[way];
+        if (honoursCompressFalse && isMarked) assertNoneCompressed(transfers);
+        else assertLongOnesCompressed(transfers);
+      }
+    });
+  }
+
   test("reaches clients that compress and others in one broadcast", GUARD, async (t) => {
     if (hasNative) await noConnectionsLeft();
     const server = await serve(t, engine, OPTIONS);
