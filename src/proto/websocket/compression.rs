@@ -53,6 +53,15 @@ pub struct Compression {
 }
 
 impl Compression {
+    /// The defaults of ws 8.23 and of zlib.
+    pub const DEFAULT: Self = Self {
+        level: -1,
+        window_bits: 15,
+        mem_level: 8,
+        strategy: CompressionStrategy::Default,
+        threshold: 1024,
+    };
+
     /// Compresses the messages in a server's whole frames, those of at least `threshold` bytes that
     /// become shorter. Control frames and fragments stay as they are. Returns `None` if all do.
     #[must_use]
@@ -79,15 +88,8 @@ impl Compression {
 }
 
 impl Default for Compression {
-    /// Returns the defaults of ws 8.23 and of zlib.
     fn default() -> Self {
-        Self {
-            level: -1,
-            window_bits: 15,
-            mem_level: 8,
-            strategy: CompressionStrategy::Default,
-            threshold: 1024,
-        }
+        Self::DEFAULT
     }
 }
 
@@ -192,13 +194,7 @@ mod tests {
     use super::*;
     use crate::proto::websocket::{Decoder, Event, Limits, encode_frame};
 
-    const ANY: Compression = Compression {
-        level: -1,
-        window_bits: 15,
-        mem_level: 8,
-        strategy: CompressionStrategy::Default,
-        threshold: 1,
-    };
+    const ANY: Compression = Compression { threshold: 1, ..Compression::DEFAULT };
 
     fn frame(opcode: Opcode, payload: &[u8]) -> Vec<u8> {
         encode_frame(true, opcode, payload, None).to_vec()
