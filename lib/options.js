@@ -51,13 +51,14 @@ function optionsObject(given) {
  * @param {Record<string, Option>} options
  * @param {Record<string, unknown>} given
  * @param {string} name
+ * @param {string} [prefix] as that of `warnOfNearMisses()`
  * @throws {InvalidOptionError} if the value is not accepted
  */
-function optionOf(options, given, name) {
+function optionOf(options, given, name, prefix = "") {
   const { accepted, isAccepted, default: value } = options[name];
   if (given[name] === undefined) return value;
-  if (!isAccepted(given[name], given)) throw new InvalidOptionError(name, accepted, given[name]);
-  return given[name];
+  if (isAccepted(given[name], given)) return given[name];
+  throw new InvalidOptionError(prefix + name, accepted, given[name]);
 }
 
 /**
@@ -79,12 +80,14 @@ function refuse(given, names, accepted) {
  *
  * @param {Record<string, unknown>} given
  * @param {string[]} ours
+ * @param {string} [prefix] in front of the names, for options of an option
  */
-function warnOfNearMisses(given, ours) {
+function warnOfNearMisses(given, ours, prefix = "") {
   for (const name of Object.keys(given)) {
     const meant = ours.includes(name) ? undefined : ours.find((other) => isNear(name, other));
     if (meant === undefined) continue;
-    warnOnce("TURBO_UNKNOWN_OPTION", `${name} is not an option; did you mean ${meant}?`);
+    const text = `${prefix}${name} is not an option; did you mean ${prefix}${meant}?`;
+    warnOnce("TURBO_UNKNOWN_OPTION", text);
   }
 }
 

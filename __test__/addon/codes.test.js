@@ -174,14 +174,14 @@ describe("the numbers that both halves share", { skip: !hasEngine, timeout: 30_0
     const { id, peer } = await pool.connect();
     pool.command("tap", id, true);
     // The worker has a command when what was sent behind it has been written.
-    pool.command("send", id, "x", TEXT, true, true);
+    pool.command("send", id, "x", TEXT, true, true, false);
     assert.deepEqual(await pool.next(), [id, "Sent", 1]);
     const ping = frames.ping("are you there?");
     peer.write(ping);
     assert.deepEqual(await pool.next(), [id, "Raw", 0, ping]);
     assert.deepEqual(await pool.next(), [id, "Ping", 0, Buffer.from("are you there?")]);
     pool.command("tap", id, false);
-    pool.command("send", id, "x", TEXT, true, true);
+    pool.command("send", id, "x", TEXT, true, true, false);
     assert.deepEqual(await pool.next(), [id, "Sent", 1]);
     peer.write(frames.text("día"));
     assert.deepEqual(await pool.next(), [id, "Text", 0, "día"]);
@@ -229,7 +229,7 @@ describe("the numbers that both halves share", { skip: !hasEngine, timeout: 30_0
     assert.deepEqual(await pool.next(), [id, "Text", 0, '42["whole"]']);
     pool.command("splitPackets", id, true);
     // The worker has the command when what was sent behind it has been written.
-    pool.command("send", id, "x", TEXT, true, true);
+    pool.command("send", id, "x", TEXT, true, true, false);
     assert.deepEqual(await pool.next(), [id, "Sent", 1]);
     write(
       '42["é",{}]',
@@ -251,7 +251,7 @@ describe("the numbers that both halves share", { skip: !hasEngine, timeout: 30_0
     write("434294967294[]");
     assert.deepEqual(await pool.next(), [id, "PacketAck", 4_294_967_295, "[]"]);
     pool.command("splitPackets", id, false);
-    pool.command("send", id, "x", TEXT, true, true);
+    pool.command("send", id, "x", TEXT, true, true, false);
     assert.deepEqual(await pool.next(), [id, "Sent", 1]);
     write('42["whole"]');
     assert.deepEqual(await pool.next(), [id, "Text", 0, '42["whole"]']);
@@ -261,7 +261,7 @@ describe("the numbers that both halves share", { skip: !hasEngine, timeout: 30_0
     const pool = new Pool(t, 64, { isTextAsString: false });
     const { id, peer } = await pool.connect();
     pool.command("splitPackets", id, true);
-    pool.command("send", id, "x", TEXT, true, true);
+    pool.command("send", id, "x", TEXT, true, true, false);
     assert.deepEqual(await pool.next(), [id, "Sent", 1]);
     peer.write(frames.text('42["a"]'));
     assert.deepEqual(await pool.next(), [id, "Text", 0, Buffer.from('42["a"]')]);
@@ -281,7 +281,7 @@ describe("the numbers that both halves share", { skip: !hasEngine, timeout: 30_0
   test("the backlog of a slow peer", async (t) => {
     const pool = new Pool(t);
     const { id, peer } = await pool.connect();
-    pool.command("send", id, MUCH, TEXT, true, false);
+    pool.command("send", id, MUCH, TEXT, true, false, false);
     const [, kind, waiting] = await pool.next();
     assert.equal(kind, "Backlog");
     assert.ok(waiting > 1024 && waiting < MUCH.length, waiting);
@@ -338,8 +338,8 @@ describe("the numbers that both halves share", { skip: !hasEngine, timeout: 30_0
     recipients.add(RecipientLists.MEMBERS, d);
     recipients.add(RecipientLists.EXCEPT_ROOMS, except);
     recipients.add(RecipientLists.EXCEPT_MEMBERS, c);
-    pool.native.broadcast("sent", undefined, recipients.encoded, false);
-    for (const id of [a, b, c, d, e]) pool.native.sendPacket(id, "end", false, Delivery.Sure);
+    pool.native.broadcast("sent", undefined, recipients.encoded, false, true);
+    for (const id of [a, b, c, d, e]) pool.native.sendPacket(id, "end", false, Delivery.Sure, true);
     pool.native.flush();
     const received = await Promise.all(connections.map(({ peer }) => receivedUntil(peer, "4end")));
     const [sent, end] = ["\x81\x054sent", "\x81\x044end"];

@@ -6,63 +6,60 @@
  */
 
 const { hasEngine } = require("../addon/index.js");
-const { InvalidOptionError } = require("../errors.js");
 const { optionOf, warnOfNearMisses } = require("../options.js");
 
 const NAME = "permessage-deflate";
 
+/** In front of the names of options. */
+const PREFIX = "perMessageDeflate.";
+
 /** RFC 7692 §7.1.2: the window of an end that names none. */
 const MAX_WINDOW_BITS = 15;
 
-const BOOLEAN = {
-  accepted: "a boolean",
-  isAccepted: (value) => typeof value === "boolean",
-};
-
+/** ws ignores what is not a number, and zlib refuses other numbers. */
 const WINDOW_BITS = {
   accepted: "an integer from 8 to 15, or a boolean",
-  isAccepted: (value) => typeof value === "boolean" || isInteger(value, 8, 15),
+  isAccepted: (value) => typeof value !== "number" || isInteger(value, 8, 15),
 };
 
-const OBJECT = {
-  accepted: "an object",
-  isAccepted: (value) => typeof value === "object" && value !== null,
-};
+/** The value is taken as it is. */
+const ANY = { accepted: "any value", isAccepted: () => true };
 
 /**
- * The options of ws. `threshold` is a number of bytes.
+ * The options of ws. What ws understands is accepted; what it would fail on later is not.
  *
  * @type {Record<string, import("../options.js").Option>}
  */
 const OPTIONS = {
   threshold: {
-    accepted: "a number of bytes, at least 0",
-    isAccepted: (value) => typeof value === "number" && value >= 0,
+    accepted: "a number of bytes",
+    isAccepted: (value) => typeof value !== "symbol" && !Number.isNaN(Number(value)),
     default: 1024,
   },
-  serverNoContextTakeover: BOOLEAN,
-  clientNoContextTakeover: BOOLEAN,
+  serverNoContextTakeover: ANY,
+  clientNoContextTakeover: ANY,
   serverMaxWindowBits: WINDOW_BITS,
   clientMaxWindowBits: WINDOW_BITS,
-  zlibDeflateOptions: { ...OBJECT, default: {} },
-  zlibInflateOptions: { ...OBJECT, default: {} },
+  zlibDeflateOptions: ANY,
+  zlibInflateOptions: ANY,
 };
 
 /**
- * Options of Node's zlib that have an effect on a message.
+ * Options of Node's zlib that have an effect on a message. `NaN` stands for the default.
  *
  * @type {Record<string, import("../options.js").Option>}
  */
 const ZLIB_OPTIONS = {
-  level: integerOption(-1, 9, -1),
-  memLevel: integerOption(1, 9, 8),
-  strategy: integerOption(0, 4, 0),
+  level: numberOption(-1, 9, -1),
+  memLevel: numberOption(1, 9, 8),
+  strategy: numberOption(0, 4, 0),
 };
 
-function integerOption(least, most, byDefault) {
+function numberOption(least, most, byDefault) {
   return {
-    accepted: `an integer from ${least} to ${most}`,
-    isAccepted: (value) => isInteger(value, least, most),
+    accepted: `a number from ${least} to ${most}`,
+    isAccepted: (value) =>
+      Number.isNaN(value) || (typeof value === "number" && value >= least && value <= most),
     default: byDefault,
   };
 }
@@ -74,7 +71,7 @@ function isInteger(value, least, most) {
 /**
  * Reads `perMessageDeflate`.
  *
- * @param {unknown} given option of ws: a boolean, or an object of ws's
+ * @param {unknown} given option of ws: a boolean, or an object of its options
  * @returns {{ forWs: object, compression: object } | null} `forWs` has the option for ws, and
  *   `compression` as `NativeCompression` in binding.d.ts, but for the window; null if workers do not
  *   compress: it is off, there are no workers, or it asks for context takeover or a dictionary
@@ -82,52 +79,48 @@ function isInteger(value, least, most) {
  */
 function readPerMessageDeflate(given) {
   if (!given) return null;
-  if (given !== true && typeof given !== "object") {
-    throw new InvalidOptionError("perMessageDeflate", "a boolean or an object", given);
-  }
-  const prefixed = withPrefix("perMessageDeflate", given === true ? {} : given);
-  warnOfNearMisses(prefixed, prefixedNames("perMessageDeflate", OPTIONS));
-  const options = readAll("perMessageDeflate", OPTIONS, prefixed);
-  const zlib = withPrefix("perMessageDeflate.zlibDeflateOptions", options.zlibDeflateOptions);
-  const zlibOptions = readAll("perMessageDeflate.zlibDeflateOptions", ZLIB_OPTIONS, zlib);
+  // As ws does, which takes any value that is true in a condition.
+  const options = { ...(typeof given === "object" ? given : {}) };
+  warnOfNearMisses(options, Object.keys(OPTIONS), PREFIX);
+  const read = (name) => optionOf(OPTIONS, options, name, PREFIX);
+  for (const name of Object.keys(OPTIONS)) read(name);
+  const zlibOptions = Object(read("zlibDeflateOptions"));
+  const readZlib = (name) => {
+    const value = optionOf(ZLIB_OPTIONS, zlibOptions, name, `${PREFIX}zlibDeflateOptions.`);
+    return Number.isNaN(value) ? ZLIB_OPTIONS[name].default : Math.trunc(value);
+  };
+  const names = Object.keys(ZLIB_OPTIONS);
+  const compression = Object.fromEntries(names.map((name) => [name, readZlib(name)]));
   if (!hasEngine || needsContext(options)) return null;
   return {
-    forWs: { perMessageDeflate: withoutContext(given) },
-    compression: { ...zlibOptions, threshold: options.threshold },
+    forWs: { perMessageDeflate: withoutContext(options) },
+    compression: { ...compression, threshold: Math.max(0, Number(read("threshold"))) },
   };
 }
 
-function withoutContext(given) {
-  const options = given === true ? {} : given;
+function withoutContext(options) {
   return { ...options, serverNoContextTakeover: true, clientNoContextTakeover: true };
 }
 
 /** Returns whether a program asks for what workers do not do: both ends depend on it. */
-function needsContext({ zlibDeflateOptions, zlibInflateOptions, ...options }) {
+function needsContext(options) {
   return (
     options.serverNoContextTakeover === false ||
     options.clientNoContextTakeover === false ||
-    zlibDeflateOptions.dictionary !== undefined ||
-    zlibInflateOptions.dictionary !== undefined
+    Object(options.zlibDeflateOptions).dictionary !== undefined ||
+    Object(options.zlibInflateOptions).dictionary !== undefined
   );
 }
 
-/** Returns the options that are given under the names by which errors and warnings call them. */
-function withPrefix(prefix, options) {
-  const entries = Object.entries(options).filter(([, value]) => value !== null);
-  return Object.fromEntries(entries.map(([name, value]) => [`${prefix}.${name}`, value]));
-}
-
-function prefixedNames(prefix, options) {
-  return Object.keys(options).map((name) => `${prefix}.${name}`);
-}
-
-function readAll(prefix, options, given) {
-  const known = withPrefix(prefix, options);
-  const names = Object.keys(options);
-  return Object.fromEntries(
-    names.map((name) => [name, optionOf(known, given, `${prefix}.${name}`)]),
-  );
+/**
+ * Returns whether a worker can serve a connection that has negotiated extensions. A program may have
+ * changed the options of ws, or its negotiation.
+ *
+ * @param {Record<string, { params: object }>} extensions
+ */
+function isWithoutContext(extensions) {
+  const { params } = Object(extensions[NAME]);
+  return Boolean(params?.server_no_context_takeover && params.client_no_context_takeover);
 }
 
 /**
@@ -169,4 +162,4 @@ class NegotiatedCompression {
   }
 }
 
-module.exports = { NegotiatedCompression, readPerMessageDeflate };
+module.exports = { NegotiatedCompression, isWithoutContext, readPerMessageDeflate };

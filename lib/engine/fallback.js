@@ -5,6 +5,7 @@ const { Writable } = require("node:stream");
 const { Receiver } = require("ws");
 const { binding, hasEngine } = require("../addon/index.js");
 const { warn } = require("../errors.js");
+const { isWithoutContext } = require("./compression.js");
 const { stats } = require("../stats.js");
 
 /**
@@ -61,8 +62,10 @@ function socketReason(socket) {
 }
 
 function optionReason(websocket, options) {
-  const isCompressing = Object.keys(websocket._extensions).length > 0;
-  if (isCompressing && websocket._settings.compression === null) return "contextTakeover";
+  const { _extensions: extensions, _settings: settings } = websocket;
+  const hasExtensions = Object.keys(extensions).length > 0;
+  const canInflate = settings.compression !== null && isWithoutContext(extensions);
+  if (hasExtensions && !canInflate) return "contextTakeover";
   if (options.skipUTF8Validation) return "skipUTF8Validation";
   return options.allowSynchronousEvents ? null : "allowSynchronousEvents";
 }

@@ -120,6 +120,7 @@ class Sender {
   send(data, options, callback) {
     if (this.sentHeartbeats > 0 && HEARTBEATS.includes(data)) {
       this.sentHeartbeats--;
+      this.compressions?.shift();
       this.handlePosted(0, false, callback);
       return;
     }

@@ -7,6 +7,7 @@ use std::io::{self, ErrorKind, IoSlice};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
@@ -24,6 +25,7 @@ use super::worker::{READ_BUFFER, Worker};
 use super::{ConnectionId, ConnectionOptions, EndReason, Event, SocketOption};
 use crate::fanout::{FrameKind, Frames, PreparedPacket};
 use crate::proto::engine_io::ProtocolVersion;
+use crate::proto::websocket::Compression;
 
 /// The most frames that leave in one `writev`.
 const MAX_SLICES: usize = 64;
@@ -138,7 +140,7 @@ impl ConnectionTask {
         if is_volatile && self.is_busy(state) {
             self.worker.shared.counters.volatile_dropped.add(1);
         } else {
-            let compression = state.connection.options().compression.as_ref();
+            let compression = self.compression(&state.connection);
             let frames = packet.frames(state.connection.version(), compression).clone();
             self.traffic.count_queued(frames.len());
             self.send(state, frames, FrameKind::Silent, packet.count());
@@ -148,11 +150,17 @@ impl ConnectionTask {
     fn send_frame(self: &Rc<Self>, state: &mut State, frame: Frames, kind: FrameKind) {
         // The application has counted those that are sent as they are.
         let is_counted = matches!(frame, Frames::Plain(_));
-        let frame = frame.for_peer(state.connection.options().compression.as_ref());
+        let frame = frame.for_peer(self.compression(&state.connection));
         if !is_counted {
             self.traffic.count_queued(frame.len());
         }
         self.send(state, frame, kind, 1);
+    }
+
+    /// Returns how to compress messages to the peer; `None` if they are sent as they are.
+    fn compression<'a>(&self, connection: &'a Connection) -> Option<&'a Compression> {
+        let compression = connection.options().compression.as_ref();
+        compression.filter(|_| !self.worker.shared.is_ending.load(Ordering::Relaxed))
     }
 
     fn send_volatile(self: &Rc<Self>, state: &mut State, frame: Frames, volatile: Volatile) {
@@ -161,7 +169,7 @@ impl ConnectionTask {
             self.worker.shared.counters.volatile_dropped.add(state.is_volatile_dropped.into());
         }
         if !state.is_volatile_dropped {
-            let frame = frame.for_peer(state.connection.options().compression.as_ref());
+            let frame = frame.for_peer(self.compression(&state.connection));
             self.traffic.count_queued(frame.len());
             self.send(state, frame, FrameKind::Silent, 1);
         }

@@ -49,6 +49,8 @@ pub(super) struct Shared {
     pub(super) held_bytes: AtomicUsize,
     /// Set while a connection does not read until the application has taken events.
     pub(super) has_stalled: AtomicBool,
+    /// Set once the application ends the worker: what waits is sent without compression.
+    pub(super) is_ending: AtomicBool,
 }
 
 /// The sending end of a worker's event queue.

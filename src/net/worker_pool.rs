@@ -382,6 +382,7 @@ impl WorkerPool {
 
     fn end_workers(&mut self) {
         for worker in &mut self.workers {
+            worker.shared.is_ending.store(true, Ordering::Relaxed);
             worker.queued.push(Command::Shutdown);
             worker.post();
         }
@@ -430,6 +431,7 @@ impl WorkerPool {
             self.shared.resize_with(index + 1, Arc::default);
         }
         let shared = self.shared.get(index).map(Arc::clone).unwrap_or_default();
+        shared.is_ending.store(false, Ordering::Relaxed);
         let (commands, receiver) = unbounded_channel();
         let (batches, events) = channel();
         let liveness = Arc::clone(&self.liveness);

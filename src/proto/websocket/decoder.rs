@@ -68,7 +68,7 @@ impl Decoder {
 
     /// Takes compressed messages, too: permessage-deflate has been negotiated without context takeover
     /// of the peer, RFC 7692 §7.1.1. [`Limits::max_payload`] holds for such a message in both forms. One in
-    /// fragments has an inflater of some 60 KiB while it is under way.
+    /// fragments has an inflater of some 46 KiB while it is under way.
     #[must_use]
     pub const fn inflating(mut self) -> Self {
         self.is_inflating = true;

@@ -14,6 +14,7 @@ const MAX_WINDOW_BITS: u8 = 15;
 
 thread_local! {
     static SHARED: RefCell<Option<Inflater>> = const { RefCell::new(None) };
+    static CHUNK_BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; CHUNK].into());
 }
 
 /// Inflates a message that is there as a whole. One state serves all connections of a thread, as there
@@ -38,7 +39,6 @@ pub(super) fn inflate(compressed: &[u8], max_len: usize) -> Result<Bytes, Decode
 /// behind a final block that ends its fragment, the one after the next does.
 pub(super) struct Inflater {
     inflate: Inflate,
-    chunk: Box<[u8]>,
     output: Vec<u8>,
     /// Compressed bytes up to now.
     taken: usize,
@@ -79,18 +79,27 @@ impl Inflater {
         self.feed(fragment, max_len)
     }
 
-    fn feed(&mut self, mut compressed: &[u8], max_len: usize) -> Result<(), DecodeError> {
+    fn feed(&mut self, compressed: &[u8], max_len: usize) -> Result<(), DecodeError> {
+        CHUNK_BUFFER.with_borrow_mut(|chunk| self.feed_by(chunk, compressed, max_len))
+    }
+
+    /// Inflates by way of `chunk`, whose bytes are initialised.
+    fn feed_by(
+        &mut self,
+        chunk: &mut [u8],
+        mut compressed: &[u8],
+        max_len: usize,
+    ) -> Result<(), DecodeError> {
         while !self.is_ended {
             let (taken, filled) = (self.inflate.total_in(), self.inflate.total_out());
-            let status =
-                self.inflate.decompress(compressed, &mut self.chunk, InflateFlush::SyncFlush);
+            let status = self.inflate.decompress(compressed, chunk, InflateFlush::SyncFlush);
             let status = status.map_err(|error| {
                 let message = self.inflate.error_message().unwrap_or(error.as_str());
                 DecodeError::InvalidDeflate(DeflateError::from_message(message))
             })?;
             let filled = (self.inflate.total_out() - filled) as usize;
             let taken = (self.inflate.total_in() - taken) as usize;
-            self.output.extend_from_slice(self.chunk.get(..filled).unwrap_or_default());
+            self.output.extend_from_slice(chunk.get(..filled).unwrap_or_default());
             if self.output.len() > max_len {
                 return Err(DecodeError::MessageTooLong);
             }
@@ -112,6 +121,8 @@ impl Inflater {
     /// Those of [`push`](Self::push).
     pub(super) fn finish(&mut self, max_len: usize) -> Result<Bytes, DecodeError> {
         self.feed(&TAIL, max_len)?;
+        // While it grew, it may have got twice the room.
+        self.output.shrink_to_fit();
         Ok(mem::take(&mut self.output).into())
     }
 }
@@ -120,7 +131,6 @@ impl Default for Inflater {
     fn default() -> Self {
         Self {
             inflate: Inflate::new(false, MAX_WINDOW_BITS),
-            chunk: vec![0; CHUNK].into(),
             output: Vec::new(),
             taken: 0,
             is_ended: false,
