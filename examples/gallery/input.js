@@ -1,0 +1,82 @@
+"use strict";
+
+/**
+ * Checks what visitors send. Each of the functions that are named after a type returns a parser: it
+ * gets a value from a socket, and returns a clean one, or throws an {@link InputError}.
+ */
+
+/** Its message is for the visitor. */
+class InputError extends Error {}
+
+/** @param {unknown} condition @param {string} message */
+function demand(condition, message) {
+  if (!condition) throw new InputError(message);
+}
+
+/** @returns {(value: unknown) => string} trimmed text of 1 to `limit` UTF-16 units */
+const text = (limit) => (value) => {
+  demand(typeof value === "string" && value.length <= limit, `Up to ${limit} characters, please`);
+  const clean = value.toWellFormed().trim();
+  demand(clean !== "", "Some text, please");
+  return clean;
+};
+
+/** @returns {(value: unknown) => number} an integer of this range */
+const integer = (min, max) => (value) => {
+  demand(Number.isInteger(value) && value >= min && value <= max, `From ${min} to ${max}, please`);
+  return value;
+};
+
+/** @returns {(value: unknown) => unknown} one of these values */
+const oneOf = (values) => (value) => {
+  demand(values.includes(value), "That is not one of the choices");
+  return value;
+};
+
+/** @returns {(value: unknown) => Buffer} binary data of up to `limit` bytes */
+const binary = (limit) => (value) => {
+  demand(Buffer.isBuffer(value) && value.length <= limit, `Up to ${limit} bytes, please`);
+  return value;
+};
+
+/** @returns {(value: unknown) => object} an object with exactly these fields */
+const shape = (fields) => (value) => {
+  demand(typeof value === "object" && value !== null, "An object, please");
+  return Object.fromEntries(Object.entries(fields).map(([key, parse]) => [key, parse(value[key])]));
+};
+
+/** Parses an event that has no argument. */
+const nothing = () => undefined;
+
+/**
+ * Handles an event of a socket, if its argument is right and it does not come too often. An
+ * acknowledgement is sent if one is asked for: `{ ok: true }` with what `act` returns, or
+ * `{ ok: false, error }`.
+ *
+ * @param {import("socket.io").Socket} socket
+ * @param {string} event
+ * @param {number} perSecond how often it may come; as many may come at once
+ * @param {(value: unknown) => any} parse
+ * @param {(value: any) => object | void | Promise<object | void>} act may throw an InputError
+ */
+function handle(socket, event, perSecond, parse, act) {
+  let allowance = perSecond;
+  let before = Date.now();
+  socket.on(event, async (...values) => {
+    const isAsked = typeof values.at(-1) === "function";
+    const answer = isAsked ? values.pop() : () => {};
+    const now = Date.now();
+    allowance = Math.min(perSecond, allowance + ((now - before) * perSecond) / 1000);
+    before = now;
+    try {
+      demand(allowance >= 1, "Not so fast, please");
+      allowance -= 1;
+      answer({ ok: true, ...(await act(parse(values[0]))) });
+    } catch (error) {
+      if (!(error instanceof InputError)) console.error(error);
+      answer({ ok: false, error: error instanceof InputError ? error.message : "That failed" });
+    }
+  });
+}
+
+module.exports = { InputError, binary, demand, handle, integer, nothing, oneOf, shape, text };

@@ -1,0 +1,92 @@
+/** The page: one connection, and one module for each tile, which fills its stage. */
+
+import { io } from "socket.io-client";
+import { element } from "./elements.js";
+
+const me = identity();
+
+/** Sockets of all namespaces share one connection, that of this manager. */
+const visitors = connect("/visitors");
+const manager = visitors.io;
+
+/** @returns {string} a secret of this browser; servers derive a name and a colour from it */
+function identity() {
+  const known = localStorage.getItem("visitor") ?? randomText();
+  localStorage.setItem("visitor", known);
+  return known;
+}
+
+function randomText() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** @returns {import("socket.io-client").Socket} of a namespace, on the connection of this page */
+function connect(namespace, { auth, ...options } = {}) {
+  const transport = new URLSearchParams(location.search).get("transport");
+  return io(namespace, {
+    auth: (send) => send({ visitor: me, ...auth?.() }),
+    reconnectionDelayMax: 2000,
+    ...(transport && { transports: [transport] }),
+    ...options,
+  });
+}
+
+/** Fills a tile. Its status line says when its namespace is out of reach, and what was refused. */
+async function mount(tile) {
+  const { use } = tile.dataset;
+  const status = tile.querySelector(".status");
+  const { default: start } = await import(`/uses/${use}/client.js`);
+  const connectTile = (namespace = `/${use}`, options) => {
+    const socket = connect(namespace, options);
+    socket.on("connect", () => {
+      tile.dataset.state = socket.recovered ? "recovered" : "connected";
+      status.textContent = "";
+    });
+    socket.on("disconnect", () => {
+      tile.dataset.state = "disconnected";
+    });
+    socket.on("connect_error", ({ message }) => {
+      status.textContent = message;
+    });
+    return socket;
+  };
+  const say = ({ ok, error }) => {
+    status.textContent = ok ? "" : error;
+    return ok;
+  };
+  start({ stage: tile.querySelector(".stage"), connect: connectTile, say });
+}
+
+/** Fills each tile when it first comes near the window, so that a phone starts fast. */
+const observer = new IntersectionObserver(
+  (entries) => {
+    for (const { target, isIntersecting } of entries) {
+      if (!isIntersecting) continue;
+      observer.unobserve(target);
+      mount(target);
+    }
+  },
+  { rootMargin: "400px" },
+);
+for (const tile of document.querySelectorAll(".tile")) observer.observe(tile);
+
+/** The header: the state of the connection, and the button that cuts it as a tunnel would. */
+function show(state) {
+  document.querySelector("#state").textContent = state;
+  document.body.dataset.connection = state;
+}
+
+visitors.on("connect", () => show(manager.engine.transport.name));
+visitors.on("disconnect", () => show("reconnecting…"));
+manager.on("open", () => manager.engine.on("upgrade", ({ name }) => show(name)));
+visitors.on("you", ({ name, hue }) => {
+  const dot = element("span", { className: "dot", ariaHidden: "true" });
+  dot.style.setProperty("--hue", hue);
+  document.querySelector("#me").replaceChildren(dot, `You are ${name}`);
+});
+visitors.on("figures", ({ people, packets }) => {
+  const visitorsText = `${people} ${people === 1 ? "visitor" : "visitors"}`;
+  document.querySelector("#figures").textContent = `${visitorsText} · ${packets} frames/s`;
+});
+document.querySelector("#cut").addEventListener("click", () => manager.engine.close());
