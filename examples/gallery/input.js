@@ -13,13 +13,15 @@ function demand(condition, message) {
   if (!condition) throw new InputError(message);
 }
 
-/** @returns {(value: unknown) => string} trimmed text of 1 to `limit` UTF-16 units */
-const text = (limit) => (value) => {
-  demand(typeof value === "string" && value.length <= limit, `Up to ${limit} characters, please`);
-  const clean = value.toWellFormed().trim();
-  demand(clean !== "", "Some text, please");
-  return clean;
-};
+/** @returns {(value: unknown) => string} trimmed text of `min` to `limit` UTF-16 units */
+const text =
+  (limit, min = 1) =>
+  (value) => {
+    demand(typeof value === "string" && value.length <= limit, `Up to ${limit} characters, please`);
+    const clean = value.toWellFormed().trim();
+    demand(clean.length >= min, "Some text, please");
+    return clean;
+  };
 
 /** @returns {(value: unknown) => number} an integer of this range */
 const integer = (min, max) => (value) => {

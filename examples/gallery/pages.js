@@ -23,6 +23,7 @@ const MODULE_FILES = {
   "/modules/uplot.css": path.join(UPLOT, "uPlot.min.css"),
   "/modules/yjs.js": path.join(YJS, "yjs.mjs"),
   ...filesOf(LIB0, "/modules/lib0/"),
+  ...filesOf(path.join(LIB0, "trait"), "/modules/lib0/trait/"),
 };
 
 /** @returns {Record<string, string>} the modules of a folder, by URL path */

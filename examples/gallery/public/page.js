@@ -43,8 +43,8 @@ async function mount(tile) {
       tile.dataset.state = socket.recovered ? "recovered" : "connected";
       status.textContent = "";
     });
-    socket.on("disconnect", () => {
-      tile.dataset.state = "disconnected";
+    socket.on("disconnect", (reason) => {
+      if (reason !== "io client disconnect") tile.dataset.state = "disconnected";
     });
     socket.on("connect_error", ({ message }) => {
       status.textContent = message;

@@ -1,0 +1,59 @@
+import { element, form } from "/gallery/elements.js";
+
+/** The lobby of the chat in examples/chat, beside those who have opened the whole chat. */
+export default function chat({ stage, connect, say }) {
+  const people = element("ul", { className: "chips", ariaLabel: "People" });
+  const messages = element("ol", { className: "entries bottom", ariaLabel: "Messages" });
+  const open = element("a", { href: "/chat", className: "button" }, "Open the whole chat");
+  const line = form("Message", "Send", send, { maxLength: 200 });
+  stage.append(people, messages, line, open);
+
+  /** A name belongs to one page of the chat at a time; a reload keeps it. */
+  const name =
+    sessionStorage.getItem("chatter") ?? `Visitor ${100 + Math.trunc(Math.random() * 900)}`;
+  const page =
+    sessionStorage.getItem("page") ?? crypto.getRandomValues(new Uint32Array(4)).join("-");
+  sessionStorage.setItem("chatter", name);
+  sessionStorage.setItem("page", page);
+  const names = new Set();
+  const known = new Set();
+  const socket = connect("/", { auth: () => ({ name, page }) });
+
+  socket.on("welcome", async () => {
+    const answer = await socket.emitWithAck("join", { room: "lobby" });
+    if (!say(answer)) return;
+    names.clear();
+    for (const each of answer.people) names.add(each);
+    for (const message of answer.messages) show(message);
+    showPeople();
+  });
+  socket.on("message", show);
+  socket.on("joined", (person) => person.room === "lobby" && showPeople(names.add(person.name)));
+  socket.on("left", (person) => person.room === "lobby" && showPeople(names.delete(person.name)));
+
+  async function send(text) {
+    const message = {
+      room: "lobby",
+      id: crypto.getRandomValues(new Uint32Array(3)).join("-"),
+      text,
+    };
+    const answer = await socket.emitWithAck("message", message);
+    if (answer.ok) show({ ...message, from: name });
+    return say(answer);
+  }
+
+  /** Shows a message once, though it may come again when the page joins again. */
+  function show({ id, room = "lobby", from, text, image }) {
+    if (room !== "lobby" || known.has(id)) return;
+    known.add(id);
+    const body = text ?? `(an image: ${image.name})`;
+    messages.append(
+      element("li", { className: from === name ? "own" : "" }, element("b", {}, from), body),
+    );
+    messages.scrollTop = messages.scrollHeight;
+  }
+
+  function showPeople() {
+    people.replaceChildren(...[...names].map((each) => element("li", {}, each)));
+  }
+}

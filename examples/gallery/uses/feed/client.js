@@ -1,0 +1,69 @@
+import { button, element, form, log } from "/gallery/elements.js";
+
+/** Topics to follow, posts to like, and a bell. */
+export default function feed({ stage, connect, say }) {
+  const topics = element("div", { className: "line", role: "group", ariaLabel: "Topics" });
+  const bell = element("output", { className: "bell", ariaLabel: "Notifications" });
+  const posts = element("ol", { className: "entries posts", ariaLabel: "Posts" });
+  const choice = element("select", { ariaLabel: "Topic of the post" });
+  const line = form("Post", "Post", post, { maxLength: 140 });
+  line.prepend(choice);
+  stage.append(topics, bell, posts, line);
+
+  const socket = connect();
+  let notifications = 0;
+  let missed = 0;
+  let isAway = false;
+
+  socket.on("feed", (state) => {
+    topics.replaceChildren(...state.topics.map(toggle));
+    choice.replaceChildren(...state.topics.map((topic) => element("option", {}, topic)));
+    posts.replaceChildren(...state.posts.map(item));
+  });
+  socket.on("post", (each) => {
+    log(posts, item(each), 40);
+    if (isAway) missed++;
+  });
+  socket.on("likes", ({ id, likes }) => {
+    const count = posts.querySelector(`[data-id="${id}"] button`);
+    if (count) count.textContent = `♥ ${likes}`;
+  });
+  socket.on("notification", (text) => {
+    notifications++;
+    bell.textContent = `${text} (${notifications})`;
+  });
+
+  /** What was missed is delivered before the event that says that the socket is connected. */
+  socket.on("disconnect", () => {
+    isAway = true;
+    missed = 0;
+  });
+  socket.on("connect", () => {
+    if (isAway && socket.recovered) bell.textContent = `Recovered, with ${missed} missed posts`;
+    isAway = false;
+  });
+
+  function toggle(topic) {
+    const made = button(`#${topic}`, async () => {
+      const isOn = made.ariaPressed !== "true";
+      if (say(await socket.emitWithAck("follow", { topic, isOn }))) made.ariaPressed = isOn;
+    });
+    made.ariaPressed = "true";
+    return made;
+  }
+
+  function item({ id, topic, body, author, likes }) {
+    const like = async () => say(await socket.emitWithAck("like", id));
+    return element(
+      "li",
+      { hue: author.hue, data: { id } },
+      element("span", { className: "dot" }),
+      element("p", {}, element("b", {}, author.name), ` #${topic}`, element("br"), body),
+      button(`♥ ${likes}`, like, { className: "push", ariaLabel: `Like “${body}”` }),
+    );
+  }
+
+  async function post(body) {
+    return say(await socket.emitWithAck("post", { topic: choice.value, body }));
+  }
+}

@@ -1,0 +1,59 @@
+import { button, element, svg } from "/gallery/elements.js";
+
+/** A line for each device: its last readings, a switch, and a restart. */
+export default function iot({ stage, connect, say }) {
+  const list = element("ul", { className: "devices" });
+  const news = element("p", { className: "muted small", role: "status" });
+  stage.append(list, news);
+  const socket = connect();
+  const rows = new Map();
+
+  socket.on("devices", (devices) => {
+    list.replaceChildren();
+    for (const [name, { unit }] of Object.entries(devices)) {
+      const value = element("b", { className: "reading" });
+      const line = svg("polyline", { fill: "none" });
+      const graph = svg("svg", { viewBox: "0 0 60 30", preserveAspectRatio: "none" }, line);
+      graph.setAttribute("aria-hidden", "true");
+      const toggle = button("on", () =>
+        order("switch", { name, isOn: toggle.ariaPressed !== "true" }),
+      );
+      toggle.ariaLabel = `Switch the ${name}`;
+      const restart = button("↻", () => order("restart", name), {
+        ariaLabel: `Restart the ${name}`,
+      });
+      const row = element(
+        "li",
+        { data: { device: name } },
+        element("h3", {}, name),
+        graph,
+        value,
+        toggle,
+        restart,
+      );
+      rows.set(name, { row, value, unit, line, toggle });
+      list.append(row);
+    }
+  });
+
+  socket.on("readings", (states) => {
+    for (const [name, { isOnline, isOn, values }] of states) {
+      const { row, value, unit, line, toggle } = rows.get(name);
+      row.dataset.state = isOnline ? "online" : "offline";
+      value.textContent = isOnline ? `${values.at(-1) ?? "–"} ${unit}` : "offline";
+      toggle.ariaPressed = isOn;
+      toggle.textContent = isOn ? "on" : "off";
+      const [low, high] = [Math.min(...values), Math.max(...values)];
+      const height = (each) => 27 - (24 * (each - low)) / (high - low || 1);
+      line.setAttribute("points", values.map((each, x) => `${x},${height(each)}`).join(" "));
+    }
+  });
+
+  socket.on("switched", ({ name, isOn, by }) => {
+    news.textContent = `${by} has switched the ${name} ${isOn ? "on" : "off"}`;
+  });
+
+  async function order(event, value) {
+    say(await socket.emitWithAck(event, value));
+  }
+}

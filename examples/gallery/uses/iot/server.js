@@ -1,0 +1,61 @@
+"use strict";
+
+/**
+ * Devices and dashboards, each on a namespace of their own. Devices prove who they are, and send
+ * readings, which are volatile: only the newest counts. A command goes to one device, which
+ * acknowledges it, or is offline.
+ */
+
+const { randomBytes } = require("node:crypto");
+const { demand, handle, integer, oneOf, shape } = require("../../input.js");
+const { startDevices, DEVICES } = require("./devices.js");
+
+const [SAMPLES, PATIENCE] = [60, 1000];
+
+module.exports = (dashboards, { io, url, every, onClose }) => {
+  const token = randomBytes(16).toString("hex");
+  const names = Object.keys(DEVICES);
+  const states = new Map(names.map((name) => [name, { isOnline: false, isOn: true, values: [] }]));
+  const isDevice = ({ name, token: given }) => states.has(name) && given === token;
+
+  const devices = io.of("/iot-devices").use((socket, next) => {
+    next(isDevice(socket.handshake.auth) ? undefined : new Error("Unknown device"));
+  });
+
+  devices.on("connection", (device) => {
+    const { name } = device.handshake.auth;
+    const state = states.get(name);
+    state.isOnline = true;
+    device.join(name);
+    handle(device, "reading", 20, integer(-1000, 10_000), (value) => {
+      state.values = [...state.values.slice(1 - SAMPLES), value];
+    });
+    device.on("disconnect", () => {
+      state.isOnline = false;
+    });
+  });
+
+  /** Sends a command to a device, and waits for the device, not only for the network. */
+  async function command(name, event, value) {
+    try {
+      const answers = await devices.to(name).timeout(PATIENCE).emitWithAck(event, value);
+      demand(answers.length > 0, `The ${name} is offline`);
+    } catch {
+      demand(false, `The ${name} is offline`);
+    }
+  }
+
+  dashboards.on("connection", (socket) => {
+    socket.emit("devices", DEVICES);
+    const order = shape({ name: oneOf(names), isOn: oneOf([true, false]) });
+    handle(socket, "switch", 5, order, async ({ name, isOn }) => {
+      await command(name, "switch", isOn);
+      states.get(name).isOn = isOn;
+      dashboards.emit("switched", { name, isOn, by: socket.data.person.name });
+    });
+    handle(socket, "restart", 2, oneOf(names), (name) => command(name, "restart"));
+  });
+
+  every(500, () => dashboards.volatile.emit("readings", [...states]));
+  onClose(startDevices(url, token));
+};

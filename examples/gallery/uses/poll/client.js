@@ -1,0 +1,54 @@
+import { button, element } from "/gallery/elements.js";
+
+/** The options as bars. `retries` sends a vote again until the server acknowledges it. */
+export default function poll({ stage, connect, say }) {
+  const question = element("h3");
+  const options = element("div", { className: "options" });
+  const last = element("p", { className: "muted small", role: "status" });
+  const total = element("p", { className: "muted small" });
+  stage.append(question, options, last, total);
+
+  const socket = connect("/poll", { retries: 5, ackTimeout: 2000 });
+  let labels = [];
+  let bars = [];
+  let choice = null;
+
+  socket.on("poll", ({ round, question: text, options: all, ...results }) => {
+    question.textContent = text;
+    labels = all;
+    bars = all.map((label, option) => {
+      const count = element("b");
+      const bar = button(label, () => vote(round, option), { className: "option" });
+      bar.append(count);
+      return { bar, count };
+    });
+    options.replaceChildren(...bars.map(({ bar }) => bar));
+    choose(null);
+    show(results);
+  });
+  socket.on("results", show);
+  socket.on("voted", choose);
+
+  function vote(round, option) {
+    choose(option);
+    // With `retries` the callback gets an error first: none of all attempts was acknowledged.
+    socket.emit("vote", { round, option }, (error, answer) => {
+      say(error ? { error: "The vote did not arrive" } : answer);
+    });
+  }
+  function choose(option) {
+    choice = option;
+    bars.forEach(({ bar }, index) => {
+      bar.ariaPressed = index === choice;
+    });
+  }
+  function show({ counts, last: latest }) {
+    const sum = counts.reduce((all, each) => all + each, 0);
+    counts.forEach((count, index) => {
+      bars[index].bar.style.setProperty("--share", count / (sum || 1));
+      bars[index].count.textContent = count;
+    });
+    total.textContent = `${sum} votes`;
+    last.textContent = latest ? `${latest.name} chose ${labels[latest.option]}` : "";
+  }
+}
