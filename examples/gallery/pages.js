@@ -23,12 +23,11 @@ const MODULE_FILES = {
   "/modules/uplot.css": path.join(UPLOT, "uPlot.min.css"),
   "/modules/yjs.js": path.join(YJS, "yjs.mjs"),
   ...filesOf(LIB0, "/modules/lib0/"),
-  ...filesOf(path.join(LIB0, "trait"), "/modules/lib0/trait/"),
 };
 
-/** @returns {Record<string, string>} the modules of a folder, by URL path */
+/** @returns {Record<string, string>} the files of a folder and those below it, by URL path */
 function filesOf(folder, prefix) {
-  const names = readdirSync(folder).filter((name) => /\.(js|css|svg)$/.test(name));
+  const names = readdirSync(folder, { recursive: true }).filter((name) => /\.(js|css|svg)$/.test(name));
   return Object.fromEntries(names.map((name) => [prefix + name, path.join(folder, name)]));
 }
 

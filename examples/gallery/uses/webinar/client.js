@@ -27,16 +27,17 @@ export default function webinar({ stage, connect, say }) {
   const sockets = new Map();
   function enter(name) {
     talk?.disconnect();
-    if (!sockets.has(name)) {
-      const socket = connect(`/webinar/${name}`);
-      socket.on("talk", show);
-      socket.on("listeners", (count) => {
-        listeners.textContent = `${count} listening`;
-      });
-      socket.on("reaction", fly);
-      sockets.set(name, socket);
-    }
-    talk = sockets.get(name).connect();
+    talk = sockets.get(name)?.connect() ?? open(name);
+  }
+  function open(name) {
+    const socket = connect(`/webinar/${name}`);
+    socket.on("talk", show);
+    socket.on("listeners", (count) => {
+      listeners.textContent = `${count} listening`;
+    });
+    socket.on("reaction", fly);
+    sockets.set(name, socket);
+    return socket;
   }
 
   function show({ text, slide: number, slides, questions: all }) {
