@@ -44,11 +44,15 @@ const binary = (limit) => (value) => {
 /** @returns {(value: unknown) => object} an object with exactly these fields */
 const shape = (fields) => (value) => {
   demand(typeof value === "object" && value !== null, "An object, please");
-  return Object.fromEntries(Object.entries(fields).map(([key, parse]) => [key, parse(value[key])]));
+  const parsed = Object.entries(fields).map(([key, parse]) => [key, parse(value[key])]);
+  return Object.fromEntries(parsed);
 };
 
-/** Parses an event that has no argument. */
+/** Parsers of an event without argument, of a switch, of an id, and of a place of 480 × 300. */
 const nothing = () => undefined;
+const bool = oneOf([true, false]);
+const id = integer(1, Number.MAX_SAFE_INTEGER);
+const place = shape({ x: integer(0, 480), y: integer(0, 300) });
 
 /**
  * Handles an event of a socket, if its argument is right and it does not come too often. An
@@ -81,4 +85,17 @@ function handle(socket, event, perSecond, parse, act) {
   });
 }
 
-module.exports = { InputError, binary, demand, handle, integer, nothing, oneOf, shape, text };
+module.exports = {
+  InputError,
+  binary,
+  bool,
+  demand,
+  handle,
+  id,
+  integer,
+  nothing,
+  oneOf,
+  place,
+  shape,
+  text,
+};

@@ -27,7 +27,9 @@ const MODULE_FILES = {
 
 /** @returns {Record<string, string>} the files of a folder and those below it, by URL path */
 function filesOf(folder, prefix) {
-  const names = readdirSync(folder, { recursive: true }).filter((name) => /\.(js|css|svg)$/.test(name));
+  const names = readdirSync(folder, { recursive: true }).filter((name) =>
+    /\.(js|css|svg)$/.test(name),
+  );
   return Object.fromEntries(names.map((name) => [prefix + name, path.join(folder, name)]));
 }
 

@@ -1,11 +1,6 @@
 /** Elements of HTML and SVG. Text becomes text nodes, never markup. */
 
-/**
- * @param {string} tag
- * @param {Record<string, unknown>} [properties] of the element; `hue` and `data` are set as such
- * @param {...(Node | string)} children
- * @returns {HTMLElement}
- */
+/** Creates an element with these properties, of which `hue` and `data` are set as such. */
 export function element(tag, { hue, data, ...properties } = {}, ...children) {
   const made = Object.assign(document.createElement(tag), properties);
   if (hue !== undefined) made.style.setProperty("--hue", hue);
@@ -14,7 +9,7 @@ export function element(tag, { hue, data, ...properties } = {}, ...children) {
   return made;
 }
 
-/** @returns {SVGElement} with these attributes */
+/** Creates an element of SVG with these attributes. */
 export function svg(tag, attributes = {}, ...children) {
   const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
   for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
@@ -22,23 +17,50 @@ export function svg(tag, attributes = {}, ...children) {
   return made;
 }
 
-/** @returns {HTMLButtonElement} */
+/** Creates a row of elements that belong together. */
+export const group = (ariaLabel, ...children) =>
+  element("div", { className: "line", role: "group", ariaLabel }, ...children);
+
+/** Creates an entry of a list, with the colour of a person. */
+export const entry = (hue, ...children) =>
+  element("li", { hue }, element("span", { className: "dot" }), ...children);
+
+/** Creates a list that scrolls. */
+export const entries = (ariaLabel, className = "") =>
+  element("ol", { className: `entries ${className}`, ariaLabel });
+
 export function button(label, onClick, properties = {}) {
   const made = element("button", { type: "button", ...properties }, label);
   made.addEventListener("click", onClick);
   return made;
 }
 
-/**
- * @param {string} label of the field, for screen readers
- * @param {string} action on the button
- * @param {(text: string) => unknown} onText gets what was written; a false result keeps it
- * @param {object} [properties] of the field
- * @returns {HTMLFormElement} a field with a button
- */
+/** Creates a button that is pressed or not. A press asks `act` for the other state. */
+export function toggle(label, act, properties) {
+  const press = async () => {
+    const isOn = made.ariaPressed !== "true";
+    if (await act(isOn)) made.ariaPressed = isOn;
+  };
+  const made = button(label, press, { ariaPressed: "true", ...properties });
+  return made;
+}
+
+/** Creates buttons of which one is pressed; `choose` gets its label. */
+export function choices(ariaLabel, labels, choose) {
+  const press = (label) => {
+    for (const each of made.children) each.ariaPressed = each.dataset.label === label;
+    choose(label);
+  };
+  const buttons = labels.map((label) => button(label, () => press(label), { data: { label } }));
+  const made = group(ariaLabel, ...buttons);
+  press(labels[0]);
+  return made;
+}
+
+/** Creates a field with a button. If `onText` returns false, what was written stays. */
 export function form(label, action, onText, properties = {}) {
-  const field = element("input", { ariaLabel: label, placeholder: label, ...properties });
-  field.required = true;
+  const hints = { ariaLabel: label, placeholder: label, required: true };
+  const field = element("input", { ...hints, ...properties });
   const made = element("form", { className: "line" }, field, element("button", {}, action));
   made.addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -47,15 +69,15 @@ export function form(label, action, onText, properties = {}) {
   return made;
 }
 
-/** @returns {{ x: number, y: number }} the place of a pointer in the coordinates of a drawing */
-export function place(event, drawing) {
-  const point = new DOMPoint(event.clientX, event.clientY);
-  const { x, y } = point.matrixTransform(drawing.getScreenCTM().inverse());
-  return { x: Math.round(x), y: Math.round(y) };
+/** Returns the place of a pointer in the coordinates of a drawing of 480 × 300. */
+export function place({ clientX, clientY }, drawing) {
+  const point = new DOMPoint(clientX, clientY).matrixTransform(drawing.getScreenCTM().inverse());
+  const clamp = (value, max) => Math.max(0, Math.min(max, Math.round(value)));
+  return { x: clamp(point.x, 480), y: clamp(point.y, 300) };
 }
 
-/** Adds an element to a log, at its start, and removes what is beyond `limit`. */
-export function log(list, item, limit = 30) {
+/** Adds an element to a list, at its start, and removes what is beyond `limit`. */
+export function log(list, item, limit = 40) {
   list.prepend(item);
   while (list.children.length > limit) list.lastElementChild.remove();
 }

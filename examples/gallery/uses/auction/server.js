@@ -21,7 +21,7 @@ module.exports = (auction, { every }) => {
   open(0);
 
   /** A lot as it is sent: clocks of visitors may be wrong, so it has the time that is left. */
-  const state = () => ({ ...lot, step: STEP, left: Math.max(0, lot.ends - Date.now()) });
+  const state = () => ({ ...lot, left: Math.max(0, lot.ends - Date.now()) });
 
   function bid(person, amount) {
     demand(!lot.isSold && Date.now() < lot.ends, "The lot is sold");

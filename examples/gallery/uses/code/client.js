@@ -85,7 +85,7 @@ export default function code({ stage, connect, say }) {
     socket.volatile.emit("cursor", { line: lines.length - 1, column: lines.at(-1).length });
   });
   socket.on("cursor", ({ id, name, hue, line, column }) => {
-    if (!others.has(id)) others.set(id, element("span", { hue, data: { name } }));
+    if (!others.has(id)) others.set(id, element("span", { hue, data: { by: name } }));
     const caret = others.get(id);
     caret.style.translate = `${column}ch ${line}lh`;
     carets.append(caret);

@@ -9,12 +9,9 @@
 const Y = require("yjs");
 const { InputError, binary, demand, handle, integer, shape } = require("../../input.js");
 
-const [LIMIT, UPDATE] = [64 * 1024, 16 * 1024];
+const LIMIT = 64 * 1024;
 const EXAMPLE = `// Edit me, in two tabs at once.
 io.on("connection", (socket) => {
-  socket.on("join", (room) => {
-    socket.join(room);
-  });
   socket.on("say", (room, text) => {
     io.to(room).emit("said", text);
   });
@@ -44,11 +41,11 @@ module.exports = (code) => {
     const { name, hue } = socket.data.person;
     if (code.sockets.size === 1 && size() > LIMIT / 2) doc = create();
 
-    handle(socket, "sync", 5, binary(UPDATE), (vector) => ({
+    handle(socket, "sync", 5, binary(LIMIT), (vector) => ({
       update: decode(() => Y.encodeStateAsUpdate(doc, vector)),
       vector: Y.encodeStateVector(doc),
     }));
-    handle(socket, "update", 30, binary(UPDATE), (update) => {
+    handle(socket, "update", 30, binary(LIMIT), (update) => {
       demand(size() + update.length <= LIMIT, "The document is full");
       decode(() => Y.applyUpdate(doc, update));
       socket.broadcast.emit("update", update);

@@ -1,10 +1,10 @@
-import { button, element, form, log } from "/gallery/elements.js";
+import { button, element, entries, entry, form, group, log, toggle } from "/gallery/elements.js";
 
 /** Topics to follow, posts to like, and a bell. */
 export default function feed({ stage, connect, say }) {
-  const topics = element("div", { className: "line", role: "group", ariaLabel: "Topics" });
+  const topics = group("Topics");
   const bell = element("output", { className: "bell", ariaLabel: "Notifications" });
-  const posts = element("ol", { className: "entries posts", ariaLabel: "Posts" });
+  const posts = entries("Posts");
   const choice = element("select", { ariaLabel: "Topic of the post" });
   const line = form("Post", "Post", post, { maxLength: 140 });
   line.prepend(choice);
@@ -16,13 +16,13 @@ export default function feed({ stage, connect, say }) {
   let isAway = false;
 
   socket.on("feed", (state) => {
-    topics.replaceChildren(...state.topics.map(toggle));
+    topics.replaceChildren(...state.topics.map(topicToggle));
     choice.replaceChildren(...state.topics.map((topic) => element("option", {}, topic)));
     posts.replaceChildren(...state.posts.map(item));
   });
   socket.on("post", (each) => {
-    log(posts, item(each), 40);
     if (isAway) missed++;
+    log(posts, item(each));
   });
   socket.on("likes", ({ id, likes }) => {
     const count = posts.querySelector(`[data-id="${id}"] button`);
@@ -43,26 +43,19 @@ export default function feed({ stage, connect, say }) {
     isAway = false;
   });
 
-  function toggle(topic) {
-    const made = button(`#${topic}`, async () => {
-      const isOn = made.ariaPressed !== "true";
-      if (say(await socket.emitWithAck("follow", { topic, isOn }))) made.ariaPressed = isOn;
-    });
-    made.ariaPressed = "true";
-    return made;
-  }
-
-  function item({ id, topic, body, author, likes }) {
-    const like = async () => say(await socket.emitWithAck("like", id));
-    return element(
-      "li",
-      { hue: author.hue, data: { id } },
-      element("span", { className: "dot" }),
-      element("p", {}, element("b", {}, author.name), ` #${topic}`, element("br"), body),
-      button(`♥ ${likes}`, like, { className: "push", ariaLabel: `Like “${body}”` }),
+  function topicToggle(topic) {
+    return toggle(`#${topic}`, async (isOn) =>
+      say(await socket.emitWithAck("follow", { topic, isOn })),
     );
   }
-
+  function item({ id, topic, body, author, likes }) {
+    const like = async () => say(await socket.emitWithAck("like", id));
+    const text = element("p", {}, element("b", {}, author.name), ` #${topic}`, element("br"), body);
+    const label = { className: "push", ariaLabel: `Like “${body}”` };
+    const made = entry(author.hue, text, button(`♥ ${likes}`, like, label));
+    made.dataset.id = id;
+    return made;
+  }
   async function post(body) {
     return say(await socket.emitWithAck("post", { topic: choice.value, body }));
   }

@@ -2,8 +2,13 @@ import { element, place, svg } from "/gallery/elements.js";
 
 /** Ships follow the pointer, a finger, or the arrow keys. */
 export default function game({ stage, connect }) {
-  const arena = svg("svg", { viewBox: "0 0 480 300", class: "arena", tabindex: 0, role: "img" });
-  arena.setAttribute("aria-label", "Arena: steer your ship with the pointer or the arrow keys");
+  const label = "Arena: steer your ship with the pointer or the arrow keys";
+  const arena = svg("svg", {
+    viewBox: "0 0 480 300",
+    tabindex: 0,
+    role: "img",
+    "aria-label": label,
+  });
   const scores = element("ol", { className: "chips", ariaLabel: "Scores" });
   stage.append(arena, scores);
 
@@ -15,25 +20,20 @@ export default function game({ stage, connect }) {
   socket.on("you", (number) => {
     mine = number;
   });
-
   socket.on("roster", (roster) => {
     for (const { shape } of ships.values()) shape.remove();
     ships.clear();
     scores.replaceChildren();
     for (const { number, name, hue } of roster) {
-      const shape = svg("g", { class: "ship", "data-name": name });
-      shape.append(
-        svg("circle", { r: 9 }),
-        svg("text", { y: -13 }, number === mine ? "you" : name),
-      );
+      const text = svg("text", { y: -13 }, number === mine ? "you" : name);
+      const shape = svg("g", { class: "ship", "data-name": name }, svg("circle", { r: 9 }), text);
       shape.style.setProperty("--hue", hue);
-      const score = element("b", {}, "0");
+      const score = element("b");
       scores.append(element("li", { hue, className: number === mine ? "mine" : "" }, name, score));
       arena.append(shape);
-      ships.set(number, { shape, score, x: 0, y: 0 });
+      ships.set(number, { shape, score });
     }
   });
-
   socket.on("frame", (buffer) => {
     const values = new Int16Array(buffer);
     const end = 1 + 4 * values[0];
@@ -41,28 +41,20 @@ export default function game({ stage, connect }) {
       const [number, x, y, score] = values.subarray(at, at + 4);
       const ship = ships.get(number);
       if (!ship) continue;
-      Object.assign(ship, { x, y });
+      Object.assign(ship, { x, y }).score.textContent = score;
       ship.shape.style.transform = `translate(${x}px, ${y}px)`;
-      ship.score.textContent = score;
     }
-    showStars(values.subarray(end));
+    for (let at = end; at < values.length; at += 2) moveStar(at - end, values[at], values[at + 1]);
   });
 
-  function showStars(places) {
-    while (stars.length < places.length / 2) {
-      stars.push(svg("path", { class: "star", d: "M0-7 2-2 7 0 2 2 0 7-2 2-7 0-2-2Z" }));
-      arena.prepend(stars.at(-1));
-    }
-    stars.forEach((star, index) => {
-      star.setAttribute("transform", `translate(${places[2 * index]} ${places[2 * index + 1]})`);
-    });
+  function moveStar(index, x, y) {
+    stars[index] ??= svg("path", { class: "star", d: "M0-7 2-2 7 0 2 2 0 7-2 2-7 0-2-2Z" });
+    stars[index].setAttribute("transform", `translate(${x} ${y})`);
+    if (!stars[index].parentNode) arena.prepend(stars[index]);
   }
 
-  /** Volatile: while the connection is lost, a place is not kept to be sent later. */
-  const steer = ({ x, y }) => {
-    const clamp = (value, max) => Math.max(0, Math.min(max, value));
-    socket.volatile.emit("steer", { x: clamp(x, 480), y: clamp(y, 300) });
-  };
+  /** Volatile: without a connection a place is not kept to be sent later. */
+  const steer = (target) => socket.volatile.emit("steer", target);
   let lastSent = 0;
   arena.addEventListener("pointermove", (event) => {
     if (event.timeStamp - lastSent < 40) return;
@@ -70,14 +62,13 @@ export default function game({ stage, connect }) {
     steer(place(event, arena));
   });
   arena.addEventListener("pointerdown", (event) => steer(place(event, arena)));
-  arena.addEventListener("keydown", ({ key }) => {
-    const step = {
-      ArrowLeft: [-90, 0],
-      ArrowRight: [90, 0],
-      ArrowUp: [0, -90],
-      ArrowDown: [0, 90],
-    };
-    const ship = ships.get(mine);
-    if (ship && step[key]) steer({ x: ship.x + step[key][0], y: ship.y + step[key][1] });
+  const STEPS = { ArrowLeft: [-90, 0], ArrowRight: [90, 0], ArrowUp: [0, -90], ArrowDown: [0, 90] };
+  arena.addEventListener("keydown", (event) => {
+    const step = STEPS[event.key];
+    const { x, y } = ships.get(mine) ?? {};
+    if (!step || x === undefined) return;
+    event.preventDefault();
+    const clamp = (value, max) => Math.max(0, Math.min(max, value));
+    steer({ x: clamp(x + step[0], 480), y: clamp(y + step[1], 300) });
   });
 }

@@ -1,4 +1,4 @@
-import { button, element, svg } from "/gallery/elements.js";
+import { button, element, svg, toggle } from "/gallery/elements.js";
 
 /** A line for each device: its last readings, a switch, and a restart. */
 export default function iot({ stage, connect, say }) {
@@ -11,38 +11,26 @@ export default function iot({ stage, connect, say }) {
   socket.on("devices", (devices) => {
     list.replaceChildren();
     for (const [name, { unit }] of Object.entries(devices)) {
-      const value = element("b", { className: "reading" });
+      const value = element("b");
       const line = svg("polyline", { fill: "none" });
-      const graph = svg("svg", { viewBox: "0 0 60 30", preserveAspectRatio: "none" }, line);
-      graph.setAttribute("aria-hidden", "true");
-      const toggle = button("on", () =>
-        order("switch", { name, isOn: toggle.ariaPressed !== "true" }),
-      );
-      toggle.ariaLabel = `Switch the ${name}`;
-      const restart = button("↻", () => order("restart", name), {
-        ariaLabel: `Restart the ${name}`,
-      });
-      const row = element(
-        "li",
-        { data: { device: name } },
-        element("h3", {}, name),
-        graph,
-        value,
-        toggle,
-        restart,
-      );
-      rows.set(name, { row, value, unit, line, toggle });
+      const view = { viewBox: "0 0 60 30", preserveAspectRatio: "none", "aria-hidden": "true" };
+      const power = toggle("on", (isOn) => order("switch", { name, isOn }));
+      const restart = button("↻", () => order("restart", name));
+      power.ariaLabel = `Switch the ${name}`;
+      restart.ariaLabel = `Restart the ${name}`;
+      const parts = [element("h3", {}, name), svg("svg", view, line), value, power, restart];
+      const row = element("li", { data: { device: name } }, ...parts);
+      rows.set(name, { row, value, unit, line, power });
       list.append(row);
     }
   });
-
   socket.on("readings", (states) => {
     for (const [name, { isOnline, isOn, values }] of states) {
-      const { row, value, unit, line, toggle } = rows.get(name);
+      const { row, value, unit, line, power } = rows.get(name);
       row.dataset.state = isOnline ? "online" : "offline";
       value.textContent = isOnline ? `${values.at(-1) ?? "–"} ${unit}` : "offline";
-      toggle.ariaPressed = isOn;
-      toggle.textContent = isOn ? "on" : "off";
+      power.ariaPressed = isOn;
+      power.textContent = isOn ? "on" : "off";
       const [low, high] = [Math.min(...values), Math.max(...values)];
       const height = (each) => 27 - (24 * (each - low)) / (high - low || 1);
       line.setAttribute("points", values.map((each, x) => `${x},${height(each)}`).join(" "));
@@ -54,6 +42,6 @@ export default function iot({ stage, connect, say }) {
   });
 
   async function order(event, value) {
-    say(await socket.emitWithAck(event, value));
+    return say(await socket.emitWithAck(event, value));
   }
 }

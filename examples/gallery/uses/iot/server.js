@@ -7,7 +7,7 @@
  */
 
 const { randomBytes } = require("node:crypto");
-const { demand, handle, integer, oneOf, shape } = require("../../input.js");
+const { bool, demand, handle, integer, oneOf, shape } = require("../../input.js");
 const { startDevices, DEVICES } = require("./devices.js");
 
 const [SAMPLES, PATIENCE] = [60, 1000];
@@ -35,20 +35,17 @@ module.exports = (dashboards, { io, url, every, onClose }) => {
     });
   });
 
-  /** Sends a command to a device, and waits for the device, not only for the network. */
+  /** Sends a command to a device, and waits until the device has acknowledged it. */
   async function command(name, event, value) {
-    try {
-      const answers = await devices.to(name).timeout(PATIENCE).emitWithAck(event, value);
-      demand(answers.length > 0, `The ${name} is offline`);
-    } catch {
-      demand(false, `The ${name} is offline`);
-    }
+    const command = devices.to(name).timeout(PATIENCE);
+    const answers = await command.emitWithAck(event, value).catch(() => []);
+    demand(answers.length > 0, `The ${name} is offline`);
   }
 
   dashboards.on("connection", (socket) => {
     socket.emit("devices", DEVICES);
-    const order = shape({ name: oneOf(names), isOn: oneOf([true, false]) });
-    handle(socket, "switch", 5, order, async ({ name, isOn }) => {
+    handle(socket, "switch", 5, shape({ name: oneOf(names), isOn: bool }), async (order) => {
+      const { name, isOn } = order;
       await command(name, "switch", isOn);
       states.get(name).isOn = isOn;
       dashboards.emit("switched", { name, isOn, by: socket.data.person.name });

@@ -1,11 +1,9 @@
 import { drawCity, moveVehicles } from "/gallery/city.js";
-import { button, element, place, svg } from "/gallery/elements.js";
+import { group, place, svg, toggle } from "/gallery/elements.js";
 
 /** Buses of the areas that are switched on, and pins: press the map to set yours. */
 export default function map({ stage, connect, say }) {
   const { map: city, layer } = drawCity("Map: press it to set your pin");
-  const areas = element("div", { className: "line", role: "group", ariaLabel: "Areas to watch" });
-  stage.append(areas, city);
   const socket = connect();
   const pins = new Map();
   const buses = new Map();
@@ -13,27 +11,25 @@ export default function map({ stage, connect, say }) {
   const toggles = ["North-west", "North-east", "South-west", "South-east"].map((label, area) => {
     const shade = svg("rect", { class: "shade", x: (area % 2) * 240, y: area < 2 ? 0 : 150 });
     city.append(shade);
-    const made = button(label, async () => {
-      const isOn = made.ariaPressed !== "true";
-      if (say(await socket.emitWithAck("watch", { area, isOn }))) set(isOn);
-    });
-    const set = (isOn) => {
-      made.ariaPressed = isOn;
+    return toggle(label, async (isOn) => {
+      if (!say(await socket.emitWithAck("watch", { area, isOn }))) return false;
       shade.classList.toggle("dark", !isOn);
-    };
-    set(true);
-    areas.append(made);
-    return set;
+      return true;
+    });
   });
-  /** A connection that is not recovered begins anew, with all areas. */
-  socket.on("connect", () => {
-    if (!socket.recovered) for (const set of toggles) set(true);
-  });
+  stage.append(group("Areas to watch", ...toggles), city);
 
-  socket.on("positions", (_area, places) => moveVehicles(layer, buses, places, "bus"));
+  /** A socket that was not recovered is in the rooms of all areas, and leaves some again. */
+  socket.on("connect", () => {
+    if (socket.recovered) return;
+    toggles.forEach(({ ariaPressed }, area) => {
+      if (ariaPressed !== "true") socket.emit("watch", { area, isOn: false });
+    });
+  });
+  socket.on("positions", (places) => moveVehicles(layer, buses, places, "bus"));
   socket.on("pins", (all) => {
     for (const key of pins.keys()) remove(key);
-    for (const each of all) show(each);
+    all.forEach(show);
   });
   socket.on("pin", show);
   socket.on("unpin", remove);

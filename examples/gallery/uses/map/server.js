@@ -5,10 +5,10 @@
  * areas that it looks at, and no others. Positions are volatile: an old one is worth nothing.
  */
 
-const { handle, integer, oneOf, shape } = require("../../input.js");
+const { bool, handle, oneOf, place, shape } = require("../../input.js");
 const { drive, randomCrossing, route } = require("../../streets.js");
 
-const [AREAS, SPEED] = [[0, 1, 2, 3], 2.5];
+const [AREAS, SPEED] = [[0, 1, 2, 3], 0.6];
 const areaOf = ({ x, y }) => (x < 240 ? 0 : 1) + (y < 150 ? 0 : 2);
 const room = (area) => `area:${area}`;
 
@@ -17,38 +17,30 @@ module.exports = (map, { every }) => {
   const pins = new Map();
 
   map.on("connection", (socket) => {
-    const { key, name, hue } = socket.data.person;
+    const { person } = socket.data;
     if (!socket.recovered) socket.join(AREAS.map(room));
     socket.emit("pins", [...pins.values()]);
 
-    handle(
-      socket,
-      "watch",
-      10,
-      shape({ area: oneOf(AREAS), isOn: oneOf([true, false]) }),
-      (wish) => {
-        if (wish.isOn) socket.join(room(wish.area));
-        else socket.leave(room(wish.area));
-      },
+    handle(socket, "watch", 10, shape({ area: oneOf(AREAS), isOn: bool }), ({ area, isOn }) =>
+      isOn ? socket.join(room(area)) : socket.leave(room(area)),
     );
-
-    handle(socket, "pin", 10, shape({ x: integer(0, 480), y: integer(0, 300) }), (place) => {
-      pins.set(key, { key, name, hue, ...place });
-      map.to(room(areaOf(place))).emit("pin", pins.get(key));
+    handle(socket, "pin", 10, place, (where) => {
+      pins.set(person.key, { ...person, ...where });
+      map.emit("pin", pins.get(person.key));
     });
-
     socket.on("disconnect", () => {
-      const isElsewhere = [...map.sockets.values()].some(({ data }) => data.person.key === key);
-      if (!isElsewhere && pins.delete(key)) map.emit("unpin", key);
+      const isHere = [...map.sockets.values()].some(({ data }) => data.person.key === person.key);
+      if (!isHere && pins.delete(person.key)) map.emit("unpin", person.key);
     });
   });
 
-  every(100, () => {
-    const areas = AREAS.map(() => []);
-    for (const bus of buses) {
-      if (drive(bus, SPEED)) bus.route = route(bus, randomCrossing());
-      areas[areaOf(bus)].push([bus.id, Math.round(bus.x), Math.round(bus.y)]);
-    }
-    for (const area of AREAS) map.to(room(area)).volatile.emit("positions", area, areas[area]);
+  /** Areas take turns: of several volatile events in one turn, a socket would get only the first. */
+  let area = 0;
+  every(25, () => {
+    area = (area + 1) % AREAS.length;
+    for (const bus of buses) if (drive(bus, SPEED)) bus.route = route(bus, randomCrossing());
+    const here = buses.filter((bus) => areaOf(bus) === area);
+    const places = here.map(({ id, x, y }) => [id, Math.round(x), Math.round(y)]);
+    map.to(room(area)).volatile.emit("positions", places);
   });
 };

@@ -11,19 +11,15 @@ export default function poll({ stage, connect, say }) {
   const socket = connect("/poll", { retries: 5, ackTimeout: 2000 });
   let labels = [];
   let bars = [];
-  let choice = null;
 
   socket.on("poll", ({ round, question: text, options: all, ...results }) => {
     question.textContent = text;
     labels = all;
-    bars = all.map((label, option) => {
-      const count = element("b");
-      const bar = button(label, () => vote(round, option), { className: "option" });
-      bar.append(count);
-      return { bar, count };
-    });
-    options.replaceChildren(...bars.map(({ bar }) => bar));
-    choose(null);
+    bars = all.map((label, option) =>
+      button(label, () => vote(round, option), { className: "option" }),
+    );
+    for (const bar of bars) bar.append(element("b"));
+    options.replaceChildren(...bars);
     show(results);
   });
   socket.on("results", show);
@@ -31,22 +27,21 @@ export default function poll({ stage, connect, say }) {
 
   function vote(round, option) {
     choose(option);
-    // With `retries` the callback gets an error first: none of all attempts was acknowledged.
+    // With `retries` the callback gets an error first, if no attempt was acknowledged.
     socket.emit("vote", { round, option }, (error, answer) => {
       say(error ? { error: "The vote did not arrive" } : answer);
     });
   }
   function choose(option) {
-    choice = option;
-    bars.forEach(({ bar }, index) => {
-      bar.ariaPressed = index === choice;
+    bars.forEach((bar, index) => {
+      bar.ariaPressed = index === option;
     });
   }
   function show({ counts, last: latest }) {
     const sum = counts.reduce((all, each) => all + each, 0);
-    counts.forEach((count, index) => {
-      bars[index].bar.style.setProperty("--share", count / (sum || 1));
-      bars[index].count.textContent = count;
+    bars.forEach((bar, index) => {
+      bar.style.setProperty("--share", counts[index] / (sum || 1));
+      bar.lastChild.textContent = counts[index];
     });
     total.textContent = `${sum} votes`;
     last.textContent = latest ? `${latest.name} chose ${labels[latest.option]}` : "";

@@ -1,12 +1,11 @@
 "use strict";
 
 /**
- * A poll. Votes are counted once: a page sends a vote again until it is acknowledged, and the
- * server keeps one vote for each person. Results go out ten times a second at most, however many
- * votes come.
+ * A poll. Votes are counted once: a page sends a vote again until it is acknowledged, and the server
+ * keeps one for each person. Results go out ten times a second at most, however many votes come.
  */
 
-const { handle, oneOf, integer, shape } = require("../../input.js");
+const { demand, handle, id, oneOf, shape } = require("../../input.js");
 const { roomOf } = require("../../people.js");
 
 const POLLS = [
@@ -18,16 +17,11 @@ const [CROWD, LIMIT] = [400, 10_000];
 
 module.exports = (polls, { every }) => {
   let round = 0;
-  let votes = new Map();
-  let crowd = [];
-  let last = null;
-  let isChanged = false;
+  let [votes, crowd, last, isChanged] = [];
 
   function open() {
     round++;
-    votes = new Map();
-    crowd = [0, 0, 0, 0];
-    last = null;
+    [votes, crowd, last, isChanged] = [new Map(), [0, 0, 0, 0], null, false];
     polls.emit("poll", poll());
   }
   function poll() {
@@ -45,14 +39,12 @@ module.exports = (polls, { every }) => {
     const { person } = socket.data;
     socket.emit("poll", poll());
     socket.emit("voted", votes.get(person.key) ?? null);
-    const vote = shape({ round: integer(1, Number.MAX_SAFE_INTEGER), option: oneOf([0, 1, 2, 3]) });
-    handle(socket, "vote", 5, vote, ({ round: wanted, option }) => {
-      if (wanted !== round || votes.size >= LIMIT) return { isLate: true };
-      votes.set(person.key, option);
-      last = { name: person.name, hue: person.hue, option };
+    handle(socket, "vote", 5, shape({ round: id, option: oneOf([0, 1, 2, 3]) }), (vote) => {
+      demand(vote.round === round && votes.size < LIMIT, "This poll is over");
+      votes.set(person.key, vote.option);
+      last = { name: person.name, option: vote.option };
       isChanged = true;
-      // All tabs of the person.
-      polls.to(roomOf(person)).emit("voted", option);
+      polls.to(roomOf(person)).emit("voted", vote.option);
     });
   });
 

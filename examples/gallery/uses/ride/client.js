@@ -1,5 +1,5 @@
 import { drawCity, moveVehicles } from "/gallery/city.js";
-import { button, element, place, svg } from "/gallery/elements.js";
+import { button, element, entries, entry, group, place, svg, toggle } from "/gallery/elements.js";
 
 const TEXTS = {
   asking: () => "Looking for a driver…",
@@ -11,52 +11,45 @@ const TEXTS = {
 /** Press the map for a ride, or take rides of others. */
 export default function ride({ stage, connect, say }) {
   const { map, layer } = drawCity("Map: press it to ask for a ride");
-  const state = element("p", { role: "status" }, "Press the map: where do you want to go?");
-  const offers = element("ul", { className: "entries offers", ariaLabel: "Offers" });
-  const work = button("Drive for others", toggleWork, { ariaPressed: "false", className: "push" });
-  stage.append(element("div", { className: "line" }, state, work), map, offers);
-
-  const socket = connect();
-  const cars = new Map();
+  const state = element("p", { role: "status" }, "Press the map: where to?");
+  const offers = entries("Offers", "offers");
   const way = svg("path", { class: "way" });
   map.insertBefore(way, layer);
+  const socket = connect();
+  const cars = new Map();
+
+  const drive = async (isOn) => {
+    offers.replaceChildren();
+    return say(await socket.emitWithAck("drive", isOn));
+  };
+  const work = toggle("Drive for others", drive, { ariaPressed: "false", className: "push" });
+  stage.append(group("Ride", state, work), map, offers);
 
   socket.on("cars", (places) => moveVehicles(layer, cars, places, "car"));
-  socket.on("ride", (ride) => {
-    const isOver = ride.status === "arrived";
-    state.textContent = TEXTS[ride.status](ride);
-    const { from, to } = ride;
-    way.setAttribute(
-      "d",
-      isOver ? "" : `M${from.x} ${from.y}H${to.x}V${to.y}m-5 0a5 5 0 1 0 10 0a5 5 0 1 0-10 0`,
-    );
-    for (const [id, car] of cars) car.classList.toggle("mine", id === ride.car && !isOver);
+  socket.on("ride", (mine) => {
+    const { status, from, to } = mine;
+    const isOver = status === "arrived";
+    state.textContent = TEXTS[status](mine);
+    way.setAttribute("d", isOver ? "" : `M${from.x} ${from.y}H${to.x}V${to.y}`);
+    for (const [id, car] of cars) car.classList.toggle("mine", id === mine.car && !isOver);
   });
   socket.on("offer", ({ id, name, hue }) => {
     const accept = async () => {
       say(await socket.emitWithAck("accept", id));
       item.remove();
     };
-    const item = element(
-      "li",
-      { hue, data: { id } },
-      element("span", { className: "dot" }),
+    const item = entry(
+      hue,
       `${name} needs a ride`,
+      button("Accept", accept, { className: "push" }),
     );
-    item.append(button("Accept", accept, { className: "push" }));
+    item.dataset.id = id;
     offers.append(item);
   });
   socket.on("taken", (id) => offers.querySelector(`[data-id="${id}"]`)?.remove());
   socket.on("connect", () => {
     if (!socket.recovered && work.ariaPressed === "true") socket.emit("drive", true);
   });
-
-  async function toggleWork() {
-    const isOn = work.ariaPressed !== "true";
-    if (!say(await socket.emitWithAck("drive", isOn))) return;
-    work.ariaPressed = isOn;
-    offers.replaceChildren();
-  }
   map.addEventListener("pointerdown", async (event) => {
     say(await socket.emitWithAck("request", place(event, map)));
   });

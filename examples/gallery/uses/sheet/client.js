@@ -3,7 +3,7 @@ import { evaluate } from "/uses/sheet/formula.js";
 
 /** A table of fields: a field shows its formula while it has the focus, otherwise the value. */
 export default function sheet({ stage, connect, say }) {
-  const table = element("table", { className: "sheet" });
+  const table = element("table");
   stage.append(table);
   const socket = connect();
   const cells = new Map();
@@ -23,18 +23,17 @@ export default function sheet({ stage, connect, say }) {
     for (const field of fields.values()) field.parentElement.removeAttribute("data-by");
     for (const { id, cell, name, hue } of selections) {
       if (id === socket.id) continue;
-      const place = fields.get(cell)?.parentElement;
-      place?.style.setProperty("--hue", hue);
-      if (place) place.dataset.by = name;
+      const { style, dataset } = fields.get(cell).parentElement;
+      style.setProperty("--hue", hue);
+      dataset.by = name;
     }
   });
 
   function build(columns, rows) {
-    const head = columns.map((column) => element("th", { scope: "col" }, column));
-    table.append(element("tr", {}, element("th"), ...head));
+    table.append(element("tr", {}, ...["", ...columns].map((name) => element("th", {}, name))));
     for (let row = 1; row <= rows; row++) {
       const places = columns.map((column) => element("td", {}, makeField(column + row)));
-      table.append(element("tr", {}, element("th", { scope: "row" }, String(row)), ...places));
+      table.append(element("tr", {}, element("th", {}, String(row)), ...places));
     }
   }
 
@@ -46,14 +45,12 @@ export default function sheet({ stage, connect, say }) {
       field.value = read(name);
       socket.emit("select", name);
     });
-    field.addEventListener("keydown", ({ key }) => {
-      if (key === "Enter") field.blur();
-    });
+    field.addEventListener("keydown", ({ key }) => key === "Enter" && field.blur());
     field.addEventListener("blur", async () => {
       socket.emit("select", null);
       const { value: text } = field;
       if (text !== read(name)) {
-        const answer = await socket.emitWithAck("write", { cell: name, text, version });
+        const answer = await socket.emitWithAck("write", { name, text, version });
         if (say(answer)) cells.set(name, answer.cell);
       }
       paint();
@@ -64,10 +61,8 @@ export default function sheet({ stage, connect, say }) {
 
   function paint() {
     for (const [name, field] of fields) {
-      if (field === document.activeElement) continue;
-      const value = evaluate(read(name), read, [name]);
-      field.value = value;
-      field.classList.toggle("number", value !== "" && Number.isFinite(Number(value)));
+      if (field !== document.activeElement) field.value = evaluate(read(name), read, [name]);
+      field.classList.toggle("number", field.value !== "" && Number.isFinite(+field.value));
     }
   }
 }

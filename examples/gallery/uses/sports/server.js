@@ -7,50 +7,40 @@
 
 const { handle, oneOf, shape } = require("../../input.js");
 
-const MATCHES = [
-  ["Otters", "Herons"],
-  ["Lynxes", "Gulls"],
-  ["Badgers", "Foxes"],
-];
-const [KEPT, GOAL] = [200, 0.25];
-const PLAYS = ["Corner", "Offside", "Free kick", "Shot wide", "Great save", "Throw-in"];
-const pick = (values) => values[Math.floor(Math.random() * values.length)];
+const TEAMS = ["Otters,Herons", "Lynxes,Gulls", "Badgers,Foxes"].map((each) => each.split(","));
+const PLAYS = ["Corner", "Offside", "Free kick", "Shot wide", "Great save", "Throw-in", "Goal"];
+const KEPT = 200;
+const random = (limit) => Math.floor(Math.random() * limit);
 
 module.exports = (sports, { every }) => {
-  const matches = MATCHES.map((teams) => ({ teams, score: [0, 0], minute: 0, cheers: [0, 0] }));
+  const kickOff = () => ({ score: [0, 0], minute: 0, cheers: [0, 0] });
+  const matches = TEAMS.map(kickOff);
   let events = [];
-  let lastId = 0;
   let hasCheers = false;
 
   function play() {
-    const index = Math.floor(Math.random() * matches.length);
+    const [index, team, what] = [random(TEAMS.length), random(2), PLAYS[random(PLAYS.length)]];
     const match = matches[index];
-    match.minute += 1 + Math.floor(Math.random() * 3);
-    if (match.minute > 90) Object.assign(match, { score: [0, 0], minute: 1, cheers: [0, 0] });
-    const team = Math.random() < 0.5 ? 0 : 1;
-    const isGoal = Math.random() < GOAL;
-    if (isGoal) match.score[team]++;
-    const what = `${isGoal ? "Goal" : pick(PLAYS)}: ${match.teams[team]}`;
+    if (match.minute > 87) Object.assign(match, kickOff());
+    match.minute += 1 + random(3);
+    if (what === "Goal") match.score[team]++;
     const { minute, score } = match;
-    events.push({ id: ++lastId, match: index, minute, score: [...score], isGoal, text: what });
-    events = events.slice(-KEPT);
+    const text = `${minute}′ ${what}: ${TEAMS[index][team]}`;
+    const id = (events.at(-1)?.id ?? 0) + 1;
+    events = [...events, { id, match: index, minute, score: [...score], text }].slice(-KEPT);
     sports.emit("events", events.slice(-1));
   }
   for (let count = 0; count < 12; count++) play();
-
   const cheers = () => matches.map((match) => match.cheers);
 
   sports.on("connection", (socket) => {
-    socket.emit("matches", MATCHES);
-    socket.emit("cheers", cheers());
     const { offset } = socket.handshake.auth;
-    const known = Number.isInteger(offset) && offset <= lastId ? offset : 0;
-    // A recovered socket gets them anyway.
-    if (!socket.recovered)
-      socket.emit(
-        "events",
-        events.filter(({ id }) => id > known),
-      );
+    const known = offset <= events.at(-1).id ? offset : 0;
+    socket.emit("matches", TEAMS);
+    socket.emit("cheers", cheers());
+    const missed = events.filter(({ id }) => id > known);
+    // A recovered socket has got them already.
+    if (!socket.recovered) socket.emit("events", missed);
 
     const cheer = shape({ match: oneOf([0, 1, 2]), team: oneOf([0, 1]) });
     handle(socket, "cheer", 10, cheer, ({ match, team }) => {

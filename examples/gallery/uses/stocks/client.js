@@ -1,36 +1,42 @@
 import uPlot from "uplot";
-import { button, element } from "/gallery/elements.js";
+import { button, choices, element, entries, entry, group } from "/gallery/elements.js";
+
+const SYMBOLS = ["TRBO", "RUST", "NODE", "IO", "WS"];
 
 /** A button for each share, the chart of one, and the last trades. */
 export default function stocks({ stage, connect, say }) {
-  const list = element("div", { className: "line shares", role: "group", ariaLabel: "Shares" });
   const chart = element("div", { className: "chart", role: "img", ariaLabel: "Price" });
-  const tape = element("ol", { className: "entries", ariaLabel: "Trades" });
-  const actions = element("div", { className: "line" });
-  stage.append(list, chart, actions, tape);
-
+  const tape = entries("Trades");
   const socket = connect();
-  const shares = new Map();
-  let symbol = "TRBO";
-  let times = [];
-  let values = [];
+  const prices = new Map(SYMBOLS.map((name) => [name, element("span")]));
+  let symbol;
+  let history = [];
 
-  const colour = (name) => () => getComputedStyle(chart).getPropertyValue(name);
+  const shares = choices("Shares", SYMBOLS, watch);
+  [...shares.children].forEach((each, index) => {
+    each.append(prices.get(SYMBOLS[index]));
+  });
+  const trade = (amount) => async () => say(await socket.emitWithAck("trade", { symbol, amount }));
+  const orders = [button("Buy 100", trade(100)), button("Sell 100", trade(-100))];
+  stage.append(shares, chart, group("Orders", ...orders), tape);
+
+  /** Colours of the scheme that is in use now. */
+  const muted = () => getComputedStyle(chart).color;
+  const accent = () => getComputedStyle(chart).outlineColor;
+  const lines = { stroke: () => getComputedStyle(chart).borderColor, width: 1 };
   const axis = {
-    stroke: colour("--muted"),
-    grid: { stroke: colour("--line"), width: 1 },
+    stroke: muted,
+    grid: lines,
     ticks: { show: false },
+    size: 44,
+    font: "11px system-ui",
   };
   const plot = new uPlot(
     {
-      width: 320,
-      height: 130,
-      padding: [8, 0, 0, 0],
-      cursor: { show: false },
-      legend: { show: false },
-      scales: { x: { time: false } },
-      axes: [{ show: false }, { ...axis, size: 44, font: "11px system-ui" }],
-      series: [{}, { stroke: colour("--accent"), width: 2, points: { show: false } }],
+      ...{ width: 320, height: 130, padding: [8, 0, 0, 0] },
+      ...{ cursor: { show: false }, legend: { show: false }, scales: { x: { time: false } } },
+      axes: [{ show: false }, axis],
+      series: [{}, { stroke: accent, width: 2, points: { show: false } }],
     },
     [[], []],
     chart,
@@ -41,53 +47,29 @@ export default function stocks({ stage, connect, say }) {
 
   async function watch(wanted) {
     symbol = wanted;
-    for (const [name, { choice }] of shares) choice.ariaPressed = name === symbol;
-    const { history } = await socket.emitWithAck("watch", symbol);
-    if (symbol !== wanted) return;
-    times = history.map(([time]) => time);
-    values = history.map(([, price]) => price);
-    plot.setData([times, values]);
+    const answer = await socket.emitWithAck("watch", wanted);
+    if (symbol === wanted) show(answer.history);
+  }
+  function show(ticks) {
+    history = ticks.slice(-160);
+    plot.setData([history.map(([time]) => time), history.map(([, price]) => price)]);
   }
 
-  /** Also after a lost connection: the history has what the page has missed. */
+  /** The history has what the page has missed. */
   socket.on("connect", () => watch(symbol));
-  socket.on("tick", (name, time, price) => {
-    if (name !== symbol) return;
-    times = [...times.slice(-159), time];
-    values = [...values.slice(-159), price];
-    plot.setData([times, values]);
-  });
-  socket.on("prices", (prices) => {
-    for (const [name, price] of Object.entries(prices)) {
-      if (!shares.has(name)) add(name);
-      const share = shares.get(name);
-      share.price.textContent = price.toFixed(2);
-      share.price.className = price < share.last ? "down" : "up";
-      share.last = price;
+  socket.on("tick", (name, ...tick) => name === symbol && show([...history, tick]));
+  socket.on("prices", (all) => {
+    for (const [name, price] of Object.entries(all)) {
+      const shown = prices.get(name);
+      shown.className = price < Number(shown.textContent) ? "down" : "up";
+      shown.textContent = price.toFixed(2);
     }
   });
   socket.on("trades", (trades) => {
-    tape.replaceChildren(
-      ...trades.map(({ name, hue, symbol, amount, price }) => {
-        const text = `${name} ${amount > 0 ? "bought" : "sold"} ${Math.abs(amount)} ${symbol}`;
-        return element(
-          "li",
-          { hue },
-          element("span", { className: "dot" }),
-          text,
-          element("b", {}, price.toFixed(2)),
-        );
-      }),
-    );
+    const items = trades.map(({ name, hue, symbol: what, amount, price }) => {
+      const text = `${name} ${amount > 0 ? "bought" : "sold"} ${Math.abs(amount)} ${what}`;
+      return entry(hue, text, element("b", {}, price.toFixed(2)));
+    });
+    tape.replaceChildren(...items);
   });
-
-  function add(name) {
-    const price = element("span");
-    const choice = button(name, () => watch(name), { ariaPressed: name === symbol });
-    choice.append(price);
-    list.append(choice);
-    shares.set(name, { choice, price });
-  }
-  const trade = (amount) => async () => say(await socket.emitWithAck("trade", { symbol, amount }));
-  actions.append(button("Buy 100", trade(100)), button("Sell 100", trade(-100)));
 }

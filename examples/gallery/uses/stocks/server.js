@@ -2,7 +2,7 @@
 
 /**
  * A stock exchange. Each share has a room for its ticks, four a second; everybody gets the list of
- * prices once a second. Both are volatile; trades are not.
+ * prices once a second. Ticks are volatile, trades are not.
  */
 
 const { handle, integer, oneOf, shape } = require("../../input.js");
@@ -13,7 +13,8 @@ const [INTERVAL, HISTORY, IMPACT] = [250, 160, 4000];
 const round = (price) => Math.round(price * 100) / 100;
 
 module.exports = (exchange, { every }) => {
-  const shares = new Map(SYMBOLS.map((symbol) => [symbol, startOf(SHARES[symbol])]));
+  const shares = new Map();
+  for (const symbol of SYMBOLS) shares.set(symbol, { price: SHARES[symbol], history: [] });
   let trades = [];
 
   function tick(symbol, factor = 1) {
@@ -49,9 +50,5 @@ module.exports = (exchange, { every }) => {
   });
 
   every(INTERVAL, () => SYMBOLS.forEach((symbol) => void tick(symbol)));
-  every(1000, () => exchange.volatile.emit("prices", prices()));
+  every(1000, () => exchange.emit("prices", prices()));
 };
-
-function startOf(price) {
-  return { price, history: [[Date.now(), price]] };
-}

@@ -1,29 +1,27 @@
-import { button, element, form } from "/gallery/elements.js";
+import { button, choices, element, entries, form } from "/gallery/elements.js";
 
 /** One side for customers, and one for agents, who need the pass phrase. */
 export default function support({ stage, connect, say }) {
+  const customer = connect();
+  let agent;
+  let passPhrase;
+  let ticket;
+
   const help = conversation("Your question", (body) => customer.emitWithAck("message", body));
   const desk = conversation("Your reply", (body) =>
     agent.emitWithAck("reply", { key: ticket, body }),
   );
   const tickets = element("div", { className: "chips", role: "group", ariaLabel: "Customers" });
-  const entrance = form("Pass phrase (open sesame)", "Enter", enter);
-  const sides = element("div", { className: "line", role: "group", ariaLabel: "Side" });
   const left = element("div", { className: "side" }, ...help.parts);
-  const right = element("div", { className: "side", hidden: true }, entrance);
+  const right = element("div", { className: "side" }, form("Say “open sesame”", "Enter", enter));
+  const sides = choices("Side", ["I need help", "I help"], (label) => {
+    left.hidden = label === "I help";
+    right.hidden = !left.hidden;
+  });
   stage.append(sides, left, right);
-
-  const customer = connect();
-  let agent;
-  let passPhrase = "";
-  let ticket;
 
   customer.on("messages", help.showAll);
   customer.on("message", help.show);
-  customer.on("typing", help.showTyping);
-  help.onTyping(() => customer.volatile.emit("typing"));
-
-  desk.onTyping(() => ticket && agent.volatile.emit("typing", ticket));
 
   function enter(text) {
     passPhrase = text;
@@ -34,14 +32,11 @@ export default function support({ stage, connect, say }) {
       if (ticket && !agent.recovered) open(ticket);
     });
     agent.on("tickets", (all) => {
-      tickets.replaceChildren(
-        ...all.map(({ key, name, hue }) =>
-          button(name, () => open(key), { hue, ariaPressed: key === ticket, data: { key } }),
-        ),
-      );
+      const item = ({ key, name, hue }) =>
+        button(name, () => open(key), { hue, ariaPressed: key === ticket, data: { key } });
+      tickets.replaceChildren(...all.map(item));
     });
     agent.on("message", desk.show);
-    agent.on("typing", desk.showTyping);
   }
   async function open(key) {
     const answer = await agent.emitWithAck("open", key);
@@ -51,39 +46,18 @@ export default function support({ stage, connect, say }) {
     desk.showAll(answer.messages);
   }
 
-  const toggles = [left, right].map((side, index) =>
-    button(["I need help", "I help"][index], () => {
-      for (const each of [left, right]) each.hidden = each !== side;
-      for (const each of toggles) each.ariaPressed = each === toggles[index];
-    }),
-  );
-  toggles[0].ariaPressed = "true";
-  sides.append(...toggles);
-
-  /** @returns {object} a list of messages with a field below it */
+  /** Creates a list of messages with a field below it. */
   function conversation(label, send) {
-    const list = element("ol", { className: "entries bottom", ariaLabel: "Messages" });
-    const typing = element("p", { className: "muted small typing" });
+    const list = entries("Messages", "bottom");
     const line = form(label, "Send", async (body) => say(await send(body)), { maxLength: 200 });
-    let timer;
     const show = ({ from, body }) => {
-      typing.textContent = "";
       list.append(element("li", {}, element("b", {}, from), body));
       list.scrollTop = list.scrollHeight;
     };
-    return {
-      parts: [list, typing, line],
-      show,
-      showAll(messages) {
-        list.replaceChildren();
-        messages.forEach(show);
-      },
-      showTyping(name) {
-        typing.textContent = `${name} is writing…`;
-        clearTimeout(timer);
-        timer = setTimeout(() => typing.replaceChildren(), 2000);
-      },
-      onTyping: (act) => line.addEventListener("input", act),
+    const showAll = (messages) => {
+      list.replaceChildren();
+      messages.forEach(show);
     };
+    return { parts: [list, line], show, showAll };
   }
 }

@@ -1,30 +1,24 @@
-import { button, element, form } from "/gallery/elements.js";
+import { button, choices, element, entries, form, group } from "/gallery/elements.js";
 
 /** A choice of talks; the socket of a talk connects when it is chosen. */
 export default function webinar({ stage, connect, say }) {
-  const talks = element("div", { className: "line", role: "group", ariaLabel: "Talks" });
-  const slide = element("p", { className: "slide", role: "status" });
-  const listeners = element("output", { className: "muted small push", ariaLabel: "Listeners" });
-  const reactions = element("div", { className: "line", role: "group", ariaLabel: "Reactions" });
-  const questions = element("ol", { className: "entries", ariaLabel: "Questions" });
-  const ask = form("Question", "Ask", async (text) => say(await talk.emitWithAck("ask", text)), {
-    maxLength: 80,
-  });
+  const slide = element("p", { role: "status" });
   const hall = element("div", { className: "hall" }, slide);
-  stage.append(talks, hall, reactions, questions, ask);
-
-  let talk;
-  connect().on("talks", (names) => {
-    const choices = names.map((name) => button(name, () => choose(name)));
-    talks.replaceChildren(...choices, listeners);
-    const choose = (name) => {
-      for (const each of choices) each.ariaPressed = each.textContent === name;
-      enter(name);
-    };
-    choose(names[0]);
-  });
+  const listeners = element("output", { className: "muted small push", ariaLabel: "Listeners" });
+  const questions = entries("Questions", "bottom");
+  const ask = async (body) => say(await talk.emitWithAck("ask", body));
+  const reactions = ["♥", "★", "▲"].map((sign) =>
+    button(sign, () => talk.volatile.emit("react", sign), { ariaLabel: `React with ${sign}` }),
+  );
+  const line = form("Question", "Ask", ask, { maxLength: 80 });
+  stage.append(hall, group("Reactions", ...reactions, listeners), questions, line);
 
   const sockets = new Map();
+  let talk;
+  connect().on("talks", (names) => {
+    if (!talk) stage.prepend(choices("Talks", names, enter));
+  });
+
   function enter(name) {
     talk?.disconnect();
     talk = sockets.get(name)?.connect() ?? open(name);
@@ -32,10 +26,10 @@ export default function webinar({ stage, connect, say }) {
   function open(name) {
     const socket = connect(`/webinar/${name}`);
     socket.on("talk", show);
+    socket.on("react", fly);
     socket.on("listeners", (count) => {
       listeners.textContent = `${count} listening`;
     });
-    socket.on("reaction", fly);
     sockets.set(name, socket);
     return socket;
   }
@@ -43,25 +37,13 @@ export default function webinar({ stage, connect, say }) {
   function show({ text, slide: number, slides, questions: all }) {
     slide.textContent = text;
     hall.dataset.slide = `${number} / ${slides}`;
-    const sorted = all.toSorted((a, b) => b.votes - a.votes);
-    questions.replaceChildren(
-      ...sorted.map(({ id, body, name, votes }) => {
-        const vote = async () => say(await talk.emitWithAck("vote", id));
-        const label = { className: "push", ariaLabel: `Vote for “${body}”` };
-        return element("li", {}, `${body} (${name})`, button(`▲ ${votes}`, vote, label));
-      }),
-    );
+    const items = all.map(({ body, name }) => element("li", {}, element("b", {}, name), body));
+    questions.replaceChildren(...items);
   }
-
   function fly(sign) {
     const sent = element("span", { className: "reaction", ariaHidden: "true" }, sign);
     sent.style.insetInlineStart = `${5 + 85 * Math.random()}%`;
     sent.addEventListener("animationend", () => sent.remove());
     hall.append(sent);
-  }
-  for (const sign of ["♥", "★", "▲"]) {
-    reactions.append(
-      button(sign, () => talk.volatile.emit("react", sign), { ariaLabel: `React ${sign}` }),
-    );
   }
 }

@@ -1,33 +1,33 @@
-import { button, element, place, svg } from "/gallery/elements.js";
+import { button, group, place, svg } from "/gallery/elements.js";
 
 /** Draw with the pointer, a pen or a finger. */
 export default function whiteboard({ stage, connect, say }) {
-  const board = svg("svg", {
-    viewBox: "0 0 480 300",
-    class: "board",
-    role: "img",
-    "aria-label": "Whiteboard",
-  });
+  const label = { role: "img", "aria-label": "Whiteboard: draw on it" };
+  const board = svg("svg", { viewBox: "0 0 480 300", ...label });
   const undo = button("Undo my last stroke", () => socket.emit("undo"));
-  stage.append(board, element("div", { className: "line" }, undo));
+  stage.append(board, group("Tools", undo));
   const socket = connect();
   const strokes = new Map();
   const drafts = new Map();
-
-  /** Shows a stroke, or more of it. Points are pairs of 16-bit numbers. */
-  function draw(line, { name, hue, points }) {
-    const values = new Uint16Array(points);
-    line.setAttribute("points", values.join(" "));
-    line.setAttribute("data-name", name);
-    line.style.setProperty("--hue", hue);
-    if (!line.parentNode) board.append(line);
-  }
   const line = () => svg("polyline", { fill: "none" });
+
+  function draw(shape, { name, hue, points }) {
+    shape.setAttribute("points", new Uint16Array(points).join(" "));
+    shape.setAttribute("data-name", name);
+    shape.style.setProperty("--hue", hue);
+    if (!shape.parentNode) board.append(shape);
+  }
+  function add(stroke) {
+    drafts.get(stroke.key)?.remove();
+    drafts.delete(stroke.key);
+    strokes.set(stroke.id, line());
+    draw(strokes.get(stroke.id), stroke);
+  }
 
   socket.on("strokes", (all) => {
     board.replaceChildren();
     strokes.clear();
-    for (const each of all) add(each);
+    all.forEach(add);
   });
   socket.on("stroke", add);
   socket.on("undo", (id) => {
@@ -39,31 +39,24 @@ export default function whiteboard({ stage, connect, say }) {
     draw(drafts.get(draft.key), draft);
   });
 
-  function add(stroke) {
-    drafts.get(stroke.key)?.remove();
-    drafts.delete(stroke.key);
-    strokes.set(stroke.id, line());
-    draw(strokes.get(stroke.id), stroke);
-  }
-
-  /** The stroke that is being drawn here. */
+  /** The stroke that is drawn here, until the server has sent it back. */
   let mine;
   let points = [];
-  const inside = (event) => {
+  const extend = (event) => {
     const { x, y } = place(event, board);
-    return [Math.max(0, Math.min(480, x)), Math.max(0, Math.min(300, y))];
+    points.push(x, y);
+    mine.setAttribute("points", points.join(" "));
   };
   board.addEventListener("pointerdown", (event) => {
-    board.setPointerCapture(event.pointerId);
-    points = inside(event);
+    points = [];
     mine = line();
-    mine.classList.add("own");
     board.append(mine);
+    extend(event);
+    if (event.isTrusted) board.setPointerCapture(event.pointerId);
   });
   board.addEventListener("pointermove", (event) => {
     if (!mine || points.length >= 600) return;
-    points.push(...inside(event));
-    mine.setAttribute("points", points.join(" "));
+    extend(event);
     if (points.length % 8 === 0) socket.volatile.emit("draft", Uint16Array.from(points));
   });
   const end = async () => {

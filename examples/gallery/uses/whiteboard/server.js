@@ -6,11 +6,12 @@
  */
 
 const { binary, demand, handle, nothing } = require("../../input.js");
+const { flower } = require("./flower.js");
 
 const [WIDTH, HEIGHT, POINTS, KEPT] = [480, 300, 300, 120];
 const HAND = { key: "hand", name: "Hand", hue: 300 };
 
-/** Parses a stroke; what is sent on is what has been checked. */
+/** Parses a stroke. */
 function stroke(value) {
   const bytes = binary(4 * POINTS)(value);
   demand(bytes.length >= 4 && bytes.length % 4 === 0, "A stroke has pairs of 16-bit numbers");
@@ -30,12 +31,10 @@ module.exports = (board, { every }) => {
     strokes = [...strokes, made].slice(-KEPT);
     board.emit("stroke", made);
   }
-
   function undo({ key }) {
     const last = strokes.findLast((each) => each.key === key);
-    if (!last) return;
+    if (last) board.emit("undo", last.id);
     strokes = strokes.filter((each) => each !== last);
-    board.emit("undo", last.id);
   }
 
   board.on("connection", (socket) => {
@@ -49,19 +48,10 @@ module.exports = (board, { every }) => {
   });
 
   /** A hand draws a flower, and again another one. */
-  let petals = 0;
-  let drawn = [];
   every(120, () => {
-    const angle = (2 * Math.PI * drawn.length) / 100;
-    const radius = 60 + 40 * Math.cos(angle * petals);
-    if (drawn.length < 101) {
-      drawn.push([340 + radius * Math.cos(angle), 150 + radius * Math.sin(angle)]);
-      board.volatile.emit("draft", { ...HAND, points: Uint16Array.from(drawn.flat()) });
-      return;
-    }
-    if (petals > 0) undo(HAND);
-    add(HAND, Buffer.from(Uint16Array.from(drawn.flat()).buffer));
-    petals = (petals % 6) + 2;
-    drawn = [];
+    const { points, isDone } = flower();
+    if (!isDone) return board.volatile.emit("draft", { ...HAND, points });
+    undo(HAND);
+    add(HAND, points);
   });
 };
