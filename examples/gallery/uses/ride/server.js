@@ -10,7 +10,7 @@ const { roomOf } = require("../../people.js");
 const { crossingAt, randomCrossing } = require("../../streets.js");
 const { move, positions, take } = require("./fleet.js");
 
-const [PATIENCE, room] = [4000, ({ id }) => `ride:${id}`];
+const [PATIENCE, room] = [15_000, ({ id }) => `ride:${id}`];
 
 module.exports = (city, { every }) => {
   const rides = new Map();
@@ -57,8 +57,9 @@ module.exports = (city, { every }) => {
   every(100, () => {
     move(send);
     city.volatile.emit("cars", positions());
-    // A simulated driver takes what no visitor wants.
-    const isLate = ({ status, at }) => status === "asking" && Date.now() > at + PATIENCE;
-    for (const ride of rides.values()) if (isLate(ride)) start(ride);
+    // A simulated driver takes what no visitor wants; at once, if no visitor drives.
+    const latest = Date.now() - (city.adapter.rooms.has("drivers") ? PATIENCE : 0);
+    for (const ride of rides.values())
+      if (ride.status === "asking" && ride.at < latest) start(ride);
   });
 };

@@ -8,7 +8,7 @@ export default function sports({ stage, connect }) {
 
   let offset = 0;
   let rows = [];
-  const socket = connect("/sports", { auth: () => ({ offset }) });
+  const socket = connect("/sports", { auth: () => ({ serverOffset: offset }) });
 
   socket.on("matches", (matches) => {
     if (rows.length > 0) return;

@@ -34,7 +34,7 @@ module.exports = (sports, { every }) => {
   const cheers = () => matches.map((match) => match.cheers);
 
   sports.on("connection", (socket) => {
-    const { offset } = socket.handshake.auth;
+    const { serverOffset: offset } = socket.handshake.auth;
     const known = offset <= events.at(-1).id ? offset : 0;
     socket.emit("matches", TEAMS);
     socket.emit("cheers", cheers());

@@ -40,7 +40,7 @@ export default function webinar({ stage, connect, say }) {
     const items = all.map(({ body, name }) => element("li", {}, element("b", {}, name), body));
     questions.replaceChildren(...items);
   }
-  function fly(sign) {
+  function fly({ sign }) {
     const sent = element("span", { className: "reaction", ariaHidden: "true" }, sign);
     sent.style.insetInlineStart = `${5 + 85 * Math.random()}%`;
     sent.addEventListener("animationend", () => sent.remove());

@@ -51,6 +51,8 @@ export default function whiteboard({ stage, connect, say }) {
     points = [];
     mine = line();
     board.append(mine);
+    // Twice, so that a touch makes a dot.
+    extend(event);
     extend(event);
     if (event.isTrusted) board.setPointerCapture(event.pointerId);
   });
