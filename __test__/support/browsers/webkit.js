@@ -20,18 +20,15 @@ const seleniumPath = path.join(modules, "selenium-webdriver");
 /** Of functions in the page, in milliseconds. */
 const SCRIPT_TIMEOUT = 60_000;
 
-/** Calls a function and reports its result, as the text of a script for Selenium. */
+/** In the page: calls a function and reports its result. */
 const CALL = `
-  const [source, arg, done] = arguments;
-  Promise.resolve().then(() => (0, eval)("(" + source + ")")(arg))
-    .then((value) => done({ value }), (error) => done({ error: String(error && error.stack) }));`;
+  Promise.resolve().then(() => fn(arg))
+    .then((value) => done({ value }), (error) => done({ error: String(error) + error?.stack }));`;
 
-/** Calls a function each 20 ms until it returns a true value. */
+/** In the page: calls a function each 20 ms until it returns a true value. */
 const WAIT = `
-  const [source, arg, done] = arguments;
-  const fn = (0, eval)("(" + source + ")");
   const look = async () => ((await fn(arg)) ? done({}) : setTimeout(look, 20));
-  look().catch((error) => done({ error: String(error && error.stack) }));`;
+  look().catch((error) => done({ error: String(error) + error?.stack }));`;
 
 /** In the page: fills in an element as a user does. The keys of Selenium lack emoji. */
 function fillIn([selector, text]) {
@@ -45,7 +42,13 @@ function fillIn([selector, text]) {
 async function launch() {
   const x = startProcess("Xvfb", "-displayfd", "3", "-screen", "0", "1600x1200x24");
   const [number] = await Promise.race([once(x.child.stdio[3], "data"), x.failed]);
-  const env = { ...process.env, DISPLAY: `:${String(number).trim()}` };
+  // Without a language, `navigator.language` is "C", which `Intl` refuses.
+  const env = {
+    ...process.env,
+    LANG: "en_US.UTF-8",
+    LC_ALL: "",
+    DISPLAY: `:${String(number).trim()}`,
+  };
   const sessions = new Set();
   const open = async (url, size = SIZE) => {
     const session = await openSession(env);
@@ -132,7 +135,9 @@ function startProcess(file, ...args) {
 async function openPage({ driver, end }, url, { width, height }) {
   const { By } = require(seleniumPath);
   const run = async (script, fn, arg = null) => {
-    const { value, error } = await driver.executeAsyncScript(script, String(fn), arg);
+    // The function is a part of the text, because pages may forbid `eval()`.
+    const text = `const [arg, done] = arguments; const fn = ${fn};${script}`;
+    const { value, error } = await driver.executeAsyncScript(text, arg);
     if (error !== undefined) throw new Error(error);
     return value;
   };

@@ -57,14 +57,14 @@ export function choices(ariaLabel, labels, choose) {
   return made;
 }
 
-/** Creates a field with a button. If `onText` returns false, what was written stays. */
-export function form(label, action, onText, properties = {}) {
+/** Creates a field with a button. What was written stays, unless `send` has a result. */
+export function form(label, action, send, properties = {}) {
   const hints = { ariaLabel: label, placeholder: label, required: true };
   const field = element("input", { ...hints, ...properties });
   const made = element("form", { className: "line" }, field, element("button", {}, action));
   made.addEventListener("submit", async (event) => {
     event.preventDefault();
-    if ((await onText(field.value)) !== false) field.value = "";
+    if (await send(field.value)) field.value = "";
   });
   return made;
 }

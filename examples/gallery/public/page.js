@@ -51,11 +51,14 @@ async function mount(tile) {
     });
     return socket;
   };
-  const say = ({ ok, error }) => {
-    status.textContent = ok ? "" : error;
-    return ok;
+  /** Asks the server. Returns the answer, or nothing if it was refused, and shows the reason. */
+  const ask = async (socket, event, value) => {
+    const lost = { ok: false, error: "The connection was lost" };
+    const answer = await socket.emitWithAck(event, value).catch(() => lost);
+    status.textContent = answer.ok ? "" : answer.error;
+    return answer.ok && answer;
   };
-  start({ stage: tile.querySelector(".stage"), connect: connectTile, say });
+  start({ stage: tile.querySelector(".stage"), connect: connectTile, ask });
 }
 
 /** Fills each tile when it first comes near the window, so that a phone starts fast. */

@@ -1,7 +1,7 @@
 import { button, element, entries, entry, group } from "/gallery/elements.js";
 
 /** The lot, the highest bid, and buttons that bid more. */
-export default function auction({ stage, connect, say }) {
+export default function auction({ stage, connect, ask }) {
   const title = element("h3");
   const price = element("output", { className: "price", ariaLabel: "Highest bid" });
   const leader = element("p", { className: "muted" });
@@ -13,7 +13,7 @@ export default function auction({ stage, connect, say }) {
   let ends = 0;
 
   const buttons = [5, 15, 50].map((more) => {
-    const bid = async () => say(await socket.emitWithAck("bid", lot.price + more));
+    const bid = () => ask(socket, "bid", lot.price + more);
     return button(`+ ${more}`, bid, { ariaLabel: `Bid ${more} more` });
   });
   stage.append(title, price, leader, clock, group("Bid more", ...buttons), bids);

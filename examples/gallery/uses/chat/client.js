@@ -1,7 +1,9 @@
 import { element, form } from "/gallery/elements.js";
 
+const randomId = () => crypto.getRandomValues(new Uint32Array(3)).join("-");
+
 /** The lobby of the chat in examples/chat, beside those who have opened the whole chat. */
-export default function chat({ stage, connect, say }) {
+export default function chat({ stage, connect, ask }) {
   const people = element("ul", { className: "chips", ariaLabel: "People" });
   const messages = element("ol", { className: "entries bottom", ariaLabel: "Messages" });
   const open = element("a", { href: "/chat", className: "button" }, "Open the whole chat");
@@ -11,8 +13,7 @@ export default function chat({ stage, connect, say }) {
   /** A name belongs to one page of the chat at a time; a reload keeps it. */
   const name =
     sessionStorage.getItem("chatter") ?? `Visitor ${100 + Math.trunc(Math.random() * 900)}`;
-  const page =
-    sessionStorage.getItem("page") ?? crypto.getRandomValues(new Uint32Array(4)).join("-");
+  const page = sessionStorage.getItem("page") ?? randomId();
   sessionStorage.setItem("chatter", name);
   sessionStorage.setItem("page", page);
   const names = new Set();
@@ -20,8 +21,8 @@ export default function chat({ stage, connect, say }) {
   const socket = connect("/", { auth: () => ({ name, page }) });
 
   socket.on("welcome", async () => {
-    const answer = await socket.emitWithAck("join", { room: "lobby" });
-    if (!say(answer)) return;
+    const answer = await ask(socket, "join", { room: "lobby" });
+    if (!answer) return;
     names.clear();
     for (const each of answer.people) names.add(each);
     for (const message of answer.messages) show(message);
@@ -32,14 +33,10 @@ export default function chat({ stage, connect, say }) {
   socket.on("left", (person) => person.room === "lobby" && showPeople(names.delete(person.name)));
 
   async function send(text) {
-    const message = {
-      room: "lobby",
-      id: crypto.getRandomValues(new Uint32Array(3)).join("-"),
-      text,
-    };
-    const answer = await socket.emitWithAck("message", message);
-    if (answer.ok) show({ ...message, from: name });
-    return say(answer);
+    const message = { room: "lobby", id: randomId(), text };
+    const isSent = await ask(socket, "message", message);
+    if (isSent) show({ ...message, from: name });
+    return isSent;
   }
 
   /** Shows a message once, though it may come again when the page joins again. */

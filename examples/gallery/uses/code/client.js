@@ -7,7 +7,7 @@ const TOKENS =
 const KINDS = ["comment", "string", "keyword", "keyword"];
 
 /** A field on top of a picture of its text, which has colours and the cursors of others. */
-export default function code({ stage, connect, say }) {
+export default function code({ stage, connect, ask }) {
   const field = element("textarea", { ariaLabel: "Code", spellcheck: false, wrap: "off" });
   const picture = element("pre", { ariaHidden: "true" });
   const carets = element("div", { className: "carets", ariaHidden: "true" });
@@ -22,8 +22,8 @@ export default function code({ stage, connect, say }) {
   socket.on("connect", async () => {
     for (const caret of others.values()) caret.remove();
     others.clear();
-    const answer = await socket.emitWithAck("sync", Y.encodeStateVector(doc));
-    if (!say(answer)) return;
+    const answer = await ask(socket, "sync", Y.encodeStateVector(doc));
+    if (!answer) return;
     Y.applyUpdate(doc, new Uint8Array(answer.update), "server");
     send(Y.encodeStateAsUpdate(doc, new Uint8Array(answer.vector)));
   });
@@ -31,9 +31,7 @@ export default function code({ stage, connect, say }) {
   doc.on("update", (update, origin) => {
     if (origin !== "server" && socket.connected) send(update);
   });
-  async function send(update) {
-    say(await socket.emitWithAck("update", update));
-  }
+  const send = (update) => ask(socket, "update", update);
 
   /** What was typed is the difference between the field and the shared text. */
   field.addEventListener("input", () => {

@@ -1,7 +1,7 @@
 import { button, element, entries, entry, form, group, log, toggle } from "/gallery/elements.js";
 
 /** Topics to follow, posts to like, and a bell. */
-export default function feed({ stage, connect, say }) {
+export default function feed({ stage, connect, ask }) {
   const topics = group("Topics");
   const bell = element("output", { className: "bell", ariaLabel: "Notifications" });
   const posts = entries("Posts");
@@ -44,19 +44,17 @@ export default function feed({ stage, connect, say }) {
   });
 
   function topicToggle(topic) {
-    return toggle(`#${topic}`, async (isOn) =>
-      say(await socket.emitWithAck("follow", { topic, isOn })),
-    );
+    return toggle(`#${topic}`, (isOn) => ask(socket, "follow", { topic, isOn }));
   }
   function item({ id, topic, body, author, likes }) {
-    const like = async () => say(await socket.emitWithAck("like", id));
+    const like = () => ask(socket, "like", id);
     const text = element("p", {}, element("b", {}, author.name), ` #${topic}`, element("br"), body);
     const label = { className: "push", ariaLabel: `Like “${body}”` };
     const made = entry(author.hue, text, button(`♥ ${likes}`, like, label));
     made.dataset.id = id;
     return made;
   }
-  async function post(body) {
-    return say(await socket.emitWithAck("post", { topic: choice.value, body }));
+  function post(body) {
+    return ask(socket, "post", { topic: choice.value, body });
   }
 }

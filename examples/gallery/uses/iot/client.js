@@ -1,7 +1,7 @@
 import { button, element, svg, toggle } from "/gallery/elements.js";
 
 /** A line for each device: its last readings, a switch, and a restart. */
-export default function iot({ stage, connect, say }) {
+export default function iot({ stage, connect, ask }) {
   const list = element("ul", { className: "devices" });
   const news = element("p", { className: "muted small", role: "status" });
   stage.append(list, news);
@@ -14,8 +14,8 @@ export default function iot({ stage, connect, say }) {
       const value = element("b");
       const line = svg("polyline", { fill: "none" });
       const view = { viewBox: "0 0 60 30", preserveAspectRatio: "none", "aria-hidden": "true" };
-      const power = toggle("on", (isOn) => order("switch", { name, isOn }));
-      const restart = button("↻", () => order("restart", name));
+      const power = toggle("on", (isOn) => ask(socket, "switch", { name, isOn }));
+      const restart = button("↻", () => ask(socket, "restart", name));
       power.ariaLabel = `Switch the ${name}`;
       restart.ariaLabel = `Restart the ${name}`;
       const parts = [element("h3", {}, name), svg("svg", view, line), value, power, restart];
@@ -40,8 +40,4 @@ export default function iot({ stage, connect, say }) {
   socket.on("switched", ({ name, isOn, by }) => {
     news.textContent = `${by} has switched the ${name} ${isOn ? "on" : "off"}`;
   });
-
-  async function order(event, value) {
-    return say(await socket.emitWithAck(event, value));
-  }
 }

@@ -2,7 +2,7 @@ import { drawCity, moveVehicles } from "/gallery/city.js";
 import { group, place, svg, toggle } from "/gallery/elements.js";
 
 /** Buses of the areas that are switched on, and pins: press the map to set yours. */
-export default function map({ stage, connect, say }) {
+export default function map({ stage, connect, ask }) {
   const { map: city, layer } = drawCity("Map: press it to set your pin");
   const socket = connect();
   const pins = new Map();
@@ -12,7 +12,7 @@ export default function map({ stage, connect, say }) {
     const shade = svg("rect", { class: "shade", x: (area % 2) * 240, y: area < 2 ? 0 : 150 });
     city.append(shade);
     return toggle(label, async (isOn) => {
-      if (!say(await socket.emitWithAck("watch", { area, isOn }))) return false;
+      if (!(await ask(socket, "watch", { area, isOn }))) return false;
       shade.classList.toggle("dark", !isOn);
       return true;
     });
@@ -46,7 +46,5 @@ export default function map({ stage, connect, say }) {
     pins.get(key)?.remove();
     pins.delete(key);
   }
-  city.addEventListener("pointerdown", async (event) => {
-    say(await socket.emitWithAck("pin", place(event, city)));
-  });
+  city.addEventListener("pointerdown", (event) => ask(socket, "pin", place(event, city)));
 }

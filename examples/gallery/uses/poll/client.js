@@ -1,7 +1,7 @@
 import { button, element } from "/gallery/elements.js";
 
 /** The options as bars. `retries` sends a vote again until the server acknowledges it. */
-export default function poll({ stage, connect, say }) {
+export default function poll({ stage, connect, ask }) {
   const question = element("h3");
   const options = element("div", { className: "options" });
   const last = element("p", { className: "muted small", role: "status" });
@@ -27,10 +27,7 @@ export default function poll({ stage, connect, say }) {
 
   function vote(round, option) {
     choose(option);
-    // With `retries` the callback gets an error first, if no attempt was acknowledged.
-    socket.emit("vote", { round, option }, (error, answer) => {
-      say(error ? { error: "The vote did not arrive" } : answer);
-    });
+    ask(socket, "vote", { round, option });
   }
   function choose(option) {
     bars.forEach((bar, index) => {

@@ -9,7 +9,7 @@ const TEXTS = {
 };
 
 /** Press the map for a ride, or take rides of others. */
-export default function ride({ stage, connect, say }) {
+export default function ride({ stage, connect, ask }) {
   const { map, layer } = drawCity("Map: press it to ask for a ride");
   const state = element("p", { role: "status" }, "Press the map: where to?");
   const offers = entries("Offers", "offers");
@@ -20,7 +20,7 @@ export default function ride({ stage, connect, say }) {
 
   const drive = async (isOn) => {
     offers.replaceChildren();
-    return say(await socket.emitWithAck("drive", isOn));
+    return ask(socket, "drive", isOn);
   };
   const work = toggle("Drive for others", drive, { ariaPressed: "false", className: "push" });
   stage.append(group("Ride", state, work), map, offers);
@@ -35,7 +35,7 @@ export default function ride({ stage, connect, say }) {
   });
   socket.on("offer", ({ id, name, hue }) => {
     const accept = async () => {
-      say(await socket.emitWithAck("accept", id));
+      await ask(socket, "accept", id);
       item.remove();
     };
     const item = entry(
@@ -50,7 +50,5 @@ export default function ride({ stage, connect, say }) {
   socket.on("connect", () => {
     if (!socket.recovered && work.ariaPressed === "true") socket.emit("drive", true);
   });
-  map.addEventListener("pointerdown", async (event) => {
-    say(await socket.emitWithAck("request", place(event, map)));
-  });
+  map.addEventListener("pointerdown", (event) => ask(socket, "request", place(event, map)));
 }

@@ -2,7 +2,7 @@ import { element } from "/gallery/elements.js";
 import { evaluate } from "/uses/sheet/formula.js";
 
 /** A table of fields: a field shows its formula while it has the focus, otherwise the value. */
-export default function sheet({ stage, connect, say }) {
+export default function sheet({ stage, connect, ask }) {
   const table = element("table");
   stage.append(table);
   const socket = connect();
@@ -50,8 +50,8 @@ export default function sheet({ stage, connect, say }) {
       socket.emit("select", null);
       const { value: text } = field;
       if (text !== read(name)) {
-        const answer = await socket.emitWithAck("write", { name, text, version });
-        if (say(answer)) cells.set(name, answer.cell);
+        const answer = await ask(socket, "write", { name, text, version });
+        if (answer) cells.set(name, answer.cell);
       }
       paint();
     });

@@ -4,7 +4,7 @@ import { button, choices, element, entries, entry, group } from "/gallery/elemen
 const SYMBOLS = ["TRBO", "RUST", "NODE", "IO", "WS"];
 
 /** A button for each share, the chart of one, and the last trades. */
-export default function stocks({ stage, connect, say }) {
+export default function stocks({ stage, connect, ask }) {
   const chart = element("div", { className: "chart", role: "img", ariaLabel: "Price" });
   const tape = entries("Trades");
   const socket = connect();
@@ -16,7 +16,7 @@ export default function stocks({ stage, connect, say }) {
   [...shares.children].forEach((each, index) => {
     each.append(prices.get(SYMBOLS[index]));
   });
-  const trade = (amount) => async () => say(await socket.emitWithAck("trade", { symbol, amount }));
+  const trade = (amount) => () => ask(socket, "trade", { symbol, amount });
   const orders = [button("Buy 100", trade(100)), button("Sell 100", trade(-100))];
   stage.append(shares, chart, group("Orders", ...orders), tape);
 
@@ -47,8 +47,8 @@ export default function stocks({ stage, connect, say }) {
 
   async function watch(wanted) {
     symbol = wanted;
-    const answer = await socket.emitWithAck("watch", wanted);
-    if (symbol === wanted) show(answer.history);
+    const answer = await ask(socket, "watch", wanted);
+    if (answer && symbol === wanted) show(answer.history);
   }
   function show(ticks) {
     history = ticks.slice(-160);

@@ -1,16 +1,14 @@
 import { button, choices, element, entries, form } from "/gallery/elements.js";
 
 /** One side for customers, and one for agents, who need the pass phrase. */
-export default function support({ stage, connect, say }) {
+export default function support({ stage, connect, ask }) {
   const customer = connect();
   let agent;
   let passPhrase;
   let ticket;
 
-  const help = conversation("Your question", (body) => customer.emitWithAck("message", body));
-  const desk = conversation("Your reply", (body) =>
-    agent.emitWithAck("reply", { key: ticket, body }),
-  );
+  const help = conversation("Your question", (body) => ask(customer, "message", body));
+  const desk = conversation("Your reply", (body) => ask(agent, "reply", { key: ticket, body }));
   const tickets = element("div", { className: "chips", role: "group", ariaLabel: "Customers" });
   const left = element("div", { className: "side" }, ...help.parts);
   const right = element("div", { className: "side" }, form("Say “open sesame”", "Enter", enter));
@@ -39,8 +37,8 @@ export default function support({ stage, connect, say }) {
     agent.on("message", desk.show);
   }
   async function open(key) {
-    const answer = await agent.emitWithAck("open", key);
-    if (!say(answer)) return;
+    const answer = await ask(agent, "open", key);
+    if (!answer) return;
     ticket = key;
     for (const each of tickets.children) each.ariaPressed = each.dataset.key === key;
     desk.showAll(answer.messages);
@@ -49,7 +47,7 @@ export default function support({ stage, connect, say }) {
   /** Creates a list of messages with a field below it. */
   function conversation(label, send) {
     const list = entries("Messages", "bottom");
-    const line = form(label, "Send", async (body) => say(await send(body)), { maxLength: 200 });
+    const line = form(label, "Send", send, { maxLength: 200 });
     const show = ({ from, body }) => {
       list.append(element("li", {}, element("b", {}, from), body));
       list.scrollTop = list.scrollHeight;

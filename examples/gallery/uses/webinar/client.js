@@ -1,16 +1,15 @@
 import { button, choices, element, entries, form, group } from "/gallery/elements.js";
 
 /** A choice of talks; the socket of a talk connects when it is chosen. */
-export default function webinar({ stage, connect, say }) {
+export default function webinar({ stage, connect, ask }) {
   const slide = element("p", { role: "status" });
   const hall = element("div", { className: "hall" }, slide);
   const listeners = element("output", { className: "muted small push", ariaLabel: "Listeners" });
   const questions = entries("Questions", "bottom");
-  const ask = async (body) => say(await talk.emitWithAck("ask", body));
   const reactions = ["♥", "★", "▲"].map((sign) =>
     button(sign, () => talk.volatile.emit("react", sign), { ariaLabel: `React with ${sign}` }),
   );
-  const line = form("Question", "Ask", ask, { maxLength: 80 });
+  const line = form("Question", "Ask", (body) => ask(talk, "ask", body), { maxLength: 80 });
   stage.append(hall, group("Reactions", ...reactions, listeners), questions, line);
 
   const sockets = new Map();

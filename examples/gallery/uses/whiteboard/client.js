@@ -1,7 +1,7 @@
 import { button, group, place, svg } from "/gallery/elements.js";
 
 /** Draw with the pointer, a pen or a finger. */
-export default function whiteboard({ stage, connect, say }) {
+export default function whiteboard({ stage, connect, ask }) {
   const label = { role: "img", "aria-label": "Whiteboard: draw on it" };
   const board = svg("svg", { viewBox: "0 0 480 300", ...label });
   const undo = button("Undo my last stroke", () => socket.emit("undo"));
@@ -65,7 +65,7 @@ export default function whiteboard({ stage, connect, say }) {
     if (!mine) return;
     const drawn = mine;
     mine = undefined;
-    say(await socket.emitWithAck("stroke", Uint16Array.from(points)));
+    await ask(socket, "stroke", Uint16Array.from(points));
     drawn.remove();
   };
   board.addEventListener("pointerup", end);
