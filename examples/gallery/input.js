@@ -1,5 +1,3 @@
-"use strict";
-
 /**
  * Checks what visitors send. Each of the functions that are named after a type returns a parser: it
  * gets a value from a socket, and returns a clean one, or throws an {@link InputError}.

@@ -1,5 +1,3 @@
-"use strict";
-
 /** Visitors: a secret of the browser in, a name and a colour for everybody else out. */
 
 const { createHash } = require("node:crypto");

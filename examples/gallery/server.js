@@ -1,5 +1,3 @@
-"use strict";
-
 /** The gallery's server: Socket.IO with `turbo()`, one namespace for each use, and the page. */
 
 const { once } = require("node:events");
@@ -15,15 +13,10 @@ const { pages } = require("./pages.js");
 const { identify } = require("./people.js");
 const { USES } = require("./uses.js");
 
-/** How long the server keeps what a visitor without connection misses, in milliseconds. */
-const RECOVERY = 2 * 60_000;
-
 /**
  * Starts the gallery.
  *
- * @param {object} [options] Socket.IO server options, and:
- * @param {number} [options.port=0] the port to listen on; 0 takes a free one
- * @param {string} [options.host="127.0.0.1"] the address to listen on
+ * @param {object} [options] of Socket.IO, and `port` (0 takes a free one) and `host` to listen on
  * @returns {Promise<{ url: string, io: Server, close: () => Promise<void> }>}
  */
 async function createGallery({ port = 0, host = "127.0.0.1", ...socketIoOptions } = {}) {
@@ -31,7 +24,7 @@ async function createGallery({ port = 0, host = "127.0.0.1", ...socketIoOptions 
   const io = new Server(
     httpServer,
     turbo({
-      connectionStateRecovery: { maxDisconnectionDuration: RECOVERY },
+      connectionStateRecovery: { maxDisconnectionDuration: 120_000 },
       // For the images of the chat; all other uses check shorter limits of their own.
       maxHttpBufferSize: 2 * IMAGE_LIMIT,
       cleanupEmptyChildNamespaces: true,
@@ -48,15 +41,12 @@ async function createGallery({ port = 0, host = "127.0.0.1", ...socketIoOptions 
   for (const { name } of USES) if (name !== "chat") serveUse(io, name, { url, stops });
   serveVisitors(io, stops);
 
-  return {
-    url,
-    io,
-    async close() {
-      for (const stop of stops) stop();
-      cluster.close();
-      await io.close();
-    },
+  const close = async () => {
+    for (const stop of stops) stop();
+    cluster.close();
+    await io.close();
   };
+  return { url, io, close };
 }
 
 /** Gives a use its namespace, and what it needs to simulate others while somebody watches. */

@@ -1,5 +1,3 @@
-"use strict";
-
 /** A city of 480 × 300 for simulated vehicles: streets in a grid, and routes along them. */
 
 const XS = [40, 120, 200, 280, 360, 440];

@@ -11,14 +11,10 @@ const manager = visitors.io;
 
 /** @returns {string} a secret of this browser; servers derive a name and a colour from it */
 function identity() {
-  const known = localStorage.getItem("visitor") ?? randomText();
+  const random = crypto.getRandomValues(new Uint8Array(16)).join("");
+  const known = localStorage.getItem("visitor") ?? random;
   localStorage.setItem("visitor", known);
   return known;
-}
-
-function randomText() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /** @returns {import("socket.io-client").Socket} of a namespace, on the connection of this page */

@@ -1,5 +1,3 @@
-"use strict";
-
 /**
  * An auction. Only the server knows the highest bid: it takes bids one after the other, and the
  * acknowledgement of each says whether it leads. Everybody else learns of the lot by a broadcast.

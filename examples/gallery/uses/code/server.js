@@ -1,5 +1,3 @@
-"use strict";
-
 /**
  * Code that several people edit. Yjs merges what they write, in any order, also what was written
  * without a connection: pages and server exchange what the other has not. The server never decides

@@ -3,7 +3,7 @@ import { button, element, entries, entry, form, group, log, toggle } from "/gall
 /** Topics to follow, posts to like, and a bell. */
 export default function feed({ stage, connect, ask }) {
   const topics = group("Topics");
-  const bell = element("output", { className: "bell", ariaLabel: "Notifications" });
+  const bell = element("output", { className: "bell muted small", ariaLabel: "Notifications" });
   const posts = entries("Posts");
   const choice = element("select", { ariaLabel: "Topic of the post" });
   const line = form("Post", "Post", post, { maxLength: 140 });

@@ -1,5 +1,3 @@
-"use strict";
-
 /**
  * A feed. Topics are rooms; each person has a room, too, which has all tabs of the person and gets
  * notifications. What a page misses in a tunnel is sent by connection state recovery.

@@ -1,5 +1,3 @@
-"use strict";
-
 /**
  * Star catchers. The server owns the arena: it moves everybody, and sends the whole arena 20 times a
  * second, volatile and binary: number, x, y and score of each ship, then the places of the stars.

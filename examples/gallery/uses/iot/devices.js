@@ -1,5 +1,3 @@
-"use strict";
-
 /** The devices: clients of the server, as they would run elsewhere. They use our parser, too. */
 
 const { io } = require("socket.io-client");

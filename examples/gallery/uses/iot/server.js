@@ -1,5 +1,3 @@
-"use strict";
-
 /**
  * Devices and dashboards, each on a namespace of their own. Devices prove who they are, and send
  * readings, which are volatile: only the newest counts. A command goes to one device, which

@@ -1,5 +1,3 @@
-"use strict";
-
 /**
  * Tracking on a map. The city has four areas, each with a room: a page gets the positions of the
  * areas that it looks at, and no others. Positions are volatile: an old one is worth nothing.

@@ -1,5 +1,3 @@
-"use strict";
-
 /**
  * A poll. Votes are counted once: a page sends a vote again until it is acknowledged, and the server
  * keeps one for each person. Results go out ten times a second at most, however many votes come.

@@ -1,8 +1,6 @@
-"use strict";
-
 /** The cars of the ride-sharing, which are simulated. They cruise, unless they have a ride. */
 
-const { drive, randomCrossing, route } = require("../../streets.js");
+const { crossingAt, drive, randomCrossing, route } = require("../../streets.js");
 
 const SPEED = 4;
 const distance = (a, b) => Math.abs(a.x - b.x) + Math.abs(a.y - b.y);
@@ -33,4 +31,4 @@ function move(report) {
 /** Returns id and place of each car. */
 const positions = () => cars.map(({ id, x, y }) => [id, Math.round(x), Math.round(y)]);
 
-module.exports = { move, positions, take };
+module.exports = { crossingAt, move, positions, randomCrossing, take };

@@ -1,5 +1,3 @@
-"use strict";
-
 /**
  * Ride-sharing. A ride has a room of its own, with all tabs of the rider and the driver. Drivers are
  * a room, too: all get the offer, and the server gives the ride to the first who accepts it.
@@ -7,9 +5,7 @@
 
 const { bool, demand, handle, id, place } = require("../../input.js");
 const { roomOf } = require("../../people.js");
-const { crossingAt, randomCrossing } = require("../../streets.js");
-const { move, positions, take } = require("./fleet.js");
-
+const { crossingAt, move, positions, randomCrossing, take } = require("./fleet.js");
 const [PATIENCE, room] = [15_000, ({ id }) => `ride:${id}`];
 
 module.exports = (city, { every }) => {
@@ -30,7 +26,6 @@ module.exports = (city, { every }) => {
     city.to("drivers").emit("taken", ride.id);
     send(ride, "coming");
   }
-
   city.on("connection", (socket) => {
     const { person } = socket.data;
     const mine = rides.get(person.key);
@@ -59,7 +54,7 @@ module.exports = (city, { every }) => {
     city.volatile.emit("cars", positions());
     // A simulated driver takes what no visitor wants; at once, if no visitor drives.
     const latest = Date.now() - (city.adapter.rooms.has("drivers") ? PATIENCE : 0);
-    for (const ride of rides.values())
-      if (ride.status === "asking" && ride.at < latest) start(ride);
+    const isLate = ({ status, at }) => status === "asking" && at < latest;
+    for (const ride of [...rides.values()].filter(isLate)) start(ride);
   });
 };

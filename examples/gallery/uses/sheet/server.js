@@ -1,5 +1,3 @@
-"use strict";
-
 /**
  * A spreadsheet. Every cell has a version: who writes says which one it has seen, and the server
  * refuses if another has been faster. So nobody overwrites what they have never seen.

@@ -1,5 +1,3 @@
-"use strict";
-
 /**
  * Scores. Every event of a match has a number, and the page says with its `auth` which one it has
  * last: it gets what came since, also after hours, when recovery by Socket.IO is over.

@@ -1,5 +1,3 @@
-"use strict";
-
 /**
  * A stock exchange. Each share has a room for its ticks, four a second; everybody gets the list of
  * prices once a second. Ticks are volatile, trades are not.

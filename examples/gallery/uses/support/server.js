@@ -1,5 +1,3 @@
-"use strict";
-
 /**
  * A support desk. Each customer has a private room; agents have a namespace of their own, behind a
  * middleware that asks for the pass phrase, and enter the room of the customer whom they help.

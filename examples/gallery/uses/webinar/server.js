@@ -1,5 +1,3 @@
-"use strict";
-
 /**
  * Webinars. Each talk has a namespace that comes into being when the first listener connects:
  * `/webinar/NAME`, for names that exist. Its listeners share slides, reactions and questions.

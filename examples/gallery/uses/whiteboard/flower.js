@@ -1,5 +1,3 @@
-"use strict";
-
 let petals = 2;
 let drawn = [];
 

@@ -1,5 +1,3 @@
-"use strict";
-
 /**
  * A whiteboard. A stroke is binary: pairs of 16-bit numbers, x and y. While it is drawn, drafts go
  * out volatile; the finished stroke is sent to all, and kept for those who come later.
