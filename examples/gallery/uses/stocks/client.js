@@ -33,7 +33,7 @@ export default function stocks({ stage, connect, ask }) {
   };
   const plot = new uPlot(
     {
-      ...{ width: 320, height: 130, padding: [8, 0, 0, 0] },
+      ...{ width: 320, height: 130, padding: [8, 0, 8, 0] },
       ...{ cursor: { show: false }, legend: { show: false }, scales: { x: { time: false } } },
       axes: [{ show: false }, axis],
       series: [{}, { stroke: accent, width: 2, points: { show: false } }],
