@@ -62,4 +62,4 @@ function fail(response, status) {
   response.end(`${status}\n`);
 }
 
-module.exports = { HEADERS, staticFiles };
+module.exports = { HEADERS, TYPES, staticFiles };

@@ -4,13 +4,7 @@ const { results } = require("../../docs/benchmarks/results.json");
 
 const LOOP = "event-loop time per";
 
-/**
- * @param {string} scenario
- * @param {string} load as the report has it
- * @param {string} metric
- * @returns {{ ws: string, turbo: string }} medians of stock Socket.IO and of `turbo()`
- * @throws {Error} if the report has no such figure
- */
+/** @returns {{ ws: string, turbo: string }} medians of stock Socket.IO and of `turbo()` */
 function figure(scenario, load, metric) {
   const row = results[scenario].rows.find((row) => row.load === load && row.metric === metric);
   if (row === undefined) throw new Error(`No figure "${metric}" of ${scenario} with ${load}`);
@@ -31,7 +25,7 @@ function decoding(name) {
 }
 
 function round(value) {
-  return new Intl.NumberFormat("en", { maximumSignificantDigits: 3 }).format(value);
+  return value.toLocaleString("en", { maximumSignificantDigits: 3 });
 }
 
 module.exports = {

@@ -6,13 +6,13 @@
 /** Its message is for the visitor. */
 class InputError extends Error {}
 
-/** @param {unknown} condition @param {string} message */
+/** Throws an {@link InputError} unless the condition holds. */
 function demand(condition, message) {
   if (!condition) throw new InputError(message);
 }
 
 /** @returns {(value: unknown) => string} trimmed text of `min` to `limit` UTF-16 units */
-const text =
+exports.text =
   (limit, min = 1) =>
   (value) => {
     demand(typeof value === "string" && value.length <= limit, `Up to ${limit} characters, please`);
@@ -34,7 +34,7 @@ const oneOf = (values) => (value) => {
 };
 
 /** @returns {(value: unknown) => Buffer} binary data of up to `limit` bytes */
-const binary = (limit) => (value) => {
+exports.binary = (limit) => (value) => {
   demand(Buffer.isBuffer(value) && value.length <= limit, `Up to ${limit} bytes, please`);
   return value;
 };
@@ -47,21 +47,15 @@ const shape = (fields) => (value) => {
 };
 
 /** Parsers of an event without argument, of a switch, of an id, and of a place of 480 × 300. */
-const nothing = () => undefined;
-const bool = oneOf([true, false]);
-const id = integer(1, Number.MAX_SAFE_INTEGER);
-const place = shape({ x: integer(0, 480), y: integer(0, 300) });
+exports.nothing = () => undefined;
+exports.bool = oneOf([true, false]);
+exports.id = integer(1, Number.MAX_SAFE_INTEGER);
+exports.place = shape({ x: integer(0, 480), y: integer(0, 300) });
 
 /**
- * Handles an event of a socket, if its argument is right and it does not come too often. An
- * acknowledgement is sent if one is asked for: `{ ok: true }` with what `act` returns, or
- * `{ ok: false, error }`.
- *
- * @param {import("socket.io").Socket} socket
- * @param {string} event
- * @param {number} perSecond how often it may come; as many may come at once
- * @param {(value: unknown) => any} parse
- * @param {(value: any) => object | void | Promise<object | void>} act may throw an InputError
+ * Handles an event of a socket, if its argument can be parsed, and it comes no more than `perSecond`
+ * times a second. An acknowledgement is sent if one is asked for: `{ ok: true }` with the result of
+ * `act`, which may throw an {@link InputError} and may be asynchronous, or `{ ok: false, error }`.
  */
 function handle(socket, event, perSecond, parse, act) {
   let allowance = perSecond;
@@ -83,17 +77,4 @@ function handle(socket, event, perSecond, parse, act) {
   });
 }
 
-module.exports = {
-  InputError,
-  binary,
-  bool,
-  demand,
-  handle,
-  id,
-  integer,
-  nothing,
-  oneOf,
-  place,
-  shape,
-  text,
-};
+Object.assign(exports, { InputError, demand, handle, integer, oneOf, shape });

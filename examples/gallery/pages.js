@@ -6,7 +6,7 @@
 const { createHash } = require("node:crypto");
 const { readFileSync, readdirSync } = require("node:fs");
 const path = require("node:path");
-const { HEADERS, staticFiles } = require("../chat/static-files.js");
+const { HEADERS, TYPES, staticFiles } = require("../chat/static-files.js");
 const { USES } = require("./uses.js");
 
 const CHAT = path.join(__dirname, "../chat/public");
@@ -24,9 +24,8 @@ const MODULE_FILES = {
 
 /** @returns {Record<string, string>} the files of a folder and those below it, by URL path */
 function filesOf(folder, prefix) {
-  const names = readdirSync(folder, { recursive: true }).filter((name) =>
-    /\.(js|css|svg)$/.test(name),
-  );
+  const all = readdirSync(folder, { recursive: true });
+  const names = all.filter((name) => /\.(js|css|svg)$/.test(name));
   return Object.fromEntries(names.map((name) => [prefix + name, path.join(folder, name)]));
 }
 
@@ -57,10 +56,7 @@ function page(title, kind, contents, map) {
   const script = `<script type="importmap">${map}</script>`;
   const links = USES.map((use) => `<a href="/#${use.name}">${use.title}</a>`).join("");
   const values = { title, kind, contents, links, script };
-  return TEMPLATE.replace(
-    /<!-- (\w+) -->|\{\{(\w+)\}\}/g,
-    (_all, ...keys) => values[keys[0] ?? keys[1]],
-  );
+  return TEMPLATE.replace(/<!-- (\w+) -->/g, (_match, key) => values[key]);
 }
 
 /** @returns {string} the HTML of a file of the gallery */
@@ -74,9 +70,8 @@ function source(file) {
 /** @returns {import("node:http").RequestListener} */
 function pages() {
   const map = importMap();
-  const documents = new Map([
-    ["/", page("Socket.IO gallery", "all", USES.map(tile).join(""), map)],
-  ]);
+  const documents = new Map();
+  documents.set("/", page("Socket.IO gallery", "all", USES.map(tile).join(""), map));
   for (const use of USES) {
     const { name, title, files } = use;
     documents.set(`/use/${name}`, page(title, "alone", tile(use), map));
@@ -84,7 +79,7 @@ function pages() {
   }
   const hash = createHash("sha256").update(map).digest("base64");
   const csp = `${HEADERS["content-security-policy"]}; script-src 'self' 'sha256-${hash}'`;
-  const headers = { ...HEADERS, "content-security-policy": csp, "content-type": "text/html" };
+  const headers = { ...HEADERS, "content-security-policy": csp, "content-type": TYPES[".html"] };
   const files = {
     ...filesOf(path.join(__dirname, "public"), "/gallery/"),
     ...filesOf(path.join(__dirname, "uses"), "/uses/"),

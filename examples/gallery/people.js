@@ -4,27 +4,9 @@ const { createHash } = require("node:crypto");
 
 const SECRET = /^[\w-]{8,64}$/;
 const COLOURS = ["Amber", "Azure", "Coral", "Green", "Ivory", "Lilac", "Olive", "Ruby", "Teal"];
-const ANIMALS = [
-  "Crane",
-  "Fox",
-  "Gecko",
-  "Heron",
-  "Lynx",
-  "Otter",
-  "Panda",
-  "Raven",
-  "Seal",
-  "Wren",
-];
+const ANIMALS = ["Crane", "Fox", "Gecko", "Heron", "Lynx", "Otter", "Panda", "Raven", "Wren"];
 
-/**
- * @typedef {object} Person
- * @property {string} key names the person to others, and says nothing about the secret
- * @property {string} name
- * @property {number} hue of a colour, in degrees
- */
-
-/** @returns {Person} the same one for the same secret */
+/** Returns key, name and hue of a person; the key says nothing about the secret. */
 function personOf(secret) {
   const hash = createHash("sha256").update(secret).digest();
   const name = `${COLOURS[hash[0] % COLOURS.length]} ${ANIMALS[hash[1] % ANIMALS.length]}`;
@@ -40,9 +22,7 @@ function identify(socket, next) {
   next();
 }
 
-/** @returns {string} the room of all tabs of a person */
-function roomOf({ key }) {
-  return `person:${key}`;
-}
+/** Returns the room of all tabs of a person. */
+const roomOf = ({ key }) => `person:${key}`;
 
 module.exports = { identify, personOf, roomOf };

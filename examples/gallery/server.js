@@ -13,12 +13,7 @@ const { pages } = require("./pages.js");
 const { identify } = require("./people.js");
 const { USES } = require("./uses.js");
 
-/**
- * Starts the gallery.
- *
- * @param {object} [options] of Socket.IO, and `port` (0 takes a free one) and `host` to listen on
- * @returns {Promise<{ url: string, io: Server, close: () => Promise<void> }>}
- */
+/** Starts the gallery. Options are those of Socket.IO, and `port` (0: a free one) and `host`. */
 async function createGallery({ port = 0, host = "127.0.0.1", ...socketIoOptions } = {}) {
   const httpServer = createServer(pages());
   const io = new Server(

@@ -2,14 +2,11 @@
 
 const XS = [40, 120, 200, 280, 360, 440];
 const YS = [30, 90, 150, 210, 270];
-
 const pick = (values) => values[Math.floor(Math.random() * values.length)];
 const nearest = (values, value) =>
   values.reduce((best, each) => (Math.abs(each - value) < Math.abs(best - value) ? each : best));
 
-/** @returns {{ x: number, y: number }} */
 const randomCrossing = () => ({ x: pick(XS), y: pick(YS) });
-
 /** @returns {{ x: number, y: number }} the crossing that is nearest to a place */
 const crossingAt = ({ x, y }) => ({ x: nearest(XS, x), y: nearest(YS, y) });
 
@@ -19,12 +16,7 @@ function route(from, to) {
   return [start, { x: to.x, y: start.y }, to];
 }
 
-/**
- * Moves a vehicle along its route.
- *
- * @param {{ x: number, y: number, route: object[] }} vehicle
- * @returns {boolean} true once it is at the end of the route
- */
+/** Moves a vehicle along its route. Returns true once it is at the end. */
 function drive(vehicle, step) {
   let left = step;
   while (left > 0 && vehicle.route.length > 0) {

@@ -69,11 +69,16 @@ export function form(label, action, send, properties = {}) {
   return made;
 }
 
-/** Returns the place of a pointer in the coordinates of a drawing of 480 × 300. */
+/** Returns the nearest place of a drawing of 480 × 300. */
+export function inside(x, y) {
+  const clamp = (value, max) => Math.max(0, Math.min(max, Math.round(value)));
+  return { x: clamp(x, 480), y: clamp(y, 300) };
+}
+
+/** Returns the place of a pointer in a drawing. */
 export function place({ clientX, clientY }, drawing) {
   const point = new DOMPoint(clientX, clientY).matrixTransform(drawing.getScreenCTM().inverse());
-  const clamp = (value, max) => Math.max(0, Math.min(max, Math.round(value)));
-  return { x: clamp(point.x, 480), y: clamp(point.y, 300) };
+  return inside(point.x, point.y);
 }
 
 /** Adds an element to a list, at its start, and removes what is beyond `limit`. */

@@ -3,25 +3,21 @@
 import { io } from "socket.io-client";
 import { element } from "./elements.js";
 
-const me = identity();
-
 /** Sockets of all namespaces share one connection, that of this manager. */
 const visitors = connect("/visitors");
 const manager = visitors.io;
 
 /** @returns {string} a secret of this browser; servers derive a name and a colour from it */
 function identity() {
-  const random = crypto.getRandomValues(new Uint8Array(16)).join("");
-  const known = localStorage.getItem("visitor") ?? random;
-  localStorage.setItem("visitor", known);
-  return known;
+  localStorage.visitor ??= crypto.getRandomValues(new Uint8Array(16)).join("");
+  return localStorage.visitor;
 }
 
 /** @returns {import("socket.io-client").Socket} of a namespace, on the connection of this page */
 function connect(namespace, { auth, ...options } = {}) {
   const transport = new URLSearchParams(location.search).get("transport");
   return io(namespace, {
-    auth: (send) => send({ visitor: me, ...auth?.() }),
+    auth: (send) => send({ visitor: identity(), ...auth?.() }),
     reconnectionDelayMax: 2000,
     ...(transport && { transports: [transport] }),
     ...options,
@@ -58,19 +54,17 @@ async function mount(tile) {
 }
 
 /** Fills each tile when it first comes near the window, so that a phone starts fast. */
-const observer = new IntersectionObserver(
-  (entries) => {
-    for (const { target, isIntersecting } of entries) {
-      if (!isIntersecting) continue;
-      observer.unobserve(target);
-      mount(target);
-    }
-  },
-  { rootMargin: "400px" },
-);
+const mountNear = (entries) => {
+  for (const { target, isIntersecting } of entries) {
+    if (!isIntersecting) continue;
+    observer.unobserve(target);
+    mount(target);
+  }
+};
+const observer = new IntersectionObserver(mountNear, { rootMargin: "400px" });
 for (const tile of document.querySelectorAll(".tile")) observer.observe(tile);
 
-/** The header: the state of the connection, and the button that cuts it as a tunnel would. */
+/** Shows the state of the connection. */
 function show(state) {
   document.querySelector("#state").textContent = state;
   document.body.dataset.connection = state;
@@ -80,12 +74,10 @@ visitors.on("connect", () => show(manager.engine.transport.name));
 visitors.on("disconnect", () => show("reconnecting…"));
 manager.on("open", () => manager.engine.on("upgrade", ({ name }) => show(name)));
 visitors.on("you", ({ name, hue }) => {
-  const dot = element("span", { className: "dot", ariaHidden: "true" });
-  dot.style.setProperty("--hue", hue);
+  const dot = element("span", { className: "dot", hue });
   document.querySelector("#me").replaceChildren(dot, `You are ${name}`);
 });
 visitors.on("figures", ({ people, packets }) => {
-  const visitorsText = `${people} ${people === 1 ? "visitor" : "visitors"}`;
-  document.querySelector("#figures").textContent = `${visitorsText} · ${packets} frames/s`;
+  document.querySelector("#figures").textContent = `${people} visiting · ${packets} frames/s`;
 });
 document.querySelector("#cut").addEventListener("click", () => manager.engine.close());

@@ -28,9 +28,9 @@ export default function auction({ stage, connect, ask }) {
     price.textContent = lot.price;
     leader.textContent = headline(lot);
     stage.classList.toggle("leads", lot.leader?.key === me);
-    bids.replaceChildren(
-      ...lot.bids.map(({ amount, name, hue }) => entry(hue, name, element("b", {}, amount))),
-    );
+    const item = ({ amount, name, hue }) =>
+      entry(hue, name, element("b", { className: "push" }, amount));
+    bids.replaceChildren(...lot.bids.map(item));
     for (const each of buttons) each.disabled = lot.isSold;
   });
 

@@ -17,7 +17,6 @@ module.exports = (auction, { every }) => {
     lot = { index, title: LOTS[index], ends, price: 20, leader: null, isSold: false, bids: [] };
   }
   open(0);
-
   /** A lot as it is sent: clocks of visitors may be wrong, so it has the time that is left. */
   const state = () => ({ ...lot, left: Math.max(0, lot.ends - Date.now()) });
 
@@ -47,10 +46,9 @@ module.exports = (auction, { every }) => {
     else return;
     auction.emit("lot", state());
   });
-
   /** The house bids now and then, and never much, so that a single visitor has an opponent. */
   function isHouseWilling() {
-    const isOpen = !lot.isSold && Date.now() < lot.ends;
+    const isOpen = lot.ends - Date.now() > EXTENSION;
     return isOpen && lot.leader !== HOUSE && lot.price < 200 && Math.random() < 0.12;
   }
 };

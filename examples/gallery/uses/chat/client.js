@@ -1,31 +1,27 @@
-import { element, form } from "/gallery/elements.js";
+import { element, entries, form } from "/gallery/elements.js";
 
 const randomId = () => crypto.getRandomValues(new Uint32Array(3)).join("-");
 
 /** The lobby of the chat in examples/chat, beside those who have opened the whole chat. */
 export default function chat({ stage, connect, ask }) {
   const people = element("ul", { className: "chips", ariaLabel: "People" });
-  const messages = element("ol", { className: "entries bottom", ariaLabel: "Messages" });
-  const open = element("a", { href: "/chat", className: "button" }, "Open the whole chat");
+  const messages = entries("Messages", "bottom");
+  const open = element("a", { href: "/chat" }, "Open the whole chat");
   const line = form("Message", "Send", send, { maxLength: 200 });
   stage.append(people, messages, line, open);
-
   /** A name belongs to one page of the chat at a time; a reload keeps it. */
-  const name =
-    sessionStorage.getItem("chatter") ?? `Visitor ${100 + Math.trunc(Math.random() * 900)}`;
-  const page = sessionStorage.getItem("page") ?? randomId();
-  sessionStorage.setItem("chatter", name);
-  sessionStorage.setItem("page", page);
-  const names = new Set();
+  sessionStorage.chatter ??= `Visitor ${100 + Math.trunc(Math.random() * 900)}`;
+  sessionStorage.page ??= randomId();
+  const { chatter: name, page } = sessionStorage;
+  let names = new Set();
   const known = new Set();
   const socket = connect("/", { auth: () => ({ name, page }) });
 
   socket.on("welcome", async () => {
     const answer = await ask(socket, "join", { room: "lobby" });
     if (!answer) return;
-    names.clear();
-    for (const each of answer.people) names.add(each);
-    for (const message of answer.messages) show(message);
+    names = new Set(answer.people);
+    answer.messages.forEach(show);
     showPeople();
   });
   socket.on("message", show);
@@ -38,15 +34,12 @@ export default function chat({ stage, connect, ask }) {
     if (isSent) show({ ...message, from: name });
     return isSent;
   }
-
   /** Shows a message once, though it may come again when the page joins again. */
   function show({ id, room = "lobby", from, text, image }) {
     if (room !== "lobby" || known.has(id)) return;
     known.add(id);
     const body = text ?? `(an image: ${image.name})`;
-    messages.append(
-      element("li", { className: from === name ? "own" : "" }, element("b", {}, from), body),
-    );
+    messages.append(element("li", {}, element("b", {}, from), body));
     messages.scrollTop = messages.scrollHeight;
   }
 

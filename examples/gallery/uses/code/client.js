@@ -1,10 +1,9 @@
 import * as Y from "yjs";
 import { element } from "/gallery/elements.js";
 
-/** Words to colour. */
 const TOKENS =
   /(\/\/.*)|("[^"]*"|`[^`]*`)|\b(const|let|function|return|if|else|for|of|new|await|async)\b|(=>)/g;
-const KINDS = ["comment", "string", "keyword", "keyword"];
+const KINDS = ["muted", "string", "keyword", "keyword"];
 
 /** A field on top of a picture of its text, which has colours and the cursors of others. */
 export default function code({ stage, connect, ask }) {
@@ -17,7 +16,6 @@ export default function code({ stage, connect, ask }) {
   const shared = doc.getText("code");
   const socket = connect();
   const others = new Map();
-
   /** Sends what the server lacks, and takes what this page lacks: at first, and after each loss. */
   socket.on("connect", async () => {
     for (const caret of others.values()) caret.remove();
@@ -32,7 +30,6 @@ export default function code({ stage, connect, ask }) {
     if (origin !== "server" && socket.connected) send(update);
   });
   const send = (update) => ask(socket, "update", update);
-
   /** What was typed is the difference between the field and the shared text. */
   field.addEventListener("input", () => {
     const [before, after] = [shared.toString(), field.value];
@@ -46,7 +43,6 @@ export default function code({ stage, connect, ask }) {
       shared.insert(start, after.slice(start, after.length - end));
     });
   });
-
   /** The selection stays where it was in the text, not at the same number. */
   doc.on("beforeTransaction", () => {
     const relative = (index) => Y.createRelativePositionFromTypeIndex(shared, index);
@@ -73,8 +69,8 @@ export default function code({ stage, connect, ask }) {
     picture.replaceChildren(...parts, text.slice(at));
   }
   field.addEventListener("scroll", () => {
-    for (const each of [picture, carets])
-      each.style.transform = `translate(${-field.scrollLeft}px, ${-field.scrollTop}px)`;
+    const transform = `translate(${-field.scrollLeft}px, ${-field.scrollTop}px)`;
+    for (const { style } of [picture, carets]) style.transform = transform;
   });
 
   document.addEventListener("selectionchange", () => {
@@ -84,9 +80,8 @@ export default function code({ stage, connect, ask }) {
   });
   socket.on("cursor", ({ id, name, hue, line, column }) => {
     if (!others.has(id)) others.set(id, element("span", { hue, data: { by: name } }));
-    const caret = others.get(id);
-    caret.style.translate = `${column}ch ${line}lh`;
-    carets.append(caret);
+    others.get(id).style.translate = `${column}ch ${line}lh`;
+    carets.append(others.get(id));
   });
   socket.on("left", (id) => {
     others.get(id)?.remove();

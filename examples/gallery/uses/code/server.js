@@ -25,7 +25,6 @@ module.exports = (code) => {
     return made;
   }
   const size = () => Y.encodeStateAsUpdate(doc).length;
-
   /** Runs what decodes bytes of a visitor. */
   function decode(act) {
     try {

@@ -3,7 +3,7 @@ import { button, element, entries, entry, form, group, log, toggle } from "/gall
 /** Topics to follow, posts to like, and a bell. */
 export default function feed({ stage, connect, ask }) {
   const topics = group("Topics");
-  const bell = element("output", { className: "bell muted small", ariaLabel: "Notifications" });
+  const bell = element("output", { className: "muted small", ariaLabel: "Notifications" });
   const posts = entries("Posts");
   const choice = element("select", { ariaLabel: "Topic of the post" });
   const line = form("Post", "Post", post, { maxLength: 140 });
@@ -32,7 +32,6 @@ export default function feed({ stage, connect, ask }) {
     notifications++;
     bell.textContent = `${text} (${notifications})`;
   });
-
   /** What was missed is delivered before the event that says that the socket is connected. */
   socket.on("disconnect", () => {
     isAway = true;

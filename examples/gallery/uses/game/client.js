@@ -1,4 +1,4 @@
-import { element, place, svg } from "/gallery/elements.js";
+import { element, inside, place, svg } from "/gallery/elements.js";
 
 /** Ships follow the pointer, a finger, or the arrow keys. */
 export default function game({ stage, connect }) {
@@ -52,7 +52,6 @@ export default function game({ stage, connect }) {
     stars[index].setAttribute("transform", `translate(${x} ${y})`);
     if (!stars[index].parentNode) arena.prepend(stars[index]);
   }
-
   /** Volatile: without a connection a place is not kept to be sent later. */
   const steer = (target) => socket.volatile.emit("steer", target);
   let lastSent = 0;
@@ -68,7 +67,6 @@ export default function game({ stage, connect }) {
     const { x, y } = ships.get(mine) ?? {};
     if (!step || x === undefined) return;
     event.preventDefault();
-    const clamp = (value, max) => Math.max(0, Math.min(max, value));
-    steer({ x: clamp(x + step[0], 480), y: clamp(y + step[1], 300) });
+    steer(inside(x + step[0], y + step[1]));
   });
 }

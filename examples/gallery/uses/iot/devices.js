@@ -12,12 +12,10 @@ const DEVICES = {
 };
 const [INTERVAL, RESTART] = [250, 1500];
 
-/** @returns {() => void} stops all devices */
+/** Starts all devices; returns a function that stops them. */
 function startDevices(url, token) {
   const stops = Object.entries(DEVICES).map(([name, kind]) => startDevice(url, token, name, kind));
-  return () => {
-    for (const stop of stops) stop();
-  };
+  return () => stops.forEach((stop) => void stop());
 }
 
 function startDevice(url, token, name, { middle, swing, off }) {
@@ -25,12 +23,12 @@ function startDevice(url, token, name, { middle, swing, off }) {
   const device = io(`${url}/iot-devices`, options);
   let isOn = true;
   let value = off;
+  let starting;
 
   device.on("switch", (wanted, acknowledge) => {
     isOn = wanted;
     acknowledge();
   });
-  let starting;
   device.on("restart", (_value, acknowledge) => {
     acknowledge();
     setImmediate(() => device.disconnect());

@@ -20,19 +20,21 @@ module.exports = (dashboards, { io, url, every, onClose }) => {
     next(isDevice(socket.handshake.auth) ? undefined : new Error("Unknown device"));
   });
 
+  /** Not volatile: a dashboard must not miss the last state of a device. */
+  function report(state, isOnline) {
+    state.isOnline = isOnline;
+    dashboards.emit("readings", [...states]);
+  }
   devices.on("connection", (device) => {
     const { name } = device.handshake.auth;
     const state = states.get(name);
-    state.isOnline = true;
+    report(state, true);
     device.join(name);
     handle(device, "reading", 20, integer(-1000, 10_000), (value) => {
       state.values = [...state.values.slice(1 - SAMPLES), value];
     });
-    device.on("disconnect", () => {
-      state.isOnline = false;
-    });
+    device.on("disconnect", () => report(state, false));
   });
-
   /** Sends a command to a device, and waits until the device has acknowledged it. */
   async function command(name, event, value) {
     const command = devices.to(name).timeout(PATIENCE);

@@ -18,7 +18,6 @@ export default function map({ stage, connect, ask }) {
     });
   });
   stage.append(group("Areas to watch", ...toggles), city);
-
   /** A socket that was not recovered is in the rooms of all areas, and leaves some again. */
   socket.on("connect", () => {
     if (socket.recovered) return;

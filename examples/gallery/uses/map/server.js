@@ -31,7 +31,6 @@ module.exports = (map, { every }) => {
       if (!isHere && pins.delete(person.key)) map.emit("unpin", person.key);
     });
   });
-
   /** Areas take turns: of several volatile events in one turn, a socket would get only the first. */
   let area = 0;
   every(25, () => {

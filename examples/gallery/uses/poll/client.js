@@ -5,8 +5,7 @@ export default function poll({ stage, connect, ask }) {
   const question = element("h3");
   const options = element("div", { className: "options" });
   const last = element("p", { className: "muted small", role: "status" });
-  const total = element("p", { className: "muted small" });
-  stage.append(question, options, last, total);
+  stage.append(question, options, last);
 
   const socket = connect("/poll", { retries: 5, ackTimeout: 2000 });
   let labels = [];
@@ -40,7 +39,6 @@ export default function poll({ stage, connect, ask }) {
       bar.style.setProperty("--share", counts[index] / (sum || 1));
       bar.lastChild.textContent = counts[index];
     });
-    total.textContent = `${sum} votes`;
     last.textContent = latest ? `${latest.name} chose ${labels[latest.option]}` : "";
   }
 }

@@ -11,7 +11,7 @@ const POLLS = [
   ["Best time to deploy?", ["Monday", "Friday", "Always", "Never"]],
   ["Where do bugs live?", ["Cache", "Clock", "Names", "Off by one"]],
 ];
-const [CROWD, LIMIT] = [400, 10_000];
+const [CROWD, LIMIT] = [2000, 10_000];
 
 module.exports = (polls, { every }) => {
   let round = 0;

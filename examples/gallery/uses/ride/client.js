@@ -1,12 +1,7 @@
 import { drawCity, moveVehicles } from "/gallery/city.js";
 import { button, element, entries, entry, group, place, svg, toggle } from "/gallery/elements.js";
 
-const TEXTS = {
-  asking: () => "Looking for a driver…",
-  coming: ({ driver }) => `${driver} is coming`,
-  driving: ({ driver }) => `${driver} is driving`,
-  arrived: () => "Arrived. Where to next?",
-};
+const TEXTS = { asking: "Looking for a driver…", arrived: "Arrived. Where to next?" };
 
 /** Press the map for a ride, or take rides of others. */
 export default function ride({ stage, connect, ask }) {
@@ -29,7 +24,7 @@ export default function ride({ stage, connect, ask }) {
   socket.on("ride", (mine) => {
     const { status, from, to } = mine;
     const isOver = status === "arrived";
-    state.textContent = TEXTS[status](mine);
+    state.textContent = TEXTS[status] ?? `${mine.driver} is ${status}`;
     way.setAttribute("d", isOver ? "" : `M${from.x} ${from.y}H${to.x}V${to.y}`);
     for (const [id, car] of cars) car.classList.toggle("mine", id === mine.car && !isOver);
   });

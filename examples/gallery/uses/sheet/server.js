@@ -23,7 +23,6 @@ module.exports = (sheet) => {
     }
   }
   const names = [...cells.keys()];
-
   /** Presence is not kept: it is the data of the sockets that are connected now. */
   function sendSelections() {
     const all = [...sheet.sockets.values()].filter(({ data }) => data.cell);

@@ -13,24 +13,15 @@ export default function stocks({ stage, connect, ask }) {
   let history = [];
 
   const shares = choices("Shares", SYMBOLS, watch);
-  [...shares.children].forEach((each, index) => {
-    each.append(prices.get(SYMBOLS[index]));
-  });
+  for (const each of shares.children) each.append(prices.get(each.dataset.label));
   const trade = (amount) => () => ask(socket, "trade", { symbol, amount });
   const orders = [button("Buy 100", trade(100)), button("Sell 100", trade(-100))];
   stage.append(shares, chart, group("Orders", ...orders), tape);
-
   /** Colours of the scheme that is in use now. */
   const muted = () => getComputedStyle(chart).color;
   const accent = () => getComputedStyle(chart).outlineColor;
   const lines = { stroke: () => getComputedStyle(chart).borderColor, width: 1 };
-  const axis = {
-    stroke: muted,
-    grid: lines,
-    ticks: { show: false },
-    size: 44,
-    font: "11px system-ui",
-  };
+  const axis = { stroke: muted, grid: lines, ticks: lines, size: 48, font: "11px system-ui" };
   const plot = new uPlot(
     {
       ...{ width: 320, height: 130, padding: [8, 0, 8, 0] },
@@ -54,7 +45,6 @@ export default function stocks({ stage, connect, ask }) {
     history = ticks.slice(-160);
     plot.setData([history.map(([time]) => time), history.map(([, price]) => price)]);
   }
-
   /** The history has what the page has missed. */
   socket.on("connect", () => watch(symbol));
   socket.on("tick", (name, ...tick) => name === symbol && show([...history, tick]));
@@ -68,7 +58,7 @@ export default function stocks({ stage, connect, ask }) {
   socket.on("trades", (trades) => {
     const items = trades.map(({ name, hue, symbol: what, amount, price }) => {
       const text = `${name} ${amount > 0 ? "bought" : "sold"} ${Math.abs(amount)} ${what}`;
-      return entry(hue, text, element("b", {}, price.toFixed(2)));
+      return entry(hue, text, element("b", { className: "push" }, price.toFixed(2)));
     });
     tape.replaceChildren(...items);
   });

@@ -43,7 +43,6 @@ export default function support({ stage, connect, ask }) {
     for (const each of tickets.children) each.ariaPressed = each.dataset.key === key;
     desk.showAll(answer.messages);
   }
-
   /** Creates a list of messages with a field below it. */
   function conversation(label, send) {
     const list = entries("Messages", "bottom");

@@ -38,7 +38,6 @@ export default function whiteboard({ stage, connect, ask }) {
     if (!drafts.has(draft.key)) drafts.set(draft.key, line());
     draw(drafts.get(draft.key), draft);
   });
-
   /** The stroke that is drawn here, until the server has sent it back. */
   let mine;
   let points = [];

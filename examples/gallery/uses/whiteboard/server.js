@@ -44,7 +44,6 @@ module.exports = (board, { every }) => {
     handle(socket, "stroke", 10, stroke, (points) => add(person, points));
     handle(socket, "undo", 10, nothing, () => undo(person));
   });
-
   /** A hand draws a flower, and again another one. */
   every(120, () => {
     const { points, isDone } = flower();
