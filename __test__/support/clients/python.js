@@ -22,7 +22,7 @@ const skipWithoutPython =
 
 /** @returns {boolean} */
 function hasModules() {
-  return spawnSync(interpreter, ["-c", "import aiohttp, socketio"]).status === 0;
+  return spawnSync(interpreter, ["-c", "import aiohttp, socketio, websockets"]).status === 0;
 }
 
 /** @returns {import("./all.js").Driver} */
@@ -69,7 +69,26 @@ function driverOf(name, transports) {
   };
 }
 
-module.exports = [
+/**
+ * Starts a client of the package websockets, which sends messages to a server that echoes them.
+ *
+ * @param {string} url
+ * @returns {Promise<Array<{ extensions: string[], echoed: boolean }>>} for each connection that it has
+ *   opened, with its own parameters of permessage-deflate
+ */
+async function runWebSockets(url) {
+  const child = spawn(interpreter, [path.join(directory, "websockets_client.py"), url], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const lines = [];
+  createInterface(child.stdout).on("line", (line) => lines.push(JSON.parse(line)));
+  await once(child, "close");
+  return lines;
+}
+
+const drivers = [
   driverOf("python-socketio", ["polling", "websocket"]),
   driverOf("python-socketio with WebSocket only", ["websocket"]),
 ];
+
+module.exports = Object.assign(drivers, { runWebSockets, skipWithoutPython });
