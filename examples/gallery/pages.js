@@ -12,7 +12,7 @@ const { USES } = require("./uses.js");
 const CHAT = path.join(__dirname, "../chat/public");
 const UPLOT = path.dirname(require.resolve("uplot"));
 const YJS = path.dirname(require.resolve("yjs"));
-const LIB0 = path.join(YJS, "../../lib0");
+const LIB0 = path.dirname(require.resolve("lib0/package.json", { paths: [YJS] }));
 
 const TEMPLATE = readFileSync(path.join(__dirname, "public/index.html"), "utf8");
 const MODULE_FILES = {
@@ -25,8 +25,9 @@ const MODULE_FILES = {
 /** @returns {Record<string, string>} the files of a folder and those below it, by URL path */
 function filesOf(folder, prefix) {
   const all = readdirSync(folder, { recursive: true });
-  const names = all.filter((name) => /\.(js|css|svg)$/.test(name));
-  return Object.fromEntries(names.map((name) => [prefix + name, path.join(folder, name)]));
+  const names = all.filter((name) => /\.(js|css)$/.test(name));
+  const urlOf = (name) => prefix + name.replaceAll(path.sep, "/");
+  return Object.fromEntries(names.map((name) => [urlOf(name), path.join(folder, name)]));
 }
 
 /** @returns {string} an import map, which lets modules be imported by the names of their packages */
@@ -87,7 +88,6 @@ function pages() {
     "/chat": path.join(CHAT, "index.html"),
   };
   const serveFile = staticFiles(CHAT, { files });
-
   return (request, response) => {
     const html = documents.get(request.url.split("?", 1)[0]);
     if (html === undefined || request.method !== "GET") return serveFile(request, response);
