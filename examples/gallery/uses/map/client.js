@@ -45,5 +45,5 @@ export default function map({ stage, connect, ask }) {
     pins.get(key)?.remove();
     pins.delete(key);
   }
-  city.addEventListener("pointerdown", (event) => ask(socket, "pin", place(event, city)));
+  city.addEventListener("click", (event) => ask(socket, "pin", place(event, city)));
 }

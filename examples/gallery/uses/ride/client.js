@@ -45,5 +45,5 @@ export default function ride({ stage, connect, ask }) {
   socket.on("connect", () => {
     if (!socket.recovered && work.ariaPressed === "true") socket.emit("drive", true);
   });
-  map.addEventListener("pointerdown", (event) => ask(socket, "request", place(event, map)));
+  map.addEventListener("click", (event) => ask(socket, "request", place(event, map)));
 }
