@@ -22,6 +22,7 @@ const isCI = process.env.CI === "true";
  */
 const ONCE = [
   "bench",
+  "gallery",
   "redis",
   "model/cluster.test.js",
   "packaging",

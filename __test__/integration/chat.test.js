@@ -9,6 +9,7 @@ const { io: connect } = require("socket.io-client");
 const { createChat } = require("../../examples/chat/server.js");
 const { delivered, enter, hasPeople, message, openPage, say } = require("../support/chat-page.js");
 const { launchChromium, skipWithoutChromium } = require("../support/chromium.js");
+const { createGate } = require("../support/gate.js");
 
 const PASSPHRASE = "correct horse";
 const PNG = Buffer.from("89504e470d0a1a0a0000000d", "hex");
@@ -371,21 +372,6 @@ for (const { title, search, transport } of [
       assert.deepEqual(complaints, []);
     });
   });
-}
-
-/** A gate that holds back new connections, without refusing them, while it is closed. */
-function createGate() {
-  let opened = Promise.resolve();
-  const gate = {
-    open: () => {},
-    close() {
-      opened = new Promise((resolve) => {
-        gate.open = resolve;
-      });
-    },
-    allowRequest: (_request, allow) => opened.then(() => allow(null, true)),
-  };
-  return gate;
 }
 
 /** Waits until the server can reach every page, and would notice the end of one at once. */

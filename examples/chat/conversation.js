@@ -109,6 +109,13 @@ function serveSocket(socket, chat) {
   const { namespace, people } = chat;
   const { name } = socket.data;
 
+  // With connection state recovery a socket comes back to its rooms, and others saw it leave.
+  for (const key of socket.rooms) {
+    if (key.startsWith(PREFIX)) {
+      socket.local.to(key).emit("joined", { room: key.slice(PREFIX.length), name });
+    }
+  }
+
   answer(socket, "join", (value) => {
     const { room, after } = input.parseObject(value);
     return joinRoom(socket, chat, input.parseRoom(room), after);

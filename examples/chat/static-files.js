@@ -6,6 +6,7 @@ const TYPES = {
   ".css": "text/css; charset=utf-8",
   ".html": "text/html; charset=utf-8",
   ".js": "text/javascript; charset=utf-8",
+  ".mjs": "text/javascript; charset=utf-8",
   ".svg": "image/svg+xml",
 };
 
@@ -61,4 +62,4 @@ function fail(response, status) {
   response.end(`${status}\n`);
 }
 
-module.exports = { staticFiles };
+module.exports = { HEADERS, TYPES, staticFiles };
