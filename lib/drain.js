@@ -57,7 +57,7 @@ const drains = new WeakMap();
 class Pace {
   #last;
   #end;
-  /** The part of a thing that was due at the last call. */
+  /** How much more should have been due than has been: from -1 to 0. The first thing is due at once. */
   #credit = 0;
 
   /**
@@ -81,7 +81,7 @@ class Pace {
     this.#last = now;
     if (rest <= 0) return count;
     this.#credit += (count - this.#credit) * (step / (step + rest));
-    const due = Math.floor(this.#credit);
+    const due = Math.max(Math.ceil(this.#credit), 0);
     this.#credit -= due;
     return due;
   }
@@ -171,12 +171,15 @@ class Drain {
   /** @param {boolean} isLast whether busy clients are closed, too */
   #closeSome(count, isLast) {
     const busy = [];
-    for (let i = 0; i < count; i++) {
-      const conn = takeAny(this.#waiting);
-      if (isBusy(conn) && !isLast) busy.push(conn);
-      else this.#close(conn);
+    try {
+      for (let i = 0; i < count; i++) {
+        const conn = takeAny(this.#waiting);
+        if (isBusy(conn) && !isLast) busy.push(conn);
+        else this.#close(conn);
+      }
+    } finally {
+      for (const conn of busy) this.#waiting.push(conn);
     }
-    this.#waiting.push(...busy);
   }
 
   #close(conn) {
@@ -185,9 +188,9 @@ class Drain {
       return;
     }
     this.#closing.add(conn);
-    const { res } = conn.transport;
-    conn.once("close", () => {
-      whenEnded(conn.transport, res, () => {
+    // In front of Socket.IO, whose application may throw.
+    conn.prependOnceListener("close", () => {
+      whenEnded(conn.transport, () => {
         this.#closing.delete(conn);
         this.#closed += 1;
       });
@@ -265,24 +268,17 @@ function isBusy({ readyState, transport, upgrading }) {
 }
 
 /**
- * Calls back when the connection under a closed Engine.IO socket has ended: the WebSocket by its
- * closing handshake, the response of a poll when it has left.
+ * Calls back when the connection under a closed Engine.IO socket has ended: a WebSocket by its closing
+ * handshake. Of a poll, the answer has been written already.
  *
  * @param {import("engine.io").Transport} transport
- * @param {import("node:http").ServerResponse} [response] of the poll that waited when it was closed
  * @param {() => void} callback
  */
-function whenEnded(transport, response, callback) {
-  const { name, res, session, socket } = transport;
-  const emitter = name === "polling" ? (res ?? response) : socket;
-  if (typeof emitter?.once === "function" && !hasEnded(emitter)) emitter.once("close", callback);
+function whenEnded({ session, socket }, callback) {
+  const isWebSocket = typeof socket?.once === "function";
+  if (isWebSocket && socket.readyState !== socket.CLOSED) socket.once("close", callback);
   else if (session) session.closed.then(callback, callback);
   else callback();
-}
-
-/** @param {object} emitter a WebSocket or a response */
-function hasEnded({ readyState, CLOSED, closed }) {
-  return closed === true || (CLOSED !== undefined && readyState === CLOSED);
 }
 
 /**
