@@ -432,6 +432,23 @@ for (const engine of engines) {
       silent.terminate();
     });
 
+    test("counts a client as closed that leaves while packets wait for it", GUARD, async (t) => {
+      const clock = stopClock(t);
+      const server = await startServer(t, engine);
+      const leaving = new WebSocket(server.origin.replace("http", "ws") + UPGRADE);
+      await once(leaving, "open");
+      await polled(() => openCount(server) === 1);
+      const [conn] = Object.values(server.io.engine.clients);
+      // Never written, and never failed: the end of the WebSocket is the only sign.
+      conn.transport.socket.send = () => {};
+      for (const text of ["first", "second"]) conn.write(text);
+      const draining = begin(server);
+      clock.now = SPREAD;
+      await polled(() => conn.readyState === "closing");
+      leaving.close();
+      assert.deepEqual(await draining.promise, { closed: 1, left: 0 });
+    });
+
     test("counts a client as closed that vanishes while packets wait for it", GUARD, async (t) => {
       const clock = stopClock(t);
       const server = await startServer(t, engine);
