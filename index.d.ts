@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { Emitter } from "@socket.io/component-emitter";
-import type { Namespace, ServerOptions } from "socket.io";
+import type { Namespace, Server, ServerOptions } from "socket.io";
 import type { Adapter } from "socket.io-adapter";
 import type { WebSocket, WebSocketServer as WsServer, ServerOptions as WsServerOptions } from "ws";
 
@@ -110,6 +110,7 @@ export declare namespace turbo {
     createAdapter,
     createEngine,
     createRedisAdapter,
+    drain,
     native,
     nativeError,
     parser,
@@ -489,6 +490,55 @@ export interface RedisStats {
  * its servers. Only reads them: cheap enough for every scrape.
  */
 export declare function stats(): Stats;
+
+/** Options of {@link drain}. */
+export interface DrainOptions {
+  /**
+   * Milliseconds until all clients are closed: an integer from 0 to 2147483647. The last tenth, at most
+   * a second, is left to the last clients for their answers. With 0, all are closed at once, and nothing
+   * is waited for.
+   */
+  within: number;
+  /**
+   * Aborts the drain: no more clients are closed, handshakes are accepted again, and the promise is
+   * rejected with the signal's reason.
+   */
+  signal?: AbortSignal;
+}
+
+/** What has become of the clients of a server that was drained. */
+export interface DrainResult {
+  /** Connections that have ended since the call, including those whose clients left on their own. */
+  closed: number;
+  /** Connections that were told to close, but had not ended in time. `io.close()` ends them. */
+  left: number;
+}
+
+/**
+ * Closes all clients of a server evenly over a time, in random order, and answers new handshakes with
+ * 503 from the call on; for a deploy. Clients reconnect by themselves, to a process that accepts them.
+ * Sessions are kept as `connectionStateRecovery` keeps them, packets that wait are sent first, and
+ * until its turn comes, a client is served as always. Only clients of this process are closed. It works
+ * on the official packages, too.
+ *
+ * Then call `io.close()`, which closes the HTTP server.
+ *
+ * @param io a server. If it is being drained or has been, its promise is returned again
+ * @param options in which time
+ * @returns resolved when all connections have ended, or after `within`; at once without clients
+ * @throws {InvalidOptionError} if an option is invalid, or `io` not a server of Socket.IO
+ *
+ * @example
+ * process.once("SIGTERM", async () => {
+ *   const { closed, left } = await drain(io, { within: 20_000 });
+ *   console.log(`${closed} clients closed, ${left} left`);
+ *   await io.close();
+ * });
+ */
+export declare function drain(
+  io: Pick<Server, "engine">,
+  options: DrainOptions,
+): Promise<DrainResult>;
 
 /**
  * True if the addon is loaded. If it is not, the official JavaScript packages are used, and a process

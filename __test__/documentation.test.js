@@ -194,6 +194,7 @@ test("the guides have every error code and every warning", () => {
 
 test("the guides have every option", () => {
   const interfaces = [
+    "DrainOptions",
     "EngineOptions",
     "RedisAdapterOptions",
     "TurboOptions",

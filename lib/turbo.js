@@ -4,6 +4,7 @@
 
 const { createAdapter } = require("./adapter/index.js");
 const { binding, error } = require("./addon/index.js");
+const { drain } = require("./drain.js");
 const { readPerMessageDeflate } = require("./engine/compression.js");
 const { ENGINE_OPTIONS, engineOptions } = require("./engine/options.js");
 const { Placement } = require("./engine/placement.js");
@@ -134,6 +135,7 @@ turbo.createAdapter = createAdapter;
 turbo.createRedisAdapter = (options) =>
   require("./redis/redis-adapter.js").createRedisAdapter(options);
 turbo.createEngine = createEngine;
+turbo.drain = drain;
 turbo.native = binding !== null;
 turbo.nativeError = error;
 turbo.version = version;

@@ -1,7 +1,10 @@
 /** The same face from an ES module. */
 
+import { Server } from "socket.io";
 import byDefault, {
   createAdapter,
+  type DrainOptions,
+  drain,
   native,
   nativeError,
   parser,
@@ -18,3 +21,5 @@ const decoder: parser.Decoder = new parser.Decoder();
 const counted: Stats = stats();
 new WebSocketServer({ noServer: true }).close();
 void [same, facts, decoder, counted, createAdapter()];
+const draining: DrainOptions = { within: 1000 };
+void drain(new Server(), draining);

@@ -9,6 +9,7 @@ import {
   type ConnectionEndedError,
   createAdapter,
   createEngine,
+  drain,
   type InvalidOptionError,
   native,
   nativeError,
@@ -143,3 +144,10 @@ const ended: number | undefined = stats().workers[0]?.ended.ioError;
 // @ts-expect-error: no such reason
 stats().connections.ended.bored;
 void [counted, ended];
+
+const leaving: Promise<{ closed: number; left: number }> = drain(server, { within: 1000 });
+void [leaving, turbo.drain(new Server(), { within: 0, signal: AbortSignal.timeout(1) })];
+// @ts-expect-error: the time is required
+drain(server, {});
+// @ts-expect-error: this is a namespace
+drain(server.of("/"), { within: 1000 });
