@@ -22,6 +22,7 @@ const isCI = process.env.CI === "true";
  */
 const ONCE = [
   "bench",
+  "clients",
   "redis",
   "model/cluster.test.js",
   "packaging",

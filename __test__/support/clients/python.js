@@ -22,7 +22,9 @@ const skipWithoutPython =
 
 /** @returns {boolean} */
 function hasModules() {
-  return spawnSync(interpreter, ["-c", "import aiohttp, socketio"]).status === 0;
+  return (
+    spawnSync(interpreter, ["-c", "import aiohttp, requests, socketio, websocket"]).status === 0
+  );
 }
 
 /** @returns {import("./all.js").Driver} */
@@ -69,7 +71,9 @@ function driverOf(name, transports) {
   };
 }
 
-module.exports = [
+const drivers = [
   driverOf("python-socketio", ["polling", "websocket"]),
   driverOf("python-socketio with WebSocket only", ["websocket"]),
 ];
+
+module.exports = { drivers, interpreter, skipWithoutPython };
