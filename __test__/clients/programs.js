@@ -51,8 +51,8 @@ const FEATURES = {
 const isCI = process.env.CI === "true";
 const MISSING = "not in this library";
 
-/** In milliseconds: programs wait for 30 s themselves. */
-const TIMEOUT = 240_000;
+/** In milliseconds: for a first build on a busy machine. Programs wait for 30 s at most themselves. */
+const TIMEOUT = 600_000;
 
 const folder = (name) => path.join(__dirname, name);
 

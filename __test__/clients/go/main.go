@@ -46,7 +46,7 @@ func open(origin, namespace string, auth map[string]any) client {
 		options.SetTransports(types.NewSet(transports.Polling, transports.WebSocket))
 	}
 	options.SetForceNew(true)
-	// One attempt in 50 gets stuck, with stock servers too; the library notices by this timeout.
+	// About one attempt in 400 gets stuck, with stock servers too; the library notices by this timeout.
 	options.SetTimeout(2 * time.Second)
 	options.SetReconnectionDelay(20)
 	options.SetReconnectionDelayMax(100)
