@@ -301,7 +301,7 @@ export declare function createRedisAdapter(options: RedisAdapterOptions): RedisA
 export declare function createEngine(options?: EngineOptions): typeof WebSocketServer;
 
 /**
- * Options of a {@link WebSocketServer}: ours and those of ws. With `perMessageDeflate`,
+ * Options of a {@link WebSocketServer}: ours and those of ws. `perMessageDeflate` has no context takeover. With
  * `skipUTF8Validation`, `allowSynchronousEvents: false` or `WebSocket`, connections are left to ws; see
  * {@link FallbackReason}.
  */
@@ -366,8 +366,8 @@ export type FallbackReason =
   | "hiddenDescriptor"
   /** The response to the upgrade could not be written at once. */
   | "pendingWrite"
-  /** `perMessageDeflate` is enabled and the client supports it. */
-  | "compressed"
+  /** `perMessageDeflate` asks for context takeover or a dictionary, and the client compresses. */
+  | "contextTakeover"
   /** ws's option `skipUTF8Validation` is set. */
   | "skipUTF8Validation"
   /** ws's option `allowSynchronousEvents` is `false`. */

@@ -34,6 +34,7 @@ const scenarios = {
   rooms: require("./scenarios/rooms.js"),
   burst: require("./scenarios/burst.js"),
   saturate: require("./scenarios/saturate.js"),
+  deflate: require("./scenarios/deflate.js"),
   cluster: require("./scenarios/cluster.js"),
 };
 

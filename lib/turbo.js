@@ -4,6 +4,7 @@
 
 const { createAdapter } = require("./adapter/index.js");
 const { binding, error } = require("./addon/index.js");
+const { readPerMessageDeflate } = require("./engine/compression.js");
 const { ENGINE_OPTIONS, engineOptions } = require("./engine/options.js");
 const { Placement } = require("./engine/placement.js");
 const { WebSocketServer, createEngine } = require("./engine/websocket-server.js");
@@ -69,7 +70,10 @@ function parserFor(options) {
  */
 function wsEngineFor({ wsEngine: given, ...options }, placement) {
   const ours = engineOptions(options);
-  if (given === undefined || given === null) return placement.observeEngine(createEngine(ours));
+  if (given === undefined || given === null) {
+    readPerMessageDeflate(options.perMessageDeflate);
+    return placement.observeEngine(createEngine(ours));
+  }
   refuse(ours, Object.keys(ours), "left out when a wsEngine is given");
   return classFor("wsEngine", given, "a class like ws's WebSocketServer");
 }

@@ -12,6 +12,7 @@ use bytes::Bytes;
 
 #[cfg(feature = "cluster")]
 use crate::cluster::{Address, DirectoryWriter, NamespaceId, RoomName};
+use crate::fanout::Frames;
 use crate::net::{ConnectionId, ConnectionOptions, Event, WorkerPool};
 use crate::proto::websocket::Opcode;
 
@@ -59,8 +60,8 @@ pub struct Environment {
     configurations: Vec<Configuration>,
     /// Indexed by connection id.
     text_modes: Vec<TextMode>,
-    /// The frame that several connections of one turn share; empty after a flush.
-    prepared: Bytes,
+    /// The frame that several connections of one turn share; `None` after a flush.
+    prepared: Option<Frames>,
 }
 
 impl Environment {
@@ -128,9 +129,9 @@ impl Environment {
 
     /// Sends a whole frame with this opcode. A close frame is the last of its connection and is
     /// never reported.
-    pub fn send(&mut self, id: ConnectionId, opcode: Opcode, frame: Bytes, is_reported: bool) {
+    pub fn send(&mut self, id: ConnectionId, opcode: Opcode, frame: Frames, is_reported: bool) {
         if opcode == Opcode::Close {
-            self.pool.close(id, frame);
+            self.pool.close(id, frame.for_peer(None));
         } else {
             self.pool.send(id, frame, is_reported);
         }
@@ -138,21 +139,23 @@ impl Environment {
 
     /// Sets the whole frame that [`send_prepared`](Self::send_prepared) sends until the next
     /// [`flush`](Self::flush).
-    pub fn prepare(&mut self, frame: impl Into<Bytes>) {
-        self.prepared = frame.into();
+    pub fn prepare(&mut self, frame: impl Into<Frames>) {
+        self.prepared = Some(frame.into());
     }
 
     /// Sends the prepared frame, whose memory all its connections share. Returns its length in
     /// bytes.
     pub fn send_prepared(&mut self, id: ConnectionId, is_reported: bool) -> usize {
-        self.pool.send(id, self.prepared.clone(), is_reported);
-        self.prepared.len()
+        let frame = self.prepared.clone().unwrap_or_else(|| Bytes::new().into());
+        let length = frame.plain().len();
+        self.pool.send(id, frame, is_reported);
+        length
     }
 
     /// Makes the changes of the directory and passes the commands on to the workers, at one moment
     /// for all links. Blocks while a worker lags, see [`WorkerPool::flush`].
     pub fn flush(&mut self) {
-        self.prepared = Bytes::new();
+        self.prepared = None;
         #[cfg(feature = "cluster")]
         self.directory_writer.post(&mut self.pool);
         self.pool.flush();
@@ -377,9 +380,9 @@ mod tests {
         let text = encode_frame(true, Opcode::Text, b"text", None);
         let close = encode_frame(true, Opcode::Close, &1000_u16.to_be_bytes(), None);
         let environment = &mut application.environment;
-        environment.send(id, Opcode::Text, text.clone(), true);
-        environment.send(id, Opcode::Close, close.clone(), true);
-        environment.send(id, Opcode::Text, text.clone(), true);
+        environment.send(id, Opcode::Text, text.clone().into(), true);
+        environment.send(id, Opcode::Close, close.clone().into(), true);
+        environment.send(id, Opcode::Text, text.clone().into(), true);
         environment.flush();
         assert_eq!(read(&mut peer, text.len() + close.len()), [text, close].concat());
         assert!(matches!(application.next_event(), (_, Event::Sent(1), _)));

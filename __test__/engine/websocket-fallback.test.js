@@ -111,14 +111,24 @@ describeServers("a connection that no worker can take over", (kind) => {
     );
   });
 
-  test("works with permessage-deflate", GUARD, async (t) => {
-    const options = { perMessageDeflate: { threshold: 0 } };
-    await assertFallsBack(kind, "compressed", async () => {
-      const pair = await connectPair(t, kind, options, { perMessageDeflate: true });
-      assert.equal(pair.socket.extensions, "permessage-deflate");
-      return pair;
+  const dictionary = Buffer.from("a dictionary of the text that follows");
+  const withDictionary = { zlibDeflateOptions: { dictionary }, zlibInflateOptions: { dictionary } };
+  for (const [what, deflate] of [
+    ["context takeover of the server", { serverNoContextTakeover: false }],
+    ["context takeover of the client", { clientNoContextTakeover: false }],
+    ["a dictionary", withDictionary],
+  ]) {
+    test(`works with permessage-deflate that needs ${what}`, GUARD, async (t) => {
+      const options = { perMessageDeflate: { threshold: 0, ...deflate } };
+      const { zlibDeflateOptions, zlibInflateOptions } = deflate;
+      const offered = { threshold: 0, zlibDeflateOptions, zlibInflateOptions };
+      await assertFallsBack(kind, "contextTakeover", async () => {
+        const pair = await connectPair(t, kind, options, { perMessageDeflate: offered });
+        assert.equal(pair.socket.extensions, "permessage-deflate");
+        return pair;
+      });
     });
-  });
+  }
 
   test("is not counted if its client disconnects before the response", GUARD, async (t) => {
     const server = await serve(t, kind, createServer(), 0, "127.0.0.1");
@@ -185,17 +195,22 @@ describeServers("a connection that no worker can take over", (kind) => {
     assert.equal(child.exitCode, null);
   });
 
-  test("is taken over where the client does not offer permessage-deflate", GUARD, async (t) => {
-    if (hasNative) await noConnectionsLeft();
-    const before = hasNative ? connectionCounts().fallback : {};
-    const pair = await connectPair(t, kind, { perMessageDeflate: true });
-    assert.equal(pair.socket.extensions, "");
-    await arrived(pair.socket);
-    if (hasNative) {
-      const { native, fallback } = connectionCounts();
-      assert.equal(native, kind.name === "ws" ? 0 : 1);
-      assert.deepEqual(fallback, before);
-    }
-    await assertWorks(pair);
-  });
+  for (const [what, clientOptions, extensions] of [
+    ["does not offer permessage-deflate", {}, ""],
+    ["offers it", { perMessageDeflate: { threshold: 0 } }, "permessage-deflate"],
+  ]) {
+    test(`is taken over where the client ${what}`, GUARD, async (t) => {
+      if (hasNative) await noConnectionsLeft();
+      const before = hasNative ? connectionCounts().fallback : {};
+      const pair = await connectPair(t, kind, { perMessageDeflate: true }, clientOptions);
+      assert.equal(pair.socket.extensions, extensions);
+      await arrived(pair.socket);
+      if (hasNative) {
+        const { native, fallback } = connectionCounts();
+        assert.equal(native, kind.name === "ws" ? 0 : 1);
+        assert.deepEqual(fallback, before);
+      }
+      await assertWorks(pair);
+    });
+  }
 });

@@ -156,14 +156,91 @@ describe("near misses of our options", () => {
   });
 });
 
-describe("a value of a wrong type throws", () => {
-  const isOurs = (option, message) => ({
-    name: "TypeError",
-    code: "TURBO_ERR_INVALID_OPTION",
-    option,
-    message,
+const isOurs = (option, message) => ({
+  name: "TypeError",
+  code: "TURBO_ERR_INVALID_OPTION",
+  option,
+  message,
+});
+
+describe("options of perMessageDeflate", () => {
+  test("have names that are nearly right, of which there are warnings", () => {
+    const names = {
+      treshold: "threshold",
+      Threshold: "threshold",
+      serverNoContextTakeOver: "serverNoContextTakeover",
+      clientNoContextTakover: "clientNoContextTakeover",
+      serverMaxWindowBit: "serverMaxWindowBits",
+      zlibDeflateOption: "zlibDeflateOptions",
+    };
+    const given = JSON.stringify(Object.fromEntries(Object.keys(names).map((name) => [name, 9])));
+    const { warnings } = run(`
+      const { WebSocketServer, turbo } = require(".");
+      turbo({ perMessageDeflate: ${given} });
+      new WebSocketServer({ noServer: true, perMessageDeflate: ${given} });
+    `);
+    assert.deepEqual(
+      warnings.map((warning) => warning.replace(/.*Warning: /, "")),
+      Object.entries(names).map(
+        ([name, meant]) =>
+          `perMessageDeflate.${name} is not an option; did you mean perMessageDeflate.${meant}?`,
+      ),
+    );
   });
 
+  test("are those of ws, without a warning", () => {
+    const { warnings } = run(`
+      const { WebSocketServer, turbo } = require(".");
+      const perMessageDeflate = {
+        threshold: 0,
+        serverNoContextTakeover: true,
+        clientNoContextTakeover: false,
+        serverMaxWindowBits: 8,
+        clientMaxWindowBits: true,
+        concurrencyLimit: 3,
+        zlibDeflateOptions: { level: -1, memLevel: 1, strategy: 4, chunkSize: 1024, windowBits: 15 },
+        zlibInflateOptions: { chunkSize: 1024 },
+      };
+      for (const each of [perMessageDeflate, {}, true, false, null, undefined]) {
+        turbo({ perMessageDeflate: each });
+        new WebSocketServer({ noServer: true, perMessageDeflate: each });
+      }
+    `);
+    assert.deepEqual(warnings, []);
+  });
+
+  const refused = {
+    threshold: [-1, "1kb", Number.NaN, true],
+    serverNoContextTakeover: ["yes", 1],
+    clientNoContextTakeover: ["yes", 0],
+    serverMaxWindowBits: [7, 16, 9.5, "10"],
+    clientMaxWindowBits: [7, 16, 9.5, "10"],
+    zlibDeflateOptions: [6, "level"],
+    zlibInflateOptions: [6, true],
+    "zlibDeflateOptions.level": [-2, 10, 1.5, "6"],
+  };
+  for (const [name, values] of Object.entries(refused)) {
+    for (const value of values) {
+      test(`refuse ${name}: ${typeof value} ${String(value)}`, () => {
+        const [outer, inner] = name.split(".");
+        const perMessageDeflate = { [outer]: inner === undefined ? value : { [inner]: value } };
+        const option = `perMessageDeflate.${name}`;
+        const expected = isOurs(option, new RegExp(`^${option} must be .*, got `));
+        assert.throws(() => turbo({ perMessageDeflate }), expected);
+        assert.throws(() => new WebSocketServer({ noServer: true, perMessageDeflate }), expected);
+        const Engine = createEngine();
+        assert.throws(() => new Engine({ noServer: true, perMessageDeflate }), expected);
+      });
+    }
+  }
+
+  test("are an object, or true", () => {
+    const expected = isOurs("perMessageDeflate", /^perMessageDeflate must be .*, got "yes"/);
+    assert.throws(() => turbo({ perMessageDeflate: "yes" }), expected);
+  });
+});
+
+describe("a value of a wrong type throws", () => {
   for (const value of ["x", 3, null, [], () => {}]) {
     test(`createEngine() of ${typeof value} ${String(value)}`, () => {
       assert.throws(() => createEngine(value), isOurs("options", /^options must be an object/));

@@ -28,7 +28,10 @@ class Client:
         self.id = client_id
         self.namespace = namespace
         self.news_heard = []
-        self.socket = socketio.AsyncClient(reconnection=False)
+        # Browsers offer permessage-deflate; aiohttp does if it is told how many bits a window has.
+        self.socket = socketio.AsyncClient(
+            reconnection=False, websocket_extra_options={"compress": 15}
+        )
         for handler in (self.relay, self.news, self.heard, self.recite, self.leave):
             self.socket.on(handler.__name__, handler, namespace=namespace)
         self.socket.on("disconnect", self.disconnected, namespace=namespace)

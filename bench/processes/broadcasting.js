@@ -15,9 +15,11 @@
  * @property {number} [window] instead of the three: how many broadcasts may be on their way
  *   to some client; one more is sent when a client says `next`
  * @property {number} [payload] how long a Socket.IO packet is, in bytes; by default 128, and
- *   at least 45 (`news`) or 70 (`tick`)
- * @property {"news" | "tick"} [event] `news`, the default: a text, by one `emit()` for all
- *   recipients; `tick`: an object, by an `emit()` for each client, which needs `rooms` to be 1
+ *   at least 45 (`news`), 70 (`tick`) or 100 (records)
+ * @property {"news" | "tick" | "quotes" | "rows"} [event] `news`, the default: a text, by one `emit()`
+ *   for all recipients; `tick`: an object, by an `emit()` for each client; `quotes` and `rows`: an
+ *   object with the records that `records.js` documents, by one `emit()`. All but `news` need `rooms`
+ *   to be 1
  * @property {number} warmUp how long to broadcast before the measurement, in seconds
  * @property {number} seconds how long to broadcast after that
  * @property {number} [beginning] when the first turn is due, as clock.js's `now()`; by default
@@ -27,6 +29,7 @@
 
 const { setTimeout: sleep } = require("node:timers/promises");
 const { now } = require("./clock.js");
+const { recordsOf } = require("./records.js");
 
 /** Distance between the rooms of a client, so that no two clients share all of them. */
 const ROOM_STRIDE = 97;
@@ -37,11 +40,8 @@ const PACKET_LENGTH = 128;
 /** The shortest that has room for its fields, in bytes. */
 const MIN_PACKET_LENGTH = 45;
 
-/** The shortest packet of `tick` that has room for its fields, in bytes. */
-const MIN_TICK_LENGTH = 70;
-
-/** The length of a packet of `tick` without its numbers and its text, in bytes. */
-const EMPTY_TICK_LENGTH = '2["tick",{"number":,"due":,"text":""}]'.length;
+/** The shortest packets of other events that have room for their fields, in bytes. */
+const MIN_LENGTHS = { tick: 70, quotes: 100, rows: 100 };
 
 /** Pads such a packet. */
 const SENTENCE = "The quick brown fox jumps over the lazy dog. ";
@@ -106,7 +106,9 @@ class News {
   #io;
   #sent;
   #payload;
+  #event;
   #filler;
+  #records;
   #send;
   #isTimed;
   /** Number of broadcasts, to all rooms together. */
@@ -115,13 +117,23 @@ class News {
   emitting = 0;
 
   constructor(io, { rooms, payload = PACKET_LENGTH, event = "news", isTimed = false }) {
-    const least = event === "tick" ? MIN_TICK_LENGTH : MIN_PACKET_LENGTH;
+    const least = MIN_LENGTHS[event] ?? MIN_PACKET_LENGTH;
     if (payload < least) throw new RangeError(`a payload has at least ${least} bytes`);
     this.#io = io;
     this.#sent = new Array(rooms).fill(0);
     this.#payload = payload;
+    this.#event = event;
     this.#filler = filler(payload - MIN_PACKET_LENGTH);
-    this.#send = event === "tick" ? this.#sendToEach : this.#sendToAll;
+    if (event === "news") this.#send = this.#sendText;
+    else if (event === "tick") this.#send = this.#sendToEach;
+    else {
+      this.#send = this.#sendRecords;
+      // Now, so that no broadcast is charged with it.
+      this.#records = recordsOf(event, payload - MIN_LENGTHS[event]).map((records) => ({
+        records,
+        length: JSON.stringify(records).length,
+      }));
+    }
     this.#isTimed = isTimed;
   }
 
@@ -137,20 +149,37 @@ class News {
     this.#send(room, number, due);
   }
 
-  /** One call for all recipients. */
-  #sendToAll(room, number, due) {
+  #sendText(room, number, due) {
     const recipients = this.#sent.length === 1 ? this.#io : this.#io.to(roomName(room));
-    const text = `${pad(room, 6)} ${pad(number, 8)} ${pad(due, 16)} ${this.#filler}`;
+    this.#sendToAll(
+      recipients,
+      `${pad(room, 6)} ${pad(number, 8)} ${pad(due, 16)} ${this.#filler}`,
+    );
+  }
+
+  #sendRecords(_room, number, due) {
+    const { records, length } = this.#records[number % this.#records.length];
+    const { text } = this.#filled({ number, due, records: [] }, length - "[]".length);
+    this.#sendToAll(this.#io, { number, due, records, text });
+  }
+
+  /** One call for all recipients. */
+  #sendToAll(recipients, data) {
     const start = this.#isTimed ? performance.now() : 0;
-    recipients.emit("news", text);
+    recipients.emit(this.#event, data);
     if (this.#isTimed) this.emitting += (performance.now() - start) * 1e3;
   }
 
   /** A call for each client, with the same object. */
   #sendToEach(_room, number, due) {
-    const used = EMPTY_TICK_LENGTH + String(number).length + String(due).length;
-    const tick = { number, due, text: this.#filler.slice(0, this.#payload - used) };
+    const tick = this.#filled({ number, due });
     for (const socket of this.#io.sockets.sockets.values()) socket.emit("tick", tick);
+  }
+
+  /** Gives an object the text that fills its packet up, beside `more` bytes. */
+  #filled(object, more = 0) {
+    const used = packetLength(this.#event, { ...object, text: "" }) + more;
+    return { ...object, text: this.#filler.slice(0, this.#payload - used) };
   }
 
   /** Sends `end`, after as many broadcasts to each room. */
@@ -158,6 +187,11 @@ class News {
     for (const socket of this.#io.sockets.sockets.values()) socket.removeAllListeners("next");
     this.#io.emit("end", this.#sent[0]);
   }
+}
+
+/** @returns {number} the length of an event's packet, in bytes; its text is ASCII */
+function packetLength(event, data) {
+  return "2".length + JSON.stringify([event, data]).length;
 }
 
 /** @returns {string} `length` bytes of English text */

@@ -11,9 +11,9 @@ class LoadClient {
    *
    * @param {"idle" | "connect" | "blocked" | "inbound" | "echo" | "broadcast"} scenario
    * @param {number} port where the server listens on 127.0.0.1
-   * @param {Record<string, number | string | undefined>} options the other options of bench/load:
-   *   `clients`, `rate` per second, `warmUp` and `seconds`, `payload` in bytes; those of
-   *   a plan (see `broadcasting.js`)
+   * @param {Record<string, number | string | boolean | undefined>} options the other options of
+   *   bench/load: `clients`, `rate` per second, `warmUp` and `seconds`, `payload` in bytes, `deflate`;
+   *   those of a plan (see `broadcasting.js`)
    * @returns {Promise<LoadClient>}
    * @throws {Error} if the clients cannot connect; why stands on standard error
    */

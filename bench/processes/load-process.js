@@ -24,8 +24,8 @@ class LoadProcess extends LineProcess {
   /**
    * @param {string} name what an error calls it
    * @param {string} subcommand
-   * @param {Record<string, string | number | undefined>} options by their names in
-   *   camelCase; those that are undefined are left out
+   * @param {Record<string, string | number | boolean | undefined>} options by their names in
+   *   camelCase; those that are undefined or false are left out
    * @param {number} [lifetime] after how many milliseconds it is stuck and killed; 0: never
    */
   constructor(name, subcommand, options, lifetime = LIFETIME_MILLISECONDS) {
@@ -50,8 +50,8 @@ class LoadProcess extends LineProcess {
 function flags(options) {
   const kebab = (name) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
   return Object.entries(options)
-    .filter(([, value]) => value !== undefined)
-    .flatMap(([name, value]) => [`--${kebab(name)}`, String(value)]);
+    .filter(([, value]) => value !== undefined && value !== false)
+    .flatMap(([name, value]) => [`--${kebab(name)}`, ...(value === true ? [] : [String(value)])]);
 }
 
 module.exports = { LoadProcess, build };

@@ -10,6 +10,8 @@ const { LIFETIME_MILLISECONDS, LineProcess } = require("./line-process.js");
  * @typedef {object} ServerOptions
  * @property {string} [redis] the URL of the Redis over which it is a node of a cluster
  * @property {Heartbeat} [heartbeat] instead of Engine.IO's defaults
+ * @property {boolean} [perMessageDeflate] whether it compresses, if it is on Node's HTTP server and
+ *   does not say so itself
  *
  * @typedef {object} Heartbeat options of Engine.IO, in milliseconds
  * @property {number} pingInterval

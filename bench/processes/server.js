@@ -29,7 +29,8 @@ const { Measurement } = require("./usage.js");
 /** Time for the allocator to return memory after a collection. */
 const SETTLE_MILLISECONDS = 150;
 
-const [name, options] = process.argv.slice(2);
+const [name, json] = process.argv.slice(2);
+const { redis, heartbeat, perMessageDeflate } = JSON.parse(json);
 const contender = contenderOf(name);
 let io;
 let received = 0;
@@ -105,10 +106,11 @@ function checkNative() {
 }
 
 async function listen() {
-  const { redis, heartbeat } = JSON.parse(options);
   if (contender.listen !== undefined) return contender.listen(serve, heartbeat);
   const plugged = redis === undefined ? contender.options() : contender.nodeOptions(redis);
-  return listenOnHttp({ ...(await plugged), ...heartbeat }, serve);
+  // A contender may have an object of its own for it.
+  const compression = perMessageDeflate && { perMessageDeflate };
+  return listenOnHttp({ ...compression, ...(await plugged), ...heartbeat }, serve);
 }
 
 /** Sends the result of `work`, or its error. */

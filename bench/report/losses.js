@@ -71,6 +71,13 @@ const REASONS = [
       "connection over, and what it keeps in JavaScript is made smaller. Bun has an HTTP server of its own.",
   },
   {
+    scenario: "deflate",
+    metric: /bytes on the wire/,
+    reason:
+      "A message that is compressed once for all recipients refers to none before it. ws compresses it for " +
+      "each of them, and keeps the last 32 KiB of each connection to refer to.",
+  },
+  {
     scenario: "echo",
     metric: /latency|CPU/,
     reason:

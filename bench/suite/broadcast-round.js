@@ -18,7 +18,8 @@ const { ServerProcess } = require("../processes/server-process.js");
  *
  * @typedef {import("./comparison.js").Bound} Bound
  * @typedef {import("../processes/broadcasting.js").Plan} Plan
- * @typedef {import("./index.js").Load & Partial<Plan> & { asked?: Asked }} BroadcastLoad
+ * @typedef {import("./index.js").Load & Partial<Plan> & { asked?: Asked, deflate?: boolean }}
+ *   BroadcastLoad with permessage-deflate, if it has `deflate`
  */
 
 /**
@@ -64,34 +65,42 @@ function wholeCycles({ rooms, rate, roomsPerTurn }, warmUp, seconds) {
  *
  * @param {string} name
  * @param {Plan} plan
- * @param {{ isTimed?: boolean }} [more] of the plan, for a server
+ * @param {object} [more] for a server
+ * @param {boolean} [more.isTimed] of the plan
+ * @param {boolean} [more.deflate] whether the connections have permessage-deflate
+ * @param {boolean} [more.isWeighed] whether the memory of the connections is measured
  * @returns {Promise<object>} what the server used, as usage.js's `Usage`, of which a floor has
  *   less; the number of `broadcasts` and of messages `delivered` meanwhile; the report of the
  *   load client as `load`; if the calls of `emit()` are timed, how long they took as `emitting`,
- *   in microseconds; how many messages were `lost` in all, 0
+ *   in microseconds; if memory is measured, how much more the process has after the broadcasts than
+ *   before the clients connected as `growth`, in bytes, or else NaN; how many messages were `lost` in all, 0
  * @throws {Error} if a message is lost, doubled, overtaken or astray
  */
-async function broadcastRound(name, plan, more) {
-  const server = await start(name, plan);
+async function broadcastRound(name, plan, { isTimed, deflate, isWeighed } = {}) {
+  const server = await start(name, plan, deflate);
   try {
-    const client = await LoadClient.connect("broadcast", server.port, plan);
+    const before = isWeighed ? await server.ask("memory") : undefined;
+    const client = await LoadClient.connect("broadcast", server.port, { ...plan, deflate });
     const [usage, load] = await Promise.all([
-      server.broadcast({ ...plan, ...more }),
+      server.broadcast({ ...plan, isTimed }),
       client.report(),
     ]);
+    const growth = isWeighed ? (await server.ask("memory")).rss - before.rss : Number.NaN;
     await client.stop();
     const recipients = (plan.clients * plan.roomsPerClient) / plan.rooms;
     const lost = usage.sent * recipients - load.received;
     if (lost !== 0) throw new Error(`of the messages of "${name}" ${lost} are missing`);
-    return { ...usage, delivered: usage.broadcasts * recipients, load, lost };
+    return { ...usage, delivered: usage.broadcasts * recipients, load, growth, lost };
   } finally {
     await server.stop();
   }
 }
 
-function start(name, plan) {
+function start(name, plan, perMessageDeflate) {
   const { floor } = contender(name);
-  return floor === undefined ? ServerProcess.start(name) : FloorProcess.start(floor, plan);
+  return floor === undefined
+    ? ServerProcess.start(name, { perMessageDeflate })
+    : FloorProcess.start(floor, plan);
 }
 
 /**

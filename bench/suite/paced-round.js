@@ -16,31 +16,39 @@ const DRAIN_MILLISECONDS = 5000;
  *
  * @param {string} name of the contender
  * @param {"inbound" | "echo"} scenario
- * @param {{ clients: number, rate: number, payload: number }} load messages per second, and
- *   bytes of each; see {@link LoadClient.connect}
+ * @param {object} load of the load client; see {@link LoadClient.connect}
+ * @param {number} load.clients
+ * @param {number} load.rate messages per second
+ * @param {number} load.payload bytes of each
+ * @param {boolean} [load.records] whether they hold records
+ * @param {boolean} [load.deflate] whether the connections have permessage-deflate
  * @param {import("./index.js").Timing} timing
  * @returns {Promise<object>} usage.js's `Usage` and the events `received` meanwhile; the report
  *   of the load client as `load`; how much CPU time that took meanwhile as `loadCpu`; how
  *   many messages were `lost`, 0
  * @throws {Error} if a message is lost
  */
-async function pacedRound(name, scenario, { clients, rate, payload }, { warmUp, seconds }) {
-  const server = await ServerProcess.start(name);
+async function pacedRound(name, scenario, load, { warmUp, seconds }) {
+  const { clients, rate, payload, records, deflate } = load;
+  const server = await ServerProcess.start(name, { perMessageDeflate: deflate });
   try {
     const duration = seconds + OVERRUN_SECONDS;
     const client = await LoadClient.connect(scenario, server.port, {
       clients,
       rate,
       payload,
+      records,
+      deflate,
       warmUp,
       seconds: duration,
     });
     const usage = await measure(server, warmUp, seconds);
-    const load = await client.report();
-    const lost = await countLost(server, load.sent);
+    const report = await client.report();
+    const lost = await countLost(server, report.sent);
     if (lost > 0) throw new Error(`server "${name}" received ${lost} messages too few`);
     await client.stop();
-    return { ...usage, load, loadCpu: load.cpu * (usage.seconds / (warmUp + duration)), lost };
+    const loadCpu = report.cpu * (usage.seconds / (warmUp + duration));
+    return { ...usage, load: report, loadCpu, lost };
   } finally {
     await server.stop();
   }

@@ -1,6 +1,7 @@
 //! Feeds one connection's bytes to the WebSocket decoder whole, cut at random, and byte
-//! by byte: all must give the same events. The first byte of the input is the role and
-//! the seed of the cuts, and the rest is what came from the peer.
+//! by byte: all must give the same events. The first byte of the input is the role,
+//! whether messages may be compressed, and the seed of the cuts; the rest is what came
+//! from the peer.
 
 #![no_main]
 
@@ -13,17 +14,20 @@ const LIMITS: Limits = Limits { max_payload: 1024, max_fragments: 8 };
 fuzz_target!(|input: &[u8]| {
     let Some((&seed, wire)) = input.split_first() else { return };
     let role = if seed & 1 == 0 { Role::Server } else { Role::Client };
-    let whole = decode(role, [wire]);
-    assert_eq!(decode(role, Cuts { rest: wire, state: u32::from(seed) + 1 }), whole);
-    assert_eq!(decode(role, wire.chunks(1)), whole);
+    let decoder = || {
+        let decoder = Decoder::new(role, LIMITS);
+        if seed & 2 == 0 { decoder } else { decoder.inflating() }
+    };
+    let whole = decode(decoder(), [wire]);
+    assert_eq!(decode(decoder(), Cuts { rest: wire, state: u32::from(seed) + 1 }), whole);
+    assert_eq!(decode(decoder(), wire.chunks(1)), whole);
     whole.0.iter().for_each(check);
 });
 
 fn decode<'a>(
-    role: Role,
+    mut decoder: Decoder,
     reads: impl IntoIterator<Item = &'a [u8]>,
 ) -> (Vec<Event>, Option<DecodeError>) {
-    let mut decoder = Decoder::new(role, LIMITS);
     let (mut events, mut input) = (Vec::new(), BytesMut::new());
     for read in reads {
         input.extend_from_slice(read);

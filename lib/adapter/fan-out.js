@@ -48,11 +48,11 @@ class FanOut extends RoomMirror {
    *
    * @param {Array<string | ArrayBuffer | ArrayBufferView>} packet as encoded by the parser
    * @param {{ rooms: Set<unknown>, except?: Set<unknown> | null }} options
-   * @param {boolean} isVolatile
+   * @param {{ volatile?: boolean, compress?: boolean }} packetOptions
    * @returns {boolean} true if it is sent, and `forEachServed()` has the other recipients; false if
    *   the official code has to reach all of them, since the mirror cannot read these rooms
    */
-  broadcast(packet, options, isVolatile) {
+  broadcast(packet, options, packetOptions) {
     this.synchronize();
     const { rooms, except } = setsOf(options);
     const included = this.#read(rooms);
@@ -66,7 +66,7 @@ class FanOut extends RoomMirror {
     const payloads = packet.map((data) => (typeof data === "string" ? data : toBuffer(data)));
     const workers = environmentWorkers();
     const broadcast = new Broadcast(this, rooms.size === 0 ? null : included, excluded);
-    workers.broadcast(payloads, recipients.encoded, isVolatile, broadcast);
+    workers.broadcast(payloads, recipients.encoded, flagsOf(packetOptions), broadcast);
     if (workers.hasBroadcastMuch) this.#show(payloads, broadcast);
     return true;
   }
@@ -147,6 +147,11 @@ class FanOut extends RoomMirror {
     }
     return false;
   }
+}
+
+/** Reads the options of a packet as engine.io does. */
+function flagsOf({ volatile, compress }) {
+  return { isVolatile: Boolean(volatile), isCompressible: compress !== false };
 }
 
 /** Reads the options as the official adapter does, which ignores a value without a size. */

@@ -147,6 +147,20 @@ class PacketRoute extends HeartbeatSocket {
     }
   }
 
+  /** Has engine.io send the packets in its buffer, with what they say about compression. */
+  flushByEngine() {
+    const { conn, connection } = this;
+    const compressions = conn.writeBuffer.map(({ options }) => options?.compress !== false);
+    if (connection !== null && compressions.includes(false)) {
+      connection.compressions = compressions;
+    }
+    try {
+      this.sendByEngine(() => Object.getPrototypeOf(conn).flush.call(conn));
+    } finally {
+      if (connection !== null) connection.compressions = null;
+    }
+  }
+
   /** Returns whether packets can go to the worker without engine.io. */
   canSend() {
     const { conn, connection } = this;
@@ -172,14 +186,15 @@ class PacketRoute extends HeartbeatSocket {
   }
 
   #sendMessage(data, options) {
+    const isCompressible = options.compress !== false;
     if (!options.volatile) {
       this.#volatileOptions = null;
-      this.connection.sendPacket(data, this.#isVersion3);
+      this.connection.sendPacket(data, this.#isVersion3, isCompressible);
       return;
     }
     const isContinued = this.#volatileOptions === options && isBytes(data);
     this.#volatileOptions = options;
-    this.connection.sendVolatilePacket(data, this.#isVersion3, isContinued);
+    this.connection.sendVolatilePacket(data, this.#isVersion3, isContinued, isCompressible);
   }
 
   /** Called when the first listener comes that must get every packet. */
@@ -209,7 +224,7 @@ function sendPacket(type, data, options, callback) {
 function flush() {
   const route = this[kPacketRoute];
   if (route.hasShown) route.flushShown();
-  else route.sendByEngine(() => Object.getPrototypeOf(route.conn).flush.call(this));
+  else route.flushByEngine();
 }
 
 function handleUpgrade() {

@@ -114,7 +114,7 @@ function withFanOut(Base, { isInMemory, FanOut }) {
       const isSent =
         this.#isDirect() &&
         isSendable(encoded) &&
-        this.#fanOut.broadcast(encoded, opts, Boolean(packetOpts.volatile));
+        this.#fanOut.broadcast(encoded, opts, packetOpts);
       if (isSent) this.#fanOut.forEachServed(opts, serve);
       else super.apply(opts, serve);
     }

@@ -4,6 +4,7 @@ const { AsyncResource } = require("node:async_hooks");
 const { constants } = require("node:os");
 // Taken now: test tools replace that of the global object with one that stands still.
 const { setImmediate } = require("node:timers");
+const { Z_DATA_ERROR } = require("node:zlib").constants;
 const { ConnectionEndedError } = require("../errors.js");
 const { handleRead } = require("./detached-socket.js");
 const { EarlyEvents } = require("./early-events.js");
@@ -68,11 +69,12 @@ class Connection extends Sender {
    * @param {import("./workers.js").Workers} workers
    * @param {object} handle of a connected TCP socket
    * @param {Buffer} input what Node.js has read behind the request
-   * @param {{ connection: object, ioThreads: number }} settings of the server
+   * @param {object} options as `NativeConnectionOptions` in binding.d.ts
+   * @param {number} ioThreads
    * @throws {Error} when descriptors or threads have run out
    */
-  open(workers, handle, input, settings) {
-    this.id = workers.open(this, handle, input, settings.connection, settings.ioThreads);
+  open(workers, handle, input, options, ioThreads) {
+    this.id = workers.open(this, handle, input, options, ioThreads);
     this.workers = workers;
   }
 
@@ -203,7 +205,9 @@ class Connection extends Sender {
 
   handleFailure(message, code, closeCode) {
     if (this.isTerminated || this.held?.hold("handleFailure", message, code, closeCode)) return;
-    const error = code === "WS_ERR_INVALID_UTF8" ? new Error(message) : new RangeError(message);
+    const isRange = code !== "WS_ERR_INVALID_UTF8" && code !== "Z_DATA_ERROR";
+    const error = isRange ? new RangeError(message) : new Error(message);
+    if (code === "Z_DATA_ERROR") error.errno = Z_DATA_ERROR;
     error.code = code;
     websocketEvents.handleFailure(this.websocket, error, closeCode);
   }

@@ -20,7 +20,7 @@ const REASONS = {
   noDescriptor: "the socket has no file descriptor",
   hiddenDescriptor: "the runtime does not expose the file descriptors of its sockets",
   pendingWrite: "the response to the upgrade is not written yet",
-  compressed: "perMessageDeflate is enabled and the client supports it",
+  contextTakeover: "perMessageDeflate asks for context takeover or a dictionary",
   skipUTF8Validation: "skipUTF8Validation is set",
   allowSynchronousEvents: "allowSynchronousEvents is off",
   customClass: "the option WebSocket names another class",
@@ -61,7 +61,8 @@ function socketReason(socket) {
 }
 
 function optionReason(websocket, options) {
-  if (Object.keys(websocket._extensions).length > 0) return "compressed";
+  const isCompressing = Object.keys(websocket._extensions).length > 0;
+  if (isCompressing && websocket._settings.compression === null) return "contextTakeover";
   if (options.skipUTF8Validation) return "skipUTF8Validation";
   return options.allowSynchronousEvents ? null : "allowSynchronousEvents";
 }

@@ -21,8 +21,8 @@ const PONG = 0xa;
 const INTERNAL_ERROR = 1011;
 
 /** The options of `send()`, by default. */
-const WHOLE_TEXT = { binary: false, fin: true };
-const WHOLE_BINARY = { binary: true, fin: true };
+const WHOLE_TEXT = { binary: false, compress: true, fin: true };
+const WHOLE_BINARY = { binary: true, compress: true, fin: true };
 
 /** RFC 6455 §5.2: a header that is not masked has two bytes at least. */
 const MIN_HEADER = 2;
@@ -91,6 +91,13 @@ class Sender {
     this._bufferedBytes = 0;
     /** Bytes that wait for the network, as the worker last reported; 0 if they are few. */
     this.backlog = 0;
+    /**
+     * Whether to compress the messages that engine.io is about to send, in their order: it does not pass
+     * that on. `null` if all may be compressed.
+     *
+     * @type {boolean[] | null}
+     */
+    this.compressions = null;
     /** Heartbeats that engine.io is about to send although the worker has sent them. */
     this.sentHeartbeats = 0;
     /** The route of the Engine.IO socket, if it has one; see `adapter/packet-route.js`. */
@@ -103,10 +110,10 @@ class Sender {
   }
 
   /**
-   * As `send()` of ws; `mask` and `compress` have no effect.
+   * As `send()` of ws; `mask` has no effect, and fragments are not compressed.
    *
    * @param {unknown} data
-   * @param {{ binary?: boolean, fin?: boolean } | null | undefined} options
+   * @param {{ binary?: boolean, compress?: boolean, fin?: boolean } | null | undefined} options
    * @param {(error?: Error) => void} [callback] called at the end of the turn if at most
    *   `highWaterMark` bytes wait for the network, else when the kernel has these
    */
@@ -117,23 +124,24 @@ class Sender {
       return;
     }
     const defaults = typeof data === "string" ? WHOLE_TEXT : WHOLE_BINARY;
-    const { binary, fin } = options ? { ...defaults, ...options } : defaults;
+    const { binary, compress, fin } = options ? { ...defaults, ...options } : defaults;
     const opcode = this.isFirstFragment ? (binary ? BINARY : TEXT) : CONTINUATION;
     this.isFirstFragment = Boolean(fin);
-    this.post(data || EMPTY, opcode, Boolean(fin), callback);
+    const isCompressible = Boolean(compress) && this.compressions?.shift() !== false;
+    this.post(data || EMPTY, opcode, Boolean(fin), callback, isCompressible);
   }
 
   ping(data, _mask, callback) {
-    this.post(controlPayload(data), PING, true, callback);
+    this.post(controlPayload(data), PING, true, callback, false);
   }
 
   pong(data, _mask, callback) {
-    this.post(controlPayload(data), PONG, true, callback);
+    this.post(controlPayload(data), PONG, true, callback, false);
   }
 
   /** @param {Buffer} payload RFC 6455 §5.5.1: nothing, or code and reason */
   close(payload) {
-    this.post(payload, CLOSE, true, undefined);
+    this.post(payload, CLOSE, true, undefined, false);
   }
 
   /**
@@ -166,18 +174,19 @@ class Sender {
    *
    * @param {string | ArrayBuffer | ArrayBufferView} data
    * @param {boolean} isVersion3 true if the peer speaks Engine.IO v3
+   * @param {boolean} isCompressible true to compress it, where that is negotiated
    */
-  sendPacket(data, isVersion3) {
+  sendPacket(data, isVersion3, isCompressible) {
     const payload = typeof data === "string" ? data : toBuffer(data);
     const isReported = this.needsReport(payload.length + MIN_HEADER);
     const delivery = isReported ? REPORTED : SURE;
-    const length = this.workers.sendPacket(this.id, payload, isVersion3, delivery);
+    const length = this.workers.sendPacket(this.id, payload, isVersion3, delivery, isCompressible);
     this.handlePosted(length, isReported, undefined);
   }
 
   /** Sends a text message, without a callback. */
   sendText(text) {
-    this.post(text, TEXT, true, undefined);
+    this.post(text, TEXT, true, undefined, true);
   }
 
   /**
@@ -185,12 +194,13 @@ class Sender {
    * in the same turn.
    *
    * @param {boolean} isContinued true if it is an attachment of the volatile packet before
+   * @param {boolean} isCompressible
    */
-  sendVolatilePacket(data, isVersion3, isContinued) {
+  sendVolatilePacket(data, isVersion3, isContinued, isCompressible) {
     const payload = typeof data === "string" ? data : toBuffer(data);
     const delivery = isContinued ? VOLATILE_CONTINUED : VOLATILE;
     this.workers.beginTurn();
-    this.workers.native.sendPacket(this.id, payload, isVersion3, delivery);
+    this.workers.native.sendPacket(this.id, payload, isVersion3, delivery, isCompressible);
     this.workers.scheduleFlush();
   }
 
@@ -258,25 +268,26 @@ class Sender {
   }
 
   /** @private */
-  post(data, opcode, isFin, callback) {
+  post(data, opcode, isFin, callback, isCompressible) {
     if (this.endError !== null) {
       this.refuse(callback);
     } else if (this.queued !== null) {
-      this.queued.push(() => this.post(data, opcode, isFin, callback));
+      this.queued.push(() => this.post(data, opcode, isFin, callback, isCompressible));
     } else if (data instanceof Blob) {
-      this.postBlob(data, opcode, isFin, callback);
+      this.postBlob(data, opcode, isFin, callback, isCompressible);
     } else {
       const payload = typeof data === "string" ? data : toBuffer(data);
       const isReported = this.needsReport(payload.length + MIN_HEADER);
       this.workers.beginTurn();
-      const length = this.workers.native.send(this.id, payload, opcode, isFin, isReported);
+      const { native } = this.workers;
+      const length = native.send(this.id, payload, opcode, isFin, isReported, isCompressible);
       if (opcode === CLOSE) this.workers.scheduleFlush();
       else this.handlePosted(length, isReported, callback);
     }
   }
 
   /** Reads a Blob first; frames that follow are queued until then, so that order is kept. @private */
-  postBlob(blob, opcode, isFin, callback) {
+  postBlob(blob, opcode, isFin, callback, isCompressible) {
     this.queued = [];
     this._bufferedBytes += blob.size;
     const goOn = (post) => {
@@ -286,8 +297,10 @@ class Sender {
       post();
       for (const next of queued) next();
     };
+    const postContent = (content) =>
+      this.post(Buffer.from(content), opcode, isFin, callback, isCompressible);
     blob.arrayBuffer().then(
-      (content) => goOn(() => this.post(Buffer.from(content), opcode, isFin, callback)),
+      (content) => goOn(() => postContent(content)),
       (error) => goOn(() => this.handleBlobError(error, callback)),
     );
   }

@@ -2,6 +2,7 @@
 
 const ws = require("ws");
 const { optionsObject, warnOfNearMisses } = require("../options.js");
+const { NegotiatedCompression, readPerMessageDeflate } = require("./compression.js");
 const { isDetached } = require("./detached-socket.js");
 const { reportFallback } = require("./fallback.js");
 const { ENGINE_OPTIONS, connectionSettings, engineOptions } = require("./options.js");
@@ -31,7 +32,9 @@ class WebSocketServer extends ws.WebSocketServer {
    */
   constructor(options, callback) {
     const turbo = connectionSettings(options ?? {});
-    super({ WebSocket, ...options, turbo }, callback);
+    const deflate = readPerMessageDeflate(options?.perMessageDeflate);
+    turbo.compression = deflate && new NegotiatedCompression(turbo.connection, deflate.compression);
+    super({ WebSocket, ...options, ...deflate?.forWs, turbo }, callback);
   }
 
   /** As in ws, whose own check for a second call does not recognise detached sockets. */

@@ -16,7 +16,7 @@ const { CLOSED, CLOSING, OPEN } = ws.WebSocket;
 /** On a WebSocket: the receiver of ws, or its stand-in. */
 const kReceiver = Symbol("receiver");
 
-/** The `_extensions` of all WebSockets on workers. */
+/** The `_extensions` of all WebSockets on workers without any. */
 const NO_EXTENSIONS = Object.freeze({});
 
 /**
@@ -146,9 +146,19 @@ class WebSocket extends ws.WebSocket {
 
 /** Replaces values that are the same for all WebSockets on workers by shared ones. */
 function shareFields(websocket) {
-  websocket._extensions = NO_EXTENSIONS;
   // Called by ws's own Receiver only: workers answer pings.
   if (websocket._autoPongComplete !== undefined) websocket._autoPongComplete = ignore;
+}
+
+/**
+ * Returns what a WebSocket has negotiated. WebSockets with the same share it.
+ *
+ * @returns {{ extensions: object, connection: object }} `connection` as `NativeConnectionOptions` in
+ *   binding.d.ts
+ */
+function negotiatedBy({ _extensions: extensions, _settings: { compression, connection } }) {
+  if (Object.keys(extensions).length > 0) return compression.share(extensions);
+  return { extensions: NO_EXTENSIONS, connection };
 }
 
 function ignore() {}
@@ -172,7 +182,10 @@ function moveToWorker(websocket, socket, input) {
   socket.setTimeout(0);
   socket.setNoDelay();
   const connection = new Connection(websocket, websocket._settings);
-  connection.open(environmentWorkers(), socket._handle, input, websocket._settings);
+  const { ioThreads } = websocket._settings;
+  const negotiated = negotiatedBy(websocket);
+  connection.open(environmentWorkers(), socket._handle, input, negotiated.connection, ioThreads);
+  websocket._extensions = negotiated.extensions;
   websocket._socket = socket;
   websocket._sender = connection;
   websocket._connection = connection;

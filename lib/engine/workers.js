@@ -204,15 +204,16 @@ class Workers {
    *
    * @param {Array<string | Uint8Array>} packet as the parser's encoder returns it
    * @param {Uint32Array} recipients as `Recipients::decode` in src/fanout takes them
-   * @param {boolean} isVolatile true to drop it for recipients for which something waits
+   * @param {{ isVolatile: boolean, isCompressible: boolean }} flags true to drop it for recipients for
+   *   which something waits, and to compress it where that is negotiated
    * @param {{ fanOut: object, reaches: (id: string) => boolean }} broadcast kept for this turn
    */
-  broadcast(packet, recipients, isVolatile, broadcast) {
+  broadcast(packet, recipients, { isVolatile, isCompressible }, broadcast) {
     this.beginTurn();
     this.broadcasts.push(broadcast);
     for (const data of packet) this.#broadcastBytes += data.length;
     const attachments = packet.length > 1 ? packet.slice(1) : undefined;
-    this.native.broadcast(packet[0], attachments, recipients, isVolatile);
+    this.native.broadcast(packet[0], attachments, recipients, isVolatile, isCompressible);
     this.scheduleFlush();
   }
 
@@ -247,14 +248,15 @@ class Workers {
    * @param {string | Uint8Array} payload
    * @param {boolean} isVersion3 true if the peer speaks Engine.IO v3
    * @param {number} delivery one of `Delivery` in addon/codes.js: sure or reported
+   * @param {boolean} isCompressible true to compress it, where that is negotiated
    * @returns {number} the length of the frame in bytes
    */
-  sendPacket(id, payload, isVersion3, delivery) {
+  sendPacket(id, payload, isVersion3, delivery, isCompressible) {
     this.beginTurn();
-    if (this.#lastText !== payload) {
+    if (this.#lastText !== payload || !isCompressible) {
       // The same bytes may have been changed meanwhile.
       if (typeof payload === "string") this.#lastText = payload;
-      return this.native.sendPacket(id, payload, isVersion3, delivery);
+      return this.native.sendPacket(id, payload, isVersion3, delivery, isCompressible);
     }
     if (this.#prepared !== payload) {
       this.native.prepareTextPacket(payload);

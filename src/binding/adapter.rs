@@ -6,7 +6,7 @@ use napi::{Error, Result, Status};
 use napi_derive::napi;
 
 use super::payload::PayloadArgument;
-use super::workers::Workers;
+use super::workers::{Workers, frames};
 use crate::fanout::Recipients;
 use crate::net::Volatile;
 use crate::proto::engine_io::ProtocolVersion;
@@ -64,8 +64,8 @@ impl Workers {
         self.pool().begin_turn();
     }
 
-    /// Sends a Socket.IO packet, or one of its attachments, to one connection. Returns the
-    /// frame's length in bytes.
+    /// Sends a Socket.IO packet, or one of its attachments, to one connection; compressed if
+    /// `isCompressible`, where that is negotiated. Returns the length of the plain frame in bytes.
     #[napi(catch_unwind)]
     pub fn send_packet(
         &self,
@@ -73,10 +73,12 @@ impl Workers {
         data: PayloadArgument,
         is_version3: bool,
         delivery: Delivery,
+        is_compressible: bool,
     ) -> Result<u32> {
         let version = if is_version3 { ProtocolVersion::V3 } else { ProtocolVersion::V4 };
         let frame = data.encode_packet(version)?;
         let length = frame.len() as u32;
+        let frame = frames(frame, is_compressible);
         let mut pool = self.pool();
         match delivery {
             Delivery::Sure => pool.send(id, frame, false),
@@ -90,7 +92,7 @@ impl Workers {
     }
 
     /// Sends a Socket.IO packet, text or binary data with its attachments, to many connections.
-    /// `recipients` has the layout of `Recipients::decode`.
+    /// `recipients` has the layout of `Recipients::decode`; `isCompressible` as in `sendPacket()`.
     #[napi(catch_unwind)]
     pub fn broadcast(
         &self,
@@ -98,12 +100,13 @@ impl Workers {
         attachments: Option<Vec<PayloadArgument>>,
         recipients: Uint32ArraySlice<'_>,
         is_volatile: bool,
+        is_compressible: bool,
     ) -> Result<()> {
         let recipients = Recipients::decode(&recipients)
             .ok_or_else(|| Error::new(Status::InvalidArg, "the recipients are cut off"))?;
         let attachments = attachments.unwrap_or_default();
         let has_v3 = self.pool().broadcaster().has_v3();
-        let packet = data.prepare_packet(&attachments, has_v3)?;
+        let packet = data.prepare_packet(&attachments, has_v3)?.compressible(is_compressible);
         self.pool().broadcast(packet, recipients, is_volatile);
         Ok(())
     }

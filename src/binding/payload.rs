@@ -67,7 +67,7 @@ impl PayloadArgument {
             self.encode_string(Opcode::Text, true, &[PacketType::Message.digit()])
         } else {
             let packet = PreparedPacket::new(Bytes::new(), &[self.bytes()?], true);
-            Ok(packet.frames(version).clone())
+            Ok(packet.frames(version, None).clone())
         }
     }
 
@@ -122,7 +122,7 @@ impl PayloadArgument {
     fn encode_long_string(&self, opcode: Opcode, is_fin: bool, prefix: &[u8]) -> Result<Bytes> {
         let length = self.write_utf8(ptr::null_mut(), 0)?;
         let payload_len = (prefix.len() + length) as u64;
-        let header = FrameHeader { is_fin, opcode, mask: None, payload_len }.encode();
+        let header = FrameHeader { is_fin, ..FrameHeader::whole(opcode, payload_len) }.encode();
         // One more for the terminating zero that Node-API writes.
         let mut frame = BytesMut::with_capacity(header.len() + prefix.len() + length + 1);
         frame.put_slice(&header);

@@ -5,8 +5,10 @@ use std::cell::{RefCell, RefMut};
 use std::net::TcpStream;
 use std::os::fd::{BorrowedFd, RawFd};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use napi::bindgen_prelude::{Function, Uint32ArraySlice, Unknown};
 use napi::{CleanupEnvHook, Env, Error, Result, Status};
 use napi_derive::napi;
@@ -15,12 +17,13 @@ use super::events::EventWriter;
 use super::payload::{PayloadArgument, opcode};
 use super::wake::Wake;
 use crate::environment::{Environment, TextMode};
+use crate::fanout::{Frames, SharedFrames};
 use crate::net::{
     ConnectionOptions, EndReason, HeartbeatStart, SocketOption, TrafficView, WorkerPool,
     WorkerStats,
 };
 use crate::proto::engine_io::{Heartbeat, ProtocolVersion};
-use crate::proto::websocket::Limits;
+use crate::proto::websocket::{Compression, CompressionStrategy, Limits};
 
 /// Options that the connections of one server share. Sizes in bytes, timeouts in
 /// milliseconds; `Infinity` is allowed for sizes and counts.
@@ -28,6 +31,8 @@ use crate::proto::websocket::Limits;
 pub struct NativeConnectionOptions {
     pub max_payload: f64,
     pub max_fragments: f64,
+    /// Given if permessage-deflate has been negotiated, without context takeover.
+    pub compression: Option<NativeCompression>,
     pub has_automatic_pongs: bool,
     pub max_pending_pongs: f64,
     pub max_backpressure: f64,
@@ -36,6 +41,21 @@ pub struct NativeConnectionOptions {
     pub close_timeout: f64,
     /// True if text messages become strings; else they become Buffers.
     pub is_text_as_string: bool,
+}
+
+/// The parameters of permessage-deflate with which messages are sent.
+#[napi(object)]
+pub struct NativeCompression {
+    /// zlib's `level`, -1 to 9.
+    pub level: i32,
+    /// `server_max_window_bits`, 8 to 15.
+    pub window_bits: i32,
+    /// zlib's `memLevel`, 1 to 9.
+    pub mem_level: i32,
+    /// zlib's `strategy`, 0 to 4.
+    pub strategy: i32,
+    /// Shorter messages are not compressed; in bytes, may be `Infinity`.
+    pub threshold: f64,
 }
 
 /// The counters of one worker; see `WorkerStats` in `src/net/stats.rs`.
@@ -167,7 +187,8 @@ impl Workers {
     }
 
     /// Sends a frame, and reports it once it is written if `isReported`. A close frame is the
-    /// last of its connection and not reported. Returns the frame's length in bytes.
+    /// last of its connection and not reported. A whole message is compressed if `isCompressible`,
+    /// where that is negotiated. Returns the length of the plain frame in bytes.
     #[napi(catch_unwind)]
     pub fn send(
         &self,
@@ -176,10 +197,12 @@ impl Workers {
         opcode_bits: u32,
         is_fin: bool,
         is_reported: bool,
+        is_compressible: bool,
     ) -> Result<u32> {
         let opcode = opcode(opcode_bits)?;
         let frame = payload.encode_frame(opcode, is_fin)?;
         let length = frame.len() as u32;
+        let frame = frames(frame, is_compressible);
         self.environment.borrow_mut().send(id, opcode, frame, is_reported);
         Ok(length)
     }
@@ -188,16 +211,16 @@ impl Workers {
     #[napi(catch_unwind)]
     pub fn prepare(&self, head: PayloadArgument, rest: PayloadArgument) -> Result<()> {
         let frame = [head.bytes()?, rest.bytes()?].concat();
-        self.environment.borrow_mut().prepare(frame);
+        self.environment.borrow_mut().prepare(Bytes::from(frame));
         Ok(())
     }
 
     /// Sets the frame that `sendPrepared()` sends to that of a message packet of Engine.IO. As text,
-    /// it is the same in all versions.
+    /// it is the same in all versions. Where that is negotiated, it is compressed, once for all.
     #[napi(catch_unwind)]
     pub fn prepare_text_packet(&self, text: PayloadArgument) -> Result<()> {
-        let frame = text.encode_packet(ProtocolVersion::V4)?;
-        self.environment.borrow_mut().prepare(frame);
+        let frame = SharedFrames::new(text.encode_packet(ProtocolVersion::V4)?);
+        self.environment.borrow_mut().prepare(Frames::Shared(Arc::new(frame)));
         Ok(())
     }
 
@@ -389,6 +412,11 @@ fn duplicate(descriptor: RawFd) -> Result<TcpStream> {
     stream.map_err(|error| Error::from_reason(error.to_string()))
 }
 
+/// Returns frames that are compressed, where that is negotiated, if `is_compressible`.
+pub(super) const fn frames(bytes: Bytes, is_compressible: bool) -> Frames {
+    if is_compressible { Frames::Compressible(bytes) } else { Frames::Plain(bytes) }
+}
+
 /// Converts options. Casts saturate: `Infinity` becomes the greatest number.
 fn connection_options(options: &NativeConnectionOptions) -> ConnectionOptions {
     ConnectionOptions {
@@ -396,12 +424,24 @@ fn connection_options(options: &NativeConnectionOptions) -> ConnectionOptions {
             max_payload: options.max_payload as usize,
             max_fragments: options.max_fragments as u32,
         },
+        compression: options.compression.as_ref().map(compression),
         has_automatic_pongs: options.has_automatic_pongs,
         max_pending_pongs: options.max_pending_pongs as u32,
         max_backpressure: options.max_backpressure as usize,
         backpressure_timeout: Duration::from_millis(options.backpressure_timeout as u64),
         high_water_mark: options.high_water_mark as usize,
         close_timeout: Duration::from_millis(options.close_timeout as u64),
+    }
+}
+
+fn compression(given: &NativeCompression) -> Compression {
+    let strategy = CompressionStrategy::try_from(given.strategy).unwrap_or_default();
+    Compression {
+        level: given.level.clamp(-1, 9),
+        window_bits: given.window_bits.clamp(8, 15) as u8,
+        mem_level: given.mem_level.clamp(1, 9) as u8,
+        strategy,
+        threshold: given.threshold as usize,
     }
 }
 

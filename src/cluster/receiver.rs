@@ -203,6 +203,8 @@ impl Receiver {
                         prepare(&decoded.packet, true)
                     };
                     let is_volatile = decoded.options.flags.is_volatile();
+                    let is_compressible = decoded.options.flags.is_compressible();
+                    let packet = packet.compressible(is_compressible);
                     outgoing.push(OutgoingBroadcast { packet, recipients, is_volatile, workers });
                 }
                 (LocalRecipients::Nobody, _) => self.counters.filtered.add(1),

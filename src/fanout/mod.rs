@@ -6,11 +6,13 @@
 
 #![forbid(unsafe_code)]
 
+mod frames;
 mod prepared_packet;
 mod recipients;
 mod rooms;
 mod send_queue;
 
+pub use frames::{Frames, SharedFrames};
 pub use prepared_packet::PreparedPacket;
 pub use recipients::Recipients;
 pub use rooms::Rooms;

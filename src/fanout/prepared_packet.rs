@@ -2,18 +2,20 @@
 
 use bytes::{Bytes, BytesMut};
 
+use super::SharedFrames;
 use crate::proto::engine_io::{PacketType, ProtocolVersion};
-use crate::proto::websocket::{FrameHeader, Opcode};
+use crate::proto::websocket::{Compression, FrameHeader, Opcode};
 
 /// The frames of a Socket.IO packet: one of text, one for each attachment, or both.
 ///
 /// They are contiguous, so that they are queued and written as one.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct PreparedPacket {
-    frames: Bytes,
+    frames: SharedFrames,
     /// The frames for Engine.IO v3; `None` if they are the same, or if no peer needs them.
-    frames_v3: Option<Bytes>,
+    frames_v3: Option<SharedFrames>,
     count: usize,
+    is_compressible: bool,
 }
 
 impl PreparedPacket {
@@ -22,26 +24,38 @@ impl PreparedPacket {
     #[must_use]
     pub fn new(text_frame: Bytes, attachments: &[&[u8]], has_v3: bool) -> Self {
         let count = usize::from(!text_frame.is_empty()) + attachments.len();
-        if attachments.is_empty() {
-            return Self { frames: text_frame, frames_v3: None, count };
-        }
-        let frames_v3 = has_v3.then(|| append(&text_frame, attachments, ProtocolVersion::V3));
-        Self { frames: append(&text_frame, attachments, ProtocolVersion::V4), frames_v3, count }
+        let appended = |version| SharedFrames::new(append(&text_frame, attachments, version));
+        let is_text = attachments.is_empty();
+        let frames_v3 = (has_v3 && !is_text).then(|| appended(ProtocolVersion::V3));
+        let frames =
+            if is_text { SharedFrames::new(text_frame) } else { appended(ProtocolVersion::V4) };
+        Self { frames, frames_v3, count, is_compressible: true }
     }
 
-    /// Returns the bytes of all frames, for a peer that speaks this version.
+    /// Sets whether the packet is compressed for peers that take compressed messages. By default, it
+    /// is.
     #[must_use]
-    pub fn frames(&self, version: ProtocolVersion) -> &Bytes {
-        match (version, &self.frames_v3) {
+    pub const fn compressible(mut self, is_compressible: bool) -> Self {
+        self.is_compressible = is_compressible;
+        self
+    }
+
+    /// Returns the bytes of all frames, for a peer that speaks this version and takes messages
+    /// compressed with these parameters; see [`SharedFrames::for_peer`].
+    #[must_use]
+    pub fn frames(&self, version: ProtocolVersion, compression: Option<&Compression>) -> &Bytes {
+        let frames = match (version, &self.frames_v3) {
             (ProtocolVersion::V3, Some(frames)) => frames,
             _ => &self.frames,
-        }
+        };
+        frames.for_peer(compression.filter(|_| self.is_compressible))
     }
 
-    /// Returns the bytes of memory that the packet occupies.
+    /// Returns the bytes of memory that the packet occupies, without its compressed forms.
     #[must_use]
     pub fn len_bytes(&self) -> usize {
-        self.frames.len() + self.frames_v3.as_ref().map_or(0, Bytes::len)
+        let frames_v3 = self.frames_v3.as_ref().map_or(0, |frames| frames.plain().len());
+        self.frames.plain().len() + frames_v3
     }
 
     /// Returns the number of frames.
@@ -63,8 +77,7 @@ fn append(text_frame: &[u8], attachments: &[&[u8]], version: ProtocolVersion) ->
 fn encode_attachment(frames: &mut BytesMut, attachment: &[u8], version: ProtocolVersion) {
     let packet_type = message_type(version);
     let payload_len = (packet_type.len() + attachment.len()) as u64;
-    let header =
-        FrameHeader { is_fin: true, opcode: Opcode::Binary, mask: None, payload_len }.encode();
+    let header = FrameHeader::whole(Opcode::Binary, payload_len).encode();
     for part in [&*header, packet_type, attachment] {
         frames.extend_from_slice(part);
     }
@@ -83,12 +96,12 @@ const fn message_type(version: ProtocolVersion) -> &'static [u8] {
 mod tests {
     use bytes::Bytes;
 
-    use super::{PreparedPacket, ProtocolVersion};
+    use super::{Compression, Opcode, PreparedPacket, ProtocolVersion};
 
     const TEXT: Bytes = Bytes::from_static(b"\x81\x0142");
 
     fn frames(packet: &PreparedPacket, version: ProtocolVersion) -> Vec<u8> {
-        packet.frames(version).to_vec()
+        packet.frames(version, None).to_vec()
     }
 
     #[test]
@@ -124,5 +137,21 @@ mod tests {
             (frames(&packet, ProtocolVersion::V4), packet.count()),
             (b"\x82\x02ab".into(), 1)
         );
+    }
+
+    #[test]
+    fn text_and_attachments_are_compressed_unless_the_sender_refuses() {
+        let compression = Compression::default();
+        let text = crate::proto::websocket::encode_frame(true, Opcode::Text, &[b'x'; 2000], None);
+        let attachment: &[u8] = &[7; 2000];
+        let packet = || PreparedPacket::new(text.clone(), &[attachment, b"short"], true);
+        for version in [ProtocolVersion::V3, ProtocolVersion::V4] {
+            let len =
+                |packet: &PreparedPacket, compression| packet.frames(version, compression).len();
+            assert!(len(&packet(), Some(&compression)) < 100);
+            assert!(len(&packet(), None) > 4000);
+            let refused = packet().compressible(false);
+            assert_eq!(len(&refused, Some(&compression)), len(&refused, None));
+        }
     }
 }

@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use super::heartbeat::HeartbeatCommand;
 use super::traffic::Traffic;
 use super::{ConnectionId, ConnectionOptions};
-use crate::fanout::{FrameKind, PreparedPacket};
+use crate::fanout::{FrameKind, Frames, PreparedPacket};
 use crate::fanout::{Recipients, RoomId};
 
 /// A command to a worker, which executes commands in their order.
@@ -40,10 +40,9 @@ impl Command {
         match self {
             Self::Connection(
                 _,
-                ConnectionCommand::Send(frame, _)
-                | ConnectionCommand::SendVolatile(frame, _)
-                | ConnectionCommand::Close(frame),
-            ) => frame.len(),
+                ConnectionCommand::Send(frame, _) | ConnectionCommand::SendVolatile(frame, _),
+            ) => frame.plain().len(),
+            Self::Connection(_, ConnectionCommand::Close(frame)) => frame.len(),
             Self::Broadcast(broadcast) => broadcast.packet.len_bytes(),
             _ => 0,
         }
@@ -83,9 +82,9 @@ pub(super) struct Broadcast {
 #[derive(Debug)]
 pub(super) enum ConnectionCommand {
     /// Sends a whole frame.
-    Send(Bytes, FrameKind),
+    Send(Frames, FrameKind),
     /// Sends a whole frame, or drops it, see [`Volatile`].
-    SendVolatile(Bytes, Volatile),
+    SendVolatile(Frames, Volatile),
     /// A command to the heartbeat.
     Heartbeat(HeartbeatCommand),
     /// From now on the peer speaks Engine.IO v3.

@@ -58,8 +58,10 @@ pub(super) struct Connection {
 
 impl Connection {
     pub(super) fn new(options: Arc<ConnectionOptions>) -> Self {
+        let decoder = Decoder::new(Role::Server, options.limits);
+        let decoder = if options.compression.is_some() { decoder.inflating() } else { decoder };
         Self {
-            decoder: Decoder::new(Role::Server, options.limits),
+            decoder,
             queue: SendQueue::default(),
             options,
             version: ProtocolVersion::default(),

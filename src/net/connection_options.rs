@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use crate::proto::websocket::Limits;
+use crate::proto::websocket::{Compression, Limits};
 
 /// Options of a connection. Byte counts of frames include their headers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectionOptions {
     /// Limits of a message from the peer.
     pub limits: Limits,
+    /// Parameters with which messages to the peer are compressed, and set if the peer may compress its
+    /// own: permessage-deflate has been negotiated, without context takeover in either direction.
+    pub compression: Option<Compression>,
     /// True if workers answer pings.
     pub has_automatic_pongs: bool,
     /// Maximum number of such answers in the send queue; a peer that exceeds it is cut off.
@@ -31,6 +34,7 @@ impl Default for ConnectionOptions {
     fn default() -> Self {
         Self {
             limits: Limits::default(),
+            compression: None,
             has_automatic_pongs: true,
             max_pending_pongs: 60,
             max_backpressure: 64 * 1024 * 1024,

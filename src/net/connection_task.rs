@@ -22,7 +22,7 @@ use super::connection::Connection;
 use super::traffic::Traffic;
 use super::worker::{READ_BUFFER, Worker};
 use super::{ConnectionId, ConnectionOptions, EndReason, Event, SocketOption};
-use crate::fanout::{FrameKind, PreparedPacket};
+use crate::fanout::{FrameKind, Frames, PreparedPacket};
 use crate::proto::engine_io::ProtocolVersion;
 
 /// The most frames that leave in one `writev`.
@@ -95,7 +95,7 @@ impl ConnectionTask {
     pub(super) fn handle_command(self: &Rc<Self>, command: ConnectionCommand) {
         let state = &mut *self.state.borrow_mut();
         match command {
-            ConnectionCommand::Send(frame, kind) => self.send(state, frame, kind, 1),
+            ConnectionCommand::Send(frame, kind) => self.send_frame(state, frame, kind),
             ConnectionCommand::SendVolatile(frame, volatile) => {
                 self.send_volatile(state, frame, volatile);
             }
@@ -138,18 +138,30 @@ impl ConnectionTask {
         if is_volatile && self.is_busy(state) {
             self.worker.shared.counters.volatile_dropped.add(1);
         } else {
-            let frames = packet.frames(state.connection.version()).clone();
+            let compression = state.connection.options().compression.as_ref();
+            let frames = packet.frames(state.connection.version(), compression).clone();
             self.traffic.count_queued(frames.len());
             self.send(state, frames, FrameKind::Silent, packet.count());
         }
     }
 
-    fn send_volatile(self: &Rc<Self>, state: &mut State, frame: Bytes, volatile: Volatile) {
+    fn send_frame(self: &Rc<Self>, state: &mut State, frame: Frames, kind: FrameKind) {
+        // The application has counted those that are sent as they are.
+        let is_counted = matches!(frame, Frames::Plain(_));
+        let frame = frame.for_peer(state.connection.options().compression.as_ref());
+        if !is_counted {
+            self.traffic.count_queued(frame.len());
+        }
+        self.send(state, frame, kind, 1);
+    }
+
+    fn send_volatile(self: &Rc<Self>, state: &mut State, frame: Frames, volatile: Volatile) {
         if volatile == Volatile::First {
             state.is_volatile_dropped = self.is_busy(state);
             self.worker.shared.counters.volatile_dropped.add(state.is_volatile_dropped.into());
         }
         if !state.is_volatile_dropped {
+            let frame = frame.for_peer(state.connection.options().compression.as_ref());
             self.traffic.count_queued(frame.len());
             self.send(state, frame, FrameKind::Silent, 1);
         }

@@ -23,7 +23,7 @@ use super::threads::IoThread;
 use super::traffic::{Traffic, TrafficView};
 use super::worker::{self, EventBatch, EventSink, Notify, Shared};
 use super::{Broadcaster, ConnectionId, ConnectionOptions, Event, WorkerStats};
-use crate::fanout::{FrameKind, PreparedPacket};
+use crate::fanout::{FrameKind, Frames, PreparedPacket};
 use crate::fanout::{Recipients, RoomId};
 
 /// Workers, and the connections that they own.
@@ -61,6 +61,8 @@ pub struct WorkerPool {
 struct Route {
     worker: usize,
     traffic: Arc<Traffic>,
+    /// True if the worker compresses messages.
+    is_compressing: bool,
 }
 
 struct WorkerHandle {
@@ -109,7 +111,8 @@ impl WorkerPool {
     ) -> io::Result<ConnectionId> {
         let worker = self.next_worker(io_threads.max(1))?;
         let traffic = Arc::new(Traffic::new(stream.as_raw_fd(), bytes_read, bytes_written));
-        let route = Route { worker, traffic: Arc::clone(&traffic) };
+        let is_compressing = options.compression.is_some();
+        let route = Route { worker, traffic: Arc::clone(&traffic), is_compressing };
         let id = self.routes.insert(route) as ConnectionId;
         let input = BytesMut::from(input);
         let opening = Opening { id, stream, input, options, traffic };
@@ -122,15 +125,34 @@ impl WorkerPool {
 
     /// Sends a whole frame. If `is_reported`, [`Event::Sent`] counts the frame once the operating
     /// system has accepted it and all earlier frames.
-    pub fn send(&mut self, id: ConnectionId, frame: Bytes, is_reported: bool) {
+    pub fn send(&mut self, id: ConnectionId, frame: impl Into<Frames>, is_reported: bool) {
         let kind = if is_reported { FrameKind::Reported } else { FrameKind::Silent };
-        self.count_posted(id, frame.len());
+        let frame = self.frames_for(id, frame.into());
+        if let Frames::Plain(bytes) = &frame {
+            self.count_posted(id, bytes.len());
+        }
         self.command(id, ConnectionCommand::Send(frame, kind));
+    }
+
+    /// Returns frames that are plain unless the worker compresses them.
+    fn frames_for(&self, id: ConnectionId, frames: Frames) -> Frames {
+        let route = self.routes.get(id as usize);
+        if route.is_some_and(|route| route.is_compressing) {
+            frames
+        } else {
+            Frames::Plain(frames.for_peer(None))
+        }
     }
 
     /// Sends a whole frame, unless the connection has frames queued or something was sent to it in
     /// the same turn.
-    pub fn send_volatile(&mut self, id: ConnectionId, frame: Bytes, volatile: Volatile) {
+    pub fn send_volatile(
+        &mut self,
+        id: ConnectionId,
+        frame: impl Into<Frames>,
+        volatile: Volatile,
+    ) {
+        let frame = self.frames_for(id, frame.into());
         self.command(id, ConnectionCommand::SendVolatile(frame, volatile));
     }
 

@@ -162,8 +162,20 @@ impl Peer {
         Self { stream, decoder, input: BytesMut::new() }
     }
 
+    /// Takes compressed messages from now on.
+    pub fn inflate(&mut self) {
+        self.decoder = Decoder::new(Role::Client, Limits::default()).inflating();
+    }
+
     pub fn send(&mut self, opcode: Opcode, payload: &[u8]) {
         self.stream.write_all(&frame(opcode, payload)).unwrap();
+    }
+
+    /// Sends a text message by its compressed payload.
+    pub fn send_compressed(&mut self, payload: &[u8]) {
+        let mut frame = frame(Opcode::Text, payload).to_vec();
+        frame[0] |= 0x40; // RSV1
+        self.stream.write_all(&frame).unwrap();
     }
 
     /// Waits for the next event; `None` when the connection has ended.

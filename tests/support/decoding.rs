@@ -17,7 +17,15 @@ pub type Decoded = (Vec<Event>, Option<DecodeError>);
 
 /// Decodes `wire` in reads that end at each of `cuts`.
 pub fn decode_cut(wire: &[u8], cuts: impl IntoIterator<Item = usize>, limits: Limits) -> Decoded {
-    let mut decoder = Decoder::new(Role::Server, limits);
+    decode_by(Decoder::new(Role::Server, limits), wire, cuts)
+}
+
+/// As [`decode_cut`], by a decoder of any kind.
+pub fn decode_by(
+    mut decoder: Decoder,
+    wire: &[u8],
+    cuts: impl IntoIterator<Item = usize>,
+) -> Decoded {
     let (mut events, mut start, mut input) = (Vec::new(), 0, BytesMut::new());
     for end in cuts.into_iter().chain([wire.len()]) {
         input.extend_from_slice(&wire[start..end]);

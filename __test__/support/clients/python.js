@@ -22,9 +22,8 @@ const skipWithoutPython =
 
 /** @returns {boolean} */
 function hasModules() {
-  return (
-    spawnSync(interpreter, ["-c", "import aiohttp, requests, socketio, websocket"]).status === 0
-  );
+  const modules = "aiohttp, requests, socketio, websocket, websockets";
+  return spawnSync(interpreter, ["-c", `import ${modules}`]).status === 0;
 }
 
 /** @returns {import("./all.js").Driver} */
@@ -71,9 +70,26 @@ function driverOf(name, transports) {
   };
 }
 
+/**
+ * Starts a client of the package websockets, which sends messages to a server that echoes them.
+ *
+ * @param {string} url
+ * @returns {Promise<Array<{ extensions: string[], echoed: boolean }>>} for each connection that it has
+ *   opened, with its own parameters of permessage-deflate
+ */
+async function runWebSockets(url) {
+  const child = spawn(interpreter, [path.join(directory, "websockets_client.py"), url], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const lines = [];
+  createInterface(child.stdout).on("line", (line) => lines.push(JSON.parse(line)));
+  await once(child, "close");
+  return lines;
+}
+
 const drivers = [
   driverOf("python-socketio", ["polling", "websocket"]),
   driverOf("python-socketio with WebSocket only", ["websocket"]),
 ];
 
-module.exports = { drivers, interpreter, skipWithoutPython };
+module.exports = { drivers, interpreter, runWebSockets, skipWithoutPython };

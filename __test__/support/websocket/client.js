@@ -12,7 +12,8 @@ const net = require("node:net");
 const { setImmediate: nextTurn } = require("node:timers/promises");
 const { inspect } = require("node:util");
 const { Observed } = require("../observed.js");
-const { CLOSE, NAMES, close } = require("./frames.js");
+const { decodeExtension, inflated } = require("./deflate.js");
+const { CLOSE, NAMES, RSV1, close } = require("./frames.js");
 const { ServerBytes } = require("./server-bytes.js");
 
 /** The key of the example in RFC 6455 §1.3, and the server's answer to it. */
@@ -77,6 +78,8 @@ class WebSocketClient extends Observed {
   response;
   /** The frames of the server: `["text", "…"]`, `["pong", "…"]`, `["close", 1000, "reason"]`. */
   frames = [];
+  /** For each message of the server: if it was compressed, and the bytes of its payload on the wire. */
+  transfers = [];
   /** "FIN" or "RST" once the server has ended the connection. */
   end;
   /** The error of the rule that the server's bytes broke. */
@@ -86,13 +89,16 @@ class WebSocketClient extends Observed {
   #bytes = new ServerBytes({
     handleResponse: (status, head) => {
       this.response = { status, headers: decodeHeaders(head) };
+      this.#deflate = decodeExtension(this.response.headers["sec-websocket-extensions"]);
     },
     handleBody: (bytes) => {
       this.response.body = bytes.toString("latin1");
     },
     handleFrame: (header, payload) => this.#handleFrame(header, payload),
   });
-  /** The fragmented message under way: opcode and payloads. */
+  /** The parameters of permessage-deflate, if it was negotiated. */
+  #deflate;
+  /** The fragmented message under way. */
   #message;
 
   /** @param {number} port of 127.0.0.1 */
@@ -224,7 +230,10 @@ class WebSocketClient extends Observed {
 
   #handleFrame(header, payload) {
     assert.equal(header.isMasked, false, "RFC 6455 §5.1: a server does not mask its frames");
-    assert.equal(header.rsv, 0, "RFC 6455 §5.2: RSV1 to RSV3 are 0");
+    // RFC 7692 §6: the first frame of a data message may have RSV1, if that was negotiated.
+    const mayCompress = this.#deflate !== undefined && header.opcode > 0 && header.opcode < CLOSE;
+    const rsv = mayCompress ? header.rsv & ~RSV1 : header.rsv;
+    assert.equal(rsv, 0, "RFC 6455 §5.2: RSV1 to RSV3 are 0");
     assert.ok(header.isMinimal, "RFC 6455 §5.2: a length takes as few bytes as possible");
     if (header.opcode >= CLOSE) this.#handleControl(header, payload);
     else this.#handleFragment(header, payload);
@@ -240,13 +249,23 @@ class WebSocketClient extends Observed {
     else this.frames.push([name, payload.readUInt16BE(0), shown(payload.subarray(2))]);
   }
 
-  #handleFragment({ opcode, fin }, payload) {
+  #handleFragment({ opcode, fin, rsv }, payload) {
     assert.equal(opcode === 0, this.#message !== undefined, "RFC 6455 §5.4: fragments in order");
-    this.#message ??= { name: NAMES.get(opcode), payloads: [] };
+    this.#message ??= { name: NAMES.get(opcode), compressed: rsv === RSV1, payloads: [] };
     this.#message.payloads.push(payload);
     if (!fin) return;
-    this.frames.push([this.#message.name, shown(Buffer.concat(this.#message.payloads))]);
+    const { name, compressed, payloads } = this.#message;
     this.#message = undefined;
+    const bytes = Buffer.concat(payloads);
+    this.transfers.push({ compressed, length: bytes.length });
+    this.frames.push([name, shown(compressed ? this.#inflate(bytes) : bytes)]);
+  }
+
+  #inflate(bytes) {
+    const { server_no_context_takeover: keepsNothing, server_max_window_bits: windowBits } =
+      this.#deflate;
+    assert.ok(keepsNothing, "this client keeps no context between messages");
+    return inflated(bytes, windowBits);
   }
 }
 

@@ -51,6 +51,7 @@ async function assertReceived(server, bytes, events, answers = []) {
  * @param {object} server
  * @param {Buffer | Buffer[]} bytes
  * @param {unknown[]} messages
+ * @returns {Promise<object[]>} how they came back, as `transfers` of the client
  */
 async function assertEchoed(server, bytes, messages) {
   const { client, application } = await server.connect();
@@ -61,6 +62,7 @@ async function assertEchoed(server, bytes, messages) {
   assert.deepEqual(await client.wire(), [...asRecorded(messages), ["close", 1000, ""], "FIN"]);
   assert.deepEqual(await application.closed(), [...asRecorded(messages), ["close", 1000, ""]]);
   client.destroy();
+  return client.transfers;
 }
 
 /**

@@ -89,11 +89,15 @@ function closePayload(code, reason) {
  *
  * @param {number} opcode
  * @param {Array<string | Uint8Array>} payloads
+ * @param {number} [rsv] of the first frame
  * @returns {Buffer[]}
  */
-function fragments(opcode, payloads) {
+function fragments(opcode, payloads, rsv = 0) {
+  const last = payloads.length - 1;
   return payloads.map((payload, i) =>
-    frame({ opcode: i === 0 ? opcode : 0, payload, fin: i === payloads.length - 1 }),
+    i === 0
+      ? frame({ opcode, payload, rsv, fin: last === 0 })
+      : frame({ opcode: OPCODES.CONTINUATION, payload, fin: i === last }),
   );
 }
 

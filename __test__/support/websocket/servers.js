@@ -21,6 +21,7 @@ const { WebSocketClient, nextTurn, shown } = require("./client.js");
  * | `countsFragmentsEarly`: a fragment too many is refused | once it is complete | with its header |
  * | `readsHeadersWhole`: a message too long is refused | with the length | with the masking key, which ends the header |
  * | `boundsBackpressure`: the queue for a peer that does not read | has no bound | is bounded by `maxBackpressure` |
+ * | `compressesAll`: a message that would grow, or that is sent in fragments | is compressed | is not |
  */
 const SERVERS = [
   {
@@ -31,6 +32,7 @@ const SERVERS = [
     countsFragmentsEarly: false,
     readsHeadersWhole: false,
     boundsBackpressure: false,
+    compressesAll: true,
   },
   {
     name: "socket.io-turbo",
@@ -40,6 +42,7 @@ const SERVERS = [
     countsFragmentsEarly: hasEngine,
     readsHeadersWhole: hasEngine,
     boundsBackpressure: hasEngine,
+    compressesAll: !hasEngine,
   },
 ];
 

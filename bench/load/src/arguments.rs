@@ -7,9 +7,10 @@ use std::time::Duration;
 use anyhow::{Context, Error, Result, bail, ensure};
 use lexopt::prelude::*;
 
+use crate::client::Server;
 use crate::news::{self, Event, Form};
 use crate::plan::{Pacing, Plan, Rooms, Turns};
-use crate::scenario::{INBOUND_LEN, MIN_INBOUND_LEN};
+use crate::scenario::{Content, INBOUND_LEN};
 use crate::schedule::Pace;
 
 /// The command line.
@@ -23,7 +24,7 @@ pub struct Arguments {
 /// An end of the connections.
 pub enum Role {
     /// The clients of the server that listens there.
-    Load(SocketAddr, Scenario),
+    Load(Server, Scenario),
     /// A server that does no more than it must.
     Floor(Plan, With),
 }
@@ -58,8 +59,8 @@ pub enum Scenario {
     Connect,
     /// Connect evenly over this time, and answer heartbeats while the server may be blocked.
     Blocked(Duration),
-    /// Send events as packets of this many bytes.
-    Inbound(Pace, usize),
+    /// Send events with this content.
+    Inbound(Pace, Content),
     /// Send events with this many bytes of text, and measure until they are acknowledged.
     Echo(Pace, usize),
     /// Receive the server's broadcasts.
@@ -73,12 +74,14 @@ pub enum Scenario {
 struct Given {
     scenario: Option<String>,
     address: Option<SocketAddr>,
+    deflate: bool,
     clients: Option<usize>,
     rate: Option<u32>,
     warm_up: Option<f64>,
     seconds: Option<f64>,
     payload: Option<usize>,
     event: Option<Event>,
+    records: bool,
     rooms: Option<usize>,
     rooms_per_client: Option<usize>,
     rooms_per_turn: Option<usize>,
@@ -103,6 +106,8 @@ impl Given {
             match argument {
                 Value(name) if given.scenario.is_none() => given.scenario = Some(name.string()?),
                 Long("address") => given.address = Some(parser.value()?.parse()?),
+                Long("deflate") => given.deflate = true,
+                Long("records") => given.records = true,
                 Long("clients") => given.clients = Some(parser.value()?.parse()?),
                 Long("rate") => given.rate = Some(parser.value()?.parse()?),
                 Long("warm-up") => given.warm_up = Some(parser.value()?.parse()?),
@@ -128,7 +133,8 @@ impl Given {
             return Ok(Role::Floor(self.plan(clients)?, self.with.unwrap_or_default()));
         }
         let address = self.address.context("--address is missing")?;
-        Ok(Role::Load(address, self.scenario(clients)?))
+        let server = Server { address, deflate: self.deflate };
+        Ok(Role::Load(server, self.scenario(clients)?))
     }
 
     fn scenario(&self, clients: usize) -> Result<Scenario> {
@@ -136,9 +142,7 @@ impl Given {
             Some("idle") => Scenario::Idle,
             Some("connect") => Scenario::Connect,
             Some("blocked") => Scenario::Blocked(self.measured()?),
-            Some("inbound") => {
-                Scenario::Inbound(self.pace()?, self.payload(INBOUND_LEN, MIN_INBOUND_LEN)?)
-            }
+            Some("inbound") => Scenario::Inbound(self.pace()?, self.content()?),
             Some("echo") => {
                 Scenario::Echo(self.pace()?, self.payload.context("--payload is missing")?)
             }
@@ -192,6 +196,11 @@ impl Given {
     fn form(&self) -> Result<Form> {
         let len = self.payload(news::PACKET_LEN, news::MIN_PACKET_LEN)?;
         Ok(Form { event: self.event.unwrap_or_default(), len })
+    }
+
+    fn content(&self) -> Result<Content> {
+        let content = Content { len: INBOUND_LEN, has_records: self.records };
+        Ok(Content { len: self.payload(content.len, content.min_len())?, ..content })
     }
 
     fn payload(&self, default: usize, least: usize) -> Result<usize> {

@@ -1,15 +1,19 @@
 //! One Socket.IO client.
 
 use std::io::{ErrorKind, Read, Write};
+use std::iter::Sum;
 use std::net::{Shutdown, SocketAddr};
+use std::ops::Sub;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use bytes::{Buf, Bytes, BytesMut};
 use mio::net::TcpStream;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use socket_io_turbo::proto::engine_io::{Packet, PacketType};
 use socket_io_turbo::proto::websocket::{Decoder, Event, Limits, Opcode, Role, encode_frame};
+
+use crate::deflate::{self, Deflate};
 
 /// Deadline of the TCP handshake. On loopback the kernel answers for the server at once, unless too
 /// many connections wait to be accepted.
@@ -21,10 +25,53 @@ const MAX_PENDING: usize = 4 << 20;
 /// The longest response head in bytes.
 const MAX_HEAD: usize = 8 << 10;
 
+/// The header of offers and answers.
+const EXTENSIONS: &str = "Sec-WebSocket-Extensions";
+
+/// The server to connect to.
+#[derive(Clone, Copy)]
+pub struct Server {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Whether permessage-deflate is offered, which the server has to accept then.
+    pub deflate: bool,
+}
+
+/// Bytes of the connections, without the headers of TCP.
+#[derive(Clone, Copy, Default, Serialize)]
+pub struct Traffic {
+    /// Read by clients.
+    pub read: u64,
+    /// Written by clients, and taken by the kernel.
+    pub written: u64,
+}
+
+impl Sum for Traffic {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |sum, one| Self {
+            read: sum.read + one.read,
+            written: sum.written + one.written,
+        })
+    }
+}
+
+impl Sub for Traffic {
+    type Output = Self;
+
+    fn sub(self, before: Self) -> Self {
+        Self { read: self.read - before.read, written: self.written - before.written }
+    }
+}
+
 /// A connection and its stage.
 pub struct Client {
     stream: TcpStream,
+    traffic: Traffic,
     stage: Stage,
+    /// Whether the extension has been offered.
+    offers_deflate: bool,
+    /// The extension once the server has accepted it.
+    deflate: Option<Box<Deflate>>,
     decoder: Decoder,
     /// Bytes that the kernel has not taken yet.
     pending: BytesMut,
@@ -58,18 +105,21 @@ struct Handshake {
 
 impl Client {
     /// Connects, and asks for the upgrade.
-    pub fn connect(address: SocketAddr) -> Result<Self> {
-        let stream = std::net::TcpStream::connect_timeout(&address, CONNECT_TIMEOUT)?;
+    pub fn connect(server: Server) -> Result<Self> {
+        let stream = std::net::TcpStream::connect_timeout(&server.address, CONNECT_TIMEOUT)?;
         stream.set_nodelay(true)?;
         stream.set_nonblocking(true)?;
         let mut client = Self {
             stream: TcpStream::from_std(stream),
+            traffic: Traffic::default(),
             stage: Stage::Upgrading(BytesMut::new()),
+            offers_deflate: server.deflate,
+            deflate: None,
             decoder: Decoder::new(Role::Client, Limits::default()),
             pending: BytesMut::new(),
             heartbeat: Heartbeat { last: Instant::now(), limit: Duration::MAX },
         };
-        client.write(upgrade_request(address).as_bytes())?;
+        client.write(upgrade_request(server).as_bytes())?;
         Ok(client)
     }
 
@@ -106,9 +156,20 @@ impl Client {
         self.pending.is_empty()
     }
 
+    /// Returns the bytes since the connection began.
+    pub fn traffic(&self) -> Traffic {
+        self.traffic
+    }
+
     /// Sends an Engine.IO packet in its text form.
     pub fn send(&mut self, packet: &[u8]) -> Result<()> {
-        self.write(&encode_frame(true, Opcode::Text, packet, Some(masking_key())))
+        match &mut self.deflate {
+            None => self.write(&encode_frame(true, Opcode::Text, packet, Some(masking_key()))),
+            Some(deflate) => {
+                let frame = deflate.encode_text(packet, masking_key())?;
+                self.write(&frame)
+            }
+        }
     }
 
     /// Goes on writing what the kernel did not take before.
@@ -116,7 +177,10 @@ impl Client {
         while !self.pending.is_empty() {
             match write_some(&mut self.stream, &self.pending)? {
                 0 => break,
-                written => self.pending.advance(written),
+                written => {
+                    self.traffic.written += written as u64;
+                    self.pending.advance(written);
+                }
             }
         }
         Ok(())
@@ -138,6 +202,7 @@ impl Client {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error).context("the connection broke"),
             };
+            self.traffic.read += length as u64;
             self.handle_bytes(buffer.get(..length).unwrap_or_default().into(), received)?;
             // Bytes after a short read cause another event; the end does not.
             if length < buffer.len() && !is_ended {
@@ -153,9 +218,13 @@ impl Client {
     ) -> Result<()> {
         if let Stage::Upgrading(head) = &mut self.stage {
             head.extend_from_slice(&input);
-            let Some(head_len) = response_len(head)? else { return Ok(()) };
-            input = head.split_off(head_len);
+            let Some(response) = Response::parse(head)? else { return Ok(()) };
+            input = head.split_off(response.head_len);
+            self.deflate = negotiated(self.offers_deflate, response.extension.as_deref())?;
             self.stage = Stage::Joining;
+        }
+        if let Some(deflate) = &mut self.deflate {
+            input = deflate.decode_frames(&input)?;
         }
         while let Some(event) = self.decoder.poll_event(&mut input)? {
             self.handle_event(event, received)?;
@@ -217,6 +286,7 @@ impl Client {
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
         let written =
             if self.pending.is_empty() { write_some(&mut self.stream, bytes)? } else { 0 };
+        self.traffic.written += written as u64;
         self.pending.extend_from_slice(bytes.get(written..).unwrap_or_default());
         ensure!(self.pending.len() <= MAX_PENDING, "the server does not keep up with reading");
         Ok(())
@@ -234,25 +304,54 @@ fn write_some(stream: &mut TcpStream, bytes: &[u8]) -> Result<usize> {
     }
 }
 
-fn upgrade_request(address: SocketAddr) -> String {
+fn upgrade_request(Server { address, deflate }: Server) -> String {
+    let offer =
+        if deflate { format!("{EXTENSIONS}: {}\r\n", deflate::OFFER) } else { String::new() };
     // The key is RFC 6455's own example: no cache stands between, so any will do.
     format!(
         "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: {address}\r\n\
          Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
-         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{offer}\r\n"
     )
 }
 
-/// Returns the length of the response head, or `None` if it is incomplete.
-fn response_len(input: &[u8]) -> Result<Option<usize>> {
-    let mut headers = [httparse::EMPTY_HEADER; 32];
-    let mut response = httparse::Response::new(&mut headers);
-    let httparse::Status::Complete(head_len) = response.parse(input)? else {
-        ensure!(input.len() <= MAX_HEAD, "the response head does not end");
-        return Ok(None);
-    };
-    ensure!(response.code == Some(101), "the server answered {:?}", response.code);
-    Ok(Some(head_len))
+/// The response to an upgrade request.
+#[derive(Debug, PartialEq, Eq)]
+struct Response {
+    head_len: usize,
+    /// The value of `Sec-WebSocket-Extensions`.
+    extension: Option<String>,
+}
+
+impl Response {
+    /// Parses the response head, or returns `None` if it is incomplete.
+    fn parse(input: &[u8]) -> Result<Option<Self>> {
+        let mut headers = [httparse::EMPTY_HEADER; 32];
+        let mut response = httparse::Response::new(&mut headers);
+        let httparse::Status::Complete(head_len) = response.parse(input)? else {
+            ensure!(input.len() <= MAX_HEAD, "the response head does not end");
+            return Ok(None);
+        };
+        ensure!(response.code == Some(101), "the server answered {:?}", response.code);
+        let mut headers = response.headers.iter();
+        let header = headers.find(|header| header.name.eq_ignore_ascii_case(EXTENSIONS));
+        let extension = header.map(|header| String::from_utf8_lossy(header.value).into_owned());
+        Ok(Some(Self { head_len, extension }))
+    }
+}
+
+/// Returns permessage-deflate if it was offered.
+///
+/// # Errors
+///
+/// If the server has not accepted it, or has accepted what was not offered.
+fn negotiated(is_offered: bool, extension: Option<&str>) -> Result<Option<Box<Deflate>>> {
+    match (is_offered, extension) {
+        (true, Some(extension)) => Ok(Some(Box::new(Deflate::new(extension)?))),
+        (true, None) => bail!("the server does not accept permessage-deflate"),
+        (false, Some(extension)) => bail!("the server has extension {extension} of its own accord"),
+        (false, None) => Ok(None),
+    }
 }
 
 /// Returns a new key for each frame, RFC 6455 §5.3. It need not be unpredictable here.
@@ -269,16 +368,38 @@ mod tests {
     #[test]
     fn a_response_head_may_come_in_pieces() -> Result<()> {
         for length in 0..HEAD.len() {
-            assert_eq!(response_len(&HEAD[..length])?, None);
+            assert_eq!(Response::parse(&HEAD[..length])?, None);
         }
-        assert_eq!(response_len(&[HEAD, b"\x81\x01x"].concat())?, Some(HEAD.len()));
+        let response = Response { head_len: HEAD.len(), extension: None };
+        assert_eq!(Response::parse(&[HEAD, b"\x81\x01x"].concat())?, Some(response));
         Ok(())
     }
 
     #[test]
+    fn an_extension_is_accepted_if_it_was_offered() -> Result<()> {
+        let head = b"HTTP/1.1 101 Ok\r\nsec-websocket-extensions: permessage-deflate\r\n\r\n";
+        let extension = Response::parse(head)?.and_then(|response| response.extension);
+        assert_eq!(extension.as_deref(), Some("permessage-deflate"));
+        assert!(negotiated(true, extension.as_deref())?.is_some());
+        assert!(negotiated(false, extension.as_deref()).is_err());
+        assert!(negotiated(false, None)?.is_none());
+        assert!(negotiated(true, None).is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn an_offer_stands_in_the_request() {
+        let address = SocketAddr::from(([127, 0, 0, 1], 80));
+        let request = |deflate| upgrade_request(Server { address, deflate });
+        let offer = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n";
+        assert!(request(true).ends_with(offer));
+        assert_eq!(request(true).replace(offer, "\r\n"), request(false));
+    }
+
+    #[test]
     fn a_refusal_and_an_endless_head_are_errors() {
-        assert!(response_len(b"HTTP/1.1 400 Bad Request\r\n\r\n").is_err());
+        assert!(Response::parse(b"HTTP/1.1 400 Bad Request\r\n\r\n").is_err());
         let endless = [b"HTTP/1.1 101 Ok\r\nName: ".as_slice(), &[b'x'; MAX_HEAD]].concat();
-        assert!(response_len(&endless).is_err());
+        assert!(Response::parse(&endless).is_err());
     }
 }

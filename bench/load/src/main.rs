@@ -6,15 +6,18 @@
 //! socket-io-turbo-load connect --address IP:PORT --clients N
 //! socket-io-turbo-load blocked --address IP:PORT --clients N --seconds S
 //! socket-io-turbo-load inbound --address IP:PORT --clients N --rate R --warm-up S --seconds S
-//!                              [--payload BYTES]
+//!                              [--payload BYTES] [--records]
 //! socket-io-turbo-load echo    … as inbound … --payload BYTES
 //! socket-io-turbo-load broadcast --address IP:PORT --clients N PLAN
 //! socket-io-turbo-load watch     --address IP:PORT --clients N
 //! socket-io-turbo-load floor     --clients N PLAN [--with send|io-uring]
 //! PLAN: --rooms N --rooms-per-client N --warm-up S --seconds S [--payload BYTES]
-//!       [--event news|tick] PACING
+//!       [--event news|tick|quotes|rows] PACING
 //! PACING: --rate R --rooms-per-turn N --burst N, or --window N
 //! ```
+//!
+//! With `--deflate`, all connections have permessage-deflate, or the program fails. The events of
+//! `inbound` hold a text, or with `--records` JSON records, which compress as real ones do.
 //!
 //! The payload is the length of a Socket.IO packet; that of `echo` is the length of its
 //! text. The first line says that all clients are connected; all but `idle` and `watch` print
@@ -40,6 +43,7 @@ mod arguments;
 mod client;
 mod clock;
 mod commands;
+mod deflate;
 mod deliveries;
 mod filler;
 mod floor;
@@ -48,6 +52,7 @@ mod peer;
 mod plan;
 mod process;
 mod receipts;
+mod records;
 mod report;
 mod ring;
 mod scenario;
@@ -56,12 +61,12 @@ mod sender;
 mod swarm;
 mod watch;
 
-use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use anyhow::Result;
 
 use arguments::{Arguments, Role, Scenario};
+use client::Server;
 use ring::Unavailable;
 use swarm::Swarm;
 
@@ -82,34 +87,34 @@ fn run() -> Result<()> {
     let Arguments { clients, role } = Arguments::parse()?;
     process::allow_descriptors(clients)?;
     match &role {
-        Role::Load(address, scenario) => load(*address, clients, scenario),
+        Role::Load(server, scenario) => load(*server, clients, scenario),
         Role::Floor(plan, with) => floor::run(clients, plan, *with),
     }
 }
 
-fn load(address: SocketAddr, clients: usize, scenario: &Scenario) -> Result<()> {
+fn load(server: Server, clients: usize, scenario: &Scenario) -> Result<()> {
     if matches!(scenario, Scenario::Connect) {
-        let (swarm, connecting) = scenario::connect(address, clients)?;
+        let (swarm, connecting) = scenario::connect(server, clients)?;
         print_connected(&swarm)?;
         report::print(&connecting)?;
         return swarm.hold();
     }
     let mut swarm = match scenario {
-        Scenario::Blocked(time) => Swarm::connect_over(address, clients, *time),
-        _ => Swarm::connect(address, clients),
+        Scenario::Blocked(time) => Swarm::connect_over(server, clients, *time),
+        _ => Swarm::connect(server, clients),
     }?;
     print_connected(&swarm)?;
     match scenario {
         Scenario::Idle | Scenario::Connect => {}
         Scenario::Blocked(_) => report::print(&scenario::survive(&mut swarm)?)?,
-        Scenario::Inbound(pace, payload) => {
-            report::print(&scenario::inbound(&mut swarm, pace, *payload)?)?;
+        Scenario::Inbound(pace, content) => {
+            report::print(&scenario::inbound(&mut swarm, pace, *content)?)?;
         }
         Scenario::Echo(pace, payload) => {
             report::print(&scenario::echo(&mut swarm, pace, *payload)?)?;
         }
         Scenario::Broadcast(plan) => report::print(&scenario::broadcast(&mut swarm, plan)?)?,
-        Scenario::Watch => return watch::run(swarm, address),
+        Scenario::Watch => return watch::run(swarm, server),
     }
     swarm.hold()
 }

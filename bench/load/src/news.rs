@@ -14,6 +14,15 @@
 //! 2["tick",{"number":345,"due":1234567890,"text":"The quick brown fox …"}]
 //! ```
 //!
+//! So it is where it holds JSON records, which are similar from one broadcast to the next, `quotes`, or
+//! different, `rows`. The text fills it up:
+//!
+//! ```text
+//! 2["rows",{"number":345,"due":1234567890,"records":[…],"text":"The quick …"}]
+//! ```
+//!
+//! A floor sends more text instead of the records, since it compresses nothing.
+//!
 //! `bench/processes/broadcasting.js` sends the same.
 
 use std::str::FromStr;
@@ -29,11 +38,15 @@ pub const PACKET_LEN: usize = 128;
 /// The shortest that has room for its fields, in bytes.
 pub const MIN_PACKET_LEN: usize = 45;
 
-/// The length of a `tick` without its numbers and its text, in bytes.
-const EMPTY_TICK_LEN: usize = r#"2["tick",{"number":,"due":,"text":""}]"#.len();
-
 const NEWS: &[u8] = br#"2["news",""#;
-const TICK: [&[u8]; 4] = [br#"2["tick",{"number":"#, br#","due":"#, br#","text":""#, br#""}]"#];
+const TICK: &[u8] = br#"2["tick",{"number":"#;
+const QUOTES: &[u8] = br#"2["quotes",{"number":"#;
+const ROWS: &[u8] = br#"2["rows",{"number":"#;
+const DUE: &[u8] = br#","due":"#;
+const TEXT: &[u8] = br#","text":""#;
+const RECORDS: &[u8] = br#","records":["#;
+const EMPTY_RECORDS: &str = r#","records":[]"#;
+const TAIL: &str = r#""}]"#;
 const END: &[u8] = br#"2["end","#;
 
 /// Digits of the room, the number and the time, each with a space behind it.
@@ -47,6 +60,10 @@ pub enum Event {
     News,
     /// An object.
     Tick,
+    /// Records most of which are those of the broadcast before.
+    Quotes,
+    /// Records of their own.
+    Rows,
 }
 
 impl FromStr for Event {
@@ -56,7 +73,9 @@ impl FromStr for Event {
         Ok(match name {
             "news" => Self::News,
             "tick" => Self::Tick,
-            _ => bail!("--event is news or tick, and not {name}"),
+            "quotes" => Self::Quotes,
+            "rows" => Self::Rows,
+            _ => bail!("--event is news, tick, quotes or rows, and not {name}"),
         })
     }
 }
@@ -101,11 +120,15 @@ impl News {
     /// If it is another packet, or of another length.
     pub fn decode(packet: &[u8], Form { event, len }: Form) -> Result<Self> {
         let news = decode_end(packet).or_else(|| {
-            let decode = match event {
-                Event::News => decode_news,
-                Event::Tick => decode_tick,
-            };
-            (packet.len() == len).then(|| decode(packet))?
+            if packet.len() != len {
+                return None;
+            }
+            match event {
+                Event::News => decode_news(packet),
+                Event::Tick => decode_object(packet, TICK, TEXT),
+                Event::Quotes => decode_object(packet, QUOTES, RECORDS),
+                Event::Rows => decode_object(packet, ROWS, RECORDS),
+            }
         });
         news.with_context(|| format!("no news: {}", String::from_utf8_lossy(packet)))
     }
@@ -115,7 +138,9 @@ impl News {
         match self {
             Self::Broadcast(broadcast) => match event {
                 Event::News => broadcast.encode_news(len),
-                Event::Tick => broadcast.encode_tick(len),
+                Event::Tick => broadcast.encode_object("tick", "", len),
+                Event::Quotes => broadcast.encode_object("quotes", EMPTY_RECORDS, len),
+                Event::Rows => broadcast.encode_object("rows", EMPTY_RECORDS, len),
             },
             Self::End { broadcasts } => format!(r#"2["end",{broadcasts}]"#),
         }
@@ -130,10 +155,12 @@ impl Broadcast {
         format!(r#"2["news","{room:06} {number:08} {due:016} {text}"]"#)
     }
 
-    fn encode_tick(self, len: usize) -> String {
-        let (number, due) = (self.number.to_string(), self.due.as_micros().to_string());
-        let text = filler(len.saturating_sub(EMPTY_TICK_LEN + number.len() + due.len()));
-        format!(r#"2["tick",{{"number":{number},"due":{due},"text":"{text}"}}]"#)
+    /// Encodes an object with some members before its text.
+    fn encode_object(self, event: &str, members: &str, len: usize) -> String {
+        let (number, due) = (self.number, self.due.as_micros());
+        let head = format!(r#"2["{event}",{{"number":{number},"due":{due}{members},"text":""#);
+        let text = filler(len.saturating_sub(head.len() + TAIL.len()));
+        head + &text + TAIL
     }
 }
 
@@ -149,12 +176,12 @@ fn decode_news(packet: &[u8]) -> Option<News> {
     Some(News::Broadcast(Broadcast { room: room? as usize, number: number?, due }))
 }
 
-fn decode_tick(packet: &[u8]) -> Option<News> {
-    let [head, due, text, tail] = TICK;
-    let fields = packet.strip_prefix(head)?.strip_suffix(tail)?;
+/// Decodes an object that begins with `head`, and has `next` behind its number and its time.
+fn decode_object(packet: &[u8], head: &[u8], next: &[u8]) -> Option<News> {
+    let fields = packet.strip_prefix(head)?.strip_suffix(TAIL.as_bytes())?;
     let (number, fields) = digits(fields);
-    let (due, fields) = digits(fields.strip_prefix(due)?);
-    fields.starts_with(text).then_some(())?;
+    let (due, fields) = digits(fields.strip_prefix(DUE)?);
+    fields.starts_with(next).then_some(())?;
     let due = Duration::from_micros(decimal(due)?);
     Some(News::Broadcast(Broadcast { room: 0, number: decimal(number)?, due }))
 }
@@ -178,9 +205,9 @@ fn decimal(digits: &[u8]) -> Option<u64> {
 mod tests {
     use super::*;
 
-    const EVENTS: [Event; 2] = [Event::News, Event::Tick];
+    const EVENTS: [Event; 4] = [Event::News, Event::Tick, Event::Quotes, Event::Rows];
 
-    /// A `tick` goes to all clients.
+    /// An object goes to all clients.
     fn broadcast(event: Event) -> News {
         let room = if event == Event::News { 12 } else { 0 };
         let due = Duration::from_micros(1_234_567_890);
@@ -213,7 +240,9 @@ mod tests {
             packets,
             [
                 r#"2["news","000012 00000345 0000001234567890 The quick brown fox jumps o"]"#,
-                r#"2["tick",{"number":345,"due":1234567890,"text":"The quick brown fox j"}]"#
+                r#"2["tick",{"number":345,"due":1234567890,"text":"The quick brown fox j"}]"#,
+                r#"2["quotes",{"number":345,"due":1234567890,"records":[],"text":"The qu"}]"#,
+                r#"2["rows",{"number":345,"due":1234567890,"records":[],"text":"The quic"}]"#,
             ]
         );
     }
@@ -236,7 +265,9 @@ mod tests {
             let packet = broadcast(event).encode(form);
             let longer = broadcast(event).encode(Form { len: PACKET_LEN + 1, ..form });
             let not_a_number = packet.replace("345", "34x");
-            let other = packet.replace("news", "tock").replace("tick", "tock");
+            let other = ["news", "tick", "quotes", "rows"]
+                .iter()
+                .fold(packet.clone(), |packet, name| packet.replace(name, &"x".repeat(name.len())));
             let fewer = [r#"2["news","000012 "]"#, r#"2["tick",{"number":1}]"#, r#"2["end",]"#, ""];
             for packet in fewer.into_iter().chain([&*longer, &not_a_number, &other]) {
                 assert!(News::decode(packet.as_bytes(), form).is_err(), "{packet}");

@@ -7,6 +7,8 @@ use anyhow::Result;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
+use crate::client::Traffic;
+
 /// The longest time that a [`Distribution`] distinguishes.
 const LONGEST: Duration = Duration::from_secs(60);
 
@@ -48,6 +50,8 @@ pub struct Report {
     /// User and system time of this program while it sent and waited for answers, in
     /// microseconds.
     pub cpu: u128,
+    /// Bytes of the connections meanwhile.
+    pub traffic: Traffic,
     /// From the due time of a message to the call that sends it, after the warm-up:
     /// how well this program kept to its schedule.
     pub lateness: Summary,
@@ -66,6 +70,8 @@ pub struct Reception {
     /// User and system time of this program until the end had come to all clients, in
     /// microseconds.
     pub cpu: u128,
+    /// Bytes of the connections meanwhile.
+    pub traffic: Traffic,
     /// From when a broadcast was due until a recipient received it, after the warm-up.
     pub latency: Summary,
     /// From when a broadcast was due until its last recipient received it, after the

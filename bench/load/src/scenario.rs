@@ -1,17 +1,18 @@
 //! The scenarios of connected clients.
 
-use std::net::SocketAddr;
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 
+use crate::client::{Server, Traffic};
 use crate::clock::monotonic_time;
 use crate::deliveries::Deliveries;
 use crate::filler::filler;
 use crate::plan::{Pacing, Plan};
 use crate::process::cpu_time;
+use crate::records::rows;
 use crate::report::{Connecting, Distribution, Reception, Report, Survival};
 use crate::schedule::{Pace, Schedule};
 use crate::swarm::Swarm;
@@ -47,16 +48,73 @@ const NEXT: &[u8] = br#"42["next"]"#;
 pub const INBOUND_LEN: usize = 60;
 
 /// The shortest that has room for any number, in bytes.
-pub const MIN_INBOUND_LEN: usize = EMPTY_INBOUND_LEN + u64::MAX.ilog10() as usize + 1;
+const MIN_INBOUND_LEN: usize = EMPTY_INBOUND_LEN + u64::MAX.ilog10() as usize + 1;
 
 /// One without number and text.
 const EMPTY_INBOUND_LEN: usize = r#"2["message",{"n":,"text":""}]"#.len();
 
+/// The name of the records in a packet.
+const RECORDS: &str = r#","records":"#;
+
+/// How many arrays of records there are. A prime, so that clients which take turns send all of them,
+/// each one: no window reaches back to the same.
+const ARRAYS: usize = 61;
+
+/// The content of inbound events.
+#[derive(Clone, Copy)]
+pub struct Content {
+    /// The length of a packet of Socket.IO in bytes.
+    pub len: usize,
+    /// Whether it holds JSON records, which are followed by a text that fills it up.
+    pub has_records: bool,
+}
+
+impl Content {
+    /// Returns the shortest length that has room for any number, in bytes.
+    pub fn min_len(self) -> usize {
+        if self.has_records {
+            MIN_INBOUND_LEN + RECORDS.len() + "[]".len()
+        } else {
+            MIN_INBOUND_LEN
+        }
+    }
+}
+
+/// The packets of inbound events.
+struct InboundPackets {
+    len: usize,
+    /// Members of an object, in JSON, that stand behind the number.
+    members: Vec<String>,
+    text: String,
+}
+
+impl InboundPackets {
+    fn new(content: Content) -> Self {
+        let members = if content.has_records {
+            let len = content.len - MIN_INBOUND_LEN - RECORDS.len();
+            (0..ARRAYS).map(|seed| RECORDS.to_owned() + &rows(len, seed as u64)).collect()
+        } else {
+            vec![String::new()]
+        };
+        Self { len: content.len, members, text: filler(content.len) }
+    }
+
+    /// Returns the Engine.IO packet of an event, filled up with text.
+    fn packet(&self, index: u64) -> String {
+        let number = index.to_string();
+        let array = (index % self.members.len() as u64) as usize;
+        let members = self.members.get(array).map(String::as_str).unwrap_or_default();
+        let len = self.len.saturating_sub(EMPTY_INBOUND_LEN + number.len() + members.len());
+        let text = self.text.get(..len).unwrap_or_default();
+        format!(r#"42["message",{{"n":{number}{members},"text":"{text}"}}]"#)
+    }
+}
+
 /// Connects all clients at once.
-pub fn connect(address: SocketAddr, clients: usize) -> Result<(Swarm, Connecting)> {
+pub fn connect(server: Server, clients: usize) -> Result<(Swarm, Connecting)> {
     let (start, cpu_at_start) = (Instant::now(), cpu_time());
     let mut latency = Distribution::new()?;
-    let swarm = Swarm::connect_at_once(address, clients, || latency.record(start.elapsed()))?;
+    let swarm = Swarm::connect_at_once(server, clients, || latency.record(start.elapsed()))?;
     let cpu = (cpu_time() - cpu_at_start).as_micros();
     Ok((swarm, Connecting { cpu, latency: latency.summary() }))
 }
@@ -77,20 +135,19 @@ pub fn survive(swarm: &mut Swarm) -> Result<Survival> {
         // After it has read all pings that have come.
         unpinged += swarm.lose_unpinged();
     }
-    let left =
-        swarm.send_from_all(inbound_packet(0, INBOUND_LEN, &filler(INBOUND_LEN)).as_bytes())?;
+    let packets = InboundPackets::new(Content { len: INBOUND_LEN, has_records: false });
+    let left = swarm.send_from_all(packets.packet(0).as_bytes())?;
     drain(swarm)?;
     Ok(Survival { closed, unpinged, left })
 }
 
-/// The clients take turns in sending a numbered event, as a Socket.IO packet of `payload`
-/// bytes.
-pub fn inbound(swarm: &mut Swarm, pace: &Pace, payload: usize) -> Result<Report> {
-    let mut sending = Sending::start(pace)?;
-    let text = filler(payload);
-    sending.send_all(swarm, |index| inbound_packet(index, payload, &text), |_, _| Ok(()))?;
+/// The clients take turns in sending a numbered event.
+pub fn inbound(swarm: &mut Swarm, pace: &Pace, content: Content) -> Result<Report> {
+    let packets = InboundPackets::new(content);
+    let mut sending = Sending::start(swarm, pace)?;
+    sending.send_all(swarm, |index| packets.packet(index), |_, _| Ok(()))?;
     drain(swarm)?;
-    Ok(sending.report(0, &Distribution::new()?))
+    Ok(sending.report(swarm, 0, &Distribution::new()?))
 }
 
 /// Waits until the kernel has taken everything that was sent.
@@ -103,20 +160,12 @@ fn drain(swarm: &mut Swarm) -> Result<()> {
     Ok(())
 }
 
-/// The Engine.IO packet of an event, filled up with the beginning of `text`.
-fn inbound_packet(index: u64, payload: usize, text: &str) -> String {
-    let number = index.to_string();
-    let len = payload.saturating_sub(EMPTY_INBOUND_LEN + number.len());
-    let text = text.get(..len).unwrap_or(text);
-    format!(r#"42["message",{{"n":{number},"text":"{text}"}}]"#)
-}
-
 /// The clients take turns in sending an event with `payload` bytes of text, which the
 /// server acknowledges with the same text. Answers that are late by more than
 /// [`DRAIN_TIMEOUT`] are missing in the report.
 pub fn echo(swarm: &mut Swarm, pace: &Pace, payload: usize) -> Result<Report> {
     let text = filler(payload);
-    let mut sending = Sending::start(pace)?;
+    let mut sending = Sending::start(swarm, pace)?;
     let mut echoes = Echoes::new(sending.schedule, &text)?;
     let event = |index| format!(r#"42{index}["echo","{text}"]"#);
     sending.send_all(swarm, event, |_, packet| echoes.handle_packet(&packet))?;
@@ -124,13 +173,13 @@ pub fn echo(swarm: &mut Swarm, pace: &Pace, payload: usize) -> Result<Report> {
     while echoes.received < sending.schedule.len() && Instant::now() < deadline {
         swarm.poll(deadline, |_, packet| echoes.handle_packet(&packet))?;
     }
-    Ok(sending.report(echoes.received, &echoes.latency))
+    Ok(sending.report(swarm, echoes.received, &echoes.latency))
 }
 
 /// Receives until the server sends `end`. With a window, a client sends `next` for each broadcast that
 /// all its recipients have.
 pub fn broadcast(swarm: &mut Swarm, plan: &Plan) -> Result<Reception> {
-    let cpu_at_start = cpu_time();
+    let (cpu_at_start, traffic_at_start) = (cpu_time(), swarm.traffic());
     let mut deliveries = Deliveries::new(swarm.len(), plan)?;
     while !deliveries.have_ended() {
         let completed = deliveries.completed();
@@ -143,6 +192,7 @@ pub fn broadcast(swarm: &mut Swarm, plan: &Plan) -> Result<Reception> {
         received: deliveries.received(),
         received_meanwhile: deliveries.received_meanwhile(),
         cpu: (cpu_time() - cpu_at_start).as_micros(),
+        traffic: swarm.traffic() - traffic_at_start,
         latency: deliveries.latency().summary(),
         until_last: deliveries.until_last().summary(),
     })
@@ -164,12 +214,17 @@ struct Sending {
     schedule: Schedule,
     lateness: Distribution,
     cpu_at_start: Duration,
+    traffic_at_start: Traffic,
 }
 
 impl Sending {
-    fn start(pace: &Pace) -> Result<Self> {
-        let cpu_at_start = cpu_time();
-        Ok(Self { schedule: Schedule::start(pace), lateness: Distribution::new()?, cpu_at_start })
+    fn start(swarm: &Swarm, pace: &Pace) -> Result<Self> {
+        Ok(Self {
+            cpu_at_start: cpu_time(),
+            traffic_at_start: swarm.traffic(),
+            lateness: Distribution::new()?,
+            schedule: Schedule::start(pace),
+        })
     }
 
     /// Sends `event(index)` for each message of the schedule when it is due.
@@ -200,11 +255,12 @@ impl Sending {
         }
     }
 
-    fn report(&self, received: u64, latency: &Distribution) -> Report {
+    fn report(&self, swarm: &Swarm, received: u64, latency: &Distribution) -> Report {
         Report {
             sent: self.schedule.len(),
             received,
             cpu: (cpu_time() - self.cpu_at_start).as_micros(),
+            traffic: swarm.traffic() - self.traffic_at_start,
             lateness: self.lateness.summary(),
             latency: latency.summary(),
         }
@@ -261,16 +317,24 @@ mod tests {
 
     #[test]
     fn an_inbound_packet_is_as_long_as_asked() {
-        assert_eq!(
-            inbound_packet(7, 40, "The quick brown"),
-            r#"42["message",{"n":7,"text":"The quick "}]"#
-        );
-        for index in [0, 12_345, u64::MAX] {
-            for payload in [MIN_INBOUND_LEN, INBOUND_LEN, 16_384] {
-                let packet = inbound_packet(index, payload, &filler(payload));
-                assert_eq!(packet.len(), "4".len() + payload);
+        for has_records in [false, true] {
+            let shortest = Content { len: 0, has_records }.min_len();
+            for len in [shortest, 90, 16_384] {
+                let packets = InboundPackets::new(Content { len, has_records });
+                for index in [0, 12_345, u64::MAX] {
+                    assert_eq!(packets.packet(index).len(), "4".len() + len);
+                }
             }
         }
+    }
+
+    #[test]
+    fn an_inbound_packet_holds_a_text_or_records() {
+        let packet = |len, has_records| InboundPackets::new(Content { len, has_records }).packet(7);
+        assert_eq!(packet(50, false), r#"42["message",{"n":7,"text":"The quick brown fox "}]"#);
+        let records = packet(62, true);
+        assert_eq!(records, r#"42["message",{"n":7,"records":[],"text":"The quick brown fox"}]"#);
+        assert!(packet(1_000, true).starts_with(r#"42["message",{"n":7,"records":[{"id":""#));
     }
 
     #[test]

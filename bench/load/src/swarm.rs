@@ -1,7 +1,6 @@
 //! All clients, and the one poll that serves them.
 
 use std::io::{ErrorKind, Read};
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,7 +10,7 @@ use mio::event::Event;
 use mio::{Events, Interest, Poll, Token, Waker};
 
 use crate::alarm::Alarm;
-use crate::client::Client;
+use crate::client::{Client, Server, Traffic};
 
 const ALARM: Token = Token(usize::MAX);
 const STDIN: Token = Token(usize::MAX - 1);
@@ -40,7 +39,7 @@ pub struct Swarm {
 
 impl Swarm {
     /// Connects `count` clients. Returns when the server has accepted the last one.
-    pub fn connect(address: SocketAddr, count: usize) -> Result<Self> {
+    pub fn connect(server: Server, count: usize) -> Result<Self> {
         let poll = Poll::new()?;
         let mut swarm = Self {
             alarm: Alarm::new(poll.registry(), ALARM)?,
@@ -49,7 +48,7 @@ impl Swarm {
             clients: Vec::with_capacity(count),
             buffer: vec![0; READ_BUFFER],
         };
-        while swarm.grow(address, count)? {
+        while swarm.grow(server, count)? {
             swarm.wait_until_connected()?;
         }
         Ok(swarm)
@@ -58,13 +57,13 @@ impl Swarm {
     /// Connects `count` clients, without waiting for one before the next. Returns when the server has
     /// accepted the last one, and calls `accepted` for each as soon as it has.
     pub fn connect_at_once(
-        address: SocketAddr,
+        server: Server,
         count: usize,
         mut accepted: impl FnMut(),
     ) -> Result<Self> {
-        let mut swarm = Self::connect(address, 0)?;
+        let mut swarm = Self::connect(server, 0)?;
         let deadline = Instant::now() + CONNECT_TIMEOUT;
-        (0..count).try_for_each(|_| swarm.add_client(address))?;
+        (0..count).try_for_each(|_| swarm.add_client(server))?;
         let mut ready = 0;
         while ready < count {
             ensure!(Instant::now() < deadline, "the server does not let clients in");
@@ -76,14 +75,14 @@ impl Swarm {
     }
 
     /// Connects `count` clients evenly over a time. Returns when the server has accepted the last one.
-    pub fn connect_over(address: SocketAddr, count: usize, time: Duration) -> Result<Self> {
-        let mut swarm = Self::connect(address, 0)?;
+    pub fn connect_over(server: Server, count: usize, time: Duration) -> Result<Self> {
+        let mut swarm = Self::connect(server, 0)?;
         let start = Instant::now();
         while swarm.len() < count || !swarm.is_connected() {
             let elapsed = start.elapsed();
             ensure!(elapsed < time + CONNECT_TIMEOUT, "the server does not let clients in");
             let share = elapsed.div_duration_f64(time).min(1.0);
-            swarm.grow(address, (share * count as f64) as usize)?;
+            swarm.grow(server, (share * count as f64) as usize)?;
             swarm.poll_for(CONNECT_PACE, |_, _| Ok(()))?;
         }
         Ok(swarm)
@@ -91,12 +90,12 @@ impl Swarm {
 
     /// Connects some more clients, up to `count` in all, unless others are still connecting.
     /// Returns whether it did.
-    pub fn grow(&mut self, address: SocketAddr, count: usize) -> Result<bool> {
+    pub fn grow(&mut self, server: Server, count: usize) -> Result<bool> {
         if !self.is_connected() {
             return Ok(false);
         }
         let more = MAX_CONNECTING.min(count.saturating_sub(self.clients.len()));
-        (0..more).try_for_each(|_| self.add_client(address))?;
+        (0..more).try_for_each(|_| self.add_client(server))?;
         Ok(more > 0)
     }
 
@@ -124,6 +123,11 @@ impl Swarm {
     /// Returns the number of clients that the server has accepted.
     pub fn ready_len(&self) -> usize {
         self.clients.iter().filter(|client| client.is_ready()).count()
+    }
+
+    /// Returns the bytes of all clients since they connected.
+    pub fn traffic(&self) -> Traffic {
+        self.clients.iter().map(Client::traffic).sum()
     }
 
     /// Returns whether the kernel has taken everything that was sent.
@@ -220,8 +224,8 @@ impl Swarm {
         }
     }
 
-    fn add_client(&mut self, address: SocketAddr) -> Result<()> {
-        let mut client = Client::connect(address)
+    fn add_client(&mut self, server: Server) -> Result<()> {
+        let mut client = Client::connect(server)
             .with_context(|| format!("client {} cannot connect", self.clients.len()))?;
         self.poll.registry().register(
             client.stream(),

@@ -5,11 +5,11 @@
 //! deliveries, see [`Interval`]. Whenever the slowest client has received one more broadcast, a client
 //! sends its number to the server, `have`, so that the server can bound what is in flight.
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 
+use crate::client::Server;
 use crate::clock::monotonic_time;
 use crate::commands::{Command, Commands};
 use crate::process::{allow_descriptors, cpu_time};
@@ -25,10 +25,10 @@ const INTERVAL: Duration = Duration::from_millis(250);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Receives until standard input ends.
-pub fn run(swarm: Swarm, address: SocketAddr) -> Result<()> {
+pub fn run(swarm: Swarm, server: Server) -> Result<()> {
     let commands = Commands::read(swarm.waker()?);
     let mut watch = Watch {
-        address,
+        server,
         wanted: swarm.len(),
         grown_at: Instant::now(),
         swarm,
@@ -46,7 +46,7 @@ pub fn run(swarm: Swarm, address: SocketAddr) -> Result<()> {
 }
 
 struct Watch {
-    address: SocketAddr,
+    server: Server,
     swarm: Swarm,
     /// Number of clients to have.
     wanted: usize,
@@ -81,7 +81,7 @@ impl Watch {
         if !self.swarm.is_connected() {
             let waiting = self.grown_at.elapsed();
             ensure!(waiting < CONNECT_TIMEOUT, "the server does not let clients in");
-        } else if self.swarm.grow(self.address, self.wanted)? {
+        } else if self.swarm.grow(self.server, self.wanted)? {
             self.grown_at = Instant::now();
         } else {
             self.swarm.truncate(self.wanted);

@@ -4,16 +4,20 @@ use super::json::{Tokens, number};
 use super::message_pack::Tree;
 
 /// The flags of a broadcast that matter to its receiver: `volatile`, which socket.io-adapter reads
-/// as a condition. Nothing that is sent here is compressed, so `compress` is ignored.
+/// as a condition, and `compress`, which engine.io compares with `false`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Flags {
     is_volatile: bool,
+    is_incompressible: bool,
 }
 
 impl Flags {
     /// Decodes the flags at an index of a message.
     pub(super) fn decode(tree: &Tree<'_>, index: usize) -> Self {
-        Self { is_volatile: tree.property_value(index, "volatile").is_truthy() }
+        Self {
+            is_volatile: tree.property_value(index, "volatile").is_truthy(),
+            is_incompressible: tree.property_value(index, "compress").is_false(),
+        }
     }
 
     /// Decodes the flags in valid JSON.
@@ -23,6 +27,8 @@ impl Flags {
             let value = tokens.value();
             if key.is("volatile") {
                 flags.is_volatile = is_truthy(value);
+            } else if key.is("compress") {
+                flags.is_incompressible = value == b"false";
             }
         });
         flags
@@ -32,6 +38,12 @@ impl Flags {
     #[must_use]
     pub const fn is_volatile(self) -> bool {
         self.is_volatile
+    }
+
+    /// Returns whether the packet is compressed for clients with which that is negotiated.
+    #[must_use]
+    pub const fn is_compressible(self) -> bool {
+        !self.is_incompressible
     }
 }
 
@@ -63,6 +75,15 @@ mod tests {
         {
             assert!(is_volatile(&format!("{{\"volatile\":{truthy}}}")), "{truthy}");
         }
+    }
+
+    #[test]
+    fn compress_is_compared_with_false() {
+        let is_compressible = |json: &str| Flags::decode_json(json.as_bytes()).is_compressible();
+        for other in ["{}", r#"{"compress":true}"#, r#"{"compress":null}"#, r#"{"compress":0}"#] {
+            assert!(is_compressible(other), "{other}");
+        }
+        assert!(!is_compressible(r#"{"volatile":true,"compress": false}"#));
     }
 
     #[test]

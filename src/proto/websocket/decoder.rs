@@ -16,7 +16,7 @@ use super::{DecodeError, Event, FrameHeader, Limits, Role};
 ///
 /// Holds at most one incomplete message and one incomplete control frame, each in at most twice
 /// the bytes received of it, and a page. Nothing is allocated for bytes that are only announced.
-/// Between messages no buffer is held, only the 120 bytes of this type.
+/// Between messages no buffer is held, only the 128 bytes of this type.
 ///
 /// ```
 /// use bytes::BytesMut;
@@ -33,6 +33,7 @@ use super::{DecodeError, Event, FrameHeader, Limits, Role};
 pub struct Decoder {
     role: Role,
     limits: Limits,
+    is_inflating: bool,
     state: State,
     header: PartialHeader,
     /// The frame whose payload is incomplete.
@@ -56,12 +57,22 @@ impl Decoder {
         Self {
             role,
             limits,
+            is_inflating: false,
             state: State::Open,
             header: PartialHeader::default(),
             frame: None,
             message: Message::default(),
             control: PayloadBuffer::default(),
         }
+    }
+
+    /// Takes compressed messages, too: permessage-deflate has been negotiated without context takeover
+    /// of the peer, RFC 7692 §7.1.1. [`Limits::max_payload`] holds for such a message in both forms. One in
+    /// fragments has an inflater of some 60 KiB while it is under way.
+    #[must_use]
+    pub const fn inflating(mut self) -> Self {
+        self.is_inflating = true;
+        self
     }
 
     /// Changes the largest size of a message in bytes, from the next frame on.
@@ -125,7 +136,8 @@ impl Decoder {
     }
 
     fn poll_frame(&mut self, input: &mut BytesMut) -> Result<Option<Frame>, DecodeError> {
-        let header = self.header.poll_header(input, self.role, self.message.is_under_way())?;
+        let is_in_message = self.message.is_under_way();
+        let header = self.header.poll_header(input, self.role, is_in_message, self.is_inflating)?;
         header.map(|header| self.begin_frame(&header)).transpose()
     }
 
@@ -153,7 +165,7 @@ impl Decoder {
         if frame.opcode.is_control() {
             self.handle_control(&frame, input, length)
         } else {
-            self.message.handle_payload(&frame, input, length)
+            self.message.handle_payload(&frame, input, length, &self.limits)
         }
     }
 

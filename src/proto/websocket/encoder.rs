@@ -27,7 +27,8 @@ pub(crate) fn encode_parts(
     mask: Option<[u8; 4]>,
 ) -> Bytes {
     let payload_len = parts.iter().map(|part| part.len()).sum::<usize>();
-    let header = FrameHeader { is_fin, opcode, mask, payload_len: payload_len as u64 }.encode();
+    let whole = FrameHeader::whole(opcode, payload_len as u64);
+    let header = FrameHeader { is_fin, mask, ..whole }.encode();
     let mut frame = BytesMut::with_capacity(header.len() + payload_len);
     frame.extend_from_slice(&header);
     parts.iter().for_each(|part| frame.extend_from_slice(part));

@@ -22,11 +22,13 @@ pub const MAX_CONTROL_PAYLOAD: usize = 125;
 /// The longest payload of a frame in bytes: the largest safe integer of JavaScript, as in ws.
 const MAX_FRAME_PAYLOAD: u64 = (1 << 53) - 1;
 
-/// The header of a frame whose RSV bits are 0.
+/// The header of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FrameHeader {
     /// True for the last fragment of a message.
     pub is_fin: bool,
+    /// True for the first fragment of a compressed message, RFC 7692 §6: RSV1.
+    pub is_compressed: bool,
     /// The type of the frame.
     pub opcode: Opcode,
     /// The masking key; `None` if the payload is not masked.
@@ -36,12 +38,19 @@ pub struct FrameHeader {
 }
 
 impl FrameHeader {
+    /// Creates the header of a whole message, or of a control frame, which is neither masked nor
+    /// compressed.
+    #[must_use]
+    pub const fn whole(opcode: Opcode, payload_len: u64) -> Self {
+        Self { is_fin: true, is_compressed: false, opcode, mask: None, payload_len }
+    }
+
     /// Decodes the header at the start of `input`. Returns it with its length in bytes, or `None`
     /// if it is incomplete. Errors are reported as soon as the bytes that show them are there, in
     /// the order in which ws checks.
     ///
     /// `role` is the end that decodes; `is_in_message` is true between the first and the last
-    /// fragment of a message.
+    /// fragment of a message, and `can_be_compressed` where permessage-deflate has been negotiated.
     ///
     /// # Errors
     ///
@@ -50,13 +59,14 @@ impl FrameHeader {
         input: &[u8],
         role: Role,
         is_in_message: bool,
+        can_be_compressed: bool,
     ) -> Result<Option<(Self, usize)>, DecodeError> {
         let Some((&[first, second], rest)) = input.split_first_chunk() else { return Ok(None) };
-        check_rsv(first)?;
+        let is_compressed = decode_rsv(first, can_be_compressed)?;
         let is_fin = first & FIN != 0;
-        let opcode = decode_opcode(first & OPCODE, is_in_message)?;
+        let opcode = decode_opcode(first & OPCODE, is_in_message, is_compressed)?;
         if opcode.is_control() {
-            check_control(opcode, is_fin, second & SHORT_LENGTH)?;
+            check_control(opcode, is_fin, is_compressed, second & SHORT_LENGTH)?;
         }
         let is_masked = second & MASK != 0;
         role.check_mask(is_masked)?;
@@ -64,7 +74,8 @@ impl FrameHeader {
             return Ok(None);
         };
         let Some((mask, rest)) = decode_mask(is_masked, rest) else { return Ok(None) };
-        Ok(Some((Self { is_fin, opcode, mask, payload_len }, input.len() - rest.len())))
+        let header = Self { is_fin, is_compressed, opcode, mask, payload_len };
+        Ok(Some((header, input.len() - rest.len())))
     }
 
     /// Encodes the header, with the payload's length in as few bytes as possible.
@@ -72,7 +83,9 @@ impl FrameHeader {
     pub fn encode(&self) -> EncodedHeader {
         let mut header = EncodedHeader::default();
         let is_masked = if self.mask.is_some() { MASK } else { 0 };
-        header.push(&[if self.is_fin { FIN } else { 0 } | self.opcode as u8]);
+        let fin = if self.is_fin { FIN } else { 0 };
+        let rsv1 = if self.is_compressed { RSV1 } else { 0 };
+        header.push(&[fin | rsv1 | self.opcode as u8]);
         // RFC 6455 §5.2: the minimal number of bytes is used to encode the length.
         if let Ok(short @ 0..LENGTH_16) = u8::try_from(self.payload_len) {
             header.push(&[is_masked | short]);
@@ -88,19 +101,27 @@ impl FrameHeader {
     }
 }
 
-fn check_rsv(first: u8) -> Result<(), DecodeError> {
+/// Returns whether RSV1 is set.
+fn decode_rsv(first: u8, can_be_compressed: bool) -> Result<bool, DecodeError> {
     // RFC 6455 §5.2: RSV1 to RSV3 are 0 unless an extension gives them a meaning.
     if first & RSV2_AND_3 != 0 {
         return Err(DecodeError::UnexpectedRsv23);
     }
-    if first & RSV1 != 0 {
+    let is_compressed = first & RSV1 != 0;
+    if is_compressed && !can_be_compressed {
         return Err(DecodeError::UnexpectedRsv1);
     }
-    Ok(())
+    Ok(is_compressed)
 }
 
-fn decode_opcode(bits: u8, is_in_message: bool) -> Result<Opcode, DecodeError> {
+fn decode_opcode(
+    bits: u8,
+    is_in_message: bool,
+    is_compressed: bool,
+) -> Result<Opcode, DecodeError> {
     match Opcode::from_bits(bits) {
+        // RFC 7692 §6.1: RSV1 is set in the first fragment of a message only.
+        Some(Opcode::Continuation) if is_compressed => Err(DecodeError::UnexpectedRsv1),
         // RFC 6455 §5.4: a continuation continues a message, and only it does.
         Some(Opcode::Continuation) if !is_in_message => Err(DecodeError::InvalidOpcode(bits)),
         Some(Opcode::Text | Opcode::Binary) if is_in_message => {
@@ -112,10 +133,19 @@ fn decode_opcode(bits: u8, is_in_message: bool) -> Result<Opcode, DecodeError> {
     }
 }
 
-fn check_control(opcode: Opcode, is_fin: bool, short_length: u8) -> Result<(), DecodeError> {
+fn check_control(
+    opcode: Opcode,
+    is_fin: bool,
+    is_compressed: bool,
+    short_length: u8,
+) -> Result<(), DecodeError> {
     // RFC 6455 §5.5: control frames are not fragmented.
     if !is_fin {
         return Err(DecodeError::ExpectedFin);
+    }
+    // RFC 7692 §6.1: control frames are not compressed.
+    if is_compressed {
+        return Err(DecodeError::UnexpectedRsv1);
     }
     // RFC 6455 §5.5: control frames carry at most 125 bytes.
     // RFC 6455 §5.5.1: if a close frame has a payload, a code of two bytes begins it.
@@ -192,7 +222,7 @@ mod tests {
     use crate::proto::websocket::{DecodeError, Opcode, Role};
 
     fn header(payload_len: u64) -> FrameHeader {
-        FrameHeader { is_fin: true, opcode: Opcode::Binary, mask: None, payload_len }
+        FrameHeader::whole(Opcode::Binary, payload_len)
     }
 
     fn payload_len() -> impl Strategy<Value = u64> {
@@ -203,17 +233,18 @@ mod tests {
         #[test]
         fn a_header_survives_encoding_and_decoding(
             is_fin: bool,
+            is_compressed: bool,
             opcode in prop::sample::select([Opcode::Text, Opcode::Binary].as_slice()),
             mask: Option<[u8; 4]>,
             payload_len in payload_len(),
         ) {
-            let header = FrameHeader { is_fin, opcode, mask, payload_len };
+            let header = FrameHeader { is_fin, is_compressed, opcode, mask, payload_len };
             let encoded = header.encode();
             let role = if mask.is_some() { Role::Server } else { Role::Client };
-            let decoded = FrameHeader::decode(&encoded, role, false);
+            let decoded = FrameHeader::decode(&encoded, role, false, true);
             prop_assert_eq!(decoded, Ok(Some((header, encoded.len()))));
             for cut in 0..encoded.len() {
-                prop_assert_eq!(FrameHeader::decode(&encoded[..cut], role, false), Ok(None));
+                prop_assert_eq!(FrameHeader::decode(&encoded[..cut], role, false, true), Ok(None));
             }
         }
     }
@@ -228,12 +259,12 @@ mod tests {
     fn a_length_in_more_bytes_than_it_needs_is_refused() {
         for length in [0, 1, u16::from(LENGTH_16) - 1] {
             let [high, low] = length.to_be_bytes();
-            let refused = FrameHeader::decode(&[0x82, 126, high, low], Role::Client, false);
+            let refused = FrameHeader::decode(&[0x82, 126, high, low], Role::Client, false, false);
             assert_eq!(refused, Err(DecodeError::NonMinimalLength), "{length}");
         }
         for length in [0_u64, 125, 126, 65_535] {
             let input = [[0x82, 127].as_slice(), &length.to_be_bytes()].concat();
-            let refused = FrameHeader::decode(&input, Role::Client, false);
+            let refused = FrameHeader::decode(&input, Role::Client, false, false);
             assert_eq!(refused, Err(DecodeError::NonMinimalLength), "{length}");
         }
     }
@@ -241,8 +272,31 @@ mod tests {
     #[test]
     fn a_length_that_javascript_cannot_count_is_refused() {
         for length in [MAX_FRAME_PAYLOAD + 1, 1 << 62, 1 << 63, u64::MAX] {
-            let refused = FrameHeader::decode(&header(length).encode(), Role::Client, false);
+            let refused = FrameHeader::decode(&header(length).encode(), Role::Client, false, false);
             assert_eq!(refused, Err(DecodeError::UnsupportedPayloadLength), "{length}");
         }
+    }
+
+    #[test]
+    fn rsv1_is_for_the_first_fragment_of_a_message_of_a_compressing_connection() {
+        let decode = |first, is_in_message, can_be_compressed| {
+            FrameHeader::decode(&[first, 0], Role::Client, is_in_message, can_be_compressed)
+                .map(|decoded| decoded.map(|(header, _)| header.is_compressed))
+        };
+        let refused = Err(DecodeError::UnexpectedRsv1);
+        assert_eq!(decode(0xc1, false, true), Ok(Some(true)));
+        assert_eq!(decode(0x42, false, true), Ok(Some(true)));
+        assert_eq!(decode(0x81, false, true), Ok(Some(false)));
+        assert_eq!(decode(0xc1, false, false), refused);
+        // Checked before the rule that there must be a message to continue, as in ws.
+        for is_in_message in [false, true] {
+            assert_eq!(decode(0xc0, is_in_message, true), refused);
+        }
+        for control in [0xc8, 0xc9, 0xca] {
+            assert_eq!(decode(control, false, true), refused);
+        }
+        assert_eq!(decode(0x49, false, true), Err(DecodeError::ExpectedFin));
+        assert_eq!(decode(0xc1, true, true), Err(DecodeError::InvalidOpcode(1)));
+        assert_eq!(decode(0xd1, false, true), Err(DecodeError::UnexpectedRsv23));
     }
 }

@@ -4,8 +4,9 @@
 //! that is cut. [`encode_frame`] builds frames; [`FrameHeader`] builds a header
 //! alone, for a payload that is written beside it. Both work for
 //! either [`Role`]: a server sends plain frames and takes masked ones, a client does
-//! the reverse. No extension is supported, so all RSV bits must be 0; connections with
-//! permessage-deflate are left to ws.
+//! the reverse. Of the extensions there is permessage-deflate, RFC 7692, without context takeover:
+//! a [`Decoder`] that is [`inflating`](Decoder::inflating) takes compressed messages, and
+//! [`Compression`] makes them.
 //!
 //! # Why the decoder is pulled
 //!
@@ -22,6 +23,7 @@
 //! | a huge message (CVE-2016-10542) | [`Limits::max_payload`], checked with each header, over all fragments |
 //! | a huge length and nothing behind it | memory follows what has come, not what is announced |
 //! | endless tiny or empty fragments (CVE-2026-48779, CVE-2026-62389) | [`Limits::max_fragments`] |
+//! | a short message that inflates to a huge one | [`Limits::max_payload`] again |
 //! | one byte at a time | pieces are joined as they come, in linear time; ws's `maxBufferedChunks` has nothing to count here |
 //! | a flood of pings | **the connection**: it answers them, so it must bound the pongs that wait (ws's `maxPendingAutoPongs`) |
 //! | a flood of anything else | **the connection**: it stops polling and reading |
@@ -43,6 +45,7 @@
 //! them. UTF-8 itself is simdutf8's.
 
 mod close_code;
+mod compression;
 mod control;
 mod decoder;
 mod encoder;
@@ -50,6 +53,7 @@ mod error;
 mod event;
 mod frame;
 mod frame_header;
+mod inflater;
 mod limits;
 mod mask;
 mod message;
@@ -60,11 +64,12 @@ mod role;
 mod utf8_validator;
 
 pub use close_code::CloseCode;
+pub use compression::{Compression, CompressionStrategy};
 pub use decoder::Decoder;
 pub use encoder::encode_frame;
 #[cfg(all(feature = "cluster", unix))]
 pub(crate) use encoder::encode_parts;
-pub use error::DecodeError;
+pub use error::{DecodeError, DeflateError};
 pub use event::Event;
 pub use frame_header::{EncodedHeader, FrameHeader, MAX_CONTROL_PAYLOAD, MAX_HEADER_LEN};
 pub use limits::Limits;

@@ -19,14 +19,15 @@ impl PartialHeader {
         input: &mut BytesMut,
         role: Role,
         is_in_message: bool,
+        can_be_compressed: bool,
     ) -> Result<Option<FrameHeader>, DecodeError> {
         let kept = self.bytes.len();
         let decoded = if kept == 0 {
-            FrameHeader::decode(input, role, is_in_message)?
+            FrameHeader::decode(input, role, is_in_message, can_be_compressed)?
         } else {
             let mut joined = self.bytes;
             joined.push(input);
-            FrameHeader::decode(&joined, role, is_in_message)?
+            FrameHeader::decode(&joined, role, is_in_message, can_be_compressed)?
         };
         let Some((header, length)) = decoded else {
             // Fewer bytes than a header has, so all of them fit.

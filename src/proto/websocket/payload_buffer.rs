@@ -55,6 +55,23 @@ impl PayloadBuffer {
         self.push(input, length, Some(0));
         mem::take(&mut self.bytes).into()
     }
+
+    /// Takes the last piece and returns what `read` makes of the payload, which is not copied if it is
+    /// the only piece.
+    pub(super) fn finish_with<T>(
+        &mut self,
+        input: &mut BytesMut,
+        length: usize,
+        read: impl FnOnce(&[u8]) -> T,
+    ) -> T {
+        if !self.bytes.is_empty() {
+            self.push(input, length, Some(0));
+            return read(&mem::take(&mut self.bytes));
+        }
+        let result = read(front(input, length));
+        input.advance(length);
+        result
+    }
 }
 
 /// Returns the first `length` bytes of `input`.

@@ -42,6 +42,11 @@ impl Value {
         }
     }
 
+    /// Returns whether the value is `false`.
+    pub(crate) const fn is_false(self) -> bool {
+        matches!(self, Self::Boolean(false))
+    }
+
     /// Returns whether the value is an object in JavaScript.
     pub(crate) const fn is_object(self) -> bool {
         !matches!(
