@@ -11,7 +11,14 @@ const path = require("node:path");
 const root = path.join(__dirname, "..");
 
 /** The crates that have a manifest of their own. */
-const CRATES = ["bench/load", "bench/paths", "bench/socketioxide", "fuzz"];
+const CRATES = [
+  "__test__/clients/rust",
+  "bench/load",
+  "bench/paths",
+  "bench/socketioxide",
+  "examples/clients/rust",
+  "fuzz",
+];
 
 const DENY_WARNINGS = ["--", "-D", "warnings"];
 
@@ -54,6 +61,7 @@ const STEPS = [
   clippy(["--lib", "--no-default-features"]),
   clippy(["--lib", "--no-default-features", "--features", "net"]),
   clippy(["--lib", "--no-default-features", "--features", "binding"]),
+  clippy(["--all-targets"], "__test__/clients/rust"),
   clippy(["--all-targets"], "bench/load"),
   clippy(["--all-targets", "--all-features"], "bench/paths"),
   clippy(["--all-targets"], "bench/socketioxide"),

@@ -23,6 +23,7 @@ const isCI = process.env.CI === "true";
 const ONCE = [
   "bench",
   "gallery",
+  "clients",
   "redis",
   "model/cluster.test.js",
   "packaging",

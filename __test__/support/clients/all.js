@@ -29,5 +29,5 @@
 module.exports = [
   ...require("./in-process.js"),
   ...require("./browser.js"),
-  ...require("./python.js"),
+  ...require("./python.js").drivers,
 ];

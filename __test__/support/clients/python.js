@@ -22,7 +22,8 @@ const skipWithoutPython =
 
 /** @returns {boolean} */
 function hasModules() {
-  return spawnSync(interpreter, ["-c", "import aiohttp, socketio, websockets"]).status === 0;
+  const modules = "aiohttp, requests, socketio, websocket, websockets";
+  return spawnSync(interpreter, ["-c", `import ${modules}`]).status === 0;
 }
 
 /** @returns {import("./all.js").Driver} */
@@ -91,4 +92,4 @@ const drivers = [
   driverOf("python-socketio with WebSocket only", ["websocket"]),
 ];
 
-module.exports = Object.assign(drivers, { runWebSockets, skipWithoutPython });
+module.exports = { drivers, interpreter, runWebSockets, skipWithoutPython };
