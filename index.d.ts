@@ -11,7 +11,8 @@ export interface InvalidOptionError extends TypeError {
   code: "TURBO_ERR_INVALID_OPTION";
   /**
    * The name of the option: `"options"` if the options are not an object, `"base"` for the argument of
-   * `createAdapter()`, `"the environment variable TURBO_NATIVE"` for that variable.
+   * `createAdapter()`, `"register"` and `"meterProvider"` for those of `metrics()` and
+   * `openTelemetryMetrics()`, `"the environment variable TURBO_NATIVE"` for that variable.
    */
   option: string;
 }
@@ -111,8 +112,10 @@ export declare namespace turbo {
     createEngine,
     createRedisAdapter,
     drain,
+    metrics,
     native,
     nativeError,
+    openTelemetryMetrics,
     parser,
     stats,
     version,
@@ -398,7 +401,21 @@ export type EndReason =
   | "ioError";
 
 /**
- * Counters of one I/O thread, or of all. All but `queuedBytes` only grow, from the first connection on.
+ * A histogram of times. It only grows.
+ */
+export interface Histogram {
+  /** The inclusive upper bounds of the buckets in milliseconds. The last bucket has none. */
+  bounds: number[];
+  /** How many times are in each bucket: one number more than there are bounds. */
+  counts: number[];
+  /** How many times there are. */
+  count: number;
+  /** The sum of all times in milliseconds. */
+  sum: number;
+}
+
+/**
+ * Counters of one I/O thread, or of all. All but `queuedBytes` and `slowClients` only grow, from the first connection on.
  * Connections that are left to ws are not counted.
  */
 export interface Counters {
@@ -412,6 +429,8 @@ export interface Counters {
   bytesOut: number;
   /** Bytes that wait to be sent now. */
   queuedBytes: number;
+  /** Connections for which more than their `highWaterMark` waits now. */
+  slowClients: number;
   /** System calls that read data or the end of a connection. */
   reads: number;
   /** System calls that wrote data. */
@@ -426,6 +445,12 @@ export interface Counters {
   notifications: number;
   /** Pauses in reading because JavaScript had 4 MiB of events to handle. */
   stalls: number;
+  /**
+   * For each frame, the time from the end of the turn that sent it until the operating system had
+   * accepted all of it, to 0.1 ms. For broadcasts of other nodes it begins when Redis has been read; for
+   * heartbeats and automatic pongs when the I/O thread sends them.
+   */
+  delivery: Histogram;
 }
 
 /** Counters of one I/O thread. */
@@ -444,6 +469,11 @@ export interface Stats extends Counters {
   connections: {
     /** Connections on I/O threads now. */
     native: number;
+    /**
+     * Upgrade requests that reached our WebSocket servers. Those that are neither in `opened` nor in
+     * `fallback` were refused or broke off.
+     */
+    handshakes: number;
     /** Connections that I/O threads have had. */
     opened: number;
     /** Connections left to ws, by reason. Reasons that have not occurred are left out. */
@@ -451,6 +481,11 @@ export interface Stats extends Counters {
     /** Connections on I/O threads that have ended, by reason, likewise. */
     ended: Partial<Record<EndReason, number>>;
   };
+  /**
+   * The lag of JavaScript as the I/O threads see it: the times from each notification about new events
+   * until JavaScript took them.
+   */
+  loopLag: Histogram;
   /** The open connections of `createRedisAdapter()`. */
   redis: RedisStats[];
   /** Each I/O thread. */
@@ -539,6 +574,49 @@ export declare function drain(
   io: Pick<Server, "engine">,
   options: DrainOptions,
 ): Promise<DrainResult>;
+
+/** The methods of a `Registry` of prom-client, 14 or later, that {@link metrics} calls. */
+export interface PrometheusRegister {
+  /** Adds a metric. */
+  // biome-ignore lint/suspicious/noExplicitAny: a type of prom-client
+  registerMetric(metric: any): void;
+  /** Returns a metric by its name. */
+  getSingleMetric(name: string): unknown;
+}
+
+/**
+ * Registers the counters of {@link stats} as metrics of Prometheus; each scrape reads them.
+ * `docs/monitoring.md` lists them. May be called with several registers, and with one of them again.
+ *
+ * @param register a `Registry` of prom-client, for example its `register`
+ * @throws {InvalidOptionError} if it is something else
+ * @throws {Error} what prom-client throws if another metric has one of the names
+ *
+ * @example
+ * import { register } from "prom-client";
+ * turbo.metrics(register);
+ */
+export declare function metrics(register: PrometheusRegister): void;
+
+/** The method of a `MeterProvider` of `@opentelemetry/api` that {@link openTelemetryMetrics} calls. */
+export interface OpenTelemetryMeterProvider {
+  /** Returns a meter. */
+  getMeter(name: string, version?: string): unknown;
+}
+
+/**
+ * Observes the counters of {@link stats} as metrics of OpenTelemetry, at each collection.
+ * `docs/monitoring.md` lists them. A second call with the same provider changes nothing.
+ *
+ * @param meterProvider a `MeterProvider` of `@opentelemetry/api`
+ * @returns a function that ends it
+ * @throws {InvalidOptionError} if it is something else
+ *
+ * @example
+ * import { metrics } from "@opentelemetry/api";
+ * turbo.openTelemetryMetrics(metrics.getMeterProvider());
+ */
+export declare function openTelemetryMetrics(meterProvider: OpenTelemetryMeterProvider): () => void;
 
 /**
  * True if the addon is loaded. If it is not, the official JavaScript packages are used, and a process

@@ -208,12 +208,22 @@ test("the guides have every option", () => {
 test("the guides have every counter and every reason", () => {
   const { REASONS } = require("../lib/engine/fallback.js");
   assertRows("docs/compatibility.md", Object.keys(REASONS));
-  const interfaces = ["Counters", "RedisStats", "WorkerStats"];
+  const interfaces = ["Counters", "Histogram", "RedisStats", "WorkerStats"];
   assertRows("docs/monitoring.md", interfaces.flatMap(membersOf));
 });
 
-test("the guides have every metric of the example", () => {
-  const names = read("examples/metrics/metrics.js").match(/^ {2}(\w+): \[/gm);
-  const metrics = names.map((name) => `socketio_turbo_${name.slice(2, -3)}`);
-  assertRows("docs/monitoring.md", metrics);
+test("the guides have every metric, and the bounds of histograms", () => {
+  const { METRICS } = require("../lib/metrics/table.js");
+  const { instrumentNames } = require("../lib/metrics/open-telemetry.js");
+  const { prometheusName } = require("../lib/metrics/prometheus.js");
+  assertRows("docs/monitoring.md", METRICS.map(prometheusName));
+  const text = read("docs/monitoring.md");
+  const names = METRICS.flatMap(instrumentNames);
+  assert.deepEqual(
+    names.filter((name) => !text.includes(`\`${name}\``)),
+    [],
+  );
+  const { HISTOGRAM_BOUNDS } = require("../lib/addon/codes.js");
+  const bounds = HISTOGRAM_BOUNDS.join(", ").replace(/, (\d+)$/, " and $1 ms");
+  assert.ok(text.includes(bounds), bounds);
 });

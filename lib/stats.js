@@ -1,6 +1,6 @@
 "use strict";
 
-const { END_REASONS } = require("./addon/codes.js");
+const { END_REASONS, HISTOGRAM_BOUNDS } = require("./addon/codes.js");
 
 /** The sources of `turbo.stats()` in this environment (main thread or worker thread). */
 class Stats {
@@ -8,8 +8,12 @@ class Stats {
   #workers = null;
   /** Connections that were left to ws, by reason. */
   #fallbacks = {};
+  /** Upgrade requests that our WebSocket servers have got. */
+  #handshakes = 0;
   /** Connections to Redis that have not ended. */
   #links = new Set();
+  /** The last counters of connections to Redis that have ended. */
+  #endedLinks = {};
 
   /** @param {{ state: string, native: { stats: () => object } }} link a connection to Redis */
   addLink(link) {
@@ -17,7 +21,7 @@ class Stats {
   }
 
   removeLink(link) {
-    this.#links.delete(link);
+    if (this.#links.delete(link)) addTo(this.#endedLinks, link.native.stats());
   }
 
   setWorkers(workers) {
@@ -29,6 +33,27 @@ class Stats {
     this.#fallbacks[reason] = (this.#fallbacks[reason] ?? 0) + 1;
   }
 
+  /** Counts a handshake that begins. */
+  countHandshake() {
+    this.#handshakes++;
+  }
+
+  /**
+   * Returns counters of Redis for the whole life of the process: those of `Stats` begin anew with each
+   * connection.
+   *
+   * @param {string[]} fields of `RedisStats` that only grow
+   * @returns {Record<string, number>}
+   */
+  readRedisTotals(fields) {
+    const totals = Object.fromEntries(fields.map((field) => [field, 0]));
+    const parts = [this.#endedLinks, ...[...this.#links].map(({ native }) => native.stats())];
+    for (const part of parts) {
+      for (const field of fields) totals[field] += part[field] ?? 0;
+    }
+    return totals;
+  }
+
   /** @returns {object} see `Stats` in index.d.ts */
   read() {
     const workers = this.#workers === null ? [] : this.#workers.native.stats();
@@ -36,6 +61,7 @@ class Stats {
     return {
       connections: {
         native: sum("connections"),
+        handshakes: this.#handshakes,
         opened: sum("opened"),
         fallback: { ...this.#fallbacks },
         ended: endedByReason(workers),
@@ -45,6 +71,7 @@ class Stats {
       bytesIn: sum("bytesIn"),
       bytesOut: sum("bytesOut"),
       queuedBytes: sum("queuedBytes"),
+      slowClients: sum("slowClients"),
       reads: sum("reads"),
       writes: sum("writes"),
       broadcasts: sum("broadcasts"),
@@ -52,10 +79,37 @@ class Stats {
       wakes: sum("wakes"),
       notifications: sum("notifications"),
       stalls: sum("stalls"),
+      delivery: histogram(workers.map(({ delivery }) => delivery)),
+      loopLag: histogram(this.#workers === null ? [] : [this.#workers.native.loopLag()]),
       redis: [...this.#links].map(({ state, native }) => ({ state, ...native.stats() })),
-      workers: workers.map((worker) => ({ ...worker, ended: endedByReason([worker]) })),
+      workers: workers.map((worker) => ({
+        ...worker,
+        delivery: histogram([worker.delivery]),
+        ended: endedByReason([worker]),
+      })),
     };
   }
+}
+
+/** Adds the numbers of `counters` to those of `totals`. */
+function addTo(totals, counters) {
+  for (const [name, count] of Object.entries(counters)) totals[name] = (totals[name] ?? 0) + count;
+}
+
+/**
+ * @param {Array<{ sum: number, counts: number[] }>} parts as the addon returns them
+ * @returns {object} all of them; see `Histogram` in index.d.ts
+ */
+function histogram(parts) {
+  const counts = Array.from({ length: HISTOGRAM_BOUNDS.length + 1 }, (_, bucket) =>
+    parts.reduce((total, part) => total + part.counts[bucket], 0),
+  );
+  return {
+    bounds: [...HISTOGRAM_BOUNDS],
+    counts,
+    count: counts.reduce((total, count) => total + count, 0),
+    sum: parts.reduce((total, part) => total + part.sum, 0),
+  };
 }
 
 /** Returns how many connections ended, by reason; reasons that have not occurred are left out. */

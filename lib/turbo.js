@@ -129,6 +129,11 @@ function turbo(options = {}) {
 /** @returns {object} counters of this environment (main thread or worker thread); see index.d.ts */
 turbo.stats = () => stats.read();
 
+// Loaded only where they are used.
+turbo.metrics = (register) => require("./metrics/prometheus.js").registerMetrics(register);
+turbo.openTelemetryMetrics = (meterProvider) =>
+  require("./metrics/open-telemetry.js").observeMetrics(meterProvider);
+
 turbo.WebSocketServer = WebSocketServer;
 turbo.createAdapter = createAdapter;
 // Loaded only where it is used.

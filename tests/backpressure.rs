@@ -7,10 +7,12 @@
 mod application;
 
 use std::io::Write;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use application::{Application, MUCH, big_frame, end_reason, frame, is_end};
-use socket_io_turbo::net::{ConnectionOptions, EndReason, Event, Failure, MAX_HELD_BYTES};
+use socket_io_turbo::net::{
+    ConnectionOptions, EndReason, Event, Failure, MAX_HELD_BYTES, WorkerStats,
+};
 use socket_io_turbo::proto::websocket::{Opcode, encode_frame};
 
 #[test]
@@ -59,6 +61,39 @@ fn a_peer_that_catches_up_in_time_is_not_cut_off() {
         }
         application.wait_for_stats(|stats| stats.queued_bytes == 0 && stats.connections == 1);
     }
+}
+
+#[test]
+fn a_slow_peer_is_counted_until_it_has_caught_up() {
+    let mut application = Application::new();
+    let (id, mut peer) = application.connect(ConnectionOptions::default());
+    application.pool.send(id, encode_frame(true, Opcode::Text, &vec![b'x'; MUCH], None), false);
+    application.pool.flush();
+    let before = application.wait_for_stats(|stats| stats.slow_clients == 1).delivery;
+    let seen = Instant::now();
+    application.send_text(id, "behind it");
+    application.pool.flush();
+    assert_eq!(before.buckets.iter().sum::<u64>(), 0);
+    let waited = seen.elapsed();
+    assert_eq!(peer.next_text().len(), MUCH);
+    assert_eq!(peer.next_text(), "behind it");
+    let caught_up = |stats: &WorkerStats| stats.slow_clients == 0 && stats.queued_bytes == 0;
+    let after = application.wait_for_stats(caught_up).delivery;
+    assert_eq!(after.buckets.iter().sum::<u64>(), 2);
+    // Times are measured to 100 µs.
+    assert!(Duration::from_micros(after.sum + 200) >= waited, "{after:?}, {waited:?}");
+}
+
+#[test]
+fn a_slow_peer_is_not_counted_any_more_when_it_has_ended() {
+    let mut application = Application::new();
+    let (id, peer) = application.connect(ConnectionOptions::default());
+    application.pool.send(id, big_frame(), false);
+    application.pool.flush();
+    application.wait_for_stats(|stats| stats.slow_clients == 1);
+    drop(peer);
+    assert!(matches!(end_reason(&application.events_until(id, is_end)), EndReason::Io(_)));
+    application.wait_for_stats(|stats| stats.slow_clients == 0 && stats.queued_bytes == 0);
 }
 
 #[test]

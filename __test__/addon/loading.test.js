@@ -281,7 +281,7 @@ describe("an addon without the engine, as on Windows,", () => {
       native: true,
       isOfficialParser: false,
       isOfficialAdapter: true,
-      connections: { native: 0, opened: 0, fallback: { platform: 1 }, ended: {} },
+      connections: { native: 0, handshakes: 1, opened: 0, fallback: { platform: 1 }, ended: {} },
     });
     assert.equal(stderr.match(/SocketIoTurboWarning/g).length, 1);
     assert.match(

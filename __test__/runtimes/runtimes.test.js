@@ -52,7 +52,7 @@ for (const { name, command, reason, words } of RUNTIMES) {
         native: hasEngine,
         error: null,
         // One that is refused, two of the three others, of which one polls, and one without Socket.IO.
-        connections: { native: 0, opened: 0, fallback: { [reason]: 4 }, ended: {} },
+        connections: { native: 0, handshakes: 4, opened: 0, fallback: { [reason]: 4 }, ended: {} },
         warnings: [["TURBO_FALLBACK", `a WebSocket connection is left to ws: ${words}`]],
       });
     });
@@ -75,7 +75,7 @@ for (const { name, command, reason, words } of RUNTIMES) {
         transcript,
         native: false,
         error: "the native addon is not loaded: it is switched off by TURBO_NATIVE=0",
-        connections: { native: 0, opened: 0, fallback: { addon: 4 }, ended: {} },
+        connections: { native: 0, handshakes: 4, opened: 0, fallback: { addon: 4 }, ended: {} },
         warnings: [],
       });
     });
@@ -86,7 +86,13 @@ for (const { name, command, reason, words } of RUNTIMES) {
       const allowed = [deno, "run", "--no-prompt", "--allow-net", "--allow-read", "--allow-env"];
       const { transcript } = await converse(allowed, "stock");
       const { error, warnings, ...said } = await converse(allowed, "turbo");
-      const connections = { native: 0, opened: 0, fallback: { addon: 4 }, ended: {} };
+      const connections = {
+        native: 0,
+        handshakes: 4,
+        opened: 0,
+        fallback: { addon: 4 },
+        ended: {},
+      };
       assert.deepEqual(said, { transcript, native: false, connections });
       assert.match(error, /Requires ffi access .* run again with the --allow-ffi flag$/);
       const text = `the official packages are used and nothing is accelerated, because ${error}`;

@@ -11,8 +11,10 @@ import {
   createEngine,
   drain,
   type InvalidOptionError,
+  metrics,
   native,
   nativeError,
+  openTelemetryMetrics,
   parser,
   stats,
   type TurboOptions,
@@ -151,3 +153,24 @@ void [leaving, turbo.drain(new Server(), { within: 0, signal: AbortSignal.timeou
 drain(server, {});
 // @ts-expect-error: this is a namespace
 drain(server.of("/"), { within: 1000 });
+
+// The shapes of prom-client's Registry and of a MeterProvider of @opentelemetry/api.
+declare class Registry {
+  registerMetric<Label extends string>(metric: { name: string; label: Label }): void;
+  getSingleMetric(name: string): { name: string } | undefined;
+}
+interface MeterProvider {
+  getMeter(name: string, version?: string, options?: { schemaUrl?: string }): { name: string };
+}
+declare const meterProvider: MeterProvider;
+metrics(new Registry());
+turbo.metrics(new Registry());
+// @ts-expect-error: a register is wanted
+metrics([new Registry()]);
+const end: () => void = openTelemetryMetrics(meterProvider);
+turbo.openTelemetryMetrics(meterProvider);
+// @ts-expect-error: a provider is wanted
+openTelemetryMetrics(new Registry());
+const { bounds, counts, count, sum } = stats().workers[0]?.delivery ?? stats().loopLag;
+const waiting: number = stats().slowClients + stats().connections.handshakes;
+void [end, bounds.length, counts.length, count + sum + waiting];

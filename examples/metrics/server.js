@@ -4,10 +4,9 @@ const { createServer } = require("node:http");
 const { collectDefaultMetrics, register } = require("prom-client");
 const { Server } = require("socket.io");
 const { turbo } = require("socket.io-turbo");
-const { registerMetrics } = require("./metrics.js");
 
 collectDefaultMetrics();
-registerMetrics([register]);
+turbo.metrics(register);
 
 const httpServer = createServer(async (request, response) => {
   if (request.url === "/metrics") {

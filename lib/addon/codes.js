@@ -58,6 +58,8 @@ module.exports = {
   EventNumbers: Object.freeze({ ID: 0, KIND: 1, NUMBER: 2, LENGTH: 3 }),
   /** Names of the reasons for which connections end; indexed by the number of an `Ended` event. */
   END_REASONS: Object.freeze(binding?.endReasons?.() ?? []),
+  /** Inclusive upper bounds of the buckets of histograms but the last, in milliseconds. */
+  HISTOGRAM_BOUNDS: Object.freeze(binding?.histogramBounds?.() ?? []),
   /** The number of an `Ended` event: the reason in these bits, the system's error number above. */
   END_REASON_BITS: 8,
   /** Positions in the result of `traffic()`. */

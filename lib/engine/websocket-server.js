@@ -7,6 +7,7 @@ const { isDetached } = require("./detached-socket.js");
 const { reportFallback } = require("./fallback.js");
 const { ENGINE_OPTIONS, connectionSettings, engineOptions } = require("./options.js");
 const { endUpgrade, findKey } = require("./response-headers.js");
+const { stats } = require("../stats.js");
 const { shareStrings } = require("./shared-strings.js");
 const { WebSocket } = require("./websocket.js");
 
@@ -41,6 +42,7 @@ class WebSocketServer extends ws.WebSocketServer {
   handleUpgrade(request, socket, head, callback) {
     if (isDetached(socket)) throw new Error(CALLED_TWICE);
     findKey(request);
+    stats.countHandshake();
     super.handleUpgrade(request, socket, head, (websocket, ...rest) => {
       endUpgrade(request);
       if (!(websocket instanceof WebSocket)) reportFallback("customClass");

@@ -19,8 +19,8 @@ use super::wake::Wake;
 use crate::environment::{Environment, TextMode};
 use crate::fanout::{Frames, SharedFrames};
 use crate::net::{
-    ConnectionOptions, EndReason, HeartbeatStart, SocketOption, TrafficView, WorkerPool,
-    WorkerStats,
+    ConnectionOptions, EndReason, HISTOGRAM_BOUNDS, HeartbeatStart, HistogramView, SocketOption,
+    TrafficView, WorkerPool, WorkerStats,
 };
 use crate::proto::engine_io::{Heartbeat, ProtocolVersion};
 use crate::proto::websocket::{Compression, CompressionStrategy, Limits};
@@ -68,6 +68,7 @@ pub struct NativeWorkerStats {
     pub bytes_in: f64,
     pub bytes_out: f64,
     pub queued_bytes: f64,
+    pub slow_clients: f64,
     pub reads: f64,
     pub writes: f64,
     pub broadcasts: f64,
@@ -75,8 +76,18 @@ pub struct NativeWorkerStats {
     pub wakes: f64,
     pub notifications: f64,
     pub stalls: f64,
+    pub delivery: NativeHistogram,
     /// Indexed as `endReasons()`.
     pub ended: Vec<f64>,
+}
+
+/// A histogram of times.
+#[napi(object)]
+pub struct NativeHistogram {
+    /// The sum of all values in milliseconds.
+    pub sum: f64,
+    /// How many values each bucket has: those of `histogramBounds()`, and one without a bound.
+    pub counts: Vec<f64>,
 }
 
 /// The state of a heartbeat that a worker takes over. Times in milliseconds, which may be
@@ -97,6 +108,13 @@ pub struct NativeHeartbeatStart {
 #[napi(catch_unwind)]
 pub fn end_reasons() -> Vec<&'static str> {
     EndReason::NAMES.to_vec()
+}
+
+/// Returns the inclusive upper bounds of the buckets of histograms, in milliseconds. The last bucket
+/// has none.
+#[napi(catch_unwind)]
+pub fn histogram_bounds() -> Vec<f64> {
+    HISTOGRAM_BOUNDS.map(from_microseconds).to_vec()
 }
 
 /// I/O workers and the connections that they own. Belongs to one environment and is shut
@@ -395,6 +413,12 @@ impl Workers {
         self.environment.borrow().pool().stats().map(worker_stats).collect()
     }
 
+    /// Returns, for each notification of JavaScript, the time until it has taken events.
+    #[napi(catch_unwind)]
+    pub fn loop_lag(&self) -> NativeHistogram {
+        histogram(&self.environment.borrow().pool().loop_lag())
+    }
+
     /// Writes what the sockets accept at once, closes all connections and ends the workers.
     #[napi(catch_unwind)]
     pub fn shut_down(&self) {
@@ -472,6 +496,7 @@ fn worker_stats(stats: WorkerStats) -> NativeWorkerStats {
         bytes_in: stats.bytes_in as f64,
         bytes_out: stats.bytes_out as f64,
         queued_bytes: stats.queued_bytes as f64,
+        slow_clients: stats.slow_clients as f64,
         reads: stats.reads as f64,
         writes: stats.writes as f64,
         broadcasts: stats.broadcasts as f64,
@@ -479,6 +504,19 @@ fn worker_stats(stats: WorkerStats) -> NativeWorkerStats {
         wakes: stats.wakes as f64,
         notifications: stats.notifications as f64,
         stalls: stats.stalls as f64,
+        delivery: histogram(&stats.delivery),
         ended: stats.ended.map(|count| count as f64).to_vec(),
     }
+}
+
+fn histogram(view: &HistogramView) -> NativeHistogram {
+    NativeHistogram {
+        sum: from_microseconds(view.sum),
+        counts: view.buckets.map(|count| count as f64).to_vec(),
+    }
+}
+
+/// Returns milliseconds.
+fn from_microseconds(time: u64) -> f64 {
+    time as f64 / 1_000.0
 }

@@ -16,7 +16,7 @@ pub use frames::{Frames, SharedFrames};
 pub use prepared_packet::PreparedPacket;
 pub use recipients::Recipients;
 pub use rooms::Rooms;
-pub use send_queue::{FrameKind, SendQueue};
+pub use send_queue::{FrameKind, SendQueue, Stamp};
 
 /// The id of a room.
 pub type RoomId = u32;

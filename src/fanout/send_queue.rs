@@ -6,6 +6,9 @@ use std::mem;
 
 use bytes::Bytes;
 
+/// A time, in the owner's unit.
+pub type Stamp = u32;
+
 /// The accounting of a queued frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FrameKind {
@@ -21,6 +24,8 @@ pub enum FrameKind {
 struct QueuedFrame {
     bytes: Bytes,
     kind: FrameKind,
+    /// The time from which it waits. It takes the place of padding.
+    queued_at: Stamp,
 }
 
 /// A queue of whole frames, some of which may be written in part.
@@ -42,14 +47,21 @@ pub struct SendQueue {
     sent: u32,
     /// [`FrameKind::AutomaticPong`] frames in the queue.
     pongs: u32,
+    /// The time of the frames that are pushed next.
+    now: Stamp,
 }
 
 impl SendQueue {
+    /// Sets the time of the frames that are pushed next.
+    pub const fn handle_time(&mut self, now: Stamp) {
+        self.now = now;
+    }
+
     /// Appends a whole frame.
     pub fn push(&mut self, bytes: Bytes, kind: FrameKind) {
         self.bytes += bytes.len();
         self.pongs += u32::from(kind == FrameKind::AutomaticPong);
-        self.frames.push_back(QueuedFrame { bytes, kind });
+        self.frames.push_back(QueuedFrame { bytes, kind, queued_at: self.now });
     }
 
     /// Returns whether all frames have been written.
@@ -91,8 +103,9 @@ impl SendQueue {
         filled
     }
 
-    /// Removes the first `length` bytes, which have been written.
-    pub fn handle_written(&mut self, mut length: usize) {
+    /// Removes the first `length` bytes, which have been written. Calls `sent` for each frame that ends
+    /// there, with the time at which it was pushed.
+    pub fn handle_written(&mut self, mut length: usize, mut sent: impl FnMut(Stamp)) {
         self.bytes -= length;
         while let Some(waiting) = self.front_len() {
             let taken = waiting.min(length);
@@ -101,7 +114,7 @@ impl SendQueue {
                 self.written += taken;
                 return;
             }
-            self.pop_front();
+            self.pop_front(&mut sent);
         }
         // An idle connection holds no buffer.
         self.frames = VecDeque::new();
@@ -116,11 +129,12 @@ impl SendQueue {
         self.frames.front().map(|frame| frame.bytes.len() - self.written)
     }
 
-    fn pop_front(&mut self) {
+    fn pop_front(&mut self, sent: &mut impl FnMut(Stamp)) {
         self.written = 0;
         let Some(frame) = self.frames.pop_front() else { return };
         self.pongs -= u32::from(frame.kind == FrameKind::AutomaticPong);
         self.sent += u32::from(frame.kind == FrameKind::Reported);
+        sent(frame.queued_at);
     }
 }
 
@@ -160,7 +174,7 @@ mod tests {
     #[test]
     fn a_frame_written_in_part_continues_where_it_stopped() {
         let mut queue = queue(&["one", "two"]);
-        queue.handle_written(4);
+        queue.handle_written(4, |_| ());
         assert_eq!((next_write(&queue, 8), queue.len_bytes()), (b"wo".to_vec(), 2));
     }
 
@@ -168,9 +182,9 @@ mod tests {
     fn the_last_frame_can_be_left_out_of_the_length() {
         let mut queue = queue(&["one", "three"]);
         assert_eq!(queue.len_bytes_before_last(), 3);
-        queue.handle_written(2);
+        queue.handle_written(2, |_| ());
         assert_eq!(queue.len_bytes_before_last(), 1);
-        queue.handle_written(2);
+        queue.handle_written(2, |_| ());
         assert_eq!(queue.len_bytes_before_last(), 0);
     }
 
@@ -178,9 +192,9 @@ mod tests {
     fn a_frame_is_sent_when_its_last_byte_is_written() {
         let mut queue = queue(&["one", "two"]);
         assert_eq!(queue.poll_sent(), 0);
-        queue.handle_written(5);
+        queue.handle_written(5, |_| ());
         assert_eq!(queue.poll_sent(), 1);
-        queue.handle_written(1);
+        queue.handle_written(1, |_| ());
         assert_eq!((queue.poll_sent(), queue.is_empty()), (1, true));
     }
 
@@ -190,15 +204,30 @@ mod tests {
         queue.push(Bytes::from_static(b"pong"), FrameKind::AutomaticPong);
         queue.push(Bytes::from_static(b"close"), FrameKind::Silent);
         assert_eq!(queue.pongs(), 1);
-        queue.handle_written(9);
+        queue.handle_written(9, |_| ());
         assert_eq!((queue.poll_sent(), queue.pongs()), (0, 0));
     }
 
     #[test]
     fn an_empty_queue_holds_no_buffer() {
         let mut queue = queue(&["x"; 1000]);
-        queue.handle_written(1000);
+        queue.handle_written(1000, |_| ());
         assert_eq!(queue.frames.capacity(), 0);
+    }
+
+    #[test]
+    fn a_frame_has_the_time_at_which_it_was_pushed() {
+        let mut queue = SendQueue::default();
+        for (frame, now) in [("one", 3), ("two", 3), ("three", 7)] {
+            queue.handle_time(now);
+            queue.push(Bytes::from_static(frame.as_bytes()), FrameKind::Silent);
+        }
+        let times = [5, 1, 4, 1].map(|length| {
+            let mut times = Vec::new();
+            queue.handle_written(length, |time| times.push(time));
+            times
+        });
+        assert_eq!(times, [vec![3], vec![3], vec![], vec![7]]);
     }
 
     proptest! {
@@ -215,7 +244,7 @@ mod tests {
             let (mut written, mut sent) = (0, 0_usize);
             for cut in cuts.into_iter().cycle() {
                 let length = cut.min(total - written);
-                queue.handle_written(length);
+                queue.handle_written(length, |_| ());
                 written += length;
                 sent += queue.poll_sent() as usize;
                 // The oracle: a frame is sent when all bytes up to its end are written.

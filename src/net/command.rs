@@ -9,7 +9,15 @@ use super::heartbeat::HeartbeatCommand;
 use super::traffic::Traffic;
 use super::{ConnectionId, ConnectionOptions};
 use crate::fanout::{FrameKind, Frames, PreparedPacket};
-use crate::fanout::{Recipients, RoomId};
+use crate::fanout::{Recipients, RoomId, Stamp};
+
+/// The commands that one thread has sent to a worker at once.
+#[derive(Debug)]
+pub(super) struct Batch {
+    /// The time at which they were sent.
+    pub(super) sent: Stamp,
+    pub(super) commands: Vec<Command>,
+}
 
 /// A command to a worker, which executes commands in their order.
 #[derive(Debug)]

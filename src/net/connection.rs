@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::heartbeat::{HeartbeatDriver, HeartbeatEvent, Outcome};
 use super::{ConnectionOptions, EndReason, Event, Failure};
-use crate::fanout::{FrameKind, SendQueue};
+use crate::fanout::{FrameKind, SendQueue, Stamp};
 use crate::proto::engine_io::{PacketType, ProtocolVersion};
 use crate::proto::socket_io::PacketParts;
 use crate::proto::websocket::{self, Decoder, Opcode, Role, encode_frame};
@@ -250,9 +250,20 @@ impl Connection {
         self.end.get_or_insert(reason);
     }
 
-    /// Removes the first `length` bytes of the queue, which have been written.
-    pub(super) fn handle_written(&mut self, length: usize) {
-        self.queue.handle_written(length);
+    /// Sets the time from which the frames that are queued next count as waiting.
+    pub(super) const fn handle_time(&mut self, now: Stamp) {
+        self.queue.handle_time(now);
+    }
+
+    /// Removes the first `length` bytes of the queue, which have been written. Calls `sent` for each
+    /// frame that ends there, with the time from which it has waited.
+    pub(super) fn handle_written(&mut self, length: usize, sent: impl FnMut(Stamp)) {
+        self.queue.handle_written(length, sent);
+    }
+
+    /// Returns whether more waits than `high_water_mark`.
+    pub(super) fn is_slow(&self) -> bool {
+        self.queue.len_bytes() > self.options.high_water_mark
     }
 
     /// Reports written frames, and the backlog. Must be called once the socket accepts no more.

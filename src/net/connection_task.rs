@@ -18,6 +18,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 use tokio_util::io::poll_read_buf;
 
+use super::clock::between;
 use super::command::{ConnectionCommand, Volatile};
 use super::connection::Connection;
 use super::traffic::Traffic;
@@ -60,6 +61,8 @@ struct State {
     is_blocked: bool,
     /// True if the last volatile packet was dropped.
     is_volatile_dropped: bool,
+    /// Set while the connection is counted as slow.
+    is_slow: bool,
     /// Set while all bytes that are read are reported.
     is_tapped: bool,
 }
@@ -83,6 +86,7 @@ impl ConnectionTask {
             is_dirty: false,
             is_blocked: false,
             is_volatile_dropped: false,
+            is_slow: false,
             is_tapped: false,
         };
         Self { worker, id, traffic, state: RefCell::new(state) }
@@ -188,6 +192,7 @@ impl ConnectionTask {
     fn send(self: &Rc<Self>, state: &mut State, frames: Bytes, kind: FrameKind, count: usize) {
         let before = state.connection.queue().len_bytes();
         self.worker.shared.counters.frames_out.add(count);
+        state.connection.handle_time(self.worker.queued_at());
         state.connection.handle_frame(frames, kind, self.worker.turn());
         self.count_queued(before, &state.connection);
         if !state.is_dirty {
@@ -198,6 +203,7 @@ impl ConnectionTask {
 
     fn close(&self, state: &mut State, frame: Bytes) {
         let before = state.connection.queue().len_bytes();
+        state.connection.handle_time(self.worker.queued_at());
         state.change(|connection| connection.handle_close(frame));
         self.count_queued(before, &state.connection);
     }
@@ -213,7 +219,7 @@ impl ConnectionTask {
     /// connection has ended, or a deadline must change.
     fn flush_now(&self, state: &mut State) {
         if state.is_blocked {
-            state.connection.handle_flushed(|event| self.worker.emit(self.id, event));
+            self.handle_flushed(state);
         } else if let Err(error) = self.write_now(state) {
             state.is_blocked = error.kind() == ErrorKind::WouldBlock;
             if state.is_blocked {
@@ -266,7 +272,9 @@ impl ConnectionTask {
     }
 
     fn end(&self, state: &mut State, reason: EndReason) {
-        self.worker.shared.counters.queued_bytes.subtract(state.connection.queue().len_bytes());
+        let counters = &self.worker.shared.counters;
+        counters.queued_bytes.subtract(state.connection.queue().len_bytes());
+        counters.slow_clients.subtract(state.is_slow.into());
         state.waker = None;
         self.worker.leave(self.id, reason);
     }
@@ -293,15 +301,26 @@ impl ConnectionTask {
             };
             self.handle_written(&mut state.connection, written?);
         }
-        state.connection.handle_flushed(|event| self.worker.emit(self.id, event));
+        self.handle_flushed(state);
         Ok(())
     }
 
     /// Writes to the socket directly: tokio may not know yet that it is writable.
     fn write_now(&self, state: &mut State) -> io::Result<()> {
         let result = self.write_all(state);
-        state.connection.handle_flushed(|event| self.worker.emit(self.id, event));
+        self.handle_flushed(state);
         result
+    }
+
+    /// Reports what the socket has accepted, once it accepts no more.
+    fn handle_flushed(&self, state: &mut State) {
+        state.connection.handle_flushed(|event| self.worker.emit(self.id, event));
+        let is_slow = state.connection.is_slow();
+        if is_slow != state.is_slow {
+            state.is_slow = is_slow;
+            let slow_clients = &self.worker.shared.counters.slow_clients;
+            if is_slow { slow_clients.add(1) } else { slow_clients.subtract(1) }
+        }
     }
 
     fn write_all(&self, state: &mut State) -> io::Result<()> {
@@ -316,8 +335,10 @@ impl ConnectionTask {
 
     fn handle_written(&self, connection: &mut Connection, length: usize) {
         let counters = &self.worker.shared.counters;
-        connection.handle_written(length);
-        self.traffic.touch();
+        let now = self.traffic.touch();
+        connection.handle_written(length, |queued_at| {
+            counters.delivery.record(between(queued_at, now));
+        });
         counters.writes.add(1);
         counters.bytes_out.add(length);
         counters.queued_bytes.subtract(length);
@@ -333,7 +354,7 @@ impl ConnectionTask {
             let stream = Pin::new(&mut state.stream);
             let Poll::Ready(length) = poll_read_buf(stream, context, buffer) else { break };
             let length = length?;
-            self.traffic.count_read(length);
+            self.worker.handle_time(self.traffic.count_read(length));
             self.report_raw(state, buffer);
             self.handle_read(&mut state.connection, buffer, length);
             if length == room {
@@ -363,6 +384,7 @@ impl ConnectionTask {
         let counters = &self.worker.shared.counters;
         counters.bytes_in.add(input.len());
         let before = connection.queue().len_bytes();
+        connection.handle_time(self.worker.queued_at());
         let handled = connection.handle_input(input, |event| {
             counters.messages_in.add(usize::from(event.is_message()));
             self.worker.gather(self.id, event);

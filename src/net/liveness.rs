@@ -3,6 +3,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use super::HistogramView;
+use super::histogram::Histogram;
+
 /// The time after which a notification is due although only heartbeats were sent, so that an
 /// application that is alive shows it. One wake-up of Node.js costs 15 to 30 µs.
 pub(super) const SIGN_INTERVAL: Duration = Duration::from_secs(1);
@@ -19,11 +22,18 @@ pub(super) struct Liveness {
     unanswered: AtomicU64,
     /// The time of the last notification, in the same unit.
     notified: AtomicU64,
+    /// The times that the application took to answer; it writes them.
+    lag: Histogram,
 }
 
 impl Liveness {
     pub(super) fn new(now: Instant) -> Self {
-        Self { start: now, unanswered: AtomicU64::new(0), notified: AtomicU64::new(0) }
+        Self {
+            start: now,
+            unanswered: AtomicU64::new(0),
+            notified: AtomicU64::new(0),
+            lag: Histogram::default(),
+        }
     }
 
     /// Returns whether the caller must notify the application now.
@@ -39,7 +49,16 @@ impl Liveness {
 
     /// Handles a sign of life: the application takes events.
     pub(super) fn handle_taken(&self) {
-        self.unanswered.store(0, Ordering::SeqCst);
+        let unanswered = self.unanswered.swap(0, Ordering::SeqCst);
+        if unanswered != 0 {
+            let lag = self.since_start(Instant::now()).saturating_sub(unanswered);
+            self.lag.record(Duration::from_nanos(lag));
+        }
+    }
+
+    /// Returns the times from each notification until the application has taken events.
+    pub(super) fn lag(&self) -> HistogramView {
+        self.lag.read()
     }
 
     /// Returns whether the last notification is so old that another is due.
@@ -92,6 +111,23 @@ mod tests {
         assert_eq!(later.map(|now| liveness.is_hung(now, LAG)), [false, false, true]);
         liveness.handle_taken();
         assert!(!liveness.is_hung(start + LAG * 9, LAG));
+    }
+
+    #[test]
+    fn the_lag_of_each_answer_is_recorded_once() {
+        let start = Instant::now();
+        let Some(past) = start.checked_sub(LAG) else { return };
+        let liveness = Liveness::new(past);
+        liveness.handle_taken();
+        assert_eq!(liveness.lag().buckets.iter().sum::<u64>(), 0);
+        liveness.begin_notification(start);
+        liveness.handle_taken();
+        liveness.handle_taken();
+        liveness.begin_notification(past);
+        liveness.handle_taken();
+        let lag = liveness.lag();
+        assert_eq!((lag.buckets.iter().sum::<u64>(), lag.buckets.last()), (2, Some(&1)));
+        assert!(lag.sum >= 45_000_000);
     }
 
     #[test]

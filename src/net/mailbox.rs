@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::command::Command;
+use super::clock::{stamp, ticks};
+use super::command::{Batch, Command};
 use super::lag::Lag;
 use super::worker::Shared;
 
@@ -18,24 +19,25 @@ const INTERVAL: Duration = Duration::from_millis(1);
 /// Sends batches of commands to a worker. Batches of one thread are executed in their order.
 #[derive(Debug)]
 pub(super) struct Mailbox {
-    commands: UnboundedSender<Vec<Command>>,
+    commands: UnboundedSender<Batch>,
     shared: Arc<Shared>,
     lag: Mutex<Lag>,
 }
 
 impl Mailbox {
-    pub(super) fn new(commands: UnboundedSender<Vec<Command>>, shared: Arc<Shared>) -> Self {
+    pub(super) fn new(commands: UnboundedSender<Batch>, shared: Arc<Shared>) -> Self {
         let lag = Mutex::new(Lag::after(shared.batches_done.value()));
         Self { commands, shared, lag }
     }
 
     /// Sends a batch; drops it if the worker has ended.
-    pub(super) fn post(&self, batch: Vec<Command>) {
-        let bytes = batch.iter().map(Command::len_bytes).sum();
+    pub(super) fn post(&self, commands: Vec<Command>) {
+        let bytes = commands.iter().map(Command::len_bytes).sum();
         // Locked while sending, so that batches are counted in the order in which they are sent.
         let mut lag = self.lag.lock();
-        if self.commands.send(batch).is_ok() {
-            lag.handle_sent(Instant::now(), bytes);
+        let now = Instant::now();
+        if self.commands.send(Batch { sent: stamp(ticks(now)), commands }).is_ok() {
+            lag.handle_sent(now, bytes);
         }
     }
 

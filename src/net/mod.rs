@@ -19,6 +19,7 @@
 //! [`MAX_HELD_BYTES`], so that TCP slows the peers down.
 
 mod broadcaster;
+mod clock;
 mod command;
 mod connection;
 mod connection_options;
@@ -26,6 +27,7 @@ mod connection_task;
 mod deadlines;
 mod event;
 mod heartbeat;
+mod histogram;
 mod lag;
 mod liveness;
 mod mailbox;
@@ -42,6 +44,7 @@ pub use command::{SocketOption, Volatile};
 pub use connection_options::ConnectionOptions;
 pub use event::{ConnectionId, EndReason, Event, Failure};
 pub use heartbeat::{HeartbeatEvent, HeartbeatStart};
+pub use histogram::{HISTOGRAM_BOUNDS, HistogramView};
 pub use lag::{MAX_LAG, MAX_LAG_BYTES};
 #[cfg(feature = "cluster")]
 pub(crate) use pace::{Pace, Tempo};

@@ -2,7 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::EndReason;
+use super::histogram::Histogram;
+use super::{EndReason, HistogramView};
 
 /// A number that one thread changes and others read.
 #[derive(Debug, Default)]
@@ -38,6 +39,7 @@ pub(super) struct WorkerCounters {
     pub(super) bytes_in: SingleWriterCounter,
     pub(super) bytes_out: SingleWriterCounter,
     pub(super) queued_bytes: SingleWriterCounter,
+    pub(super) slow_clients: SingleWriterCounter,
     pub(super) reads: SingleWriterCounter,
     pub(super) writes: SingleWriterCounter,
     pub(super) broadcasts: SingleWriterCounter,
@@ -45,6 +47,7 @@ pub(super) struct WorkerCounters {
     pub(super) wakes: SingleWriterCounter,
     pub(super) notifications: SingleWriterCounter,
     pub(super) stalls: SingleWriterCounter,
+    pub(super) delivery: Histogram,
     pub(super) ended: [SingleWriterCounter; EndReason::NAMES.len()],
 }
 
@@ -64,6 +67,7 @@ impl WorkerCounters {
             bytes_in: self.bytes_in.value(),
             bytes_out: self.bytes_out.value(),
             queued_bytes: self.queued_bytes.value(),
+            slow_clients: self.slow_clients.value(),
             reads: self.reads.value(),
             writes: self.writes.value(),
             broadcasts: self.broadcasts.value(),
@@ -71,6 +75,7 @@ impl WorkerCounters {
             wakes: self.wakes.value(),
             notifications: self.notifications.value(),
             stalls: self.stalls.value(),
+            delivery: self.delivery.read(),
             ended: self.ended.each_ref().map(SingleWriterCounter::value),
         }
     }
@@ -94,6 +99,8 @@ pub struct WorkerStats {
     pub bytes_out: u64,
     /// Bytes in all send queues.
     pub queued_bytes: u64,
+    /// Connections whose send queue exceeds their `high_water_mark`.
+    pub slow_clients: u64,
     /// Reads that returned bytes or the end of the stream.
     pub reads: u64,
     /// Writes that accepted bytes.
@@ -108,6 +115,9 @@ pub struct WorkerStats {
     pub notifications: u64,
     /// Times that reading has stopped because the application had not taken events.
     pub stalls: u64,
+    /// For each frame, the time from the end of the turn that sent it, or from the time of reading
+    /// what it answers, until the operating system had accepted its last byte; to 100 µs.
+    pub delivery: HistogramView,
     /// Connections that have ended, indexed by [`EndReason::index`].
     pub ended: [u64; EndReason::NAMES.len()],
 }

@@ -1,11 +1,12 @@
 //! Traffic counters of one connection, which the application reads while a worker owns it.
 
 use std::os::fd::RawFd;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use super::clock::{TICKS_PER_MILLISECOND, stamp, ticks};
 use super::stats::SingleWriterCounter;
+use crate::fanout::Stamp;
 
 /// The counters of one connection. Each is changed by the application or by the worker, never by
 /// both, so that no store needs a locked instruction.
@@ -17,7 +18,7 @@ pub(super) struct Traffic {
     posted: SingleWriterCounter,
     /// Bytes of all other frames: broadcasts, volatile packets, answers to pings.
     queued: SingleWriterCounter,
-    /// The time at which bytes were last read or written, in milliseconds of [`clock`].
+    /// The time at which bytes were last read or written, in [`ticks`].
     active_at: AtomicU64,
 }
 
@@ -42,7 +43,7 @@ impl Traffic {
             read: SingleWriterCounter::starting_at(bytes_read),
             posted: SingleWriterCounter::starting_at(bytes_written),
             queued: SingleWriterCounter::default(),
-            active_at: AtomicU64::new(clock()),
+            active_at: AtomicU64::new(ticks(Instant::now())),
         }
     }
 
@@ -52,10 +53,10 @@ impl Traffic {
         self.touch();
     }
 
-    /// Counts bytes that have been read. For the worker only.
-    pub(super) fn count_read(&self, length: usize) {
+    /// Counts bytes that have been read. Returns the time. For the worker only.
+    pub(super) fn count_read(&self, length: usize) -> Stamp {
         self.read.add(length);
-        self.touch();
+        self.touch()
     }
 
     /// Counts bytes of frames that the worker queues by itself. For the worker only.
@@ -63,9 +64,11 @@ impl Traffic {
         self.queued.add(length);
     }
 
-    /// Records that bytes were read or written just now.
-    pub(super) fn touch(&self) {
-        self.active_at.store(clock(), Ordering::Relaxed);
+    /// Records that bytes were read or written just now. Returns the time.
+    pub(super) fn touch(&self) -> Stamp {
+        let now = ticks(Instant::now());
+        self.active_at.store(now, Ordering::Relaxed);
+        stamp(now)
     }
 
     pub(super) fn view(&self) -> TrafficView {
@@ -73,13 +76,13 @@ impl Traffic {
             descriptor: self.descriptor,
             bytes_read: self.read.value(),
             bytes_written: self.posted.value() + self.queued.value(),
-            idle: clock().saturating_sub(self.active_at.load(Ordering::Relaxed)),
+            idle: self.idle(),
         }
     }
-}
 
-/// Returns the milliseconds since the first call.
-fn clock() -> u64 {
-    static START: OnceLock<Instant> = OnceLock::new();
-    START.get_or_init(Instant::now).elapsed().as_millis() as u64
+    /// Returns the milliseconds since bytes were last read or written.
+    fn idle(&self) -> u64 {
+        let active_at = self.active_at.load(Ordering::Relaxed);
+        ticks(Instant::now()).saturating_sub(active_at) / TICKS_PER_MILLISECOND
+    }
 }

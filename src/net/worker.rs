@@ -14,7 +14,8 @@ use bytes::BytesMut;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::command::{Broadcast, Command, ConnectionCommand, Opening};
+use super::clock::{stamp, ticks};
+use super::command::{Batch, Broadcast, Command, ConnectionCommand, Opening};
 use super::connection::Turn;
 use super::connection_task::ConnectionTask;
 use super::deadlines::{Deadlines, Ticket};
@@ -22,7 +23,7 @@ use super::liveness::{Liveness, SIGN_INTERVAL};
 use super::pace::{Pace, WORKER_TEMPO};
 use super::stats::{SingleWriterCounter, WorkerCounters};
 use super::{ConnectionId, EndReason, Event};
-use crate::fanout::{RoomId, Rooms};
+use crate::fanout::{RoomId, Rooms, Stamp};
 
 /// The bytes of events that the application has not taken, above which a worker does not read.
 pub const MAX_HELD_BYTES: usize = 4 * 1024 * 1024;
@@ -89,6 +90,8 @@ pub(super) struct Worker {
     dirty: RefCell<Vec<Rc<ConnectionTask>>>,
     /// The application's turn to which the current command belongs.
     turn: Cell<Turn>,
+    /// The time from which frames that are queued now count as waiting.
+    queued_at: Cell<Stamp>,
     gathered: RefCell<EventBatch>,
     /// Set while the task that sends them to the application has been woken.
     is_gatherer_woken: Cell<bool>,
@@ -105,11 +108,7 @@ pub(super) struct Worker {
 
 /// Spawns the tasks of a worker on the calling thread. `sink` is dropped when the last of them has
 /// ended.
-pub(super) fn spawn(
-    shared: Arc<Shared>,
-    sink: EventSink,
-    commands: UnboundedReceiver<Vec<Command>>,
-) {
+pub(super) fn spawn(shared: Arc<Shared>, sink: EventSink, commands: UnboundedReceiver<Batch>) {
     let worker = Rc::new(Worker::new(shared, sink));
     let gatherer = Rc::clone(&worker);
     tokio::task::spawn_local(poll_fn(move |context| gatherer.poll_gathered(context)));
@@ -137,6 +136,7 @@ impl Worker {
             rooms: RefCell::default(),
             dirty: RefCell::default(),
             turn: Cell::default(),
+            queued_at: Cell::default(),
             gathered: RefCell::default(),
             is_gatherer_woken: Cell::default(),
             gatherer: RefCell::default(),
@@ -149,7 +149,7 @@ impl Worker {
     }
 
     /// Executes batches of commands until one of them shuts the worker down.
-    async fn serve(self: Rc<Self>, mut commands: UnboundedReceiver<Vec<Command>>) {
+    async fn serve(self: Rc<Self>, mut commands: UnboundedReceiver<Batch>) {
         let _service = Service(Rc::clone(&self));
         while let Some(batch) = commands.recv().await {
             self.shared.counters.wakes.add(1);
@@ -162,9 +162,10 @@ impl Worker {
     }
 
     /// Executes the commands, then writes, so that all frames of one turn leave together.
-    fn handle_batch(self: &Rc<Self>, batch: Vec<Command>) {
+    fn handle_batch(self: &Rc<Self>, batch: Batch) {
         self.begin_turn();
-        for command in batch {
+        self.queued_at.set(batch.sent);
+        for command in batch.commands {
             self.handle_command(command);
         }
         for task in self.dirty.take() {
@@ -179,6 +180,16 @@ impl Worker {
     /// Returns the application's turn to which the current command belongs.
     pub(super) fn turn(&self) -> Turn {
         self.turn.get()
+    }
+
+    /// Returns the time from which frames that are queued now count as waiting.
+    pub(super) fn queued_at(&self) -> Stamp {
+        self.queued_at.get()
+    }
+
+    /// Sets the time at which the worker has found something to do by itself.
+    pub(super) fn handle_time(&self, now: Stamp) {
+        self.queued_at.set(now);
     }
 
     /// Schedules the flush of a connection after the batch. Must be called once per flush.
@@ -369,6 +380,7 @@ impl Worker {
             let (id, ticket) = ready!(due);
             let task = self.connections.borrow().get(id as usize).cloned().flatten();
             if let Some(task) = task {
+                self.handle_time(stamp(ticks(now)));
                 task.handle_heartbeat_due(ticket, now);
             } else if id == SIGN {
                 self.is_sign_scheduled.set(false);

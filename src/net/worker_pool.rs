@@ -22,7 +22,7 @@ use super::mailbox::Mailbox;
 use super::threads::IoThread;
 use super::traffic::{Traffic, TrafficView};
 use super::worker::{self, EventBatch, EventSink, Notify, Shared};
-use super::{Broadcaster, ConnectionId, ConnectionOptions, Event, WorkerStats};
+use super::{Broadcaster, ConnectionId, ConnectionOptions, Event, HistogramView, WorkerStats};
 use crate::fanout::{FrameKind, Frames, PreparedPacket};
 use crate::fanout::{Recipients, RoomId};
 
@@ -354,6 +354,12 @@ impl WorkerPool {
     /// Returns the counters of each worker.
     pub fn stats(&self) -> impl Iterator<Item = WorkerStats> {
         self.shared.iter().map(|shared| shared.counters.read())
+    }
+
+    /// Returns, for each `notify`, the time until [`take`](Self::take) was called.
+    #[must_use]
+    pub fn loop_lag(&self) -> HistogramView {
+        self.liveness.lag()
     }
 
     /// Ends the workers and drops `notify`, unless there are connections. After

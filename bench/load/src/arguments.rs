@@ -133,7 +133,7 @@ impl Given {
             return Ok(Role::Floor(self.plan(clients)?, self.with.unwrap_or_default()));
         }
         let address = self.address.context("--address is missing")?;
-        let server = Server { address, deflate: self.deflate };
+        let server = Server::new(address, self.deflate);
         Ok(Role::Load(server, self.scenario(clients)?))
     }
 

@@ -29,12 +29,34 @@ const MAX_HEAD: usize = 8 << 10;
 const EXTENSIONS: &str = "Sec-WebSocket-Extensions";
 
 /// The server to connect to.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Server {
     /// Where it listens.
     pub address: SocketAddr,
     /// Whether permessage-deflate is offered, which the server has to accept then.
     pub deflate: bool,
+    /// What the clients of a server that is not of the benchmarks need to know.
+    pub site: Option<&'static Site>,
+}
+
+/// A server that people load with [`live`](crate::live). It may send whatever it likes.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Site {
+    /// The value of the header `Host`.
+    pub host: String,
+    /// The path of Engine.IO, with slashes around it.
+    pub path: String,
+    /// What stands in front of the data of packets: nothing, or the namespace and a comma.
+    pub namespace: String,
+    /// The JSON behind CONNECT, or nothing.
+    pub auth: String,
+}
+
+impl Server {
+    /// Returns a server of the benchmarks.
+    pub const fn new(address: SocketAddr, deflate: bool) -> Self {
+        Self { address, deflate, site: None }
+    }
 }
 
 /// Bytes of the connections, without the headers of TCP.
@@ -68,6 +90,7 @@ pub struct Client {
     stream: TcpStream,
     traffic: Traffic,
     stage: Stage,
+    site: Option<&'static Site>,
     /// Whether the extension has been offered.
     offers_deflate: bool,
     /// The extension once the server has accepted it.
@@ -113,6 +136,7 @@ impl Client {
             stream: TcpStream::from_std(stream),
             traffic: Traffic::default(),
             stage: Stage::Upgrading(BytesMut::new()),
+            site: server.site,
             offers_deflate: server.deflate,
             deflate: None,
             decoder: Decoder::new(Role::Client, Limits::default()),
@@ -131,6 +155,11 @@ impl Client {
     /// Returns whether the client is connected to the main namespace.
     pub fn is_ready(&self) -> bool {
         matches!(self.stage, Stage::Ready)
+    }
+
+    /// Returns whether the client is connected, or has been lost.
+    pub fn is_settled(&self) -> bool {
+        self.is_ready() || self.is_lost()
     }
 
     /// Returns whether the connection has been lost.
@@ -243,6 +272,8 @@ impl Client {
                 self.write(&encode_frame(true, Opcode::Pong, &payload, Some(masking_key())))
             }
             Event::Pong(_) => Ok(()),
+            // An attachment.
+            Event::Binary(_) if self.site.is_some() => Ok(()),
             Event::Binary(_) => bail!("the server sent a binary message"),
             Event::Close { code, reason } => bail!("the server closed: {code:?} {reason}"),
         }
@@ -272,13 +303,21 @@ impl Client {
             serde_json::from_slice(handshake).context("no handshake of Engine.IO")?;
         let limit = Duration::from_millis(handshake.ping_interval + handshake.ping_timeout);
         self.heartbeat = Heartbeat { last: Instant::now(), limit };
-        self.send(b"40")
+        match self.site {
+            None => self.send(b"40"),
+            Some(Site { namespace, auth, .. }) => {
+                self.send(format!("40{namespace}{auth}").as_bytes())
+            }
+        }
     }
 
     /// Socket.IO v5, "Connection to a namespace": the answer is a CONNECT with a sid.
     fn handle_connect(&mut self, answer: &[u8]) -> Result<()> {
         let text = String::from_utf8_lossy(answer);
-        ensure!(text.starts_with(r#"0{"sid":"#), "the server refused to connect: {text}");
+        let namespace = self.site.map(|site| site.namespace.as_str()).unwrap_or_default();
+        let rest = text.strip_prefix('0').and_then(|rest| rest.strip_prefix(namespace));
+        let is_accepted = rest.is_some_and(|rest| rest.starts_with(r#"{"sid":"#));
+        ensure!(is_accepted, "the server refused to connect: {text}");
         self.stage = Stage::Ready;
         Ok(())
     }
@@ -304,12 +343,14 @@ fn write_some(stream: &mut TcpStream, bytes: &[u8]) -> Result<usize> {
     }
 }
 
-fn upgrade_request(Server { address, deflate }: Server) -> String {
+fn upgrade_request(Server { address, deflate, site }: Server) -> String {
     let offer =
         if deflate { format!("{EXTENSIONS}: {}\r\n", deflate::OFFER) } else { String::new() };
+    let path = site.map_or("/socket.io/", |site| &site.path);
+    let host = site.map_or_else(|| address.to_string(), |site| site.host.clone());
     // The key is RFC 6455's own example: no cache stands between, so any will do.
     format!(
-        "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: {address}\r\n\
+        "GET {path}?EIO=4&transport=websocket HTTP/1.1\r\nHost: {host}\r\n\
          Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{offer}\r\n"
     )
@@ -390,10 +431,24 @@ mod tests {
     #[test]
     fn an_offer_stands_in_the_request() {
         let address = SocketAddr::from(([127, 0, 0, 1], 80));
-        let request = |deflate| upgrade_request(Server { address, deflate });
+        let request = |deflate| upgrade_request(Server::new(address, deflate));
         let offer = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n";
         assert!(request(true).ends_with(offer));
         assert_eq!(request(true).replace(offer, "\r\n"), request(false));
+    }
+
+    #[test]
+    fn a_request_names_the_host_and_the_path_of_a_site() {
+        let site = Box::leak(Box::new(Site {
+            host: "chat.test:8080".to_owned(),
+            path: "/chat/".to_owned(),
+            namespace: String::new(),
+            auth: String::new(),
+        }));
+        let address = SocketAddr::from(([127, 0, 0, 1], 8080));
+        let request = upgrade_request(Server { site: Some(site), ..Server::new(address, false) });
+        let start = "GET /chat/?EIO=4&transport=websocket HTTP/1.1\r\nHost: chat.test:8080\r\n";
+        assert!(request.starts_with(start), "{request}");
     }
 
     #[test]

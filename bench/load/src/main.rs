@@ -1,4 +1,5 @@
-//! Loads a Socket.IO server, for `bench/`: connects clients over WebSocket, runs one
+//! Loads a Socket.IO server. `live` is a load generator for people, see [`live`]; all else is for
+//! `bench/`: connects clients over WebSocket, runs one
 //! scenario, and prints JSON, one object a line. Every contender meets the same program.
 //!
 //! ```text
@@ -47,6 +48,7 @@ mod deflate;
 mod deliveries;
 mod filler;
 mod floor;
+mod live;
 mod news;
 mod peer;
 mod plan;
@@ -84,6 +86,9 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<()> {
+    if std::env::args().nth(1).as_deref() == Some("live") {
+        return live::run();
+    }
     let Arguments { clients, role } = Arguments::parse()?;
     process::allow_descriptors(clients)?;
     match &role {

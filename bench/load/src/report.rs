@@ -124,9 +124,12 @@ pub struct Usage {
 /// Times in microseconds; all 0 if nothing was recorded.
 #[derive(Serialize)]
 pub struct Summary {
-    p50: f64,
-    p99: f64,
-    max: f64,
+    /// The median.
+    pub p50: f64,
+    /// The 99th percentile.
+    pub p99: f64,
+    /// The longest.
+    pub max: f64,
 }
 
 /// Times, kept to three digits.
@@ -141,6 +144,11 @@ impl Distribution {
     /// Records a time, at most [`LONGEST`].
     pub fn record(&mut self, time: Duration) {
         self.0.saturating_record(time.as_nanos() as u64);
+    }
+
+    /// Adds the times of another distribution.
+    pub fn add(&mut self, other: &Self) -> Result<()> {
+        Ok(self.0.add(&other.0)?)
     }
 
     /// Forgets all that was recorded.

@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Read};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Error, Result, ensure};
 use bytes::Bytes;
 use mio::event::Event;
 use mio::{Events, Interest, Poll, Token, Waker};
@@ -104,10 +104,10 @@ impl Swarm {
         self.clients.truncate(count);
     }
 
-    /// Returns whether the server has accepted all clients. Only the last [`MAX_CONNECTING`] may be
+    /// Returns whether the server has accepted all clients that have not been lost. Only the last [`MAX_CONNECTING`] may be
     /// connecting.
     pub fn is_connected(&self) -> bool {
-        self.clients.iter().rev().take(MAX_CONNECTING).all(Client::is_ready)
+        self.clients.iter().rev().take(MAX_CONNECTING).all(Client::is_settled)
     }
 
     /// Returns a waker for other threads.
@@ -123,6 +123,11 @@ impl Swarm {
     /// Returns the number of clients that the server has accepted.
     pub fn ready_len(&self) -> usize {
         self.clients.iter().filter(|client| client.is_ready()).count()
+    }
+
+    /// Returns whether the server has accepted a client that has not been lost.
+    pub fn has_ready(&self) -> bool {
+        self.clients.iter().any(Client::is_ready)
     }
 
     /// Returns the bytes of all clients since they connected.
@@ -150,14 +155,39 @@ impl Swarm {
         deadline: Instant,
         mut received: impl FnMut(usize, Bytes) -> Result<()>,
     ) -> Result<()> {
-        let wait = deadline.saturating_duration_since(Instant::now());
-        if wait.is_zero() {
-            self.poll_events(Some(Duration::ZERO))?;
-        } else {
-            self.alarm.set(wait)?;
-            self.poll_events(None)?;
-        }
+        self.poll_events_until(deadline)?;
         self.serve(&mut received)
+    }
+
+    /// Serves the connections once, as [`poll`](Self::poll), and gives up those that the server
+    /// closes or that break: calls `lost` for each, with the reason.
+    pub fn poll_tolerant(
+        &mut self,
+        deadline: Instant,
+        mut received: impl FnMut(Bytes) -> Result<()>,
+        lost: impl FnMut(Error),
+    ) -> Result<()> {
+        self.poll_events_until(deadline)?;
+        self.serve_tolerant(&mut received, lost);
+        Ok(())
+    }
+
+    /// Sends an Engine.IO packet in its text form from the client `index modulo their number`, or
+    /// from the next one that is connected. Returns false if none is.
+    ///
+    /// # Errors
+    ///
+    /// If the connection breaks, which is given up then.
+    pub fn send_from_any(&mut self, index: u64, packet: &[u8]) -> Result<bool> {
+        let len = self.clients.len();
+        let first = (index % len.max(1) as u64) as usize;
+        let mut order = (first..len).chain(0..first);
+        let ready = order.find(|&index| self.clients.get(index).is_some_and(Client::is_ready));
+        let Some(client) = ready.and_then(|index| self.clients.get_mut(index)) else {
+            return Ok(false);
+        };
+        client.send(packet).inspect_err(|_| client.lose())?;
+        Ok(true)
     }
 
     /// Serves the connections once, as [`poll`](Self::poll) but with a wait that ends imprecisely:
@@ -176,17 +206,25 @@ impl Swarm {
     pub fn poll_losing(&mut self, wait: Duration) -> Result<usize> {
         self.poll_events(Some(wait))?;
         let mut lost = 0;
+        self.serve_tolerant(&mut |_| Ok(()), |_| lost += 1);
+        Ok(lost)
+    }
+
+    fn serve_tolerant(
+        &mut self,
+        received: &mut impl FnMut(Bytes) -> Result<()>,
+        mut lost: impl FnMut(Error),
+    ) {
         for event in &self.events {
             let Token(index) = event.token();
             let client = self.clients.get_mut(index).filter(|client| !client.is_lost());
             if let Some(client) = client
-                && serve_client(client, event, &mut self.buffer, &mut |_| Ok(())).is_err()
+                && let Err(error) = serve_client(client, event, &mut self.buffer, received)
             {
                 client.lose();
-                lost += 1;
+                lost(error);
             }
         }
-        Ok(lost)
     }
 
     /// Closes the connections on which the server's ping is overdue. Returns their number.
@@ -243,6 +281,16 @@ impl Swarm {
             self.poll(deadline, |_, _| Ok(()))?;
         }
         Ok(())
+    }
+
+    fn poll_events_until(&mut self, deadline: Instant) -> Result<()> {
+        let wait = deadline.saturating_duration_since(Instant::now());
+        if wait.is_zero() {
+            self.poll_events(Some(Duration::ZERO))
+        } else {
+            self.alarm.set(wait)?;
+            self.poll_events(None)
+        }
     }
 
     fn poll_events(&mut self, timeout: Option<Duration>) -> Result<()> {

@@ -52,7 +52,7 @@ pub fn write_frame_in_parts() -> Measured {
         let mut sent = 0;
         while !queue.is_empty() {
             let len = part.min(queue.len_bytes());
-            queue.handle_written(len);
+            queue.handle_written(len, |_| ());
             sent += queue.poll_sent();
         }
         sent
@@ -75,7 +75,7 @@ fn write_all(queue: &mut SendQueue) -> u32 {
         let mut slices = [IoSlice::new(&[]); SLICES];
         let filled = queue.io_slices(&mut slices);
         let len = slices.iter().take(filled).map(|slice| slice.len()).sum();
-        queue.handle_written(len);
+        queue.handle_written(len, |_| ());
     }
     queue.poll_sent()
 }

@@ -142,6 +142,7 @@ impl ConnectionTask {
         let before = connection.queue().len_bytes();
         self.worker.shared.counters.frames_out.add(1);
         self.traffic.count_queued(frame.len());
+        connection.handle_time(self.worker.queued_at());
         connection.handle_own_frame(frame, kind);
         self.count_queued(before, connection);
     }
