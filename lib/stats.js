@@ -52,6 +52,8 @@ class Stats {
       wakes: sum("wakes"),
       notifications: sum("notifications"),
       stalls: sum("stalls"),
+      rateLimitPauses: sum("rateLimitPauses"),
+      rateLimitDropped: sum("rateLimitDropped"),
       redis: [...this.#links].map(({ state, native }) => ({ state, ...native.stats() })),
       workers: workers.map((worker) => ({ ...worker, ended: endedByReason([worker]) })),
     };

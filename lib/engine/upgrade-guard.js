@@ -24,6 +24,9 @@ function guardUpgrades(io) {
 
 /** @param {import("engine.io").Server} engine or another engine, which may have no such method */
 function guardEngine(engine) {
+  const { turbo } = engine.ws?.options ?? {};
+  // Where `rate_limit` is emitted.
+  if (turbo !== undefined) turbo.engine = engine;
   if (typeof engine.handleUpgrade !== "function" || Object.hasOwn(engine, "handleUpgrade")) return;
   override(engine, "handleUpgrade", (request, socket) => {
     beginUpgrade(request);

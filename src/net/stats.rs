@@ -45,6 +45,8 @@ pub(super) struct WorkerCounters {
     pub(super) wakes: SingleWriterCounter,
     pub(super) notifications: SingleWriterCounter,
     pub(super) stalls: SingleWriterCounter,
+    pub(super) rate_limit_pauses: SingleWriterCounter,
+    pub(super) rate_limit_dropped: SingleWriterCounter,
     pub(super) ended: [SingleWriterCounter; EndReason::NAMES.len()],
 }
 
@@ -71,6 +73,8 @@ impl WorkerCounters {
             wakes: self.wakes.value(),
             notifications: self.notifications.value(),
             stalls: self.stalls.value(),
+            rate_limit_pauses: self.rate_limit_pauses.value(),
+            rate_limit_dropped: self.rate_limit_dropped.value(),
             ended: self.ended.each_ref().map(SingleWriterCounter::value),
         }
     }
@@ -108,6 +112,10 @@ pub struct WorkerStats {
     pub notifications: u64,
     /// Times that reading has stopped because the application had not taken events.
     pub stalls: u64,
+    /// Times that reading from a peer has stopped because of its limit.
+    pub rate_limit_pauses: u64,
+    /// Events that were dropped because of their peer's limit; they count as messages received, too.
+    pub rate_limit_dropped: u64,
     /// Connections that have ended, indexed by [`EndReason::index`].
     pub ended: [u64; EndReason::NAMES.len()],
 }

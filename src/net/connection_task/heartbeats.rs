@@ -67,9 +67,17 @@ impl ConnectionTask {
         self.send_owed_pongs(connection, now);
     }
 
-    /// Handles a time that [`schedule_heartbeat`](Self::schedule_heartbeat) has set.
-    pub(in crate::net) fn handle_heartbeat_due(self: &Rc<Self>, ticket: Ticket, now: Instant) {
+    /// Handles a time that [`schedule_heartbeat`](Self::schedule_heartbeat) has set, or at which the
+    /// peer's limit allows more input.
+    pub(in crate::net) fn handle_due(self: &Rc<Self>, ticket: Ticket, now: Instant) {
         let state = &mut *self.state.borrow_mut();
+        if state.connection.is_holding() {
+            state.wake();
+        }
+        self.handle_heartbeat_due(state, ticket, now);
+    }
+
+    fn handle_heartbeat_due(self: &Rc<Self>, state: &mut State, ticket: Ticket, now: Instant) {
         if state.connection.is_sending_over() {
             state.connection.release_heartbeat();
         }
@@ -87,8 +95,11 @@ impl ConnectionTask {
 
     /// Judges a peer that has not answered in time, unless its answer may have arrived.
     fn handle_overdue(&self, state: &mut State, now: Instant) {
-        let is_stalled = self.worker.holds_much();
-        let may_have_answered = state.connection.wants_input() && (is_stalled || has_unread(state));
+        // Its answer may be among input that waits for its limit, which takes any time.
+        let is_limited = state.connection.is_holding();
+        let is_stalled = self.worker.holds_much() || is_limited;
+        let wants_input = state.connection.wants_input() || is_limited;
+        let may_have_answered = wants_input && (is_stalled || has_unread(state));
         let Some(heartbeat) = state.connection.heartbeat_mut() else { return };
         if is_stalled {
             heartbeat.overdue_since = None;
