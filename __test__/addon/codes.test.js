@@ -20,7 +20,7 @@ const { Recipients } = require("../../lib/adapter/recipients.js");
 const frames = require("../support/websocket/frames.js");
 
 const { Delivery, END_REASON_BITS, END_REASONS, EventBatch, EventNumbers } = codes;
-const { EventKind, HeartbeatStep, RecipientLists, Traffic, VALUE_COUNTS } = codes;
+const { EventKind, HeartbeatStep, RateLimitStep, RecipientLists, Traffic, VALUE_COUNTS } = codes;
 const { TEXT } = frames;
 
 const NOTHING = Buffer.alloc(0);
@@ -153,7 +153,7 @@ async function receivedUntil(peer, end) {
 }
 
 describe("the numbers that both halves share", { skip: !hasEngine, timeout: 30_000 }, () => {
-  const names = ["Delivery", "EventKind", "HeartbeatStep"];
+  const names = ["Delivery", "EventKind", "HeartbeatStep", "RateLimitStep"];
   if (hasCluster) {
     names.push("AddressKind", "SubscriptionKind", "MessageKind", "RedisEventKind", "Topology");
   }
@@ -174,14 +174,14 @@ describe("the numbers that both halves share", { skip: !hasEngine, timeout: 30_0
     const { id, peer } = await pool.connect();
     pool.command("tap", id, true);
     // The worker has a command when what was sent behind it has been written.
-    pool.command("send", id, "x", TEXT, true, true);
+    pool.command("send", id, "x", TEXT, true, true, false);
     assert.deepEqual(await pool.next(), [id, "Sent", 1]);
     const ping = frames.ping("are you there?");
     peer.write(ping);
     assert.deepEqual(await pool.next(), [id, "Raw", 0, ping]);
     assert.deepEqual(await pool.next(), [id, "Ping", 0, Buffer.from("are you there?")]);
     pool.command("tap", id, false);
-    pool.command("send", id, "x", TEXT, true, true);
+    pool.command("send", id, "x", TEXT, true, true, false);
     assert.deepEqual(await pool.next(), [id, "Sent", 1]);
     peer.write(frames.text("día"));
     assert.deepEqual(await pool.next(), [id, "Text", 0, "día"]);
@@ -220,6 +220,19 @@ describe("the numbers that both halves share", { skip: !hasEngine, timeout: 30_0
     assert.deepEqual(await pool.next(), [id, "Heartbeat", HeartbeatStep.TimedOut]);
   });
 
+  test("the actions of a limit", async (t) => {
+    for (const [name, action] of Object.entries(RateLimitStep)) {
+      const rateLimit = { messages: 0, bytes: Infinity, per: 600_000, action, isEngineIo: true };
+      const pool = new Pool(t, 64, { rateLimit });
+      const { id, peer } = await pool.connect();
+      peer.write(frames.text('42["a"]'));
+      assert.deepEqual(await pool.next(), [id, "RateLimited", action]);
+      if (name !== "Disconnect") continue;
+      const [, kind, closeCode, , code] = await pool.next();
+      assert.deepEqual([kind, closeCode, code], ["Failed", 1008, "TURBO_ERR_RATE_LIMIT"]);
+    }
+  });
+
   test("packets of Socket.IO, while they are split", async (t) => {
     const pool = new Pool(t);
     await pool.connect();
@@ -229,7 +242,7 @@ describe("the numbers that both halves share", { skip: !hasEngine, timeout: 30_0
     assert.deepEqual(await pool.next(), [id, "Text", 0, '42["whole"]']);
     pool.command("splitPackets", id, true);
     // The worker has the command when what was sent behind it has been written.
-    pool.command("send", id, "x", TEXT, true, true);
+    pool.command("send", id, "x", TEXT, true, true, false);
     assert.deepEqual(await pool.next(), [id, "Sent", 1]);
     write(
       '42["é",{}]',
@@ -251,7 +264,7 @@ describe("the numbers that both halves share", { skip: !hasEngine, timeout: 30_0
     write("434294967294[]");
     assert.deepEqual(await pool.next(), [id, "PacketAck", 4_294_967_295, "[]"]);
     pool.command("splitPackets", id, false);
-    pool.command("send", id, "x", TEXT, true, true);
+    pool.command("send", id, "x", TEXT, true, true, false);
     assert.deepEqual(await pool.next(), [id, "Sent", 1]);
     write('42["whole"]');
     assert.deepEqual(await pool.next(), [id, "Text", 0, '42["whole"]']);
@@ -261,7 +274,7 @@ describe("the numbers that both halves share", { skip: !hasEngine, timeout: 30_0
     const pool = new Pool(t, 64, { isTextAsString: false });
     const { id, peer } = await pool.connect();
     pool.command("splitPackets", id, true);
-    pool.command("send", id, "x", TEXT, true, true);
+    pool.command("send", id, "x", TEXT, true, true, false);
     assert.deepEqual(await pool.next(), [id, "Sent", 1]);
     peer.write(frames.text('42["a"]'));
     assert.deepEqual(await pool.next(), [id, "Text", 0, Buffer.from('42["a"]')]);
@@ -281,7 +294,7 @@ describe("the numbers that both halves share", { skip: !hasEngine, timeout: 30_0
   test("the backlog of a slow peer", async (t) => {
     const pool = new Pool(t);
     const { id, peer } = await pool.connect();
-    pool.command("send", id, MUCH, TEXT, true, false);
+    pool.command("send", id, MUCH, TEXT, true, false, false);
     const [, kind, waiting] = await pool.next();
     assert.equal(kind, "Backlog");
     assert.ok(waiting > 1024 && waiting < MUCH.length, waiting);

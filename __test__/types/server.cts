@@ -13,6 +13,7 @@ import {
   native,
   nativeError,
   parser,
+  type RateLimitReport,
   stats,
   type TurboOptions,
   turbo,
@@ -65,8 +66,16 @@ const options: TurboOptions = {
   ioThreads: 2,
   maxBackpressure: 1e6,
   maxLoopLag: 1,
+  rateLimit: { messages: 100, bytes: Number.POSITIVE_INFINITY, per: 1_000, action: "drop" },
 };
 turbo(options);
+turbo({ rateLimit: { bytes: 1, action: "pause" } });
+// @ts-expect-error: messages or bytes are wanted
+turbo({ rateLimit: { action: "pause" } });
+// @ts-expect-error: no such action
+turbo({ rateLimit: { bytes: 1, action: "ban" } });
+const report: RateLimitReport = { socket: server.engine.clients.id, action: "disconnect" };
+report.socket.close();
 // @ts-expect-error: a number is wanted
 turbo({ maxAttachments: "3" });
 // @ts-expect-error: no such option

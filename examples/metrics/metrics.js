@@ -20,6 +20,14 @@ const COUNTERS = {
   wakes_total: ["Batches of commands from JavaScript", (stats) => stats.wakes],
   notifications_total: ["Batches of events for JavaScript", (stats) => stats.notifications],
   stalls_total: ["Pauses of reading while JavaScript was behind", (stats) => stats.stalls],
+  rate_limit_pauses_total: [
+    "Pauses of reading because of rateLimit",
+    (stats) => stats.rateLimitPauses,
+  ],
+  rate_limit_dropped_total: [
+    "Events dropped because of rateLimit",
+    (stats) => stats.rateLimitDropped,
+  ],
 };
 
 /** Values that only grow, by reason. */

@@ -24,12 +24,10 @@ function guardUpgrades(io) {
 
 /** @param {import("engine.io").Server} engine or another engine, which may have no such method */
 function guardEngine(engine) {
-  const { turbo } = engine.ws?.options ?? {};
-  // Where `rate_limit` is emitted.
-  if (turbo !== undefined) turbo.engine = engine;
   if (typeof engine.handleUpgrade !== "function" || Object.hasOwn(engine, "handleUpgrade")) return;
   override(engine, "handleUpgrade", (request, socket) => {
     beginUpgrade(request);
+    introduce(engine);
     guard(socket);
   });
 }
@@ -41,6 +39,15 @@ function override(object, name, first) {
     return Object.getPrototypeOf(object)[name].apply(this, args);
   };
   Object.defineProperty(object, name, { value, configurable: true, writable: true });
+}
+
+/**
+ * Tells the WebSocket server of an engine where to emit `rate_limit`. To be called at each upgrade: when the
+ * HTTP server begins to listen, the engine makes another one.
+ */
+function introduce(engine) {
+  const settings = engine.ws?.options?.turbo;
+  if (settings) settings.engine = engine;
 }
 
 /** The HTTP server's own listener is removed at an upgrade; uWebSockets.js has no socket. */

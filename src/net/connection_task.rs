@@ -392,6 +392,7 @@ impl ConnectionTask {
         if let Some(when) = connection.take_resumption() {
             counters.rate_limit_pauses.add(1);
             self.worker.add_deadline(self.id, when);
+            self.excuse_heartbeat(connection);
         }
         self.traffic.count_queued(connection.queue().len_bytes() - before);
         self.count_queued(before, connection);

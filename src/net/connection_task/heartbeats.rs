@@ -97,6 +97,9 @@ impl ConnectionTask {
     fn handle_overdue(&self, state: &mut State, now: Instant) {
         // Its answer may be among input that waits for its limit, which takes any time.
         let is_limited = state.connection.is_holding();
+        if is_limited {
+            self.excuse_heartbeat(&mut state.connection);
+        }
         let is_stalled = self.worker.holds_much() || is_limited;
         let wants_input = state.connection.wants_input() || is_limited;
         let may_have_answered = wants_input && (is_stalled || has_unread(state));
@@ -112,6 +115,14 @@ impl ConnectionTask {
         }
     }
 
+    /// Goes on without the peer's pong, which may wait behind input that exceeds its limit.
+    pub(super) fn excuse_heartbeat(&self, connection: &mut Connection) {
+        if let Some(heartbeat) = connection.heartbeat_mut() {
+            heartbeat.excuse(Instant::now());
+            self.schedule_heartbeat(heartbeat);
+        }
+    }
+
     fn send_heartbeats(self: &Rc<Self>, state: &mut State, now: Instant) {
         self.send_owed_pongs(&mut state.connection, now);
         while let Some(heartbeat) = state.connection.heartbeat_mut()
@@ -124,6 +135,9 @@ impl ConnectionTask {
             if heartbeat.poll_action(now) == Some(Action::SendPing) {
                 let is_reported = heartbeat.is_reported();
                 self.send_heartbeat(&mut state.connection, PING_FRAME, FrameKind::Silent);
+                if state.connection.is_holding() {
+                    self.excuse_heartbeat(&mut state.connection);
+                }
                 self.worker.gather(self.id, Event::Heartbeat(HeartbeatEvent::Sent));
                 self.worker.schedule_delivery(is_reported, now);
             }
