@@ -90,6 +90,27 @@ fn pause_delivers_all_messages_in_order_over_several_windows() {
 }
 
 #[test]
+fn pause_keeps_messages_whole_however_they_are_cut() {
+    let mut application = Application::new();
+    let (id, mut peer) = application.connect(limited(Pause, 2, 1_000, SOON / 10));
+    peer.stream.set_nodelay(true).unwrap();
+    let messages: Vec<_> = (0..40).map(|length| "42[\"e\"]".repeat(length % 8)).collect();
+    let frames = messages.iter().map(|text| frame(Opcode::Text, text.as_bytes()));
+    for piece in frames.collect::<Vec<_>>().concat().chunks(7) {
+        peer.stream.write_all(piece).unwrap();
+    }
+    for message in messages {
+        let event = loop {
+            match application.next_event(id) {
+                Event::RateLimited(Pause) => {}
+                event => break event,
+            }
+        };
+        assert_eq!(text(&event), message);
+    }
+}
+
+#[test]
 fn pause_stops_reading_from_this_peer_only() {
     let mut application = Application::new();
     let (id, mut peer) = application.connect(limited(Pause, 2, NO_LIMIT, NEVER));

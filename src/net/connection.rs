@@ -159,6 +159,7 @@ impl Connection {
                 self.report_limited(emit);
                 1
             }
+            Verdict::DropAttachment => 1,
             Verdict::Disconnect => {
                 self.cut_off(input, emit);
                 1

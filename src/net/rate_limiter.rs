@@ -23,6 +23,9 @@ pub(super) enum Verdict {
     Deliver,
     /// Nobody gets it.
     Drop,
+    /// Nobody gets it, nor is it reported: it belongs to an event that was dropped, perhaps in an earlier
+    /// window.
+    DropAttachment,
     /// It waits for the next window, and so does all that follows.
     Hold,
     /// It is dropped, and so is all that follows: the connection is closed.
@@ -155,7 +158,7 @@ impl RateLimiter {
         if message.is_attachment() {
             let is_of_dropped = self.attachments > 0;
             self.attachments = self.attachments.saturating_sub(1);
-            return if is_of_dropped { Verdict::Drop } else { Verdict::Deliver };
+            return if is_of_dropped { Verdict::DropAttachment } else { Verdict::Deliver };
         }
         self.attachments = 0;
         let head = if is_over { message.event_head() } else { None };
@@ -349,15 +352,18 @@ mod tests {
 
     #[test]
     fn the_attachments_of_a_dropped_event_are_dropped_and_no_others() {
-        use Verdict::{Deliver, Drop};
+        use Verdict::{Deliver, Drop, DropAttachment};
         let mut limiter = limiter(RateLimitAction::Drop, 1, u64::MAX);
         let start = Instant::now();
         limiter.advance(start);
         let two = text(r#"452-["a",{"_placeholder":true,"num":0}]"#);
         let events = [two.clone(), binary(), binary(), two.clone(), binary()];
-        assert_eq!(judged(&mut limiter, &events), [Deliver, Deliver, Deliver, Drop, Drop]);
+        assert_eq!(
+            judged(&mut limiter, &events),
+            [Deliver, Deliver, Deliver, Drop, DropAttachment]
+        );
         limiter.advance(start + PER);
-        assert_eq!(judged(&mut limiter, &[text("bAAA="), binary()]), [Drop, Deliver]);
+        assert_eq!(judged(&mut limiter, &[text("bAAA="), binary()]), [DropAttachment, Deliver]);
         assert_eq!(judged(&mut limiter, &[two, text("430[]"), binary()]), [Drop, Deliver, Deliver]);
         assert_eq!(limiter.take_dropped(), 2);
     }
