@@ -352,7 +352,8 @@ describe("the numbers that both halves share", { skip: !hasEngine, timeout: 30_0
     recipients.add(RecipientLists.EXCEPT_ROOMS, except);
     recipients.add(RecipientLists.EXCEPT_MEMBERS, c);
     pool.native.broadcast("sent", undefined, recipients.encoded, false, false);
-    for (const id of [a, b, c, d, e]) pool.native.sendPacket(id, "end", false, Delivery.Sure, false);
+    for (const id of [a, b, c, d, e])
+      pool.native.sendPacket(id, "end", false, Delivery.Sure, false);
     pool.native.flush();
     const received = await Promise.all(connections.map(({ peer }) => receivedUntil(peer, "4end")));
     const [sent, end] = ["\x81\x054sent", "\x81\x044end"];
