@@ -74,8 +74,11 @@ turbo({ rateLimit: { bytes: 1, action: "pause" } });
 turbo({ rateLimit: { action: "pause" } });
 // @ts-expect-error: no such action
 turbo({ rateLimit: { bytes: 1, action: "ban" } });
-const report: RateLimitReport = { socket: server.engine.clients.id, action: "disconnect" };
-report.socket.close();
+server.engine.on("rate_limit", ({ socket, action }: RateLimitReport) => {
+  if (action === "pause") socket.close();
+  // @ts-expect-error: no such action
+  if (action === "ban") socket.close();
+});
 // @ts-expect-error: a number is wanted
 turbo({ maxAttachments: "3" });
 // @ts-expect-error: no such option
