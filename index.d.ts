@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { Emitter } from "@socket.io/component-emitter";
-import type { Namespace, Server, ServerOptions } from "socket.io";
+import type { Namespace, Server, ServerOptions, Socket } from "socket.io";
 import type { Adapter } from "socket.io-adapter";
 import type { WebSocket, WebSocketServer as WsServer, ServerOptions as WsServerOptions } from "ws";
 
@@ -12,7 +12,8 @@ export interface InvalidOptionError extends TypeError {
   /**
    * The name of the option: `"options"` if the options are not an object, `"base"` for the argument of
    * `createAdapter()`, `"register"` and `"meterProvider"` for those of `metrics()` and
-   * `openTelemetryMetrics()`, `"the environment variable TURBO_NATIVE"` for that variable.
+   * `openTelemetryMetrics()`, `"rateLimit.messages"` and the like for parts of
+   * `rateLimit`, `"the environment variable TURBO_NATIVE"` for that variable.
    */
   option: string;
 }
@@ -65,6 +66,58 @@ export interface EngineOptions {
    * @default Socket.IO's `pingInterval + pingTimeout`, 45000
    */
   maxLoopLag?: number;
+  /**
+   * Limits what each client sends. The I/O thread counts, and decides before JavaScript wakes; clients that
+   * poll, and connections that are left to ws, are not limited.
+   *
+   * `io.engine` emits `rate_limit` with a {@link RateLimitReport} once for each client and window, a
+   * `WebSocketServer` with `{ websocket, action }`.
+   * @default no limit
+   */
+  rateLimit?: RateLimit;
+}
+
+/** What a client may send in each window, and what is done with more. */
+export type RateLimit = RateLimitSettings &
+  (Required<Pick<RateLimitSettings, "messages">> | Required<Pick<RateLimitSettings, "bytes">>);
+
+/** The parts of `rateLimit`; `messages`, `bytes` or both are required. */
+export interface RateLimitSettings {
+  /**
+   * Messages in each window: an integer of at least 1, or `Infinity`. Heartbeats and control frames are
+   * none; an attachment of an event is one.
+   * @default Infinity
+   */
+  messages?: number;
+  /**
+   * Bytes in each window, as they are on the wire: an integer of at least 1, or `Infinity`.
+   * @default Infinity
+   */
+  bytes?: number;
+  /**
+   * The length of a window in milliseconds: an integer from 1 to 2147483647. The next window begins with
+   * the first input after its end.
+   * @default 1000
+   */
+  per?: number;
+  /**
+   * What is done with more.
+   *
+   * - `"pause"` stops reading until the next window, so that TCP slows the client down.
+   * - `"drop"` drops events that expect no acknowledgement, with their attachments; `stats()` counts them. It
+   *   needs the packets of Socket.IO's own parser, and throws on a `WebSocketServer`.
+   * - `"disconnect"` closes the connection by code 1008. Its WebSocket emits an error of code
+   *   `"TURBO_ERR_RATE_LIMIT"`; Socket.IO's `disconnect` event has the reason `"transport error"`.
+   */
+  action: "pause" | "drop" | "disconnect";
+}
+
+/** The argument of `rate_limit`, an event of `io.engine`: a client sends more than `rateLimit` allows. */
+export interface RateLimitReport {
+  /** The client's Engine.IO socket, the `conn` of its Socket.IO sockets. */
+  socket: Socket["conn"];
+  /** What is done about it. */
+  action: RateLimit["action"];
 }
 
 /** Options of `turbo()` that Socket.IO does not have. */
@@ -324,8 +377,8 @@ export interface WebSocketServerOptions extends WsServerOptions, EngineOptions {
  * `stats()` counts them, and a process warning of code `TURBO_FALLBACK` gives the reason.
  *
  * The server and its `WebSocket`s have the events, methods and properties of ws. The `error` event of a
- * WebSocket has the codes of ws (`WS_ERR_…`), `TURBO_ERR_NON_MINIMAL_LENGTH` or
- * `TURBO_ERR_MAX_BACKPRESSURE`.
+ * WebSocket has the codes of ws (`WS_ERR_…`), `TURBO_ERR_NON_MINIMAL_LENGTH`,
+ * `TURBO_ERR_RATE_LIMIT` or `TURBO_ERR_MAX_BACKPRESSURE`.
  */
 export declare class WebSocketServer extends WsServer {
   /**
@@ -398,7 +451,9 @@ export type EndReason =
   /** `terminate()` was called, or the socket was destroyed. */
   | "terminated"
   /** The operating system reported an error, such as a reset by the peer. */
-  | "ioError";
+  | "ioError"
+  /** The peer sent more than `rateLimit` allows, with the action `"disconnect"`. */
+  | "rateLimit";
 
 /**
  * A histogram of times. It only grows.
@@ -445,6 +500,10 @@ export interface Counters {
   notifications: number;
   /** Pauses in reading because JavaScript had 4 MiB of events to handle. */
   stalls: number;
+  /** Pauses in reading from one client because of `rateLimit`. */
+  rateLimitPauses: number;
+  /** Events that were dropped because of `rateLimit`; they are among `messagesIn`, too. */
+  rateLimitDropped: number;
   /**
    * For each frame, the time from the end of the turn that sent it until the operating system had
    * accepted all of it, to 0.1 ms. For broadcasts of other nodes it begins when Redis has been read; for

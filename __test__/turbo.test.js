@@ -54,6 +54,7 @@ const refused = {
   maxBackpressure: [0, -1, 1.5, "64mb", null],
   backpressureTimeout: [-1, 1.5, "5s", 2 ** 31, Number.POSITIVE_INFINITY, null],
   maxLoopLag: [0, -1, 1.5, "45s", 2 ** 31, Number.NaN, null],
+  rateLimit: [null, 100, "drop", [], true, {}, { messages: 1 }, { action: "pause" }],
 };
 for (const [option, values] of Object.entries(refused)) {
   for (const value of values) {
@@ -73,6 +74,7 @@ test("an engine's options are neither passed on nor accepted beside a wsEngine",
     maxBackpressure: Number.POSITIVE_INFINITY,
     backpressureTimeout: 0,
     maxLoopLag: Number.POSITIVE_INFINITY,
+    rateLimit: { messages: 1, action: "drop" },
   };
   const filledIn = ["adapter", "parser", "wsEngine"];
   assert.deepEqual(Object.keys(turbo(options)).sort(), filledIn);
@@ -82,6 +84,36 @@ test("an engine's options are neither passed on nor accepted beside a wsEngine",
       option,
     });
   }
+});
+
+const refusedParts = {
+  messages: [0, -1, 1.5, "100", null, Number.NaN],
+  bytes: [0, -1, 1.5, "64kb", null],
+  per: [0, -1, 1.5, "1s", 2 ** 31, Number.POSITIVE_INFINITY, null],
+  action: ["ban", "toString", null, 1],
+};
+for (const [part, values] of Object.entries(refusedParts)) {
+  for (const value of values) {
+    test(`${part} of rateLimit cannot be ${typeof value} ${String(value)}`, () => {
+      const rateLimit = { messages: 1, action: "pause", [part]: value };
+      const option = `rateLimit.${part}`;
+      const message = new RegExp(`^${option} must be .*, got `);
+      const expected = { name: "TypeError", code: "TURBO_ERR_INVALID_OPTION", option, message };
+      assert.throws(() => turbo({ rateLimit }), expected);
+      assert.throws(() => createEngine({ rateLimit }), expected);
+      assert.throws(() => new WebSocketServer({ noServer: true, rateLimit }), expected);
+    });
+  }
+}
+
+test("a WebSocketServer of its own has no events to drop", () => {
+  const rateLimit = { messages: 1, action: "drop" };
+  assert.throws(() => new WebSocketServer({ noServer: true, rateLimit }), {
+    code: "TURBO_ERR_INVALID_OPTION",
+    option: "rateLimit.action",
+  });
+  const Engine = createEngine({ rateLimit });
+  new Engine({ noServer: true }).close();
 });
 
 test("textType is one of two words", () => {

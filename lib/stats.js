@@ -79,6 +79,8 @@ class Stats {
       wakes: sum("wakes"),
       notifications: sum("notifications"),
       stalls: sum("stalls"),
+      rateLimitPauses: sum("rateLimitPauses"),
+      rateLimitDropped: sum("rateLimitDropped"),
       delivery: histogram(workers.map(({ delivery }) => delivery)),
       loopLag: histogram(this.#workers === null ? [] : [this.#workers.native.loopLag()]),
       redis: [...this.#links].map(({ state, native }) => ({ state, ...native.stats() })),

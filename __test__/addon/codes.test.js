@@ -20,7 +20,7 @@ const { Recipients } = require("../../lib/adapter/recipients.js");
 const frames = require("../support/websocket/frames.js");
 
 const { Delivery, END_REASON_BITS, END_REASONS, EventBatch, EventNumbers } = codes;
-const { EventKind, HeartbeatStep, RecipientLists, Traffic, VALUE_COUNTS } = codes;
+const { EventKind, HeartbeatStep, RateLimitStep, RecipientLists, Traffic, VALUE_COUNTS } = codes;
 const { TEXT } = frames;
 
 const NOTHING = Buffer.alloc(0);
@@ -153,7 +153,7 @@ async function receivedUntil(peer, end) {
 }
 
 describe("the numbers that both halves share", { skip: !hasEngine, timeout: 30_000 }, () => {
-  const names = ["Delivery", "EventKind", "HeartbeatStep"];
+  const names = ["Delivery", "EventKind", "HeartbeatStep", "RateLimitStep"];
   if (hasCluster) {
     names.push("AddressKind", "SubscriptionKind", "MessageKind", "RedisEventKind", "Topology");
   }
@@ -218,6 +218,19 @@ describe("the numbers that both halves share", { skip: !hasEngine, timeout: 30_0
     assert.deepEqual(await pool.next(), [id, "Heartbeat", HeartbeatStep.Received]);
     await start(true, { deadlineIn: 1 });
     assert.deepEqual(await pool.next(), [id, "Heartbeat", HeartbeatStep.TimedOut]);
+  });
+
+  test("the actions of a limit", async (t) => {
+    for (const [name, action] of Object.entries(RateLimitStep)) {
+      const rateLimit = { messages: 0, bytes: Infinity, per: 600_000, action, isEngineIo: true };
+      const pool = new Pool(t, 64, { rateLimit });
+      const { id, peer } = await pool.connect();
+      peer.write(frames.text('42["a"]'));
+      assert.deepEqual(await pool.next(), [id, "RateLimited", action]);
+      if (name !== "Disconnect") continue;
+      const [, kind, closeCode, , code] = await pool.next();
+      assert.deepEqual([kind, closeCode, code], ["Failed", 1008, "TURBO_ERR_RATE_LIMIT"]);
+    }
   });
 
   test("packets of Socket.IO, while they are split", async (t) => {

@@ -99,6 +99,8 @@ describe("near misses of our options", () => {
     numThreads: "ioThreads",
     highWatermark: "highWaterMark",
     highwaterMark: "highWaterMark",
+    ratelimit: "rateLimit",
+    rateLimits: "rateLimit",
     maxAttachment: "maxAttachments",
     attachments: "maxAttachments",
   })) {

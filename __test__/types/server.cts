@@ -16,6 +16,7 @@ import {
   nativeError,
   openTelemetryMetrics,
   parser,
+  type RateLimitReport,
   stats,
   type TurboOptions,
   turbo,
@@ -68,8 +69,19 @@ const options: TurboOptions = {
   ioThreads: 2,
   maxBackpressure: 1e6,
   maxLoopLag: 1,
+  rateLimit: { messages: 100, bytes: Number.POSITIVE_INFINITY, per: 1_000, action: "drop" },
 };
 turbo(options);
+turbo({ rateLimit: { bytes: 1, action: "pause" } });
+// @ts-expect-error: messages or bytes are wanted
+turbo({ rateLimit: { action: "pause" } });
+// @ts-expect-error: no such action
+turbo({ rateLimit: { bytes: 1, action: "ban" } });
+server.engine.on("rate_limit", ({ socket, action }: RateLimitReport) => {
+  if (action === "pause") socket.close();
+  // @ts-expect-error: no such action
+  if (action === "ban") socket.close();
+});
 // @ts-expect-error: a number is wanted
 turbo({ maxAttachments: "3" });
 // @ts-expect-error: no such option

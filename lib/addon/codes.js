@@ -20,6 +20,9 @@ const EventKind = enumeration("EventKind");
 /** The number of a heartbeat event. */
 const HeartbeatStep = enumeration("HeartbeatStep");
 
+/** The number of what is done when a client exceeds its limit. */
+const RateLimitStep = enumeration("RateLimitStep");
+
 /** The number of values of an event besides its numbers; 0 for the other kinds. */
 const VALUES = {
   Text: 1,
@@ -44,6 +47,7 @@ module.exports = {
   Delivery: enumeration("Delivery"),
   EventKind,
   HeartbeatStep,
+  RateLimitStep,
   /** By event kind. */
   VALUE_COUNTS: Object.freeze(valueCounts()),
   /** A batch of events: positions in its header, where events begin, and the length of each. */

@@ -9,6 +9,7 @@ const { ConnectionEndedError } = require("../errors.js");
 const { handleRead } = require("./detached-socket.js");
 const { EarlyEvents } = require("./early-events.js");
 const { HeldEvents } = require("./held-events.js");
+const { reportRateLimit } = require("./rate-limit.js");
 const { Sender } = require("./sender.js");
 const websocketEvents = require("./websocket-events.js");
 
@@ -196,6 +197,11 @@ class Connection extends Sender {
   handleHeartbeat(step) {
     const isHeld = this.route?.isInput(step) && this.held?.hold("handleHeartbeat", step);
     if (!isHeld && !this.isTerminated) this.route?.handleHeartbeat(step);
+  }
+
+  /** @param {number} step of `RateLimitStep` in addon/codes.js */
+  handleRateLimited(step) {
+    if (!this.isTerminated) reportRateLimit(this.websocket, step);
   }
 
   handleClose(code, reason) {

@@ -25,6 +25,7 @@ const {
   Backlog: BACKLOG,
   Raw: RAW,
   Heartbeat: HEARTBEAT,
+  RateLimited: RATE_LIMITED,
 } = codes.EventKind;
 const END_REASON_MASK = (1 << END_REASON_BITS) - 1;
 
@@ -195,6 +196,8 @@ function dispatch(workers, id, kind, number, value) {
       return connection.handleBacklog(number);
     case HEARTBEAT:
       return connection.handleHeartbeat(number);
+    case RATE_LIMITED:
+      return connection.handleRateLimited(number);
     case RAW:
       return connection.handleRaw(value);
     case ENDED:

@@ -2,6 +2,7 @@
 
 const os = require("node:os");
 const { BYTE_LIMIT, optionOf, warnOfNearMisses } = require("../options.js");
+const { RATE_LIMIT, readRateLimit } = require("./rate-limit.js");
 
 /** The most I/O threads that a server may use. */
 const MAX_IO_THREADS = 64;
@@ -45,6 +46,7 @@ const OPTIONS = {
     isAccepted: (value) =>
       value === Infinity || (Number.isInteger(value) && value >= 1 && value <= MAX_TIMEOUT),
   },
+  rateLimit: RATE_LIMIT,
   textType: {
     accepted: '"buffer" or "string"',
     isAccepted: (value) => value === "buffer" || value === "string",
@@ -59,7 +61,11 @@ const ENGINE_OPTIONS = [
   "maxBackpressure",
   "backpressureTimeout",
   "maxLoopLag",
+  "rateLimit",
 ];
+
+/** Among the options of a server: set if its clients speak Engine.IO. */
+const FOR_ENGINE_IO = Symbol("forEngineIo");
 
 /**
  * Returns the options of `turbo()` and `createEngine()` that are given.
@@ -96,6 +102,10 @@ function connectionSettings(given) {
       backpressureTimeout: optionOf(OPTIONS, given, "backpressureTimeout"),
       highWaterMark: optionOf(OPTIONS, given, "highWaterMark"),
       closeTimeout: Number(given.closeTimeout ?? 30_000),
+      rateLimit: readRateLimit(
+        optionOf(OPTIONS, given, "rateLimit"),
+        given[FOR_ENGINE_IO] === true,
+      ),
       isTextAsString: optionOf(OPTIONS, given, "textType") === "string",
     },
   };
@@ -107,4 +117,4 @@ function limit(value, byDefault) {
   return integer > 0 ? integer : Infinity;
 }
 
-module.exports = { ENGINE_OPTIONS, connectionSettings, engineOptions };
+module.exports = { ENGINE_OPTIONS, FOR_ENGINE_IO, connectionSettings, engineOptions };

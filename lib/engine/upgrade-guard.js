@@ -27,6 +27,7 @@ function guardEngine(engine) {
   if (typeof engine.handleUpgrade !== "function" || Object.hasOwn(engine, "handleUpgrade")) return;
   override(engine, "handleUpgrade", (request, socket) => {
     beginUpgrade(request);
+    introduce(engine);
     guard(socket);
   });
 }
@@ -38,6 +39,15 @@ function override(object, name, first) {
     return Object.getPrototypeOf(object)[name].apply(this, args);
   };
   Object.defineProperty(object, name, { value, configurable: true, writable: true });
+}
+
+/**
+ * Tells the WebSocket server of an engine where to emit `rate_limit`. To be called at each upgrade: when the
+ * HTTP server begins to listen, the engine makes another one.
+ */
+function introduce(engine) {
+  const settings = engine.ws?.options?.turbo;
+  if (settings) settings.engine = engine;
 }
 
 /** The HTTP server's own listener is removed at an upgrade; uWebSockets.js has no socket. */

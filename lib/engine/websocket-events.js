@@ -15,6 +15,9 @@ const { CLOSING } = ws.WebSocket;
 /** RFC 6455 §7.4.1: the peer's close frame had no code. */
 const NO_STATUS = 1005;
 
+/** The reasons that close frames give for errors; with ws they give none. */
+const CLOSE_REASONS = { TURBO_ERR_RATE_LIMIT: "rate limit exceeded" };
+
 /**
  * Handles the peer's close frame: ours answers it unless it has been sent.
  *
@@ -39,7 +42,7 @@ function handleClose(websocket, code, reason) {
  */
 function handleFailure(websocket, error, closeCode) {
   if (closeCode === 0) websocket._readyState = CLOSING;
-  else websocket.close(closeCode);
+  else websocket.close(closeCode, CLOSE_REASONS[error.code]);
   if (websocket._errorEmitted) return;
   websocket._errorEmitted = true;
   websocket.emit("error", error);

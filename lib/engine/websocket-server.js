@@ -5,7 +5,12 @@ const { optionsObject, warnOfNearMisses } = require("../options.js");
 const { NegotiatedCompression, readPerMessageDeflate } = require("./compression.js");
 const { isDetached } = require("./detached-socket.js");
 const { reportFallback } = require("./fallback.js");
-const { ENGINE_OPTIONS, connectionSettings, engineOptions } = require("./options.js");
+const {
+  ENGINE_OPTIONS,
+  FOR_ENGINE_IO,
+  connectionSettings,
+  engineOptions,
+} = require("./options.js");
 const { endUpgrade, findKey } = require("./response-headers.js");
 const { stats } = require("../stats.js");
 const { shareStrings } = require("./shared-strings.js");
@@ -20,7 +25,7 @@ const CALLED_TWICE =
  * The WebSocket server of ws, whose connections live on I/O workers. Handshake, events and options are
  * those of `ws.WebSocketServer` 8.23. `WebSocketServerOptions` in index.d.ts documents the options
  * that are added: `ioThreads`, `highWaterMark`, `maxBackpressure`, `backpressureTimeout`,
- * `maxLoopLag`, `textType`.
+ * `maxLoopLag`, `rateLimit`, `textType`.
  */
 class WebSocketServer extends ws.WebSocketServer {
   /** Set from the first connection on a worker until this server is closed. */
@@ -36,6 +41,7 @@ class WebSocketServer extends ws.WebSocketServer {
     const deflate = readPerMessageDeflate(options?.perMessageDeflate);
     turbo.compression = deflate && new NegotiatedCompression(turbo.connection, deflate.compression);
     super({ WebSocket, ...options, ...deflate?.forWs, turbo }, callback);
+    turbo.server = this;
   }
 
   /** As in ws, whose own check for a second call does not recognise detached sockets. */
@@ -73,13 +79,13 @@ class WebSocketServer extends ws.WebSocketServer {
  * added. Text messages are strings: engine.io would convert them anyway.
  *
  * @param {Record<string, unknown>} [options] `ioThreads`, `highWaterMark`, `maxBackpressure`,
- *   `backpressureTimeout`, `maxLoopLag`
+ *   `backpressureTimeout`, `maxLoopLag`, `rateLimit`
  * @returns {typeof WebSocketServer}
  * @throws {InvalidOptionError}
  */
 function createEngine(options = {}) {
   warnOfNearMisses(optionsObject(options), ENGINE_OPTIONS);
-  const ours = { textType: "string", ...engineOptions(options) };
+  const ours = { textType: "string", ...engineOptions(options), [FOR_ENGINE_IO]: true };
   return class extends WebSocketServer {
     constructor(theirs, callback) {
       super({ ...theirs, ...ours }, callback);

@@ -85,6 +85,16 @@ const ENGINE_METRICS = [
   counter("wakes", "Batches of commands from JavaScript", (each) => each.wakes),
   counter("notifications", "Batches of events for JavaScript", (each) => each.notifications),
   counter("stalls", "Pauses of reading while JavaScript was behind", (each) => each.stalls),
+  counter(
+    "rate_limit.pauses",
+    "Pauses of reading because of rateLimit",
+    (each) => each.rateLimitPauses,
+  ),
+  counter(
+    "rate_limit.dropped",
+    "Events dropped because of rateLimit",
+    (each) => each.rateLimitDropped,
+  ),
 ];
 
 /** By the field of `RedisStats`: the name and the help text of a counter. */

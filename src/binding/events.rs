@@ -13,7 +13,7 @@ use napi_derive::napi;
 
 use super::payload::{buffer_value, string_value};
 use crate::environment::TextMode;
-use crate::net::{EndReason, Event, Failure, HeartbeatEvent};
+use crate::net::{EndReason, Event, Failure, HeartbeatEvent, RateLimitAction};
 use crate::proto::socket_io::{PacketParts, PacketType};
 use crate::proto::websocket::{CloseCode, DecodeError};
 
@@ -66,6 +66,8 @@ pub enum EventKind {
     NamespaceAck = 14,
     /// Number: a `HeartbeatStep`.
     Heartbeat = 15,
+    /// Number: a `RateLimitStep`.
+    RateLimited = 16,
 }
 
 /// The number of a heartbeat event; see `HeartbeatEvent` in `src/net/heartbeat.rs`.
@@ -80,6 +82,19 @@ pub enum HeartbeatStep {
     Received = 2,
     /// The client has not answered in time.
     TimedOut = 3,
+}
+
+/// The number of what is done when a client exceeds its limit; see `RateLimitAction` in
+/// `src/net/connection_options.rs`.
+#[napi]
+#[derive(Clone, Copy)]
+pub enum RateLimitStep {
+    /// Reading stops until the next window.
+    Pause = 0,
+    /// Events of Socket.IO without ack id are dropped.
+    Drop = 1,
+    /// The connection is closed.
+    Disconnect = 2,
 }
 
 /// Writes the numbers of events, and collects their values.
@@ -167,6 +182,7 @@ impl<'env, 'a> EventWriter<'env, 'a> {
             | Event::Backlog(_)
             | Event::PeerEnded
             | Event::Ended(_)
+            | Event::RateLimited(_)
             | Event::Heartbeat(_) => {}
         }
         Ok(())
@@ -220,6 +236,7 @@ fn numbers(event: &Event) -> (EventKind, u32) {
         Event::Backlog(bytes) => (EventKind::Backlog, u32::try_from(*bytes).unwrap_or(u32::MAX)),
         Event::PeerEnded => (EventKind::PeerEnded, 0),
         Event::Ended(reason) => (EventKind::Ended, end_number(*reason)),
+        Event::RateLimited(action) => (EventKind::RateLimited, rate_limit_step(*action) as u32),
         Event::Heartbeat(event) => (EventKind::Heartbeat, heartbeat_step(*event) as u32),
     }
 }
@@ -230,6 +247,14 @@ const fn heartbeat_step(event: HeartbeatEvent) -> HeartbeatStep {
         HeartbeatEvent::Sent => HeartbeatStep::Sent,
         HeartbeatEvent::Received => HeartbeatStep::Received,
         HeartbeatEvent::TimedOut => HeartbeatStep::TimedOut,
+    }
+}
+
+const fn rate_limit_step(action: RateLimitAction) -> RateLimitStep {
+    match action {
+        RateLimitAction::Pause => RateLimitStep::Pause,
+        RateLimitAction::Drop => RateLimitStep::Drop,
+        RateLimitAction::Disconnect => RateLimitStep::Disconnect,
     }
 }
 
@@ -252,6 +277,7 @@ fn close_code(failure: Failure) -> u16 {
     match failure {
         Failure::Protocol(error) => error.close_code().value(),
         Failure::MaxBackpressure { .. } => 0,
+        Failure::RateLimit => CloseCode::POLICY_VIOLATION.value(),
     }
 }
 
@@ -265,6 +291,9 @@ fn error_of(failure: Failure) -> (String, &'static str) {
             ),
             "TURBO_ERR_MAX_BACKPRESSURE",
         ),
+        Failure::RateLimit => {
+            ("the peer sends more than rateLimit allows".into(), "TURBO_ERR_RATE_LIMIT")
+        }
     }
 }
 

@@ -19,8 +19,8 @@ use super::wake::Wake;
 use crate::environment::{Environment, TextMode};
 use crate::fanout::{Frames, SharedFrames};
 use crate::net::{
-    ConnectionOptions, EndReason, HISTOGRAM_BOUNDS, HeartbeatStart, HistogramView, SocketOption,
-    TrafficView, WorkerPool, WorkerStats,
+    ConnectionOptions, EndReason, HISTOGRAM_BOUNDS, HeartbeatStart, HistogramView, RateLimit,
+    RateLimitAction, SocketOption, TrafficView, WorkerPool, WorkerStats,
 };
 use crate::proto::engine_io::{Heartbeat, ProtocolVersion};
 use crate::proto::websocket::{Compression, CompressionStrategy, Limits};
@@ -39,8 +39,22 @@ pub struct NativeConnectionOptions {
     pub backpressure_timeout: f64,
     pub high_water_mark: f64,
     pub close_timeout: f64,
+    /// Given if the bytes and messages of a client are limited.
+    pub rate_limit: Option<NativeRateLimit>,
     /// True if text messages become strings; else they become Buffers.
     pub is_text_as_string: bool,
+}
+
+/// What a client may send in each window of `per` milliseconds; `Infinity` for no limit.
+#[napi(object)]
+pub struct NativeRateLimit {
+    pub messages: f64,
+    pub bytes: f64,
+    pub per: f64,
+    /// A `RateLimitStep`.
+    pub action: u32,
+    /// True if heartbeats of Engine.IO do not count.
+    pub is_engine_io: bool,
 }
 
 /// The parameters of permessage-deflate with which messages are sent.
@@ -76,6 +90,8 @@ pub struct NativeWorkerStats {
     pub wakes: f64,
     pub notifications: f64,
     pub stalls: f64,
+    pub rate_limit_pauses: f64,
+    pub rate_limit_dropped: f64,
     pub delivery: NativeHistogram,
     /// Indexed as `endReasons()`.
     pub ended: Vec<f64>,
@@ -455,6 +471,21 @@ fn connection_options(options: &NativeConnectionOptions) -> ConnectionOptions {
         backpressure_timeout: Duration::from_millis(options.backpressure_timeout as u64),
         high_water_mark: options.high_water_mark as usize,
         close_timeout: Duration::from_millis(options.close_timeout as u64),
+        rate_limit: options.rate_limit.as_ref().map(rate_limit),
+    }
+}
+
+fn rate_limit(given: &NativeRateLimit) -> RateLimit {
+    RateLimit {
+        messages: given.messages as u64,
+        bytes: given.bytes as u64,
+        per: milliseconds(given.per),
+        action: match given.action {
+            0 => RateLimitAction::Pause,
+            1 => RateLimitAction::Drop,
+            _ => RateLimitAction::Disconnect,
+        },
+        is_engine_io: given.is_engine_io,
     }
 }
 
@@ -504,6 +535,8 @@ fn worker_stats(stats: WorkerStats) -> NativeWorkerStats {
         wakes: stats.wakes as f64,
         notifications: stats.notifications as f64,
         stalls: stats.stalls as f64,
+        rate_limit_pauses: stats.rate_limit_pauses as f64,
+        rate_limit_dropped: stats.rate_limit_dropped as f64,
         delivery: histogram(&stats.delivery),
         ended: stats.ended.map(|count| count as f64).to_vec(),
     }

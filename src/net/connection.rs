@@ -1,11 +1,13 @@
 //! The state of one connection, without its socket: bytes and commands in, events and frames out.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 
 use super::heartbeat::{HeartbeatDriver, HeartbeatEvent, Outcome};
-use super::{ConnectionOptions, EndReason, Event, Failure};
+use super::rate_limiter::{RateLimiter, Verdict};
+use super::{ConnectionOptions, EndReason, Event, Failure, RateLimitAction};
 use crate::fanout::{FrameKind, SendQueue, Stamp};
 use crate::proto::engine_io::{PacketType, ProtocolVersion};
 use crate::proto::socket_io::PacketParts;
@@ -26,7 +28,7 @@ pub(super) type Turn = u64;
 ///   commands, timeouts. Methods that can cause an event take a function that receives it;
 /// - **outputs**: the [`queue`](Self::queue) to write from,
 ///   [`wants_shutdown`](Self::wants_shutdown), and [`poll_end`](Self::poll_end);
-/// - **conditions**: [`wants_input`](Self::wants_input), and
+/// - **conditions**: [`wants_input`](Self::wants_input), [`has_limit`](Self::has_limit), and
 ///   [`is_closing`](Self::is_closing) and
 ///   [`is_over_max_backpressure`](Self::is_over_max_backpressure), which start a deadline.
 ///
@@ -41,6 +43,8 @@ pub(super) struct Connection {
     version: ProtocolVersion,
     /// Set while the worker handles heartbeats.
     heartbeat: Option<Box<HeartbeatDriver>>,
+    /// Set if the options limit what the peer sends.
+    limiter: Option<Box<RateLimiter>>,
     /// The bytes in the send queue that were last reported.
     reported_backlog: usize,
     /// The turn in which the application last sent a frame.
@@ -60,9 +64,11 @@ impl Connection {
     pub(super) fn new(options: Arc<ConnectionOptions>) -> Self {
         let decoder = Decoder::new(Role::Server, options.limits);
         let decoder = if options.compression.is_some() { decoder.inflating() } else { decoder };
+        let limiter = options.rate_limit.map(|limit| Box::new(RateLimiter::new(limit)));
         Self {
             decoder,
             queue: SendQueue::default(),
+            limiter,
             options,
             version: ProtocolVersion::default(),
             heartbeat: None,
@@ -87,23 +93,37 @@ impl Connection {
     }
 
     /// Decodes all events of bytes that were read; `input` is empty afterwards. Returns the number of
-    /// messages that are reported as heartbeats.
+    /// messages that are reported as heartbeats or dropped.
     pub(super) fn handle_input(
         &mut self,
         input: &mut BytesMut,
         mut emit: impl FnMut(Event),
     ) -> usize {
         let mut handled = 0;
+        if self.keeps_input(input) {
+            return handled;
+        }
         loop {
+            let before = input.len();
             match self.decoder.poll_event(input) {
-                Ok(Some(event)) => match self.handle_heartbeat_packet(&event) {
-                    Outcome::Deliver => emit(self.handle_event(event)),
-                    Outcome::Report => {
-                        handled += 1;
-                        emit(Event::Heartbeat(HeartbeatEvent::Received));
+                Ok(Some(event)) => {
+                    self.count_taken(before - input.len());
+                    match self.handle_heartbeat_packet(&event) {
+                        Outcome::Deliver => handled += self.deliver(event, input, &mut emit),
+                        Outcome::Report => {
+                            handled += 1;
+                            emit(Event::Heartbeat(HeartbeatEvent::Received));
+                        }
                     }
-                },
-                Ok(None) => return handled,
+                    if self.is_limited() {
+                        return handled;
+                    }
+                }
+                Ok(None) => {
+                    self.count_taken(before - input.len());
+                    self.handle_partial_input(input, emit);
+                    return handled;
+                }
                 Err(error) => {
                     // The decoder keeps failing, and drops its input.
                     if !self.has_failed {
@@ -114,6 +134,141 @@ impl Connection {
                 }
             }
         }
+    }
+
+    /// Reports an event, unless the peer has exceeded its limit. Returns the number of messages that are
+    /// dropped.
+    fn deliver(
+        &mut self,
+        event: websocket::Event,
+        input: &mut BytesMut,
+        emit: &mut impl FnMut(Event),
+    ) -> usize {
+        let is_closing = self.is_close_queued;
+        let limiter = self.limiter.as_mut();
+        match limiter.map_or(Verdict::Deliver, |limiter| limiter.judge(&event, is_closing)) {
+            Verdict::Deliver => {
+                emit(self.handle_event(event));
+                0
+            }
+            Verdict::Hold => {
+                self.hold(Some(event), input, emit);
+                0
+            }
+            Verdict::Drop => {
+                self.report_limited(emit);
+                1
+            }
+            Verdict::DropAttachment => 1,
+            Verdict::Disconnect => {
+                self.cut_off(input, emit);
+                1
+            }
+        }
+    }
+
+    /// Keeps input for later or drops it, if the limit says so.
+    fn keeps_input(&mut self, input: &mut BytesMut) -> bool {
+        let Some(limiter) = &mut self.limiter else { return false };
+        if limiter.is_cut_off() {
+            input.clear();
+        } else {
+            limiter.hold_more(input);
+        }
+        limiter.is_cut_off() || limiter.is_holding()
+    }
+
+    fn count_taken(&mut self, bytes: usize) {
+        if let Some(limiter) = &mut self.limiter {
+            limiter.count_bytes(bytes);
+        }
+    }
+
+    /// Returns whether nothing more is decoded in this window.
+    fn is_limited(&self) -> bool {
+        let limiter = self.limiter.as_ref();
+        limiter.is_some_and(|limiter| limiter.is_cut_off() || limiter.is_holding())
+    }
+
+    /// Checks the bytes of messages that are incomplete, and of control frames.
+    fn handle_partial_input(&mut self, input: &mut BytesMut, mut emit: impl FnMut(Event)) {
+        let limiter = self.limiter.as_ref().filter(|limiter| limiter.is_over_bytes());
+        let Some(action) = limiter.map(|limiter| limiter.action()) else { return };
+        if self.is_close_queued || self.decoder.is_closed() {
+            return;
+        }
+        match action {
+            RateLimitAction::Pause => self.hold(None, input, &mut emit),
+            RateLimitAction::Disconnect => self.cut_off(input, &mut emit),
+            RateLimitAction::Drop => {}
+        }
+    }
+
+    fn hold(
+        &mut self,
+        event: Option<websocket::Event>,
+        input: &mut BytesMut,
+        emit: &mut impl FnMut(Event),
+    ) {
+        if let Some(limiter) = &mut self.limiter {
+            limiter.hold(event, input);
+        }
+        self.report_limited(emit);
+    }
+
+    fn cut_off(&mut self, input: &mut BytesMut, emit: &mut impl FnMut(Event)) {
+        input.clear();
+        if let Some(limiter) = &mut self.limiter {
+            limiter.cut_off();
+        }
+        self.has_failed = true;
+        self.report_limited(emit);
+        emit(Event::Failed(Failure::RateLimit));
+    }
+
+    /// Reports that the peer exceeds its limit, once for each window.
+    fn report_limited(&mut self, emit: &mut impl FnMut(Event)) {
+        let Some(limiter) = &mut self.limiter else { return };
+        // After our close frame, it does not matter any more.
+        if !self.is_close_queued && limiter.needs_report() {
+            emit(Event::RateLimited(limiter.action()));
+        }
+    }
+
+    /// Returns whether [`handle_limit_time`](Self::handle_limit_time) is due before input is handled.
+    pub(super) const fn has_limit(&self) -> bool {
+        self.limiter.is_some()
+    }
+
+    /// Handles the time, by which the peer's limit is judged.
+    pub(super) fn handle_limit_time(&mut self, now: Instant) {
+        if let Some(limiter) = &mut self.limiter {
+            limiter.advance(now);
+        }
+    }
+
+    /// Handles input that has waited for the time to go on, as
+    /// [`handle_input`](Self::handle_input) does. Returns the same; `None` if there is none.
+    pub(super) fn handle_held_input(&mut self, mut emit: impl FnMut(Event)) -> Option<usize> {
+        let (event, mut input) = self.limiter.as_mut()?.take_held()?;
+        let handled = event.map_or(0, |event| self.deliver(event, &mut input, &mut emit));
+        Some(handled + self.handle_input(&mut input, emit))
+    }
+
+    /// Returns whether input waits because of the peer's limit.
+    pub(super) fn is_holding(&self) -> bool {
+        self.limiter.as_ref().is_some_and(|limiter| limiter.is_holding())
+    }
+
+    /// Returns the time at which [`handle_held_input`](Self::handle_held_input) is due, once for each
+    /// pause.
+    pub(super) fn take_resumption(&mut self) -> Option<Instant> {
+        self.limiter.as_mut()?.take_resumption()
+    }
+
+    /// Returns the number of events that have been dropped since the last call.
+    pub(super) fn take_dropped(&mut self) -> usize {
+        self.limiter.as_mut().map_or(0, |limiter| limiter.take_dropped())
     }
 
     fn handle_heartbeat_packet(&mut self, event: &websocket::Event) -> Outcome {
@@ -302,8 +457,9 @@ impl Connection {
 
     /// Returns whether to read. A closing connection reads even if it is paused, since the peer's
     /// close frame is due.
-    pub(super) const fn wants_input(&self) -> bool {
-        (!self.is_paused || self.is_close_queued) && !self.has_peer_ended
+    pub(super) fn wants_input(&self) -> bool {
+        let is_limited = self.limiter.as_ref().is_some_and(|limiter| limiter.is_waiting());
+        (!self.is_paused && !is_limited || self.is_close_queued) && !self.has_peer_ended
     }
 
     /// Returns whether the connection must end within `close_timeout`.
@@ -329,8 +485,10 @@ impl Connection {
         self.end.or_else(|| is_over.then_some(self.natural_end()))
     }
 
-    const fn natural_end(&self) -> EndReason {
-        if self.has_failed {
+    fn natural_end(&self) -> EndReason {
+        if self.limiter.as_ref().is_some_and(|limiter| limiter.is_cut_off()) {
+            EndReason::RateLimit
+        } else if self.has_failed {
             EndReason::ProtocolError
         } else if self.decoder.is_closed() {
             EndReason::Closed

@@ -26,6 +26,34 @@ pub struct ConnectionOptions {
     pub high_water_mark: usize,
     /// Time within which a closing connection must end.
     pub close_timeout: Duration,
+    /// Limit of what the peer sends; `None` for no limit.
+    pub rate_limit: Option<RateLimit>,
+}
+
+/// Limit of what a peer sends within a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateLimit {
+    /// Messages in each window, see [`Event::RateLimited`](super::Event::RateLimited).
+    pub messages: u64,
+    /// Bytes in each window, as they are on the wire.
+    pub bytes: u64,
+    /// The length of a window.
+    pub per: Duration,
+    /// What is done with more.
+    pub action: RateLimitAction,
+    /// True if the peer speaks Engine.IO, so that its heartbeats do not count as messages.
+    pub is_engine_io: bool,
+}
+
+/// What is done when a peer sends more than its limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RateLimitAction {
+    /// Reading stops until the next window.
+    Pause,
+    /// Events of Socket.IO without ack id are dropped until the next window.
+    Drop,
+    /// The connection is closed, see [`Failure::RateLimit`](super::Failure::RateLimit).
+    Disconnect,
 }
 
 impl Default for ConnectionOptions {
@@ -41,6 +69,7 @@ impl Default for ConnectionOptions {
             backpressure_timeout: Duration::from_secs(5),
             high_water_mark: 64 * 1024,
             close_timeout: Duration::from_secs(30),
+            rate_limit: None,
         }
     }
 }

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use socket2::{SockRef, TcpKeepalive};
@@ -348,7 +348,13 @@ impl ConnectionTask {
     /// there is something to write.
     fn poll_read(&self, state: &mut State, context: &mut Context<'_>) -> io::Result<bool> {
         let buffer = &mut *self.worker.buffer.borrow_mut();
+        if state.connection.is_holding() {
+            state.connection.handle_limit_time(Instant::now());
+        }
         while state.connection.wants_input() && !self.worker.is_stalled(context.waker()) {
+            if self.handle_held_input(&mut state.connection) {
+                continue;
+            }
             buffer.reserve(READ_BUFFER);
             let room = buffer.capacity();
             let stream = Pin::new(&mut state.stream);
@@ -381,15 +387,43 @@ impl ConnectionTask {
     }
 
     fn handle_input(&self, connection: &mut Connection, input: &mut BytesMut) {
-        let counters = &self.worker.shared.counters;
-        counters.bytes_in.add(input.len());
+        self.worker.shared.counters.bytes_in.add(input.len());
+        if connection.has_limit() {
+            connection.handle_limit_time(Instant::now());
+        }
         let before = connection.queue().len_bytes();
         connection.handle_time(self.worker.queued_at());
-        let handled = connection.handle_input(input, |event| {
-            counters.messages_in.add(usize::from(event.is_message()));
-            self.worker.gather(self.id, event);
-        });
+        let handled = connection.handle_input(input, |event| self.gather(event));
+        self.handle_decoded(connection, handled, before);
+    }
+
+    /// Handles input that has waited for the peer's limit. Returns whether there was some.
+    fn handle_held_input(&self, connection: &mut Connection) -> bool {
+        let before = connection.queue().len_bytes();
+        let handled = connection.handle_held_input(|event| self.gather(event));
+        if let Some(handled) = handled {
+            self.handle_decoded(connection, handled, before);
+        }
+        handled.is_some()
+    }
+
+    /// Passes on an event of the peer's input.
+    fn gather(&self, event: Event) {
+        self.worker.shared.counters.messages_in.add(usize::from(event.is_message()));
+        self.worker.gather(self.id, event);
+    }
+
+    /// Handles what else input has caused: `handled` messages that are not passed on, and frames behind
+    /// the first `before` bytes of the queue.
+    fn handle_decoded(&self, connection: &mut Connection, handled: usize, before: usize) {
+        let counters = &self.worker.shared.counters;
         counters.messages_in.add(handled);
+        counters.rate_limit_dropped.add(connection.take_dropped());
+        if let Some(when) = connection.take_resumption() {
+            counters.rate_limit_pauses.add(1);
+            self.worker.add_deadline(self.id, when);
+            self.excuse_heartbeat(connection);
+        }
         self.traffic.count_queued(connection.queue().len_bytes() - before);
         self.count_queued(before, connection);
         self.handle_heartbeat_news(connection);

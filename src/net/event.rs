@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use bytestring::ByteString;
 
+use super::RateLimitAction;
 use super::heartbeat::HeartbeatEvent;
 use crate::proto::socket_io::PacketParts;
 use crate::proto::websocket::{CloseCode, DecodeError};
@@ -49,6 +50,9 @@ pub enum Event {
     Raw(Bytes),
     /// Something about the heartbeat, while the worker handles it.
     Heartbeat(HeartbeatEvent),
+    /// The peer has sent more than [`rate_limit`](super::ConnectionOptions::rate_limit) allows, and this
+    /// is done about it. Reported once for each window.
+    RateLimited(RateLimitAction),
     /// An error that precedes the end of the connection.
     Failed(Failure),
     /// The peer has ended its side, and the application has not. The application ends its own
@@ -91,6 +95,9 @@ pub enum Failure {
         /// Bytes in the send queue, without the last frame.
         queued_bytes: usize,
     },
+    /// The peer has sent more than `rate_limit` allows. All further input is dropped; the application
+    /// closes the connection with [`CloseCode::POLICY_VIOLATION`].
+    RateLimit,
 }
 
 /// The reason for which a connection ended.
@@ -110,13 +117,15 @@ pub enum EndReason {
     TooManyPings,
     /// The application terminated it.
     Terminated,
+    /// The peer exceeded its limit, see [`Failure::RateLimit`].
+    RateLimit,
     /// The operating system reported an error: its number, or 0 for an error without one.
     Io(i32),
 }
 
 impl EndReason {
     /// The names of all reasons, indexed by [`index`](Self::index).
-    pub const NAMES: [&'static str; 8] = [
+    pub const NAMES: [&'static str; 9] = [
         "closed",
         "peerEnded",
         "protocolError",
@@ -125,6 +134,7 @@ impl EndReason {
         "tooManyPings",
         "terminated",
         "ioError",
+        "rateLimit",
     ];
 
     /// Returns the index into [`NAMES`](Self::NAMES).
@@ -139,6 +149,7 @@ impl EndReason {
             Self::TooManyPings => 5,
             Self::Terminated => 6,
             Self::Io(_) => 7,
+            Self::RateLimit => 8,
         }
     }
 }

@@ -95,6 +95,8 @@ pub(super) struct HeartbeatDriver {
     max_loop_lag: Duration,
     news: News,
     is_reported: bool,
+    /// Set once the session has gone on without a pong, see [`excuse`](Self::excuse).
+    has_excused: bool,
     /// Pongs that are to be sent, in v3.
     owed_pongs: u32,
     /// Since this time the peer is overdue, but more of its input may be unread.
@@ -111,6 +113,7 @@ impl HeartbeatDriver {
             max_loop_lag: Duration::MAX,
             news: News::default(),
             is_reported: false,
+            has_excused: false,
             owed_pongs: 0,
             overdue_since: None,
             entry: None,
@@ -186,7 +189,8 @@ impl HeartbeatDriver {
         if has_other {
             session.handle_packet(PacketType::Message, now);
         }
-        if has_pong {
+        // The pong to a ping that has been excused must not put off the next one.
+        if has_pong && (session.is_awaiting_answer() || !self.has_excused) {
             session.handle_packet(PacketType::Pong, now);
         }
         if has_ping {
@@ -194,6 +198,17 @@ impl HeartbeatDriver {
         }
         if !session.is_overdue(now) {
             self.overdue_since = None;
+        }
+    }
+
+    /// Goes on as if the peer had sent its pong, if one is awaited: it waits behind other input of the
+    /// peer, which itself needs the next ping. In v3 does nothing.
+    pub(super) fn excuse(&mut self, now: Instant) {
+        let is_awaiting = self.session.as_ref().is_some_and(Session::is_awaiting_answer);
+        if self.version == ProtocolVersion::V4 && is_awaiting {
+            self.news.has_pong = true;
+            self.update(now);
+            self.has_excused = true;
         }
     }
 

@@ -32,6 +32,7 @@ mod lag;
 mod liveness;
 mod mailbox;
 mod pace;
+mod rate_limiter;
 mod scheduling;
 mod stats;
 mod threads;
@@ -41,7 +42,7 @@ mod worker_pool;
 
 pub use broadcaster::{Broadcaster, OutgoingBroadcast, WorkerSet};
 pub use command::{SocketOption, Volatile};
-pub use connection_options::ConnectionOptions;
+pub use connection_options::{ConnectionOptions, RateLimit, RateLimitAction};
 pub use event::{ConnectionId, EndReason, Event, Failure};
 pub use heartbeat::{HeartbeatEvent, HeartbeatStart};
 pub use histogram::{HISTOGRAM_BOUNDS, HistogramView};

@@ -47,6 +47,8 @@ pub(super) struct WorkerCounters {
     pub(super) wakes: SingleWriterCounter,
     pub(super) notifications: SingleWriterCounter,
     pub(super) stalls: SingleWriterCounter,
+    pub(super) rate_limit_pauses: SingleWriterCounter,
+    pub(super) rate_limit_dropped: SingleWriterCounter,
     pub(super) delivery: Histogram,
     pub(super) ended: [SingleWriterCounter; EndReason::NAMES.len()],
 }
@@ -75,6 +77,8 @@ impl WorkerCounters {
             wakes: self.wakes.value(),
             notifications: self.notifications.value(),
             stalls: self.stalls.value(),
+            rate_limit_pauses: self.rate_limit_pauses.value(),
+            rate_limit_dropped: self.rate_limit_dropped.value(),
             delivery: self.delivery.read(),
             ended: self.ended.each_ref().map(SingleWriterCounter::value),
         }
@@ -115,6 +119,10 @@ pub struct WorkerStats {
     pub notifications: u64,
     /// Times that reading has stopped because the application had not taken events.
     pub stalls: u64,
+    /// Times that reading from a peer has stopped because of its limit.
+    pub rate_limit_pauses: u64,
+    /// Events that were dropped because of their peer's limit; they count as messages received, too.
+    pub rate_limit_dropped: u64,
     /// For each frame, the time from the end of the turn that sent it, or from the time of reading
     /// what it answers, until the operating system had accepted its last byte; to 100 µs.
     pub delivery: HistogramView,

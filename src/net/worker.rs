@@ -362,7 +362,7 @@ impl Worker {
         self.shared.held_bytes.load(Ordering::SeqCst) > MAX_HELD_BYTES
     }
 
-    /// Schedules a call of [`ConnectionTask::handle_heartbeat_due`].
+    /// Schedules a call of [`ConnectionTask::handle_due`].
     pub(super) fn add_deadline(&self, id: ConnectionId, when: Instant) -> Ticket {
         self.deadlines.borrow_mut().add(id, when)
     }
@@ -381,7 +381,7 @@ impl Worker {
             let task = self.connections.borrow().get(id as usize).cloned().flatten();
             if let Some(task) = task {
                 self.handle_time(stamp(ticks(now)));
-                task.handle_heartbeat_due(ticket, now);
+                task.handle_due(ticket, now);
             } else if id == SIGN {
                 self.is_sign_scheduled.set(false);
                 self.wake_gatherer();

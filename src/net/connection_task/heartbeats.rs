@@ -67,9 +67,17 @@ impl ConnectionTask {
         self.send_owed_pongs(connection, now);
     }
 
-    /// Handles a time that [`schedule_heartbeat`](Self::schedule_heartbeat) has set.
-    pub(in crate::net) fn handle_heartbeat_due(self: &Rc<Self>, ticket: Ticket, now: Instant) {
+    /// Handles a time that [`schedule_heartbeat`](Self::schedule_heartbeat) has set, or at which the
+    /// peer's limit allows more input.
+    pub(in crate::net) fn handle_due(self: &Rc<Self>, ticket: Ticket, now: Instant) {
         let state = &mut *self.state.borrow_mut();
+        if state.connection.is_holding() {
+            state.wake();
+        }
+        self.handle_heartbeat_due(state, ticket, now);
+    }
+
+    fn handle_heartbeat_due(self: &Rc<Self>, state: &mut State, ticket: Ticket, now: Instant) {
         if state.connection.is_sending_over() {
             state.connection.release_heartbeat();
         }
@@ -87,8 +95,14 @@ impl ConnectionTask {
 
     /// Judges a peer that has not answered in time, unless its answer may have arrived.
     fn handle_overdue(&self, state: &mut State, now: Instant) {
-        let is_stalled = self.worker.holds_much();
-        let may_have_answered = state.connection.wants_input() && (is_stalled || has_unread(state));
+        // Its answer may be among input that waits for its limit, which takes any time.
+        let is_limited = state.connection.is_holding();
+        if is_limited {
+            self.excuse_heartbeat(&mut state.connection);
+        }
+        let is_stalled = self.worker.holds_much() || is_limited;
+        let wants_input = state.connection.wants_input() || is_limited;
+        let may_have_answered = wants_input && (is_stalled || has_unread(state));
         let Some(heartbeat) = state.connection.heartbeat_mut() else { return };
         if is_stalled {
             heartbeat.overdue_since = None;
@@ -98,6 +112,14 @@ impl ConnectionTask {
             self.schedule(heartbeat, now + UNREAD_RETRY);
         } else if let Some(Action::Close(_)) = heartbeat.poll_action(now) {
             self.report(HeartbeatEvent::TimedOut);
+        }
+    }
+
+    /// Goes on without the peer's pong, which may wait behind input that exceeds its limit.
+    pub(super) fn excuse_heartbeat(&self, connection: &mut Connection) {
+        if let Some(heartbeat) = connection.heartbeat_mut() {
+            heartbeat.excuse(Instant::now());
+            self.schedule_heartbeat(heartbeat);
         }
     }
 
@@ -113,6 +135,9 @@ impl ConnectionTask {
             if heartbeat.poll_action(now) == Some(Action::SendPing) {
                 let is_reported = heartbeat.is_reported();
                 self.send_heartbeat(&mut state.connection, PING_FRAME, FrameKind::Silent);
+                if state.connection.is_holding() {
+                    self.excuse_heartbeat(&mut state.connection);
+                }
                 self.worker.gather(self.id, Event::Heartbeat(HeartbeatEvent::Sent));
                 self.worker.schedule_delivery(is_reported, now);
             }

@@ -182,6 +182,12 @@ impl Session {
         self.schedule.deadline.is_some_and(|deadline| deadline <= now)
     }
 
+    /// Returns whether the peer has to answer.
+    #[must_use]
+    pub const fn is_awaiting_answer(&self) -> bool {
+        self.schedule.deadline.is_some()
+    }
+
     /// Returns whether a packet that is not a pong would extend a deadline. Else the driver need not
     /// report messages.
     #[must_use]

@@ -37,6 +37,8 @@
 mod decoder;
 mod encoder;
 mod error;
+#[cfg(feature = "net")]
+mod event_head;
 mod header;
 mod namespace;
 mod packet;
@@ -49,6 +51,8 @@ mod utf8;
 
 pub use decoder::{DEFAULT_MAX_ATTACHMENTS, Decoder};
 pub use error::DecodeError;
+#[cfg(feature = "net")]
+pub(crate) use event_head::EventHead;
 pub use namespace::Namespace;
 pub use packet::Packet;
 pub use packet_type::PacketType;
