@@ -8,6 +8,7 @@ export {
   EngineOptions,
   FallbackReason,
   InvalidOptionError,
+  latest,
   MessageParser,
   native,
   nativeError,

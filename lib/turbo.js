@@ -3,6 +3,7 @@
 /** `turbo()`, with the exports of the package as its properties. */
 
 const { createAdapter } = require("./adapter/index.js");
+const { latest } = require("./adapter/latest.js");
 const { binding, error } = require("./addon/index.js");
 const { readPerMessageDeflate } = require("./engine/compression.js");
 const { ENGINE_OPTIONS, engineOptions } = require("./engine/options.js");
@@ -134,6 +135,7 @@ turbo.createAdapter = createAdapter;
 turbo.createRedisAdapter = (options) =>
   require("./redis/redis-adapter.js").createRedisAdapter(options);
 turbo.createEngine = createEngine;
+turbo.latest = latest;
 turbo.native = binding !== null;
 turbo.nativeError = error;
 turbo.version = version;

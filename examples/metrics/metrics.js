@@ -17,6 +17,7 @@ const COUNTERS = {
   write_calls_total: ["System calls that wrote", (stats) => stats.writes],
   broadcasts_total: ["Broadcasts, counted once for each I/O thread", (stats) => stats.broadcasts],
   volatile_dropped_total: ["Volatile packets dropped", (stats) => stats.volatileDropped],
+  replaced_total: ["Packets replaced by newer ones of their key", (stats) => stats.replaced],
   wakes_total: ["Batches of commands from JavaScript", (stats) => stats.wakes],
   notifications_total: ["Batches of events for JavaScript", (stats) => stats.notifications],
   stalls_total: ["Pauses of reading while JavaScript was behind", (stats) => stats.stalls],
