@@ -9,21 +9,14 @@ use bytes::{Bytes, BytesMut};
 use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
 use socket_io_turbo::proto::websocket::{
-    Compression, CompressionStrategy, DecodeError, Decoder, Event, FrameHeader, Limits, Opcode,
-    Role, encode_frame,
+    Compression, DecodeError, Decoder, Event, FrameHeader, Limits, Opcode, Role, encode_frame,
 };
 
 use Opcode::{Binary, Continuation, Text};
 use decoding::{Decoded, FIN, KEY, binary, decode_by, frame, text};
 
 /// Compresses every message that becomes shorter.
-const ALL: Compression = Compression {
-    level: -1,
-    window_bits: 15,
-    mem_level: 8,
-    strategy: CompressionStrategy::Default,
-    threshold: 1,
-};
+const ALL: Compression = Compression { threshold: 1, ..Compression::DEFAULT };
 
 /// Returns the payload of a compressed message.
 fn compress(payload: &[u8]) -> Bytes {

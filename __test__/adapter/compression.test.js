@@ -163,6 +163,66 @@ describeConnections((engine) => {
     assertLongOnesCompressed(transfers.slice(-3));
   });
 
+  for (const [what, listen] of [
+    ["the packets", ({ conn }) => conn.on("packetCreate", () => {})],
+    ["what is sent", (socket) => socket.onAnyOutgoing(() => {})],
+  ]) {
+    test(`compresses, or not, where a program listens to ${what}`, GUARD, async (t) => {
+      const server = await serve(t, engine, OPTIONS);
+      const entrance = await enter(server);
+      listen(entrance.socket);
+      const ways = [...Object.entries(WAYS), ...Object.entries(UNCOMPRESSED)];
+      for (const [way, send] of ways) {
+        const transfers = transfersOf(entrance);
+        send(entrance.socket, LONG);
+        const [[, value]] = await receivedBy(entrance);
+        assert.equal(value, LONG, way);
+        const isMarked = send === UNCOMPRESSED[way];
+        if (honoursCompressFalse && isMarked) assertNoneCompressed(transfers);
+        else assertLongOnesCompressed(transfers);
+      }
+    });
+  }
+
+  test("compresses the same packet to several sockets, or not, one by one", GUARD, async (t) => {
+    const server = await serve(t, engine, OPTIONS);
+    const entrances = [await enter(server), await enter(server), await enter(server, PLAIN)];
+    await settled(...entrances);
+    const [one, two, plain] = entrances.map(transfersOf);
+    const flags = [true, false, true, true, false, false, true];
+    for (const flag of flags) {
+      for (const { socket } of entrances) socket.compress(flag).emit("news", LONG);
+    }
+    for (const received of await receivedByAll(...entrances)) {
+      assert.deepEqual(
+        received,
+        flags.map(() => ["news", LONG]),
+      );
+    }
+    const seen = flags.map((flag) => flag || !honoursCompressFalse);
+    for (const transfers of [one, two]) {
+      assert.deepEqual(
+        transfers.filter(isLong).map(({ isCompressed }) => isCompressed),
+        seen,
+      );
+    }
+    assertNoneCompressed(plain);
+  });
+
+  test("closes a client whose message is too long, decompressed", GUARD, async (t) => {
+    const server = await serve(t, engine, { ...OPTIONS, maxHttpBufferSize: 100_000 });
+    const bomber = await enter(server, { perMessageDeflate: { threshold: THRESHOLD } });
+    const other = await enter(server);
+    const longest = Buffer.alloc(100_000, "b");
+    assert.ok(longest.equals(await bomber.client.emitWithAck("echo", longest)));
+    const ended = [once(bomber.socket, "disconnect"), once(bomber.client, "disconnect")];
+    bomber.client.emit("echo", Buffer.alloc(100_001, "b"));
+    const [[reason], [clientReason]] = await Promise.all(ended);
+    assert.deepEqual([reason, clientReason], ["transport error", "transport close"]);
+    server.io.emit("news", LONG);
+    assert.deepEqual(await receivedBy(other), [["news", LONG]]);
+  });
+
   test("reaches clients that compress and others in one broadcast", GUARD, async (t) => {
     if (hasNative) await noConnectionsLeft();
     const server = await serve(t, engine, OPTIONS);

@@ -185,11 +185,24 @@ describeServers("RFC 7692 §6, messages", (kind) => {
     );
   });
 
+  const AGAIN = deflated("again");
+  const MORE = Buffer.of(0);
   for (const [what, pieces, payload] of [
     ["at the end of a message", [FINAL], "final"],
-    ["at the end of a fragment", [FINAL, Buffer.of(0)], "final"],
-    ["before fragments that are ignored", [FINAL, FINAL, Buffer.of(0)], "final"],
+    ["at the end of a fragment", [FINAL, MORE], "final"],
     ["before bytes that are ignored", [Buffer.concat([FINAL, deflated("ignored")])], "final"],
+    ["before a fragment that is ignored", [FINAL, AGAIN], "final"],
+    ["before an empty fragment, and one that is ignored", [FINAL, "", AGAIN], "final"],
+    ["before an invalid fragment that is ignored", [FINAL, Buffer.of(7)], "final"],
+    // As zlib in Node.js: bytes behind the last block end the stream, and a new one begins.
+    ["within a fragment", [Buffer.concat([FINAL, MORE]), AGAIN], "finalagain"],
+    [
+      "within a fragment before an empty one",
+      [Buffer.concat([FINAL, MORE]), "", AGAIN],
+      "finalagain",
+    ],
+    ["before a fragment that is ignored, and another", [FINAL, AGAIN, AGAIN], "finalagain"],
+    ["within two fragments", [Buffer.concat([FINAL, MORE]), FINAL, MORE], "finalfinal"],
   ]) {
     test(`§7.2.3.4: BFINAL ${what}`, () => {
       const wire = compressedFragments(TEXT, pieces);
@@ -292,6 +305,7 @@ const INVALID = [
   ["invalid block type", "ff ff ff"],
   ["invalid stored block lengths", "00 05 00 00 00 48 65"],
   ["invalid distance too far back", "f2 00 11 00 00"],
+  ["invalid distance too far back", "2a49ad295120cf2cc95028cecf4d552801710000"],
   ["invalid code lengths set", "04 00 fe ff"],
   ["too many length or distance symbols", "fc 00 00"],
   ["invalid literal/length code", "1b 03"],
@@ -335,6 +349,11 @@ describeServers("invalid compressed data", (kind) => {
         ],
       },
     ));
+
+  test("is refused behind a final block within an earlier fragment", () => {
+    const final = Buffer.concat([zlib.deflateRawSync("final"), Buffer.of(0)]);
+    return assertRefused(server, compressedFragments(TEXT, [final, Buffer.of(7)]), INVALID_DATA);
+  });
 
   test("of a long message is refused", () => {
     const payload = deflated("long ".repeat(50_000) + "x".repeat(50_000));

@@ -110,14 +110,8 @@ mod tests {
     use super::*;
     use crate::proto::websocket::{Opcode, encode_frame};
 
+    const DEFAULT: Compression = Compression::DEFAULT;
     const NARROW: Compression = Compression { window_bits: 9, ..DEFAULT };
-    const DEFAULT: Compression = Compression {
-        level: -1,
-        window_bits: 15,
-        mem_level: 8,
-        strategy: crate::proto::websocket::CompressionStrategy::Default,
-        threshold: 1024,
-    };
 
     fn text() -> Bytes {
         encode_frame(true, Opcode::Text, &b"0123456789".repeat(300), None)

@@ -6,10 +6,11 @@
 //!
 //! # Why zlib-rs
 //!
-//! It is zlib's interface, with its levels, strategies and windows, wholly in Rust (zlib licence, with
-//! `unsafe` inside and a safe interface). libdeflate compresses whole buffers only, and marks their
-//! last block as final, which not all clients understand in a WebSocket message; miniz_oxide has no
-//! windows but one. flate2 would add a layer without `memLevel` and `strategy`.
+//! It has zlib's levels, strategies and windows, as ws's options do, wholly in Rust (zlib licence, with
+//! `unsafe` inside and a safe interface). 2 KiB of JSON at level 6 take 17 to 18 µs, with Node's zlib 20
+//! to 22; inflating them takes 3.5 µs. libdeflate takes 11 to 14 µs, but it is C, knows one window, and
+//! marks the last block of a message as final. miniz_oxide takes 20 to 22 µs, 6 to inflate, and knows
+//! one window. flate2 would add a layer without `memLevel` and `strategy`.
 
 use std::cell::RefCell;
 
@@ -53,6 +54,15 @@ pub struct Compression {
 }
 
 impl Compression {
+    /// The defaults of ws 8.23 and of zlib.
+    pub const DEFAULT: Self = Self {
+        level: -1,
+        window_bits: 15,
+        mem_level: 8,
+        strategy: CompressionStrategy::Default,
+        threshold: 1024,
+    };
+
     /// Compresses the messages in a server's whole frames, those of at least `threshold` bytes that
     /// become shorter. Control frames and fragments stay as they are. Returns `None` if all do.
     #[must_use]
@@ -79,15 +89,8 @@ impl Compression {
 }
 
 impl Default for Compression {
-    /// Returns the defaults of ws 8.23 and of zlib.
     fn default() -> Self {
-        Self {
-            level: -1,
-            window_bits: 15,
-            mem_level: 8,
-            strategy: CompressionStrategy::Default,
-            threshold: 1024,
-        }
+        Self::DEFAULT
     }
 }
 
@@ -192,13 +195,7 @@ mod tests {
     use super::*;
     use crate::proto::websocket::{Decoder, Event, Limits, encode_frame};
 
-    const ANY: Compression = Compression {
-        level: -1,
-        window_bits: 15,
-        mem_level: 8,
-        strategy: CompressionStrategy::Default,
-        threshold: 1,
-    };
+    const ANY: Compression = Compression { threshold: 1, ..Compression::DEFAULT };
 
     fn frame(opcode: Opcode, payload: &[u8]) -> Vec<u8> {
         encode_frame(true, opcode, payload, None).to_vec()

@@ -34,7 +34,8 @@ pub(super) fn inflate(compressed: &[u8], max_len: usize) -> Result<Bytes, Decode
 /// Inflates one message, whose compressed bytes may come in fragments.
 ///
 /// As with ws, the message is what zlib gives for its bytes and the tail: it may be cut off, and
-/// what follows a final block is ignored.
+/// what follows a final block in the same fragment is ignored. The next fragment begins anew then;
+/// behind a final block that ends its fragment, the one after the next does.
 pub(super) struct Inflater {
     inflate: Inflate,
     chunk: Box<[u8]>,
@@ -43,6 +44,8 @@ pub(super) struct Inflater {
     taken: usize,
     /// Set after a final block.
     is_ended: bool,
+    /// Set if bytes of the fragment followed the final block.
+    has_leftover: bool,
 }
 
 impl Inflater {
@@ -52,10 +55,14 @@ impl Inflater {
     }
 
     fn reset(&mut self) {
-        self.inflate.reset(false);
+        self.begin();
         self.output = Vec::new();
         self.taken = 0;
-        self.is_ended = false;
+    }
+
+    fn begin(&mut self) {
+        self.inflate.reset(false);
+        (self.is_ended, self.has_leftover) = (false, false);
     }
 
     /// Inflates the next fragment.
@@ -64,12 +71,15 @@ impl Inflater {
     ///
     /// [`DecodeError::MessageTooLong`], before more than [`CHUNK`] bytes beyond `max_len` are held, and
     /// [`DecodeError::InvalidDeflate`].
-    pub(super) fn push(
-        &mut self,
-        mut compressed: &[u8],
-        max_len: usize,
-    ) -> Result<(), DecodeError> {
-        self.taken += compressed.len();
+    pub(super) fn push(&mut self, fragment: &[u8], max_len: usize) -> Result<(), DecodeError> {
+        if self.has_leftover {
+            self.begin();
+        }
+        self.taken += fragment.len();
+        self.feed(fragment, max_len)
+    }
+
+    fn feed(&mut self, mut compressed: &[u8], max_len: usize) -> Result<(), DecodeError> {
         while !self.is_ended {
             let (taken, filled) = (self.inflate.total_in(), self.inflate.total_out());
             let status =
@@ -78,12 +88,12 @@ impl Inflater {
                 let message = self.inflate.error_message().unwrap_or(error.as_str());
                 DecodeError::InvalidDeflate(DeflateError::from_message(message))
             })?;
-            if self.inflate.total_out() > max_len as u64 {
-                return Err(DecodeError::MessageTooLong);
-            }
             let filled = (self.inflate.total_out() - filled) as usize;
             let taken = (self.inflate.total_in() - taken) as usize;
             self.output.extend_from_slice(self.chunk.get(..filled).unwrap_or_default());
+            if self.output.len() > max_len {
+                return Err(DecodeError::MessageTooLong);
+            }
             compressed = compressed.get(taken..).unwrap_or_default();
             self.is_ended = status == Status::StreamEnd;
             // All that the input gives has been written once there is room left.
@@ -91,6 +101,7 @@ impl Inflater {
                 break;
             }
         }
+        self.has_leftover = self.is_ended && !compressed.is_empty();
         Ok(())
     }
 
@@ -100,7 +111,7 @@ impl Inflater {
     ///
     /// Those of [`push`](Self::push).
     pub(super) fn finish(&mut self, max_len: usize) -> Result<Bytes, DecodeError> {
-        self.push(&TAIL, max_len)?;
+        self.feed(&TAIL, max_len)?;
         Ok(mem::take(&mut self.output).into())
     }
 }
@@ -113,6 +124,7 @@ impl Default for Inflater {
             output: Vec::new(),
             taken: 0,
             is_ended: false,
+            has_leftover: false,
         }
     }
 }
@@ -154,9 +166,7 @@ mod tests {
 
     #[test]
     fn fragments_give_what_the_whole_gives() {
-        // A final block, and what it makes ignored; RFC 7692 §7.2.3.4.
-        for whole in
-            [b"\xf2\x48\xcd\xc9\xc9\x07\x00".as_slice(), b"\xf3\x48\xcd\xc9\xc9\x07\x00\x07"]
+        for whole in [b"\xf2\x48\xcd\xc9\xc9\x07\x00".as_slice(), b"\x00\x05\x00\xfa\xffHello\x00"]
         {
             for cut in 0..=whole.len() {
                 let (first, last) = whole.split_at(cut);
@@ -164,8 +174,30 @@ mod tests {
                 assert_eq!(inflater.push(first, 5), Ok(()));
                 assert_eq!(inflater.push(last, 5), Ok(()));
                 assert_eq!(inflater.finish(5), Ok("Hello".into()));
-                assert_eq!(inflater.taken(), whole.len() + TAIL.len());
+                assert_eq!(inflater.taken(), whole.len());
             }
+        }
+    }
+
+    #[test]
+    fn fragments_behind_a_final_block_are_those_of_ws() {
+        // RFC 7692 §7.2.3.4, without the empty block behind it.
+        const FINAL: &[u8] = b"\xf3\x48\xcd\xc9\xc9\x07\x00";
+        const AGAIN: &[u8] = b"\x4a\x4c\x4f\xcc\xcc\x03\x00";
+        let longer = [FINAL, b"\0"].concat();
+        for (fragments, message) in [
+            ([FINAL, AGAIN, b""], "Hello"),
+            ([FINAL, b"\0", AGAIN], "Helloagain"),
+            ([FINAL, b"", AGAIN], "Hello"),
+            ([&longer, AGAIN, b""], "Helloagain"),
+            ([&longer, b"", AGAIN], "Helloagain"),
+            ([&longer, &longer, AGAIN], "HelloHelloagain"),
+        ] {
+            let mut inflater = Inflater::default();
+            for fragment in fragments {
+                assert_eq!(inflater.push(fragment, 20), Ok(()));
+            }
+            assert_eq!(inflater.finish(20), Ok(message.into()), "{fragments:?}");
         }
     }
 
