@@ -53,7 +53,7 @@ pub struct SendQueue {
     sent: u32,
     /// [`FrameKind::AutomaticPong`] frames in the queue.
     pongs: u32,
-    /// Frames that have been removed since the queue was empty.
+    /// Frames that have been removed since the index was made.
     removed: u64,
     /// For each hash of a key, the latest frame with it, counted as in `removed`; made when a packet
     /// with a key is added to a long queue, and kept until the queue is empty.
@@ -110,16 +110,27 @@ impl SendQueue {
 
     /// Notes the place of the next frame in the index, which a long queue has.
     fn note_latest(&mut self, hash: u64) {
-        let next = self.removed + self.frames.len() as u64;
         if self.latest.is_none() && self.frames.len() >= MAX_SEARCHED {
-            let keyed = (self.removed..)
+            self.removed = 0;
+            let keyed = (0..)
                 .zip(&self.frames)
                 .filter_map(|(place, frame)| frame.key.as_ref().map(|key| (key.hash(), place)));
             self.latest = Some(Box::new(keyed.collect()));
         }
         if let Some(latest) = &mut self.latest {
-            latest.insert(hash, next);
+            latest.insert(hash, self.removed + self.frames.len() as u64);
         }
+    }
+
+    /// Removes a frame that has been removed from the index.
+    #[cold]
+    fn forget(&mut self, frame: &QueuedFrame) {
+        if let (Some(key), Some(latest)) = (&frame.key, &mut self.latest)
+            && latest.get(&key.hash()) == Some(&self.removed)
+        {
+            latest.remove(&key.hash());
+        }
+        self.removed += 1;
     }
 
     /// Returns whether all frames have been written.
@@ -176,7 +187,6 @@ impl SendQueue {
         // An idle connection holds no buffer.
         self.frames = VecDeque::new();
         self.latest = None;
-        self.removed = 0;
     }
 
     /// Returns how many [`FrameKind::Reported`] frames have been written since the last call.
@@ -191,12 +201,9 @@ impl SendQueue {
     fn pop_front(&mut self) {
         self.written = 0;
         let Some(frame) = self.frames.pop_front() else { return };
-        if let (Some(key), Some(latest)) = (&frame.key, &mut self.latest)
-            && latest.get(&key.hash()) == Some(&self.removed)
-        {
-            latest.remove(&key.hash());
+        if self.latest.is_some() {
+            self.forget(&frame);
         }
-        self.removed += 1;
         self.pongs -= u32::from(frame.kind == FrameKind::AutomaticPong);
         self.sent += u32::from(frame.kind == FrameKind::Reported);
     }
