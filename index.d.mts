@@ -12,6 +12,7 @@ export {
   FallbackReason,
   Histogram,
   InvalidOptionError,
+  latest,
   MessageParser,
   metrics,
   native,

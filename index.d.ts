@@ -12,8 +12,8 @@ export interface InvalidOptionError extends TypeError {
   /**
    * The name of the option: `"options"` if the options are not an object, `"base"` for the argument of
    * `createAdapter()`, `"register"` and `"meterProvider"` for those of `metrics()` and
-   * `openTelemetryMetrics()`, `"rateLimit.messages"` and the like for parts of
-   * `rateLimit`, `"the environment variable TURBO_NATIVE"` for that variable.
+   * `openTelemetryMetrics()`, `"target"` and `"key"` for those of `latest()`, `"rateLimit.messages"` and
+   * the like for parts of `rateLimit`, `"the environment variable TURBO_NATIVE"` for that variable.
    */
   option: string;
 }
@@ -165,6 +165,7 @@ export declare namespace turbo {
     createEngine,
     createRedisAdapter,
     drain,
+    latest,
     metrics,
     native,
     nativeError,
@@ -346,6 +347,35 @@ export interface RedisAdapterFactory {
 export declare function createRedisAdapter(options: RedisAdapterOptions): RedisAdapterFactory;
 
 /**
+ * Returns a broadcast operator with a key, for state of which only the newest value matters. For a
+ * client for which an older packet of the same key still waits, the new packet takes its place; a
+ * packet that has begun to leave is left alone. So a client that does not keep up gets the newest
+ * state instead of a backlog, and one that does gets everything. Other nodes with this package
+ * do the same; nodes without it send all packets.
+ *
+ * The operator can be chained: `latest(io.to("a"), "key").volatile.except("b").emit(…)`.
+ * Acknowledgements are not possible: `emit()` with a callback throws an error of code
+ * `"TURBO_ERR_NOT_POSSIBLE"`, and `emitWithAck()` rejects with it.
+ *
+ * All packets are sent without the addon, with another `adapter` than ours, and with
+ * `connectionStateRecovery` unless they are volatile.
+ *
+ * @param target a server, a namespace, or what their `to()` and `except()` return; it is not changed.
+ *   Or a socket, which is then the only recipient; its `volatile` and `compress()` are used up, as by
+ *   `socket.to()`
+ * @param key what the packet is about: a well-formed string of 1 to 256 characters. Each namespace has
+ *   keys of its own
+ * @throws {InvalidOptionError} if the target or the key is invalid
+ *
+ * @example
+ * turbo.latest(io.to("match-7"), "position-12").emit("moved", x, y);
+ */
+export declare function latest<Operator>(
+  target: { to(room: string): Operator },
+  key: string,
+): Operator;
+
+/**
  * Returns a constructor for the option `wsEngine` of Socket.IO and engine.io. `turbo()` uses it by
  * default; it is for servers that want the engine only. Text messages are strings.
  *
@@ -494,6 +524,8 @@ export interface Counters {
   broadcasts: number;
   /** Volatile packets that were dropped because data waited, counted once for each connection. */
   volatileDropped: number;
+  /** Packets of {@link latest} that a newer one replaced before they were sent, likewise. */
+  replaced: number;
   /** Batches of commands received from JavaScript. */
   wakes: number;
   /** Notifications of JavaScript about new events. */

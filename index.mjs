@@ -8,6 +8,7 @@ export const {
   createEngine,
   createRedisAdapter,
   drain,
+  latest,
   metrics,
   native,
   nativeError,

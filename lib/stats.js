@@ -76,6 +76,7 @@ class Stats {
       writes: sum("writes"),
       broadcasts: sum("broadcasts"),
       volatileDropped: sum("volatileDropped"),
+      replaced: sum("replaced"),
       wakes: sum("wakes"),
       notifications: sum("notifications"),
       stalls: sum("stalls"),

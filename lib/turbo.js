@@ -3,6 +3,7 @@
 /** `turbo()`, with the exports of the package as its properties. */
 
 const { createAdapter } = require("./adapter/index.js");
+const { latest } = require("./adapter/latest.js");
 const { binding, error } = require("./addon/index.js");
 const { drain } = require("./drain.js");
 const { readPerMessageDeflate } = require("./engine/compression.js");
@@ -141,6 +142,7 @@ turbo.createRedisAdapter = (options) =>
   require("./redis/redis-adapter.js").createRedisAdapter(options);
 turbo.createEngine = createEngine;
 turbo.drain = drain;
+turbo.latest = latest;
 turbo.native = binding !== null;
 turbo.nativeError = error;
 turbo.version = version;

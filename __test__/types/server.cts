@@ -11,6 +11,7 @@ import {
   createEngine,
   drain,
   type InvalidOptionError,
+  latest,
   metrics,
   native,
   nativeError,
@@ -52,6 +53,20 @@ server.emit("massage", "hello");
 // @ts-expect-error: so are their arguments
 server.emit("message", 1);
 server.to("room").except("other").volatile.emit("message", "hello");
+
+for (const target of [server, server.of("/"), server.to("room").except("other")]) {
+  latest(target, "key").to("another").volatile.emit("message", "hello");
+}
+server.on("connection", (socket) => latest(socket, "key").emit("message", "hello"));
+turbo.latest(server.to("room"), "key").emit("message", "hello");
+// @ts-expect-error: the events are still typed
+latest(server, "key").emit("massage", "hello");
+// @ts-expect-error: a key is wanted
+latest(server);
+// @ts-expect-error: it is text
+latest(server, 1);
+// @ts-expect-error: no target
+latest({}, "key");
 
 new Server(turbo());
 new Server(turbo({ adapter: createAdapter(), parser, wsEngine: createEngine() }));

@@ -49,10 +49,11 @@ class FanOut extends RoomMirror {
    * @param {Array<string | ArrayBuffer | ArrayBufferView>} packet as encoded by the parser
    * @param {{ rooms: Set<unknown>, except?: Set<unknown> | null }} options
    * @param {{ volatile?: boolean, compress?: boolean }} packetOptions
+   * @param {string | null} key of `turbo.latest()`
    * @returns {boolean} true if it is sent, and `forEachServed()` has the other recipients; false if
    *   the official code has to reach all of them, since the mirror cannot read these rooms
    */
-  broadcast(packet, options, packetOptions) {
+  broadcast(packet, options, packetOptions, key) {
     this.synchronize();
     const { rooms, except } = setsOf(options);
     const included = this.#read(rooms);
@@ -63,12 +64,32 @@ class FanOut extends RoomMirror {
     else this.#addSets(included, ROOMS, MEMBERS);
     if (recipients.isEmpty) return true;
     this.#addSets(excluded, EXCEPT_ROOMS, EXCEPT_MEMBERS);
-    const payloads = packet.map((data) => (typeof data === "string" ? data : toBuffer(data)));
+    const payloads = payloadsOf(packet);
     const workers = environmentWorkers();
     const broadcast = new Broadcast(this, rooms.size === 0 ? null : included, excluded);
-    workers.broadcast(payloads, recipients.encoded, flagsOf(packetOptions), broadcast);
+    workers.broadcast(payloads, recipients.encoded, this.#flagsOf(packetOptions, key), broadcast);
     if (workers.hasBroadcastMuch) this.#show(payloads, broadcast);
     return true;
+  }
+
+  /**
+   * Sends a packet with a key to one served socket that is on a worker. It looks as if engine.io had
+   * sent it.
+   *
+   * @param {import("./packet-route.js").PacketRoute} route for which `canSend()` holds
+   * @param {Array<string | ArrayBuffer | ArrayBufferView>} packet as encoded by the parser
+   * @param {{ volatile?: boolean, compress?: boolean }} packetOptions
+   * @param {string} key
+   */
+  sendLatest(route, packet, packetOptions, key) {
+    if (packetOptions.volatile && !route.conn.transport.writable) return;
+    const payloads = payloadsOf(packet);
+    recipients.clear();
+    recipients.add(MEMBERS, route.connection.id);
+    const broadcast = new Broadcast(this, NO_SETS, NO_SETS);
+    const flags = this.#flagsOf(packetOptions, key);
+    route.connection.workers.broadcast(payloads, recipients.encoded, flags, broadcast);
+    route.showBroadcast(payloads);
   }
 
   /**
@@ -79,6 +100,12 @@ class FanOut extends RoomMirror {
     for (const [id, { route }] of this.direct) {
       if (broadcast.reaches(id)) route.showBroadcast(payloads);
     }
+  }
+
+  /** Reads the options of a packet as engine.io does. */
+  #flagsOf({ volatile, compress }, key) {
+    const latest = key === null ? undefined : [this.adapter.nsp.name, key];
+    return { isVolatile: Boolean(volatile), isCompressible: compress !== false, latest };
   }
 
   /** @returns {Array<Set<string>> | null} the Sets of these rooms; `null` if one cannot be read */
@@ -149,9 +176,9 @@ class FanOut extends RoomMirror {
   }
 }
 
-/** Reads the options of a packet as engine.io does. */
-function flagsOf({ volatile, compress }) {
-  return { isVolatile: Boolean(volatile), isCompressible: compress !== false };
+/** Returns the texts and the bytes of a packet. */
+function payloadsOf(packet) {
+  return packet.map((data) => (typeof data === "string" ? data : toBuffer(data)));
 }
 
 /** Reads the options as the official adapter does, which ignores a value without a size. */

@@ -217,4 +217,9 @@ class PacedSocket {
   }
 }
 
-module.exports = { PacedSocket };
+/** Returns whether a packet in a `writeBuffer` is one that the worker has. */
+function isShown(packet) {
+  return shown.has(packet);
+}
+
+module.exports = { PacedSocket, isShown };

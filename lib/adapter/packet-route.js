@@ -299,4 +299,9 @@ function packetRouteOf(conn) {
   return conn[kPacketRoute] ?? new PacketRoute(conn);
 }
 
-module.exports = { isBytes, isPayload, packetRouteOf };
+/** @returns {PacketRoute | undefined} the route of a socket, if it has one */
+function existingRouteOf(conn) {
+  return conn[kPacketRoute];
+}
+
+module.exports = { existingRouteOf, isBytes, isPayload, packetRouteOf };

@@ -13,7 +13,9 @@
  */
 
 const { CALLERS, isBroadcastCallback, writtenBy } = require("./broadcast-callback.js");
-const { isBytes, isPayload } = require("./packet-route.js");
+const { latestKeyOf } = require("./latest.js");
+const { existingRouteOf, isBytes, isPayload } = require("./packet-route.js");
+const { writeLatest } = require("./waiting-packets.js");
 const { broadcastMethods, ownerOf, sendMethod } = require("../untouched.js");
 
 /** On an adapter: encodes a packet, and returns the call that sends it. */
@@ -55,9 +57,13 @@ function withFanOut(Base, { isInMemory, FanOut }) {
 
     /** Sends the packet of a `broadcast()`; calls any other callback with each socket. */
     apply(opts, callback) {
-      const isBroadcast = this.#isDirect() && isBroadcastCallback(AdapterPrototype, callback);
-      if (isBroadcast) this.#send(writtenBy(callback), opts, callback);
-      else super.apply(opts, callback);
+      const key = latestKeyOf(this.nsp, opts);
+      const isOurs = key !== null || this.#isDirect();
+      if (isOurs && isBroadcastCallback(AdapterPrototype, callback)) {
+        this.#send({ ...writtenBy(callback), key }, opts, callback);
+      } else {
+        super.apply(opts, callback);
+      }
     }
 
     /**
@@ -80,7 +86,9 @@ function withFanOut(Base, { isInMemory, FanOut }) {
         socket.notifyOutgoingListeners?.(packet);
         socket.client.writeToEngine(encoded, packetOpts);
       };
-      return { encoded, send: () => this.#send({ encoded, packetOpts }, opts, serve) };
+      // What is to be acknowledged must arrive.
+      const key = packet.id === undefined ? latestKeyOf(this.nsp, opts) : null;
+      return { encoded, send: () => this.#send({ encoded, packetOpts, key }, opts, serve) };
     }
 
     /**
@@ -110,13 +118,30 @@ function withFanOut(Base, { isInMemory, FanOut }) {
     }
 
     /** Sends an encoded packet to the direct recipients, and calls `serve` with each of the others. */
-    #send({ encoded, packetOpts }, opts, serve) {
+    #send({ encoded, packetOpts, key }, opts, serve) {
       const isSent =
         this.#isDirect() &&
         isSendable(encoded) &&
-        this.#fanOut.broadcast(encoded, opts, packetOpts);
-      if (isSent) this.#fanOut.forEachServed(opts, serve);
-      else super.apply(opts, serve);
+        this.#fanOut.broadcast(encoded, opts, packetOpts, key);
+      const serveEach = key === null ? serve : (socket) => this.#serveLatest(socket, key, serve);
+      if (isSent) this.#fanOut.forEachServed(opts, serveEach);
+      else super.apply(opts, serveEach);
+    }
+
+    /** Calls `serve` with a stand-in of a socket, which writes a packet with a key. */
+    #serveLatest(socket, key, serve) {
+      const { client } = socket;
+      const writeToEngine = (encoded, packetOpts) => {
+        const route = existingRouteOf(client.conn);
+        if (route?.canSend() && broadcastMethods.areUntouched && isSendable(encoded)) {
+          this.#fanOut.sendLatest(route, encoded, packetOpts, key);
+        } else {
+          const write = () => client.writeToEngine(encoded, packetOpts);
+          writeLatest(client.conn, `${this.nsp.name},${key}`, packetOpts, write);
+        }
+      };
+      const notifyOutgoingListeners = (packet) => socket.notifyOutgoingListeners?.(packet);
+      serve({ notifyOutgoingListeners, client: { writeToEngine } });
     }
   };
 }

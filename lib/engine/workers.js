@@ -204,16 +204,18 @@ class Workers {
    *
    * @param {Array<string | Uint8Array>} packet as the parser's encoder returns it
    * @param {Uint32Array} recipients as `Recipients::decode` in src/fanout takes them
-   * @param {{ isVolatile: boolean, isCompressible: boolean }} flags true to drop it for recipients for
-   *   which something waits, and to compress it where that is negotiated
+   * @param {{ isVolatile: boolean, isCompressible: boolean, latest?: [string, string] }} flags true to
+   *   drop it for recipients for which something waits, and to compress it where that is negotiated;
+   *   namespace and key, to replace an older packet of the same key that waits
    * @param {{ fanOut: object, reaches: (id: string) => boolean }} broadcast kept for this turn
    */
-  broadcast(packet, recipients, { isVolatile, isCompressible }, broadcast) {
+  broadcast(packet, recipients, { isVolatile, isCompressible, latest }, broadcast) {
     this.beginTurn();
     this.broadcasts.push(broadcast);
     for (const data of packet) this.#broadcastBytes += data.length;
     const attachments = packet.length > 1 ? packet.slice(1) : undefined;
-    this.native.broadcast(packet[0], attachments, recipients, isVolatile, isCompressible);
+    const [data] = packet;
+    this.native.broadcast(data, attachments, recipients, isVolatile, isCompressible, latest);
     this.scheduleFlush();
   }
 

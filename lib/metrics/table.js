@@ -82,6 +82,7 @@ const ENGINE_METRICS = [
   counter("write_calls", "System calls that wrote", (each) => each.writes),
   counter("broadcasts", "Broadcasts, counted once for each I/O thread", (each) => each.broadcasts),
   counter("volatile_dropped", "Volatile packets dropped", (each) => each.volatileDropped),
+  counter("replaced", "Packets of latest() that a newer one has replaced", (each) => each.replaced),
   counter("wakes", "Batches of commands from JavaScript", (each) => each.wakes),
   counter("notifications", "Batches of events for JavaScript", (each) => each.notifications),
   counter("stalls", "Pauses of reading while JavaScript was behind", (each) => each.stalls),

@@ -7,7 +7,7 @@ use napi_derive::napi;
 
 use super::payload::PayloadArgument;
 use super::workers::{Workers, frames};
-use crate::fanout::Recipients;
+use crate::fanout::{LatestKey, Recipients};
 use crate::net::Volatile;
 use crate::proto::engine_io::ProtocolVersion;
 
@@ -93,6 +93,7 @@ impl Workers {
 
     /// Sends a Socket.IO packet, text or binary data with its attachments, to many connections.
     /// `recipients` has the layout of `Recipients::decode`; `isCompressible` as in `sendPacket()`.
+    /// With `latest`, namespace and key, the packet replaces an older one of the same key that waits.
     #[napi(catch_unwind)]
     pub fn broadcast(
         &self,
@@ -101,12 +102,15 @@ impl Workers {
         recipients: Uint32ArraySlice<'_>,
         is_volatile: bool,
         is_compressible: bool,
+        latest: Option<(String, String)>,
     ) -> Result<()> {
         let recipients = Recipients::decode(&recipients)
             .ok_or_else(|| Error::new(Status::InvalidArg, "the recipients are cut off"))?;
         let attachments = attachments.unwrap_or_default();
         let has_v3 = self.pool().broadcaster().has_v3();
-        let packet = data.prepare_packet(&attachments, has_v3)?.compressible(is_compressible);
+        let key = latest.map(|(namespace, key)| LatestKey::new(&namespace, &key));
+        let packet = data.prepare_packet(&attachments, has_v3)?;
+        let packet = packet.compressible(is_compressible).latest(key);
         self.pool().broadcast(packet, recipients, is_volatile);
         Ok(())
     }

@@ -9,7 +9,7 @@ use super::channel::MessageKind;
 use super::namespace::{LocalNamespace, NamespaceId};
 use super::room_directory::{LocalRecipients, RoomDirectory};
 use super::stats::{LinkCounter, LinkCounters};
-use crate::fanout::PreparedPacket;
+use crate::fanout::{LatestKey, PreparedPacket};
 use crate::net::{Broadcaster, OutgoingBroadcast};
 use crate::proto::cluster::{Broadcast, ClusterBroadcast, Options};
 use crate::proto::engine_io::PacketType;
@@ -202,9 +202,10 @@ impl Receiver {
                         // The first peer of Engine.IO v3 has connected since.
                         prepare(&decoded.packet, true)
                     };
-                    let is_volatile = decoded.options.flags.is_volatile();
-                    let is_compressible = decoded.options.flags.is_compressible();
-                    let packet = packet.compressible(is_compressible);
+                    let flags = &decoded.options.flags;
+                    let is_volatile = flags.is_volatile();
+                    let key = flags.latest().map(|key| LatestKey::new(&namespace.name, key));
+                    let packet = packet.compressible(flags.is_compressible()).latest(key);
                     outgoing.push(OutgoingBroadcast { packet, recipients, is_volatile, workers });
                 }
                 (LocalRecipients::Nobody, _) => self.counters.filtered.add(1),

@@ -7,12 +7,14 @@
 #![forbid(unsafe_code)]
 
 mod frames;
+mod latest_key;
 mod prepared_packet;
 mod recipients;
 mod rooms;
 mod send_queue;
 
 pub use frames::{Frames, SharedFrames};
+pub use latest_key::LatestKey;
 pub use prepared_packet::PreparedPacket;
 pub use recipients::Recipients;
 pub use rooms::Rooms;

@@ -2,7 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 
-use super::SharedFrames;
+use super::{LatestKey, SharedFrames};
 use crate::proto::engine_io::{PacketType, ProtocolVersion};
 use crate::proto::websocket::{Compression, FrameHeader, Opcode};
 
@@ -16,6 +16,7 @@ pub struct PreparedPacket {
     frames_v3: Option<SharedFrames>,
     count: usize,
     is_compressible: bool,
+    latest: Option<LatestKey>,
 }
 
 impl PreparedPacket {
@@ -29,7 +30,7 @@ impl PreparedPacket {
         let frames_v3 = (has_v3 && !is_text).then(|| appended(ProtocolVersion::V3));
         let frames =
             if is_text { SharedFrames::new(text_frame) } else { appended(ProtocolVersion::V4) };
-        Self { frames, frames_v3, count, is_compressible: true }
+        Self { frames, frames_v3, count, is_compressible: true, latest: None }
     }
 
     /// Sets whether the packet is compressed for peers that take compressed messages. By default, it
@@ -38,6 +39,20 @@ impl PreparedPacket {
     pub const fn compressible(mut self, is_compressible: bool) -> Self {
         self.is_compressible = is_compressible;
         self
+    }
+
+    /// Sets the key of the packet, whose older one it replaces where that waits. By default, it has
+    /// none.
+    #[must_use]
+    pub fn latest(mut self, key: Option<LatestKey>) -> Self {
+        self.latest = key;
+        self
+    }
+
+    /// Returns the key, if the packet replaces an older one with the same key.
+    #[must_use]
+    pub const fn latest_key(&self) -> Option<&LatestKey> {
+        self.latest.as_ref()
     }
 
     /// Returns the bytes of all frames, for a peer that speaks this version and takes messages

@@ -1,13 +1,21 @@
 //! The frames that wait to be written to one connection.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::io::IoSlice;
 use std::mem;
 
 use bytes::Bytes;
 
+use super::LatestKey;
+
 /// A time, in the owner's unit.
 pub type Stamp = u32;
+
+/// The number of queued frames above which keys are found by an index, not by a search from the back.
+///
+/// Measured: where 128 frames with different keys wait, a new key costs 93 ns by search and 196 ns by
+/// an index, a replaced one 72 and 30 ns; where 1,000 wait, 551 and 209 ns, 341 and 53 ns.
+const MAX_SEARCHED: usize = 128;
 
 /// The accounting of a queued frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,11 +34,14 @@ struct QueuedFrame {
     kind: FrameKind,
     /// The time from which it waits. It takes the place of padding.
     queued_at: Stamp,
+    /// Set if a newer packet of the same key may take the place of this one.
+    key: Option<LatestKey>,
 }
 
 /// A queue of whole frames, some of which may be written in part.
 ///
-/// [`push`](Self::push) adds a frame; to write, the owner calls [`io_slices`](Self::io_slices),
+/// [`push`](Self::push) adds a frame, [`push_latest`](Self::push_latest) a packet with a key; to
+/// write, the owner calls [`io_slices`](Self::io_slices),
 /// then [`handle_written`](Self::handle_written) with the number of bytes that were accepted, then
 /// [`poll_sent`](Self::poll_sent). Frames that several connections share are held by reference.
 ///
@@ -49,6 +60,12 @@ pub struct SendQueue {
     pongs: u32,
     /// The time of the frames that are pushed next.
     now: Stamp,
+    /// Frames that have been removed since the index was made.
+    removed: u64,
+    /// For each hash of a key, the latest frame with it, counted as in `removed`; made when a packet
+    /// with a key is added to a long queue, and kept until the queue is empty.
+    #[allow(clippy::box_collection, reason = "a map has 48 bytes, and most queues have none")]
+    latest: Option<Box<HashMap<u64, u64>>>,
 }
 
 impl SendQueue {
@@ -61,7 +78,73 @@ impl SendQueue {
     pub fn push(&mut self, bytes: Bytes, kind: FrameKind) {
         self.bytes += bytes.len();
         self.pongs += u32::from(kind == FrameKind::AutomaticPong);
-        self.frames.push_back(QueuedFrame { bytes, kind, queued_at: self.now });
+        self.frames.push_back(QueuedFrame { bytes, kind, queued_at: self.now, key: None });
+    }
+
+    /// Adds a packet's frames, contiguous and [`FrameKind::Silent`]. Where an older packet of the
+    /// same key waits, they take its place: keys that change faster than the peer reads are all sent
+    /// in turn, and the queue does not grow by them. A packet of which a byte has been written stays.
+    ///
+    /// Returns the bytes that are not sent any more: 0 if nothing was replaced.
+    pub fn push_latest(&mut self, bytes: Bytes, key: LatestKey) -> usize {
+        self.bytes += bytes.len();
+        let index = self.find_latest(&key);
+        if let Some(frame) = index.and_then(|index| self.frames.get_mut(index)) {
+            let replaced = mem::replace(&mut frame.bytes, bytes).len();
+            frame.queued_at = self.now;
+            self.bytes -= replaced;
+            return replaced;
+        }
+        self.note_latest(key.hash());
+        let (kind, queued_at) = (FrameKind::Silent, self.now);
+        self.frames.push_back(QueuedFrame { bytes, kind, queued_at, key: Some(key) });
+        0
+    }
+
+    /// Returns whether a packet with this key waits that [`push_latest`](Self::push_latest) would
+    /// replace.
+    #[must_use]
+    pub fn has_latest(&self, key: &LatestKey) -> bool {
+        self.find_latest(key).is_some()
+    }
+
+    /// Returns the index of the waiting frame with this key.
+    fn find_latest(&self, key: &LatestKey) -> Option<usize> {
+        let begun = usize::from(self.written > 0);
+        let index = match &self.latest {
+            Some(latest) => {
+                latest.get(&key.hash()).and_then(|place| place.checked_sub(self.removed))? as usize
+            }
+            None => self.frames.iter().rposition(|frame| frame.key.as_ref() == Some(key))?,
+        };
+        // Keys with the same hash share an entry of the index: of them, the latest can be replaced.
+        let frame = self.frames.get(index)?;
+        (index >= begun && frame.key.as_ref() == Some(key)).then_some(index)
+    }
+
+    /// Notes the place of the next frame in the index, which a long queue has.
+    fn note_latest(&mut self, hash: u64) {
+        if self.latest.is_none() && self.frames.len() >= MAX_SEARCHED {
+            self.removed = 0;
+            let keyed = (0..)
+                .zip(&self.frames)
+                .filter_map(|(place, frame)| frame.key.as_ref().map(|key| (key.hash(), place)));
+            self.latest = Some(Box::new(keyed.collect()));
+        }
+        if let Some(latest) = &mut self.latest {
+            latest.insert(hash, self.removed + self.frames.len() as u64);
+        }
+    }
+
+    /// Removes a frame that has been removed from the index.
+    #[cold]
+    fn forget(&mut self, frame: &QueuedFrame) {
+        if let (Some(key), Some(latest)) = (&frame.key, &mut self.latest)
+            && latest.get(&key.hash()) == Some(&self.removed)
+        {
+            latest.remove(&key.hash());
+        }
+        self.removed += 1;
     }
 
     /// Returns whether all frames have been written.
@@ -118,6 +201,7 @@ impl SendQueue {
         }
         // An idle connection holds no buffer.
         self.frames = VecDeque::new();
+        self.latest = None;
     }
 
     /// Returns how many [`FrameKind::Reported`] frames have been written since the last call.
@@ -132,6 +216,9 @@ impl SendQueue {
     fn pop_front(&mut self, sent: &mut impl FnMut(Stamp)) {
         self.written = 0;
         let Some(frame) = self.frames.pop_front() else { return };
+        if self.latest.is_some() {
+            self.forget(&frame);
+        }
         self.pongs -= u32::from(frame.kind == FrameKind::AutomaticPong);
         self.sent += u32::from(frame.kind == FrameKind::Reported);
         sent(frame.queued_at);
@@ -145,7 +232,7 @@ mod tests {
     use bytes::Bytes;
     use proptest::prelude::*;
 
-    use super::{FrameKind, SendQueue};
+    use super::{FrameKind, LatestKey, MAX_SEARCHED, SendQueue};
 
     fn queue(frames: &[&'static str]) -> SendQueue {
         let mut queue = SendQueue::default();
@@ -211,8 +298,136 @@ mod tests {
     #[test]
     fn an_empty_queue_holds_no_buffer() {
         let mut queue = queue(&["x"; 1000]);
-        queue.handle_written(1000, |_| ());
+        queue.push_latest(Bytes::from_static(b"x"), key("a"));
+        assert!(queue.latest.is_some());
+        queue.handle_written(1001, |_| ());
         assert_eq!(queue.frames.capacity(), 0);
+        assert!(queue.latest.is_none());
+    }
+
+    fn key(text: &str) -> LatestKey {
+        LatestKey::new("/", text)
+    }
+
+    /// A queue whose keys are searched for, and one with an index, both behind what has been written.
+    fn short_and_long() -> [SendQueue; 2] {
+        [1, 2 * MAX_SEARCHED].map(|length| {
+            let mut queue = queue(&vec!["-"; length]);
+            queue.push_latest(Bytes::from_static(b"A1"), key("a"));
+            queue.push_latest(Bytes::from_static(b"B1"), key("b"));
+            queue.push(Bytes::from_static(b"C"), FrameKind::Silent);
+            queue.handle_written(length, |_| ());
+            queue
+        })
+    }
+
+    #[test]
+    fn the_latest_packet_takes_the_place_of_an_older_one_that_waits() {
+        for mut queue in short_and_long() {
+            assert_eq!(queue.push_latest(Bytes::from_static(b"longer"), key("a")), 2);
+            assert_eq!(queue.push_latest(Bytes::from_static(b"B"), LatestKey::new("/x", "b")), 0);
+            assert_eq!(next_write(&queue, 8), b"longerB1CB");
+            assert_eq!(queue.len_bytes(), 10);
+            assert_eq!(
+                queue.poll_sent() as usize,
+                if queue.latest.is_none() { 1 } else { 2 * MAX_SEARCHED }
+            );
+        }
+    }
+
+    #[test]
+    fn a_packet_of_which_a_byte_has_been_written_stays() {
+        for mut queue in short_and_long() {
+            queue.handle_written(1, |_| ());
+            assert_eq!(queue.push_latest(Bytes::from_static(b"A2"), key("a")), 0);
+            assert_eq!(queue.push_latest(Bytes::from_static(b"A3!"), key("a")), 2);
+            assert_eq!(next_write(&queue, 8), b"1B1CA3!");
+            queue.handle_written(1, |_| ());
+            assert_eq!(queue.push_latest(Bytes::from_static(b"A4"), key("a")), 3);
+            assert_eq!(next_write(&queue, 8), b"B1CA4");
+        }
+    }
+
+    #[test]
+    fn keys_with_the_same_hash_do_not_replace_each_other() {
+        for length in [1, 2 * MAX_SEARCHED] {
+            let mut queue = queue(&vec!["-"; length]);
+            for (text, name) in [("A1", "a"), ("B1", "b"), ("A2", "a"), ("B2", "b"), ("B3", "b")] {
+                queue.push_latest(text.into(), LatestKey::with_hash(1, name));
+            }
+            queue.handle_written(length, |_| ());
+            let all = String::from_utf8(next_write(&queue, 8)).unwrap();
+            assert_eq!(all, if length == 1 { "A2B3" } else { "A1B1A2B3" });
+        }
+    }
+
+    /// What a test does with a queue: adds a packet, perhaps with a key, or writes bytes.
+    #[derive(Clone, Debug)]
+    enum Step {
+        Push(Option<u8>),
+        Write(usize),
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step = prop_oneof![
+            6 => Just(Step::Push(None)),
+            30 => (0_u8..250).prop_map(|key| Step::Push(Some(key))),
+            5 => (1_usize..60).prop_map(Step::Write),
+            1 => (1_usize..4000).prop_map(Step::Write),
+        ];
+        prop::collection::vec(step, 1..800)
+    }
+
+    /// A packet of the model: the number of its step, its key, and its bytes.
+    type Packet = (usize, Option<u8>, Vec<u8>);
+
+    /// The bytes of a packet: its number, and padding, so that lengths differ.
+    fn packet(number: usize, key: Option<u8>) -> Packet {
+        (number, key, format!("<{number}{}>", ".".repeat(number % 7)).into_bytes())
+    }
+
+    /// The oracle: searches the whole list for the packet to be replaced.
+    #[derive(Default)]
+    struct Model {
+        waiting: Vec<Packet>,
+        sent: Vec<Packet>,
+        written: usize,
+    }
+
+    impl Model {
+        fn push(&mut self, new: Packet) {
+            let begun = usize::from(self.written > 0);
+            let mut waiting = self.waiting.iter_mut().skip(begun);
+            match waiting.find(|(_, key, _)| key.is_some() && *key == new.1) {
+                Some(older) => *older = new,
+                None => self.waiting.push(new),
+            }
+        }
+
+        fn write(&mut self, mut length: usize) {
+            while let Some((_, _, bytes)) = self.waiting.first() {
+                let rest = bytes.len() - self.written;
+                if length < rest {
+                    self.written += length;
+                    return;
+                }
+                length -= rest;
+                self.written = 0;
+                self.sent.push(self.waiting.remove(0));
+            }
+        }
+
+        fn len_bytes(&self) -> usize {
+            self.waiting.iter().map(|(_, _, bytes)| bytes.len()).sum::<usize>() - self.written
+        }
+    }
+
+    /// Writes bytes as the owner of a queue does, at most 64 frames at a time.
+    fn write(queue: &mut SendQueue, limit: usize) -> Vec<u8> {
+        let mut bytes = next_write(queue, 64);
+        bytes.truncate(limit);
+        queue.handle_written(bytes.len(), |_| ());
+        bytes
     }
 
     #[test]
@@ -231,6 +446,57 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn only_superseded_packets_are_missing_however_the_writes_are_cut(steps in steps()) {
+            let (mut queue, mut model) = (SendQueue::default(), Model::default());
+            let (mut written, mut pushed) = (Vec::new(), Vec::new());
+            for (number, step) in steps.into_iter().enumerate() {
+                match step {
+                    Step::Push(name) => {
+                        let new = packet(number, name);
+                        let bytes = Bytes::from(new.2.clone());
+                        match name {
+                            None => queue.push(bytes, FrameKind::Reported),
+                            Some(name) => {
+                                let before = queue.len_bytes() + bytes.len();
+                                let replaced = queue.push_latest(bytes, key(&name.to_string()));
+                                prop_assert_eq!(queue.len_bytes(), before - replaced);
+                            }
+                        }
+                        pushed.push((number, name));
+                        model.push(new);
+                    }
+                    Step::Write(limit) => {
+                        let bytes = write(&mut queue, limit);
+                        model.write(bytes.len());
+                        written.extend(bytes);
+                    }
+                }
+                prop_assert_eq!(queue.len_bytes(), model.len_bytes());
+            }
+            while !queue.is_empty() {
+                written.extend(write(&mut queue, usize::MAX));
+            }
+            model.write(usize::MAX);
+            let expected: Vec<u8> = model.sent.iter().flat_map(|(_, _, bytes)| bytes.clone()).collect();
+            prop_assert_eq!(written, expected);
+            let sent: Vec<_> = model.sent.iter().map(|(number, key, _)| (*number, *key)).collect();
+            for (number, key) in &pushed {
+                let is_sent = sent.contains(&(*number, *key));
+                let is_superseded =
+                    key.is_some() && sent.iter().any(|(other, its)| its == key && other > number);
+                prop_assert!(is_sent || is_superseded, "{number} is missing");
+            }
+            for name in (0..250).map(Some).chain([None]) {
+                let of_key = sent.iter().filter(|(_, key)| *key == name).map(|(number, _)| number);
+                prop_assert!(of_key.is_sorted(), "{name:?} is out of order");
+            }
+            prop_assert_eq!(
+                queue.poll_sent() as usize,
+                pushed.iter().filter(|(_, key)| key.is_none()).count()
+            );
+        }
+
         #[test]
         fn every_frame_is_reported_once_however_the_writes_are_cut(
             lengths in prop::collection::vec(1_usize..20, 1..30),

@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use super::heartbeat::{HeartbeatDriver, HeartbeatEvent, Outcome};
 use super::rate_limiter::{RateLimiter, Verdict};
 use super::{ConnectionOptions, EndReason, Event, Failure, RateLimitAction};
-use crate::fanout::{FrameKind, SendQueue, Stamp};
+use crate::fanout::{FrameKind, LatestKey, SendQueue, Stamp};
 use crate::proto::engine_io::{PacketType, ProtocolVersion};
 use crate::proto::socket_io::PacketParts;
 use crate::proto::websocket::{self, Decoder, Opcode, Role, encode_frame};
@@ -366,6 +366,13 @@ impl Connection {
         if !self.is_close_queued {
             self.queue.push(frame, kind);
         }
+    }
+
+    /// Queues a packet of the application whose older one with the same key it replaces. Returns the
+    /// bytes that are not sent any more.
+    pub(super) fn handle_latest(&mut self, frames: Bytes, key: LatestKey, turn: Turn) -> usize {
+        self.sent_in = Some(turn);
+        if self.is_close_queued { 0 } else { self.queue.push_latest(frames, key) }
     }
 
     /// Queues the application's close frame, if it is the first.

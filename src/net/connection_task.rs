@@ -24,12 +24,20 @@ use super::connection::Connection;
 use super::traffic::Traffic;
 use super::worker::{READ_BUFFER, Worker};
 use super::{ConnectionId, ConnectionOptions, EndReason, Event, SocketOption};
-use crate::fanout::{FrameKind, Frames, PreparedPacket};
+use crate::fanout::{FrameKind, Frames, LatestKey, PreparedPacket};
 use crate::proto::engine_io::ProtocolVersion;
 use crate::proto::websocket::Compression;
 
 /// The most frames that leave in one `writev`.
 const MAX_SLICES: usize = 64;
+
+/// Bytes that the kernel may hold unsent for a connection that gets packets with keys: they cannot be
+/// replaced any more. By default it takes megabytes, minutes of a slow peer.
+///
+/// Measured with 200 keys, 50 times a second, to peers that read 10 KiB/s: after 8 s, packets arrive
+/// up to 0.86 s old, without this limit 7.7 s. For 20 others that read all, the CPU is the same.
+#[cfg(target_os = "linux")]
+const MAX_UNSENT: u32 = 4 * 1024;
 
 /// A connection on its worker: its [`Connection`], its socket and its deadlines.
 ///
@@ -65,6 +73,8 @@ struct State {
     is_slow: bool,
     /// Set while all bytes that are read are reported.
     is_tapped: bool,
+    /// Set when the kernel has been asked to hold little, since packets have keys.
+    is_unsent_limited: bool,
 }
 
 impl ConnectionTask {
@@ -88,6 +98,7 @@ impl ConnectionTask {
             is_volatile_dropped: false,
             is_slow: false,
             is_tapped: false,
+            is_unsent_limited: false,
         };
         Self { worker, id, traffic, state: RefCell::new(state) }
     }
@@ -147,7 +158,10 @@ impl ConnectionTask {
             let compression = self.compression(&state.connection);
             let frames = packet.frames(state.connection.version(), compression).clone();
             self.traffic.count_queued(frames.len());
-            self.send(state, frames, FrameKind::Silent, packet.count());
+            match packet.latest_key() {
+                None => self.send(state, frames, FrameKind::Silent, packet.count()),
+                Some(key) => self.send_latest(state, frames, key.clone(), packet.count()),
+            }
         }
     }
 
@@ -191,9 +205,40 @@ impl ConnectionTask {
 
     fn send(self: &Rc<Self>, state: &mut State, frames: Bytes, kind: FrameKind, count: usize) {
         let before = state.connection.queue().len_bytes();
-        self.worker.shared.counters.frames_out.add(count);
         state.connection.handle_time(self.worker.queued_at());
         state.connection.handle_frame(frames, kind, self.worker.turn());
+        self.handle_sent(state, before, count);
+    }
+
+    /// Queues a packet in the place of an older one of the same key that the socket does not accept.
+    fn send_latest(
+        self: &Rc<Self>,
+        state: &mut State,
+        frames: Bytes,
+        key: LatestKey,
+        count: usize,
+    ) {
+        if !state.is_unsent_limited {
+            state.is_unsent_limited = true;
+            limit_unsent(&SockRef::from(&state.stream));
+        }
+        // A packet of the same batch waits for the flush only: a peer that reads gets both.
+        if !state.is_blocked && state.connection.queue().has_latest(&key) {
+            self.flush_now(state);
+        }
+        let before = state.connection.queue().len_bytes();
+        state.connection.handle_time(self.worker.queued_at());
+        let replaced = state.connection.handle_latest(frames, key, self.worker.turn());
+        if replaced > 0 {
+            self.worker.shared.counters.replaced.add(1);
+            self.traffic.count_replaced(replaced);
+        }
+        self.handle_sent(state, before, count);
+    }
+
+    /// Counts frames that were queued, and has the connection flushed.
+    fn handle_sent(self: &Rc<Self>, state: &mut State, before: usize, count: usize) {
+        self.worker.shared.counters.frames_out.add(count);
         self.count_queued(before, &state.connection);
         if !state.is_dirty {
             state.is_dirty = true;
@@ -431,7 +476,7 @@ impl ConnectionTask {
 
     fn count_queued(&self, before: usize, connection: &Connection) {
         let counters = &self.worker.shared.counters;
-        counters.queued_bytes.add(connection.queue().len_bytes() - before);
+        counters.queued_bytes.follow(before, connection.queue().len_bytes());
     }
 
     fn poll_backpressure_deadline(&self, state: &mut State, context: &mut Context<'_>) {
@@ -509,6 +554,17 @@ fn set_option(socket: &SockRef<'_>, option: SocketOption) -> io::Result<()> {
         }
     }
 }
+
+/// Has the kernel accept no more than [`MAX_UNSENT`]. If it refuses, it only holds more packets that
+/// are out of date.
+#[cfg(target_os = "linux")]
+fn limit_unsent(socket: &SockRef<'_>) {
+    let _ = socket.set_tcp_notsent_lowat(MAX_UNSENT);
+}
+
+/// Does nothing: socket2 has the option for Linux only.
+#[cfg(not(target_os = "linux"))]
+const fn limit_unsent(_: &SockRef<'_>) {}
 
 fn write_once(state: &State) -> io::Result<usize> {
     let mut slices = [IoSlice::new(&[]); MAX_SLICES];

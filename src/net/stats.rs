@@ -24,6 +24,12 @@ impl SingleWriterCounter {
         self.0.store(self.value().wrapping_sub(amount as u64), Ordering::Relaxed);
     }
 
+    /// Adds to the number the change from `before` to `after`; see [`add`](Self::add).
+    pub(super) fn follow(&self, before: usize, after: usize) {
+        let value = self.value().wrapping_sub(before as u64).wrapping_add(after as u64);
+        self.0.store(value, Ordering::Relaxed);
+    }
+
     pub(super) fn value(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
@@ -44,6 +50,7 @@ pub(super) struct WorkerCounters {
     pub(super) writes: SingleWriterCounter,
     pub(super) broadcasts: SingleWriterCounter,
     pub(super) volatile_dropped: SingleWriterCounter,
+    pub(super) replaced: SingleWriterCounter,
     pub(super) wakes: SingleWriterCounter,
     pub(super) notifications: SingleWriterCounter,
     pub(super) stalls: SingleWriterCounter,
@@ -74,6 +81,7 @@ impl WorkerCounters {
             writes: self.writes.value(),
             broadcasts: self.broadcasts.value(),
             volatile_dropped: self.volatile_dropped.value(),
+            replaced: self.replaced.value(),
             wakes: self.wakes.value(),
             notifications: self.notifications.value(),
             stalls: self.stalls.value(),
@@ -113,6 +121,8 @@ pub struct WorkerStats {
     pub broadcasts: u64,
     /// Volatile packets that were dropped, counted for each connection.
     pub volatile_dropped: u64,
+    /// Packets that a newer one of the same key has replaced in a send queue.
+    pub replaced: u64,
     /// Batches of commands that the worker has received.
     pub wakes: u64,
     /// Notifications of the application.

@@ -64,6 +64,12 @@ impl Traffic {
         self.queued.add(length);
     }
 
+    /// Counts bytes out of frames that the worker had queued by itself, and that are not sent. For the
+    /// worker only.
+    pub(super) fn count_replaced(&self, length: usize) {
+        self.queued.subtract(length);
+    }
+
     /// Records that bytes were read or written just now. Returns the time.
     pub(super) fn touch(&self) -> Stamp {
         let now = ticks(Instant::now());

@@ -1,14 +1,22 @@
 //! The flags of a broadcast.
 
-use super::json::{Tokens, number};
+use bytes::Bytes;
+use bytestring::ByteString;
+
+use super::json::{Token, Tokens, decode_text, number};
 use super::message_pack::Tree;
 
+/// The most bytes of a key: `lib/adapter/latest.js` has up to 256 characters of UTF-16, of up to three bytes.
+const MAX_KEY_BYTES: usize = 3 * 256;
+
 /// The flags of a broadcast that matter to its receiver: `volatile`, which socket.io-adapter reads
-/// as a condition, and `compress`, which engine.io compares with `false`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// as a condition; `compress`, which engine.io compares with `false`; and `latest`, the key of
+/// `turbo.latest()`, which other packages ignore.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Flags {
     is_volatile: bool,
     is_incompressible: bool,
+    latest: Option<ByteString>,
 }
 
 impl Flags {
@@ -17,11 +25,13 @@ impl Flags {
         Self {
             is_volatile: tree.property_value(index, "volatile").is_truthy(),
             is_incompressible: tree.property_value(index, "compress").is_false(),
+            latest: tree.property(index, "latest").and_then(|key| tree.string(key)).filter(is_key),
         }
     }
 
-    /// Decodes the flags in valid JSON.
-    pub(super) fn decode_json(json: &[u8]) -> Self {
+    /// Decodes the flags in `json`, a part of `message` and valid. A key with a lone surrogate is
+    /// ignored.
+    pub(super) fn decode_json(message: &Bytes, json: &[u8]) -> Self {
         let mut flags = Self::default();
         Tokens::plain(json).visit_object(|key, tokens| {
             let value = tokens.value();
@@ -29,6 +39,8 @@ impl Flags {
                 flags.is_volatile = is_truthy(value);
             } else if key.is("compress") {
                 flags.is_incompressible = value == b"false";
+            } else if key.is("latest") {
+                flags.latest = decode_key(message, value);
             }
         });
         flags
@@ -36,15 +48,32 @@ impl Flags {
 
     /// Returns whether the packet is dropped for clients whose send queue is not empty.
     #[must_use]
-    pub const fn is_volatile(self) -> bool {
+    pub const fn is_volatile(&self) -> bool {
         self.is_volatile
     }
 
     /// Returns whether the packet is compressed for clients with which that is negotiated.
     #[must_use]
-    pub const fn is_compressible(self) -> bool {
+    pub const fn is_compressible(&self) -> bool {
         !self.is_incompressible
     }
+
+    /// Returns the key of a packet that replaces an older one of the same key where that waits.
+    #[must_use]
+    pub fn latest(&self) -> Option<&str> {
+        self.latest.as_deref()
+    }
+}
+
+fn decode_key(message: &Bytes, json: &[u8]) -> Option<ByteString> {
+    match Tokens::plain(json).next() {
+        Some(Token::String(literal)) => decode_text(message, literal).filter(is_key),
+        _ => None,
+    }
+}
+
+fn is_key(key: &ByteString) -> bool {
+    (1..=MAX_KEY_BYTES).contains(&key.len())
 }
 
 /// Returns whether a value of JSON is true in a condition of JavaScript.
@@ -58,10 +87,33 @@ fn is_truthy(json: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::Flags;
 
+    fn decode(json: &str) -> Flags {
+        let message = Bytes::copy_from_slice(json.as_bytes());
+        Flags::decode_json(&message, &message)
+    }
+
     fn is_volatile(json: &str) -> bool {
-        Flags::decode_json(json.as_bytes()).is_volatile()
+        decode(json).is_volatile()
+    }
+
+    #[test]
+    fn a_key_is_a_string_of_limited_length() {
+        let latest = |json: &str| decode(json).latest().map(str::to_owned);
+        assert_eq!(latest(r#"{"latest":"a\u0062"}"#), Some("ab".into()));
+        assert_eq!(latest(r#"{"latest":"a","latest":"b","volatile":true}"#), Some("b".into()));
+        for other in ["{}", r#"{"latest":""}"#, r#"{"latest":1}"#, r#"{"latest":["a"]}"#] {
+            assert_eq!(latest(other), None, "{other}");
+        }
+        for lone in [r#"{"latest":"\ud800"}"#, r#"{"latest":"a","latest":null}"#] {
+            assert_eq!(latest(lone), None, "{lone}");
+        }
+        let long = "\u{20ac}".repeat(256);
+        assert_eq!(latest(&format!(r#"{{"latest":"{long}"}}"#)), Some(long.clone()));
+        assert_eq!(latest(&format!(r#"{{"latest":"{long}x"}}"#)), None);
     }
 
     #[test]
@@ -79,7 +131,7 @@ mod tests {
 
     #[test]
     fn compress_is_compared_with_false() {
-        let is_compressible = |json: &str| Flags::decode_json(json.as_bytes()).is_compressible();
+        let is_compressible = |json: &str| decode(json).is_compressible();
         for other in ["{}", r#"{"compress":true}"#, r#"{"compress":null}"#, r#"{"compress":0}"#] {
             assert!(is_compressible(other), "{other}");
         }

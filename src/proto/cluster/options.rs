@@ -59,7 +59,7 @@ impl Options {
             return Err(DecodeError::InvalidOptions);
         }
         let (rooms, except) = (rooms_of_json(message, rooms)?, rooms_of_json(message, except)?);
-        let flags = Flags::decode_json(flags);
+        let flags = Flags::decode_json(message, flags);
         Ok(rooms.zip(except).map(|(rooms, except)| Self { rooms, except, flags }))
     }
 }
