@@ -130,3 +130,27 @@ fn a_bomb_fails_its_own_connection_only() {
     other_peer.send(Opcode::Text, b"unharmed");
     assert_eq!(text(&application.next_event(other)), "unharmed");
 }
+
+#[test]
+fn messages_that_become_long_wait_until_the_application_takes_them() {
+    const MESSAGES: usize = 60;
+    let mut application = Application::new();
+    let (id, mut peer) = connect(&mut application);
+    let (other, mut other_peer) = connect(&mut application);
+    let frame = encode_frame(true, Opcode::Binary, &vec![0; 950_000], None);
+    let message = Compression::default().compress(&frame).unwrap();
+    assert!(message.len() < 1000);
+    // Behind a header of 4 bytes; all of them are in one read.
+    for _ in 0..MESSAGES {
+        peer.send_compressed(&message[4..]);
+    }
+    let stats = application.wait_for_stats(|stats| stats.stalls > 0);
+    assert!(stats.messages_in < 10, "{} messages", stats.messages_in);
+    other_peer.send(Opcode::Text, b"behind");
+    for _ in 0..MESSAGES {
+        assert_eq!(text(&application.next_event(id)).len(), 950_000);
+    }
+    assert_eq!(text(&application.next_event(other)), "behind");
+    peer.send(Opcode::Text, b"the last");
+    assert_eq!(text(&application.next_event(id)), "the last");
+}

@@ -45,6 +45,8 @@ pub(super) struct Connection {
     heartbeat: Option<Box<HeartbeatDriver>>,
     /// Set if the options limit what the peer sends.
     limiter: Option<Box<RateLimiter>>,
+    /// Input that has been read and waits for the application to take events.
+    unread: Option<Box<BytesMut>>,
     /// The bytes in the send queue that were last reported.
     reported_backlog: usize,
     /// The turn in which the application last sent a frame.
@@ -69,6 +71,7 @@ impl Connection {
             decoder,
             queue: SendQueue::default(),
             limiter,
+            unread: None,
             options,
             version: ProtocolVersion::default(),
             heartbeat: None,
@@ -92,12 +95,15 @@ impl Connection {
         &self.queue
     }
 
-    /// Decodes all events of bytes that were read; `input` is empty afterwards. Returns the number of
+    /// Decodes the events of bytes that were read, until `is_full` returns true after one; what is
+    /// left waits for [`handle_unread_input`](Self::handle_unread_input). A short compressed message
+    /// can be a long one for the application. `input` is empty afterwards. Returns the number of
     /// messages that are reported as heartbeats or dropped.
     pub(super) fn handle_input(
         &mut self,
         input: &mut BytesMut,
         mut emit: impl FnMut(Event),
+        is_full: impl Fn() -> bool,
     ) -> usize {
         let mut handled = 0;
         if self.keeps_input(input) {
@@ -116,6 +122,11 @@ impl Connection {
                         }
                     }
                     if self.is_limited() {
+                        return handled;
+                    }
+                    if is_full() && !input.is_empty() {
+                        self.unread = Some(Box::new(input.as_ref().into()));
+                        input.clear();
                         return handled;
                     }
                 }
@@ -167,8 +178,13 @@ impl Connection {
         }
     }
 
-    /// Keeps input for later or drops it, if the limit says so.
+    /// Keeps input for later, behind other that waits, or drops it, if the limit says so.
     fn keeps_input(&mut self, input: &mut BytesMut) -> bool {
+        if let Some(unread) = &mut self.unread {
+            unread.extend_from_slice(input);
+            input.clear();
+            return true;
+        }
         let Some(limiter) = &mut self.limiter else { return false };
         if limiter.is_cut_off() {
             input.clear();
@@ -249,10 +265,30 @@ impl Connection {
 
     /// Handles input that has waited for the time to go on, as
     /// [`handle_input`](Self::handle_input) does. Returns the same; `None` if there is none.
-    pub(super) fn handle_held_input(&mut self, mut emit: impl FnMut(Event)) -> Option<usize> {
+    pub(super) fn handle_held_input(
+        &mut self,
+        mut emit: impl FnMut(Event),
+        is_full: impl Fn() -> bool,
+    ) -> Option<usize> {
         let (event, mut input) = self.limiter.as_mut()?.take_held()?;
         let handled = event.map_or(0, |event| self.deliver(event, &mut input, &mut emit));
-        Some(handled + self.handle_input(&mut input, emit))
+        Some(handled + self.handle_input(&mut input, emit, is_full))
+    }
+
+    /// Handles input that has waited for the application to take events, as
+    /// [`handle_input`](Self::handle_input) does. Returns the same; `None` if there is none.
+    pub(super) fn handle_unread_input(
+        &mut self,
+        emit: impl FnMut(Event),
+        is_full: impl Fn() -> bool,
+    ) -> Option<usize> {
+        let mut unread = self.unread.take()?;
+        Some(self.handle_input(&mut unread, emit, is_full))
+    }
+
+    /// Returns whether input waits for the application to take events.
+    pub(super) const fn has_unread_input(&self) -> bool {
+        self.unread.is_some()
     }
 
     /// Returns whether input waits because of the peer's limit.

@@ -397,7 +397,7 @@ impl ConnectionTask {
             state.connection.handle_limit_time(Instant::now());
         }
         while state.connection.wants_input() && !self.worker.is_stalled(context.waker()) {
-            if self.handle_held_input(&mut state.connection) {
+            if self.handle_waiting_input(&mut state.connection) {
                 continue;
             }
             buffer.reserve(READ_BUFFER);
@@ -438,14 +438,20 @@ impl ConnectionTask {
         }
         let before = connection.queue().len_bytes();
         connection.handle_time(self.worker.queued_at());
-        let handled = connection.handle_input(input, |event| self.gather(event));
+        let is_full = || self.worker.holds_much();
+        let handled = connection.handle_input(input, |event| self.gather(event), is_full);
         self.handle_decoded(connection, handled, before);
     }
 
-    /// Handles input that has waited for the peer's limit. Returns whether there was some.
-    fn handle_held_input(&self, connection: &mut Connection) -> bool {
+    /// Handles input that has waited for the application, or for the peer's limit. Returns whether
+    /// there was some.
+    fn handle_waiting_input(&self, connection: &mut Connection) -> bool {
         let before = connection.queue().len_bytes();
-        let handled = connection.handle_held_input(|event| self.gather(event));
+        connection.handle_time(self.worker.queued_at());
+        let is_full = || self.worker.holds_much();
+        let handled = connection
+            .handle_unread_input(|event| self.gather(event), is_full)
+            .or_else(|| connection.handle_held_input(|event| self.gather(event), is_full));
         if let Some(handled) = handled {
             self.handle_decoded(connection, handled, before);
         }

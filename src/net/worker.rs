@@ -93,6 +93,8 @@ pub(super) struct Worker {
     /// The time from which frames that are queued now count as waiting.
     queued_at: Cell<Stamp>,
     gathered: RefCell<EventBatch>,
+    /// The memory that they occupy, in bytes.
+    gathered_bytes: Cell<usize>,
     /// Set while the task that sends them to the application has been woken.
     is_gatherer_woken: Cell<bool>,
     /// Wakes the task that sends `gathered` to the application.
@@ -138,6 +140,7 @@ impl Worker {
             turn: Cell::default(),
             queued_at: Cell::default(),
             gathered: RefCell::default(),
+            gathered_bytes: Cell::default(),
             is_gatherer_woken: Cell::default(),
             gatherer: RefCell::default(),
             stalled: RefCell::default(),
@@ -296,15 +299,20 @@ impl Worker {
 
     /// Gathers an event for the application.
     pub(super) fn emit(&self, id: ConnectionId, event: Event) {
-        self.gathered.borrow_mut().push((id, event));
+        self.push(id, event);
         self.wake_gatherer();
+    }
+
+    fn push(&self, id: ConnectionId, event: Event) {
+        self.gathered_bytes.set(self.gathered_bytes.get() + event.held_bytes());
+        self.gathered.borrow_mut().push((id, event));
     }
 
     /// Gathers an event. Heartbeats wait for others, or for
     /// [`schedule_delivery`](Self::schedule_delivery).
     pub(super) fn gather(&self, id: ConnectionId, event: Event) {
         let is_heartbeat = matches!(event, Event::Heartbeat(_));
-        self.gathered.borrow_mut().push((id, event));
+        self.push(id, event);
         if !is_heartbeat {
             self.wake_gatherer();
         }
@@ -348,8 +356,7 @@ impl Worker {
     }
 
     fn deliver(&self, batch: EventBatch, now: Instant) {
-        let bytes = batch.iter().map(|(_, event)| event.held_bytes()).sum();
-        self.shared.held_bytes.fetch_add(bytes, Ordering::SeqCst);
+        self.shared.held_bytes.fetch_add(self.gathered_bytes.take(), Ordering::SeqCst);
         // Fails if the pool is gone; the shutdown follows then.
         if self.sink.batches.send(batch).is_ok() && self.sink.liveness.begin_notification(now) {
             self.shared.counters.notifications.add(1);
@@ -359,7 +366,8 @@ impl Worker {
 
     /// Returns whether so many events wait for the application that nothing is read.
     pub(super) fn holds_much(&self) -> bool {
-        self.shared.held_bytes.load(Ordering::SeqCst) > MAX_HELD_BYTES
+        let bytes = self.shared.held_bytes.load(Ordering::SeqCst) + self.gathered_bytes.get();
+        bytes > MAX_HELD_BYTES
     }
 
     /// Schedules a call of [`ConnectionTask::handle_due`].

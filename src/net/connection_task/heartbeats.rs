@@ -191,7 +191,8 @@ impl ConnectionTask {
     }
 }
 
-/// Returns whether the kernel has input that has not been read, or the end of the stream.
+/// Returns whether there is input that has not been handled, or the end of the stream.
 fn has_unread(state: &State) -> bool {
-    SockRef::from(&state.stream).peek(&mut [MaybeUninit::uninit()]).is_ok()
+    state.connection.has_unread_input()
+        || SockRef::from(&state.stream).peek(&mut [MaybeUninit::uninit()]).is_ok()
 }
