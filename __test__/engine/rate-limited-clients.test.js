@@ -176,15 +176,19 @@ test("pause: what waits for a client that polls is bounded", GUARD, async (t) =>
   assert.ok(sent > 1_000_000, `${sent} bytes`);
 });
 
-test("pause: what a client that polls has sent before it leaves arrives", GUARD, async (t) => {
-  const limit = { messages: 5, per: 20, action: "pause" };
-  const { client, socket, got } = await start(t, limit, [{}, POLLING_ONLY]);
-  const left = once(socket, "disconnect");
-  emitAll(client, range(20));
-  client.disconnect();
-  assert.equal((await left)[0], "client namespace disconnect");
-  assert.deepEqual(argumentsOf(got, "number"), range(20));
-});
+for (const name of ["a client that polls", "a client that is left to ws"]) {
+  test(`pause: what ${name} has sent before it leaves arrives`, GUARD, async (t) => {
+    const limit = { messages: 5, per: 20, action: "pause" };
+    const { client, socket, got } = await start(t, limit, KINDS[name]);
+    const left = once(socket, "disconnect");
+    const closed = once(socket.conn, "close");
+    emitAll(client, range(20));
+    client.disconnect();
+    assert.equal((await left)[0], "client namespace disconnect");
+    assert.deepEqual(argumentsOf(got, "number"), range(20));
+    assert.equal((await closed)[0], "transport close");
+  });
+}
 
 for (const [name, options] of [
   ["native", {}],

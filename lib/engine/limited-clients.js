@@ -19,7 +19,7 @@ const MAX_HELD_BESIDES = 1024 * 1024;
 /** The text of the workers' error. */
 const ERROR = "the peer sends more than rateLimit allows";
 
-/** As input of a transport: the client has closed it, behind all that it has sent. */
+/** As input: the client has closed its end, behind all that it has sent. */
 const CLOSE = Symbol("close");
 
 function ignore() {}
@@ -91,7 +91,7 @@ class TransportTap {
     transport.onClose = () => {
       // The other states are those of a transport that we close.
       const isByPeer = transport.readyState === "open";
-      if (isByPeer && limiter.isHolding) limiter.receive(inputOfClose());
+      if (isByPeer && limiter.isHolding) limiter.receive(inputOfClose(CLOSE));
       else this.#onClose.call(transport);
     };
   }
@@ -121,8 +121,8 @@ function inputOfPacket(packet) {
   };
 }
 
-function inputOfClose() {
-  return { item: CLOSE, bytes: 0, packet: null, isAttachment: false, isHeartbeat: false };
+function inputOfClose(item) {
+  return { item, bytes: 0, packet: null, isAttachment: false, isHeartbeat: false };
 }
 
 /**
@@ -132,7 +132,9 @@ function inputOfClose() {
  */
 function limitWebSocket(websocket) {
   const { rateLimit, connection } = websocket._settings;
-  const { emit, close } = websocket;
+  const prototype = Object.getPrototypeOf(websocket);
+  const ownEmit = Object.hasOwn(websocket, "emit") ? websocket.emit : null;
+  const emit = (args) => (ownEmit ?? prototype.emit).apply(websocket, args);
   let isPaused = false;
   const resume = () => {
     if (!isPaused) return;
@@ -140,7 +142,10 @@ function limitWebSocket(websocket) {
     websocket.resume();
   };
   const limiter = new InputLimiter(rateLimit, connection.maxPayload + MAX_HELD_BESIDES, {
-    deliver: (args) => emit.apply(websocket, args),
+    deliver: (args) => {
+      if (args[0] === CLOSE) prototype.close.apply(websocket, args.slice(1));
+      else emit(args);
+    },
     report: () => reportRateLimit(websocket, rateLimit.action),
     disconnect: () => {
       resume();
@@ -157,14 +162,19 @@ function limitWebSocket(websocket) {
   });
   websocket.emit = (...args) => {
     if (args[0] === "close") limiter.end();
-    if (args[0] !== "message") return emit.apply(websocket, args);
+    if (args[0] !== "message") return emit(args);
     limiter.receive(inputOfMessage(args, rateLimit.isEngineIo));
     return true;
   };
-  // A paused WebSocket would not read the peer's close frame.
   websocket.close = (...args) => {
+    // ws answers the peer's close frame, which was read together with what waits.
+    if (websocket._closeFrameReceived && limiter.isHolding) {
+      limiter.receive(inputOfClose([CLOSE, ...args]));
+      return;
+    }
+    // A paused WebSocket would not read the peer's close frame.
     limiter.close();
-    close.apply(websocket, args);
+    prototype.close.apply(websocket, args);
   };
 }
 
