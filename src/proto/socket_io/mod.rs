@@ -37,7 +37,7 @@
 mod decoder;
 mod encoder;
 mod error;
-#[cfg(feature = "net")]
+#[cfg(all(feature = "net", unix))]
 mod event_head;
 mod header;
 mod namespace;
@@ -51,7 +51,7 @@ mod utf8;
 
 pub use decoder::{DEFAULT_MAX_ATTACHMENTS, Decoder};
 pub use error::DecodeError;
-#[cfg(feature = "net")]
+#[cfg(all(feature = "net", unix))]
 pub(crate) use event_head::EventHead;
 pub use namespace::Namespace;
 pub use packet::Packet;
