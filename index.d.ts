@@ -67,8 +67,9 @@ export interface EngineOptions {
    */
   maxLoopLag?: number;
   /**
-   * Limits what each client sends. The I/O thread counts, and decides before JavaScript wakes; clients that
-   * poll, and connections that are left to ws, are not limited.
+   * Limits what each client sends. The I/O thread counts, and decides before JavaScript wakes. With
+   * `turbo()`, JavaScript limits clients that poll and those of WebTransport; connections that are left to ws
+   * are always limited.
    *
    * `io.engine` emits `rate_limit` with a {@link RateLimitReport} once for each client and window, a
    * `WebSocketServer` with `{ websocket, action }`.
@@ -90,7 +91,8 @@ export interface RateLimitSettings {
    */
   messages?: number;
   /**
-   * Bytes in each window, as they are on the wire: an integer of at least 1, or `Infinity`.
+   * Bytes in each window, as they are on the wire, or those of the data where JavaScript limits: an integer
+   * of at least 1, or `Infinity`.
    * @default Infinity
    */
   bytes?: number;
@@ -103,10 +105,11 @@ export interface RateLimitSettings {
   /**
    * What is done with more.
    *
-   * - `"pause"` stops reading until the next window, so that TCP slows the client down.
+   * - `"pause"` stops reading until the next window, so that TCP slows the client down. What a client that
+   *   polls sends waits in memory instead, up to `maxHttpBufferSize` and 1 MiB; with more it is disconnected.
    * - `"drop"` drops events that expect no acknowledgement, with their attachments; `stats()` counts them. It
    *   needs the packets of Socket.IO's own parser, and throws on a `WebSocketServer`.
-   * - `"disconnect"` closes the connection by code 1008. Its WebSocket emits an error of code
+   * - `"disconnect"` closes the connection, a WebSocket by code 1008. Its WebSocket emits an error of code
    *   `"TURBO_ERR_RATE_LIMIT"`; Socket.IO's `disconnect` event has the reason `"transport error"`.
    */
   action: "pause" | "drop" | "disconnect";
@@ -532,9 +535,12 @@ export interface Counters {
   notifications: number;
   /** Pauses in reading because JavaScript had 4 MiB of events to handle. */
   stalls: number;
-  /** Pauses in reading from one client because of `rateLimit`. */
+  /**
+   * Pauses in reading from one client because of `rateLimit`. The totals of {@link Stats} include clients that
+   * no I/O thread serves.
+   */
   rateLimitPauses: number;
-  /** Events that were dropped because of `rateLimit`; they are among `messagesIn`, too. */
+  /** Events that were dropped because of `rateLimit`, likewise; on I/O threads they are among `messagesIn`, too. */
   rateLimitDropped: number;
   /**
    * For each frame, the time from the end of the turn that sent it until the operating system had

@@ -10,6 +10,8 @@ class Stats {
   #fallbacks = {};
   /** Upgrade requests that our WebSocket servers have got. */
   #handshakes = 0;
+  /** What the limits of clients that no worker serves have done. */
+  #rateLimit = { pauses: 0, dropped: 0 };
   /** Connections to Redis that have not ended. */
   #links = new Set();
   /** The last counters of connections to Redis that have ended. */
@@ -36,6 +38,16 @@ class Stats {
   /** Counts a handshake that begins. */
   countHandshake() {
     this.#handshakes++;
+  }
+
+  /** Counts a client that no worker serves and whose input has to wait for its next window. */
+  countRateLimitPause() {
+    this.#rateLimit.pauses++;
+  }
+
+  /** Counts an event of such a client that is dropped. */
+  countRateLimitDropped() {
+    this.#rateLimit.dropped++;
   }
 
   /**
@@ -80,8 +92,8 @@ class Stats {
       wakes: sum("wakes"),
       notifications: sum("notifications"),
       stalls: sum("stalls"),
-      rateLimitPauses: sum("rateLimitPauses"),
-      rateLimitDropped: sum("rateLimitDropped"),
+      rateLimitPauses: sum("rateLimitPauses") + this.#rateLimit.pauses,
+      rateLimitDropped: sum("rateLimitDropped") + this.#rateLimit.dropped,
       delivery: histogram(workers.map(({ delivery }) => delivery)),
       loopLag: histogram(this.#workers === null ? [] : [this.#workers.native.loopLag()]),
       redis: [...this.#links].map(({ state, native }) => ({ state, ...native.stats() })),

@@ -9,6 +9,7 @@ const { drain } = require("./drain.js");
 const { readPerMessageDeflate } = require("./engine/compression.js");
 const { ENGINE_OPTIONS, engineOptions } = require("./engine/options.js");
 const { Placement } = require("./engine/placement.js");
+const { readRateLimit } = require("./engine/rate-limit.js");
 const { WebSocketServer, createEngine } = require("./engine/websocket-server.js");
 const { InvalidOptionError } = require("./errors.js");
 const { optionsObject, refuse, warnOfNearMisses } = require("./options.js");
@@ -74,6 +75,7 @@ function wsEngineFor({ wsEngine: given, ...options }, placement) {
   const ours = engineOptions(options);
   if (given === undefined || given === null) {
     readPerMessageDeflate(options.perMessageDeflate);
+    placement.rateLimit = readRateLimit(ours.rateLimit, true);
     return placement.observeEngine(createEngine(ours));
   }
   refuse(ours, Object.keys(ours), "left out when a wsEngine is given");

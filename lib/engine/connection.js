@@ -9,7 +9,7 @@ const { ConnectionEndedError } = require("../errors.js");
 const { handleRead } = require("./detached-socket.js");
 const { EarlyEvents } = require("./early-events.js");
 const { HeldEvents } = require("./held-events.js");
-const { reportRateLimit } = require("./rate-limit.js");
+const { actionOf, reportRateLimit } = require("./rate-limit.js");
 const { Sender } = require("./sender.js");
 const websocketEvents = require("./websocket-events.js");
 
@@ -201,7 +201,7 @@ class Connection extends Sender {
 
   /** @param {number} step of `RateLimitStep` in addon/codes.js */
   handleRateLimited(step) {
-    if (!this.isTerminated) reportRateLimit(this.websocket, step);
+    if (!this.isTerminated) reportRateLimit(this.websocket, actionOf(step));
   }
 
   handleClose(code, reason) {

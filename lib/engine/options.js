@@ -2,7 +2,7 @@
 
 const os = require("node:os");
 const { BYTE_LIMIT, optionOf, warnOfNearMisses } = require("../options.js");
-const { RATE_LIMIT, readRateLimit } = require("./rate-limit.js");
+const { RATE_LIMIT, nativeRateLimit, readRateLimit } = require("./rate-limit.js");
 
 /** The most I/O threads that a server may use. */
 const MAX_IO_THREADS = 64;
@@ -83,16 +83,21 @@ function engineOptions(given) {
  * Returns the settings of a server that its connections use.
  *
  * @param {Record<string, unknown>} given options of ws and ours
- * @returns {{ ioThreads: number, highWaterMark: number, maxLoopLag: number | undefined, connection: object }}
- *   `connection` as `NativeConnectionOptions` in binding.d.ts
+ * @returns {{ ioThreads: number, highWaterMark: number, maxLoopLag: number | undefined,
+ *   rateLimit: import("./rate-limit.js").Limit | undefined, connection: object }} `connection` as `NativeConnectionOptions` in binding.d.ts
  * @throws {InvalidOptionError}
  */
 function connectionSettings(given) {
   warnOfNearMisses(given, Object.keys(OPTIONS));
+  const rateLimit = readRateLimit(
+    optionOf(OPTIONS, given, "rateLimit"),
+    given[FOR_ENGINE_IO] === true,
+  );
   return {
     ioThreads: optionOf(OPTIONS, given, "ioThreads"),
     highWaterMark: optionOf(OPTIONS, given, "highWaterMark"),
     maxLoopLag: optionOf(OPTIONS, given, "maxLoopLag"),
+    rateLimit,
     connection: {
       maxPayload: limit(given.maxPayload, 100 * MIB),
       maxFragments: limit(given.maxFragments, 16 * 1024),
@@ -102,10 +107,7 @@ function connectionSettings(given) {
       backpressureTimeout: optionOf(OPTIONS, given, "backpressureTimeout"),
       highWaterMark: optionOf(OPTIONS, given, "highWaterMark"),
       closeTimeout: Number(given.closeTimeout ?? 30_000),
-      rateLimit: readRateLimit(
-        optionOf(OPTIONS, given, "rateLimit"),
-        given[FOR_ENGINE_IO] === true,
-      ),
+      rateLimit: nativeRateLimit(rateLimit),
       isTextAsString: optionOf(OPTIONS, given, "textType") === "string",
     },
   };

@@ -1,7 +1,8 @@
 "use strict";
 
 const { warnOnce } = require("../errors.js");
-const { guardUpgrades } = require("./upgrade-guard.js");
+const { limitClients } = require("./limited-clients.js");
+const { guardEngine, observeEngines } = require("./upgrade-guard.js");
 
 const NOT_IN_USE =
   "the adapter and the parser of turbo() are not used: Socket.IO accepts them in its constructor " +
@@ -18,6 +19,8 @@ class Placement {
   #size = 0;
   /** Set once a server has been constructed with the options. */
   #isConstructed = false;
+  /** What clients may send. @type {import("./rate-limit.js").Limit | undefined} */
+  rateLimit;
 
   /** @param {object} options for Socket.IO */
   constructor(options) {
@@ -67,7 +70,10 @@ class Placement {
 
   #handleServer(io) {
     this.#isConstructed = true;
-    guardUpgrades(io);
+    observeEngines(io, (engine) => {
+      guardEngine(engine);
+      limitClients(engine, this.rateLimit);
+    });
   }
 
   /** Without a change of the options, the engine may be used alone on purpose: `attach()` adds to them. */

@@ -62,34 +62,58 @@ function readParts(given) {
 }
 
 /**
+ * The limit of a client's messages: the option with its defaults.
+ *
+ * @typedef {{ messages: number, bytes: number, per: number, action: string, isEngineIo: boolean }} Limit
+ */
+
+/**
  * Returns the limit of a client's messages.
  *
  * @param {object | undefined} given an accepted value of the option
  * @param {boolean} isEngineIo true if the clients speak Engine.IO
- * @returns {object | undefined} as `NativeRateLimit` in binding.d.ts
+ * @returns {Limit | undefined}
  * @throws {InvalidOptionError} if events are to be dropped and there can be none
  */
 function readRateLimit(given, isEngineIo) {
   if (given === undefined) return undefined;
-  const { action, ...limits } = readParts(given);
+  const limit = readParts(given);
+  const { action } = limit;
   if (action === "drop" && !isEngineIo) {
     const accepted = '"pause" or "disconnect" here: only Socket.IO has events that can be dropped';
     throw new InvalidOptionError("rateLimit.action", accepted, action);
   }
-  return { ...limits, action: STEPS[action] ?? 0, isEngineIo };
+  return { ...limit, isEngineIo };
 }
 
 /**
- * Tells the program that a client has exceeded its limit: by the event `rate_limit` of the WebSocket server
+ * Returns a limit for the workers.
+ *
+ * @param {Limit | undefined} limit
+ * @returns {object | undefined} as `NativeRateLimit` in binding.d.ts
+ */
+function nativeRateLimit(limit) {
+  return limit && { ...limit, action: STEPS[limit.action] ?? 0 };
+}
+
+/**
+ * @param {number} step of `RateLimitStep` in addon/codes.js
+ * @returns {string} the action
+ */
+function actionOf(step) {
+  return ACTIONS[step];
+}
+
+/**
+ * Tells the program that a client by WebSocket has exceeded its limit: by the event `rate_limit` of the WebSocket server
  * and of the Engine.IO server.
  *
  * @param {import("./websocket.js").WebSocket} websocket
- * @param {number} step of `RateLimitStep` in addon/codes.js
+ * @param {string} action
  */
-function reportRateLimit(websocket, step) {
-  const action = ACTIONS[step];
+function reportRateLimit(websocket, action) {
   const { server, engine: guarded } = websocket._settings;
-  const conn = websocket._connection.route?.conn;
+  const conn = websocket._connection?.route?.conn;
   const engine = guarded ?? conn?.server;
   if (engine?.listenerCount("rate_limit") > 0) {
     const socket = conn ?? socketOf(engine, websocket);
@@ -103,4 +127,4 @@ function socketOf({ clients }, websocket) {
   return Object.values(clients).find(({ transport }) => transport?.socket === websocket);
 }
 
-module.exports = { RATE_LIMIT, readRateLimit, reportRateLimit };
+module.exports = { RATE_LIMIT, actionOf, nativeRateLimit, readRateLimit, reportRateLimit };

@@ -12,14 +12,16 @@
 const { beginUpgrade } = require("./response-headers.js");
 
 /**
- * Guards the engine of a Socket.IO server, and those that `attach()` and `listen()` bind later.
+ * Handles the engine of a Socket.IO server, and those that `attach()` and `listen()` bind later. Does so once
+ * for a server, however often it is called.
  *
  * @param {import("socket.io").Server | undefined} io or a stand-in from a test of adapters
+ * @param {(engine: import("engine.io").Server) => void} handle called before Socket.IO uses the engine
  */
-function guardUpgrades(io) {
+function observeEngines(io, handle) {
   if (typeof io?.bind !== "function" || Object.hasOwn(io, "bind")) return;
-  if (io.engine) guardEngine(io.engine);
-  override(io, "bind", (engine) => guardEngine(engine));
+  if (io.engine) handle(io.engine);
+  override(io, "bind", handle);
 }
 
 /** @param {import("engine.io").Server} engine or another engine, which may have no such method */
@@ -58,4 +60,4 @@ function guard(socket) {
 /** Does nothing: the `close` event follows, and code that uses the socket finds it destroyed. */
 function ignoreError() {}
 
-module.exports = { guardUpgrades, ignoreError };
+module.exports = { guardEngine, ignoreError, observeEngines };

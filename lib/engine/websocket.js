@@ -5,6 +5,7 @@ const ws = require("ws");
 const { Connection } = require("./connection.js");
 const { detach, readInput } = require("./detached-socket.js");
 const { fallbackReason, reportFallback } = require("./fallback.js");
+const { limitWebSocket } = require("./limited-clients.js");
 const { patchedReceiver } = require("./patched-receiver.js");
 const { closePayload } = require("./payload.js");
 const { receiverView } = require("./receiver-view.js");
@@ -167,6 +168,7 @@ function ignore() {}
 function fallBack(websocket, reason, call) {
   reportFallback(reason);
   if (websocket._settings.connection.isTextAsString) websocket.emit = emitTextAsString;
+  if (websocket._settings.rateLimit !== undefined) limitWebSocket(websocket);
   return call();
 }
 
