@@ -74,9 +74,9 @@ test("drop: a window later, events arrive again", OPTIONS, async (t) => {
   await polled(async () => {
     emitAll(client, [1, 2]);
     await client.emitWithAck("echo");
-    return reports.length > 1;
+    // In the first window the question may be all that arrives.
+    return reports.length > 1 && got.some(([name, number]) => name === "number" && number === 1);
   });
-  assert.ok(got.some(([name, number]) => name === "number" && number === 1));
 });
 
 test("drop: a flood does not wake JavaScript", OPTIONS, async (t) => {

@@ -13,6 +13,7 @@ const { filesIn, testFiles } = require("../../__test__/support/test-files.js");
 /** @type {LeftOut} what does not depend on the platform, or exists for this machine's only */
 const EVERYWHERE = {
   bench: "compares servers, by load clients that are compiled for this machine",
+  gallery: "plays pages of an example, which do not depend on the platform",
   clients: "has toolchains and browsers of this machine",
   "conformance/cluster-codec.test.js": "asks a program in Rust that is compiled for this machine",
   "conformance/rust-codec.test.js": "asks a program in Rust that is compiled for this machine",

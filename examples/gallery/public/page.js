@@ -43,13 +43,15 @@ async function mount(tile) {
     });
     return socket;
   };
-  /** Asks the server. Returns the answer, or nothing if it was refused, and shows the reason. */
-  const ask = async (socket, event, value) => {
-    const lost = { ok: false, error: "The connection was lost" };
-    const answer = await socket.emitWithAck(event, value).catch(() => lost);
-    status.textContent = answer.ok ? "" : answer.error;
-    return answer.ok && answer;
-  };
+  /** Asks the server. `take` gets the answer before what follows it; a refusal is shown. */
+  const ask = (socket, event, value, take = () => {}) =>
+    new Promise((resolve) => {
+      socket.timeout(60_000).emit(event, value, (lost, answer) => {
+        status.textContent = lost ? "The connection was lost" : (answer.error ?? "");
+        if (answer?.ok) take(answer);
+        resolve(answer?.ok && answer);
+      });
+    });
   start({ stage: tile.querySelector(".stage"), connect: connectTile, ask });
 }
 

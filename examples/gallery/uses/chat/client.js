@@ -13,17 +13,16 @@ export default function chat({ stage, connect, ask }) {
   sessionStorage.chatter ??= `Visitor ${100 + Math.trunc(Math.random() * 900)}`;
   sessionStorage.page ??= randomId();
   const { chatter: name, page } = sessionStorage;
-  let names = new Set();
-  const known = new Set();
+  let [names, known] = [new Set(), new Set()];
   const socket = connect("/", { auth: () => ({ name, page }) });
 
-  socket.on("welcome", async () => {
-    const answer = await ask(socket, "join", { room: "lobby" });
-    if (!answer) return;
-    names = new Set(answer.people);
-    answer.messages.forEach(show);
-    showPeople();
-  });
+  socket.on("welcome", () =>
+    ask(socket, "join", { room: "lobby" }, (answer) => {
+      names = new Set(answer.people);
+      answer.messages.forEach(show);
+      showPeople();
+    }),
+  );
   socket.on("message", show);
   socket.on("joined", (person) => person.room === "lobby" && showPeople(names.add(person.name)));
   socket.on("left", (person) => person.room === "lobby" && showPeople(names.delete(person.name)));

@@ -36,10 +36,9 @@ export default function stocks({ stage, connect, ask }) {
   new ResizeObserver(fit).observe(chart);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => plot.redraw());
 
-  async function watch(wanted) {
+  function watch(wanted) {
     symbol = wanted;
-    const answer = await ask(socket, "watch", wanted);
-    if (answer && symbol === wanted) show(answer.history);
+    return ask(socket, "watch", wanted, (answer) => symbol === wanted && show(answer.history));
   }
   function show(ticks) {
     history = ticks.slice(-160);

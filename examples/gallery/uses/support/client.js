@@ -36,12 +36,12 @@ export default function support({ stage, connect, ask }) {
     });
     agent.on("message", desk.show);
   }
-  async function open(key) {
-    const answer = await ask(agent, "open", key);
-    if (!answer) return;
-    ticket = key;
-    for (const each of tickets.children) each.ariaPressed = each.dataset.key === key;
-    desk.showAll(answer.messages);
+  function open(key) {
+    return ask(agent, "open", key, (answer) => {
+      ticket = key;
+      for (const each of tickets.children) each.ariaPressed = each.dataset.key === key;
+      desk.showAll(answer.messages);
+    });
   }
   /** Creates a list of messages with a field below it. */
   function conversation(label, send) {
