@@ -78,7 +78,7 @@ export interface EngineOptions {
   rateLimit?: RateLimit;
 }
 
-/** What a client may send in each window, and what is done with more. */
+/** The limits of a client in each window, and the action taken on more. */
 export type RateLimit = RateLimitSettings &
   (Required<Pick<RateLimitSettings, "messages">> | Required<Pick<RateLimitSettings, "bytes">>);
 
@@ -103,7 +103,7 @@ export interface RateLimitSettings {
    */
   per?: number;
   /**
-   * What is done with more.
+   * The action taken on more.
    *
    * - `"pause"` stops reading until the next window, so that TCP slows the client down. What a client that
    *   polls sends waits in memory instead, up to `maxHttpBufferSize` and 1 MiB; with more it is disconnected.
@@ -119,7 +119,7 @@ export interface RateLimitSettings {
 export interface RateLimitReport {
   /** The client's Engine.IO socket, the `conn` of its Socket.IO sockets. */
   socket: Socket["conn"];
-  /** What is done about it. */
+  /** The action that is taken. */
   action: RateLimit["action"];
 }
 
@@ -638,7 +638,7 @@ export interface DrainOptions {
   signal?: AbortSignal;
 }
 
-/** What has become of the clients of a server that was drained. */
+/** The numbers of clients of a server that was drained. */
 export interface DrainResult {
   /** Connections that have ended since the call, including those whose clients left on their own. */
   closed: number;

@@ -46,7 +46,7 @@ const UNAVAILABLE = 503;
 /** RFC 9110, section 10.2.3, in seconds: another process can answer at once. */
 const RETRY_AFTER = "1";
 
-/** What engine.io says of a handshake that the application forbids; it has no code for this. */
+/** The error of engine.io for a handshake that the application forbids; it has no code for this. */
 const FORBIDDEN = 4;
 const REFUSAL = { name: "DRAINING", message: "The server is draining" };
 

@@ -10,7 +10,7 @@ class Stats {
   #fallbacks = {};
   /** Upgrade requests that our WebSocket servers have got. */
   #handshakes = 0;
-  /** What the limits of clients that no worker serves have done. */
+  /** The counts of the limits of clients that no worker serves. */
   #rateLimit = { pauses: 0, dropped: 0 };
   /** Connections to Redis that have not ended. */
   #links = new Set();

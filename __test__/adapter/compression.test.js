@@ -352,7 +352,7 @@ describeConnections((engine) => {
     const random = (length) => Buffer.from(Array.from({ length }, () => below(256)));
     const block = random(300);
     const gaps = [10, 300, 700, 1500, 3500, 7500, 15_000, 31_000];
-    // What is worth compressing with any window, and repetitions at distances that need one.
+    // Text that is worth compressing with any window, and repetitions at distances that need one.
     const repeated = gaps.flatMap((gap) => [block, random(gap)]);
     const bytes = Buffer.concat([Buffer.alloc(10_000), ...repeated]);
     server.io.emit("news", bytes, LONG);

@@ -149,7 +149,7 @@ describe("A client by long-polling", GUARD, () => {
         '451-["bytes",{"_placeholder":true,"num":0}]',
         `b${Buffer.from("new").toString("base64")}`,
       ]);
-      // What has left is not replaced.
+      // A packet that has left is not replaced.
       latest(io, "key 0").emit("moved", "again");
       assert.deepEqual(await poll(), ['42["moved","again"]']);
       socket.disconnect(true);

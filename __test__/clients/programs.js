@@ -29,7 +29,7 @@ const { runProgram } = require("./javascript/program.js");
 
 const TRANSPORTS = ["polling", "websocket", "upgrade"];
 
-/** What a program does, in its order. */
+/** The features that a program tries, in its order. */
 const FEATURES = {
   transport: "the server finds the transport that the client was configured for",
   events: "events both ways: text, numbers, nested values",

@@ -96,7 +96,7 @@ function message() {
   const isText = chance(0.5);
   const payload = isText ? words() : pick([words, noise, repeated])();
   const isCompressed = chance(0.8);
-  // What is damaged need not be UTF-8, which ours refuses early where it is plain.
+  // A damaged message need not be UTF-8, which ours refuses early where it is plain.
   const compressed = isCompressed ? compress(payload) : payload;
   const bytes = isCompressed && chance(0.15) ? damaged(compressed) : compressed;
   const pieces = cut(bytes, chance(0.5) ? 1 : 1 + below(6));

@@ -280,7 +280,7 @@ describeServers("Autobahn 12, kinds of data", (kind) => {
   }
 });
 
-/** What the clients of Autobahn offer, and what its servers then ask for. */
+/** The offers of Autobahn's clients, and the parameters that its servers then ask for. */
 const PARAMETERS = [
   ["13.1", {}, []],
   ["13.2", {}, ["server_no_context_takeover"]],

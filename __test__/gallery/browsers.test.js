@@ -8,7 +8,7 @@ const { createGallery } = require("../../examples/gallery/server.js");
 const { USES } = require("../../examples/gallery/uses.js");
 const { browsers } = require("../support/browsers");
 
-/** What a tile shows once it has got the state of its use. */
+/** The text that a tile shows once it has got the state of its use. */
 const CONTENTS = {
   chat: ".chips li",
   game: ".ship[style]",

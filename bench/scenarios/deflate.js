@@ -74,7 +74,7 @@ function round(name, load, timing) {
 function metrics({ isInbound, deflate, asked = {} }) {
   if (isInbound) return [...pacedMetrics("received message", asked), ...INBOUND_METRICS];
   const all = [...broadcastMetrics(asked), ...BROADCAST_METRICS];
-  // What compression is compared with is no headline.
+  // The load without compression is no headline.
   return deflate ? all : all.map((metric) => ({ ...metric, isHeadline: false }));
 }
 

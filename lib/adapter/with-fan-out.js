@@ -86,7 +86,7 @@ function withFanOut(Base, { isInMemory, FanOut }) {
         socket.notifyOutgoingListeners?.(packet);
         socket.client.writeToEngine(encoded, packetOpts);
       };
-      // What is to be acknowledged must arrive.
+      // A packet that is to be acknowledged must arrive.
       const key = packet.id === undefined ? latestKeyOf(this.nsp, opts) : null;
       return { encoded, send: () => this.#send({ encoded, packetOpts, key }, opts, serve) };
     }

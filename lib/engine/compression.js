@@ -124,8 +124,8 @@ function isWithoutContext(extensions) {
 }
 
 /**
- * What the connections of one server share that have negotiated the same parameters, so that one that is
- * idle costs as much as one without compression.
+ * The objects that connections of one server share if they have negotiated the same parameters, so that an
+ * idle one costs as much as one without compression.
  */
 class NegotiatedCompression {
   #connection;

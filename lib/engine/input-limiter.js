@@ -13,7 +13,7 @@ const HELD_OVERHEAD = 64;
 const EVENT_HEAD = /^(?:2|5(\d+)-)(?:\/[^,]*,)?([[\d])/;
 
 /**
- * What a client sends, as a unit that counts.
+ * A unit of a client's input that counts.
  *
  * @typedef {object} Input
  * @property {unknown} item what is delivered
@@ -52,7 +52,7 @@ class InputLimiter {
   #isReported = false;
   /** Attachments of a dropped event that have not come yet. */
   #attachments = 0;
-  /** What waits. The bytes of the first are counted already. @type {Input[]} */
+  /** The input that waits. The bytes of the first are counted already. @type {Input[]} */
   #held = [];
   #heldBytes = 0;
   /** When the first of them is due. */

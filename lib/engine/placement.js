@@ -19,7 +19,7 @@ class Placement {
   #size = 0;
   /** Set once a server has been constructed with the options. */
   #isConstructed = false;
-  /** What clients may send. @type {import("./rate-limit.js").Limit | undefined} */
+  /** The limit of each client. @type {import("./rate-limit.js").Limit | undefined} */
   rateLimit;
 
   /** @param {object} options for Socket.IO */

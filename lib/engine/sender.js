@@ -92,7 +92,7 @@ class Sender {
     /** Bytes that wait for the network, as the worker last reported; 0 if they are few. */
     this.backlog = 0;
     /**
-     * Whether to compress the messages that engine.io is about to send, in their order: it does not pass
+     * One for each message that engine.io is about to send: true to compress it. engine.io does not pass
      * that on. `null` if all may be compressed.
      *
      * @type {boolean[] | null}

@@ -8,7 +8,7 @@
 const { InvalidOptionError } = require("../errors.js");
 const { METRICS, PREFIX, cumulativeBuckets, snapshot } = require("./table.js");
 
-/** What Prometheus puts behind the names of metrics with these units. */
+/** The endings of names of metrics with these units, as Prometheus has them. */
 const UNITS = { By: "_bytes", s: "_seconds" };
 
 /** @returns {string} the name of a metric, as the conventions of Prometheus want it */

@@ -45,7 +45,7 @@ pub struct NativeConnectionOptions {
     pub is_text_as_string: bool,
 }
 
-/// What a client may send in each window of `per` milliseconds; `Infinity` for no limit.
+/// The limits of a client in each window of `per` milliseconds; `Infinity` for no limit.
 #[napi(object)]
 pub struct NativeRateLimit {
     pub messages: f64,

@@ -361,7 +361,7 @@ mod tests {
         }
     }
 
-    /// What a test does with a queue: adds a packet, perhaps with a key, or writes bytes.
+    /// A step of a test: adds a packet, perhaps with a key, or writes bytes.
     #[derive(Clone, Debug)]
     enum Step {
         Push(Option<u8>),

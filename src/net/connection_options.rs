@@ -39,13 +39,13 @@ pub struct RateLimit {
     pub bytes: u64,
     /// The length of a window.
     pub per: Duration,
-    /// What is done with more.
+    /// The action taken on more.
     pub action: RateLimitAction,
     /// True if the peer speaks Engine.IO, so that its heartbeats do not count as messages.
     pub is_engine_io: bool,
 }
 
-/// What is done when a peer sends more than its limit.
+/// The action when a peer sends more than its limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RateLimitAction {
     /// Reading stops until the next window.

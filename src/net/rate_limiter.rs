@@ -37,7 +37,7 @@ pub(super) enum Verdict {
 struct Held {
     /// The message that has exceeded the limit, if it is complete.
     event: Option<websocket::Event>,
-    /// What was read behind it: less than one read buffer.
+    /// The input that was read behind it: less than one read buffer.
     input: BytesMut,
     /// `None` if that is never.
     until: Option<Instant>,

@@ -33,9 +33,9 @@ const EXTENSIONS: &str = "Sec-WebSocket-Extensions";
 pub struct Server {
     /// Where it listens.
     pub address: SocketAddr,
-    /// Whether permessage-deflate is offered, which the server has to accept then.
+    /// True if permessage-deflate is offered, which the server has to accept then.
     pub deflate: bool,
-    /// What the clients of a server that is not of the benchmarks need to know.
+    /// The settings of clients for a server that is not of the benchmarks.
     pub site: Option<&'static Site>,
 }
 
@@ -46,7 +46,7 @@ pub struct Site {
     pub host: String,
     /// The path of Engine.IO, with slashes around it.
     pub path: String,
-    /// What stands in front of the data of packets: nothing, or the namespace and a comma.
+    /// The text in front of the data of packets: none, or the namespace and a comma.
     pub namespace: String,
     /// The JSON behind CONNECT, or nothing.
     pub auth: String,
@@ -91,7 +91,7 @@ pub struct Client {
     traffic: Traffic,
     stage: Stage,
     site: Option<&'static Site>,
-    /// Whether the extension has been offered.
+    /// True if the extension has been offered.
     offers_deflate: bool,
     /// The extension once the server has accepted it.
     deflate: Option<Box<Deflate>>,

@@ -28,9 +28,9 @@ const MAX_WINDOW_BITS: u8 = 15;
 /// The server's answer to [`OFFER`].
 #[derive(Debug, PartialEq, Eq)]
 struct Answer {
-    /// Whether a message of the server may refer to those before it.
+    /// True if a message of the server may refer to those before it.
     server_keeps_context: bool,
-    /// Whether a message of the client may.
+    /// True if a message of the client may.
     client_keeps_context: bool,
     /// The largest window of the client.
     client_window_bits: u8,

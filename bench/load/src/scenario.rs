@@ -65,7 +65,7 @@ const ARRAYS: usize = 61;
 pub struct Content {
     /// The length of a packet of Socket.IO in bytes.
     pub len: usize,
-    /// Whether it holds JSON records, which are followed by a text that fills it up.
+    /// True if it holds JSON records, which are followed by a text that fills it up.
     pub has_records: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What the head of an event says, for those that need not look at its arguments.
+//! The head of an event, for those that need not look at its arguments.
 
 /// The head of an EVENT or BINARY_EVENT packet.
 ///

@@ -20,7 +20,7 @@ const TEXT: &str = "žluťoučký kůň 你好 😀 \u{0}\u{2028}";
 type Outcome = Result<String, String>;
 type Inboxes = Arc<Mutex<HashMap<String, Sender<Payload>>>>;
 
-/// What the programs are given.
+/// The arguments of the programs.
 struct Arguments {
     url: String,
     transport: String,

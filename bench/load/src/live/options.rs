@@ -38,7 +38,7 @@ pub struct Options {
     pub clients: usize,
     /// The time to send and receive, unless it is unlimited.
     pub seconds: Option<Duration>,
-    /// What to send, if anything.
+    /// The event to send, if any.
     pub sending: Option<Sending>,
 }
 
@@ -47,7 +47,7 @@ pub struct Options {
 pub struct Sending {
     /// Events per second of all clients together, at least 1.
     pub rate: u32,
-    /// Whether events ask for acknowledgements.
+    /// True if events ask for acknowledgements.
     pub has_acks: bool,
     namespace: String,
     /// The event in JSON: an array of its name and its arguments.

@@ -1,4 +1,4 @@
-//! What the clients have done in a time.
+//! The events and bytes of all clients in a time.
 
 use std::time::{Duration, Instant};
 

@@ -14,7 +14,7 @@ pub struct View {
     is_terminal: bool,
     /// The number of clients to connect.
     wanted: usize,
-    /// Whether acknowledgements are shown.
+    /// True if acknowledgements are shown.
     has_acks: bool,
     /// Lines on the terminal that the next ones take the place of.
     drawn: usize,

@@ -30,7 +30,7 @@ export default function code({ stage, connect, ask }) {
     if (origin !== "server" && socket.connected) send(update);
   });
   const send = (update) => ask(socket, "update", update);
-  /** What was typed is the difference between the field and the shared text. */
+  /** The typed text is the difference between the field and the shared text. */
   field.addEventListener("input", () => {
     const [before, after] = [shared.toString(), field.value];
     const longest = Math.min(before.length, after.length);

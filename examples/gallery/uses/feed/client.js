@@ -32,7 +32,7 @@ export default function feed({ stage, connect, ask }) {
     notifications++;
     bell.textContent = `${text} (${notifications})`;
   });
-  /** What was missed is delivered before the event that says that the socket is connected. */
+  /** Missed events are delivered before the one that says that the socket is connected. */
   socket.on("disconnect", () => {
     isAway = true;
     missed = 0;
