@@ -128,7 +128,7 @@ class Sender {
     const { binary, compress, fin } = options ? { ...defaults, ...options } : defaults;
     const opcode = this.isFirstFragment ? (binary ? BINARY : TEXT) : CONTINUATION;
     this.isFirstFragment = Boolean(fin);
-    const isCompressible = Boolean(compress) && this.compressions?.shift() !== false;
+    const isCompressible = this.compressions?.shift() !== false && Boolean(compress);
     this.post(data || EMPTY, opcode, Boolean(fin), callback, isCompressible);
   }
 

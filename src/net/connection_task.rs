@@ -393,7 +393,7 @@ impl ConnectionTask {
     /// there is something to write.
     fn poll_read(&self, state: &mut State, context: &mut Context<'_>) -> io::Result<bool> {
         let buffer = &mut *self.worker.buffer.borrow_mut();
-        if state.connection.is_holding() {
+        if state.connection.is_holding() || state.connection.has_unread_input() {
             state.connection.handle_limit_time(Instant::now());
         }
         while state.connection.wants_input() && !self.worker.is_stalled(context.waker()) {
