@@ -9,6 +9,8 @@ const TARGET: &str = "/([!-\"$-.0-\\[\\]-~][!-\"$-~]{0,20})?";
 const VALUE: &str = "([!-~\u{e9}]([ -~\t\u{e9}]{0,20}[!-~])?)?";
 
 type Header = (String, String);
+/// A name and a value as bytes.
+type RawHeader = (Vec<u8>, Vec<u8>);
 
 fn has_a_meaning(name: &str) -> bool {
     const NAMES: [&str; 5] =
@@ -24,7 +26,7 @@ fn head(method: &str, target: &str, headers: &[Header]) -> String {
 
 /// Splits a head at its separators, and returns nothing if a part has a character that it must not
 /// have.
-fn model(head: &[u8]) -> Option<(Vec<u8>, Vec<(Vec<u8>, Vec<u8>)>)> {
+fn model(head: &[u8]) -> Option<(Vec<u8>, Vec<RawHeader>)> {
     let mut lines = head.strip_suffix(b"\r\n\r\n")?.split(|byte| *byte == b'\n');
     let first = lines.next()?;
     let target = first.strip_suffix(b"\r").unwrap_or(first).strip_suffix(b" HTTP/1.1")?;
