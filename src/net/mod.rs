@@ -37,6 +37,7 @@ mod scheduling;
 mod stats;
 mod stream;
 mod threads;
+mod tls;
 mod traffic;
 mod worker;
 mod worker_pool;
@@ -51,6 +52,9 @@ pub use lag::{MAX_LAG, MAX_LAG_BYTES};
 #[cfg(feature = "cluster")]
 pub(crate) use pace::{Pace, Tempo};
 pub use stats::WorkerStats;
+pub use tls::{
+    ClientCertificateOptions, Identity, TlsContext, TlsDetails, TlsOptions, TlsSettings,
+};
 pub use traffic::TrafficView;
 pub use worker::MAX_HELD_BYTES;
 pub use worker_pool::WorkerPool;
