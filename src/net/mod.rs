@@ -36,6 +36,7 @@ mod pace;
 mod rate_limiter;
 mod scheduling;
 mod stats;
+mod stream;
 mod threads;
 mod traffic;
 mod worker;
