@@ -1,4 +1,9 @@
-import type { IncomingMessage } from "node:http";
+import type {
+  Server as HttpServer,
+  ServerOptions as HttpServerOptions,
+  IncomingMessage,
+  RequestListener,
+} from "node:http";
 import type { Duplex } from "node:stream";
 import { Emitter } from "@socket.io/component-emitter";
 import type { Namespace, Server, ServerOptions, Socket } from "socket.io";
@@ -167,6 +172,7 @@ export declare namespace turbo {
     createAdapter,
     createEngine,
     createRedisAdapter,
+    createServer,
     drain,
     latest,
     metrics,
@@ -391,6 +397,33 @@ export declare function latest<Operator>(
 export declare function createEngine(options?: EngineOptions): typeof WebSocketServer;
 
 /**
+ * Returns an `http.Server` as `http.createServer()` does. Its connections are accepted by I/O threads, which
+ * serve the clients of the Socket.IO servers that are attached with {@link turbo}; every other connection is
+ * passed to Node.js, with nothing read of it.
+ *
+ * Where I/O threads cannot accept, Node.js does: `stats().server.fallback` counts such servers, and a process
+ * warning of code `TURBO_FALLBACK` gives the reason.
+ *
+ * @param listener called with each request that Socket.IO does not answer
+ *
+ * @example
+ * const server = turbo.createServer(app);
+ * const io = new Server(server, turbo());
+ * server.listen(3000);
+ */
+export declare function createServer(listener?: RequestListener): HttpServer;
+/**
+ * As above, with options.
+ *
+ * @param options as for `http.createServer()`
+ * @param listener called with each request that Socket.IO does not answer
+ */
+export declare function createServer(
+  options: HttpServerOptions,
+  listener?: RequestListener,
+): HttpServer;
+
+/**
  * Options of a {@link WebSocketServer}: ours and those of ws. `perMessageDeflate` has no context takeover. With
  * `skipUTF8Validation`, `allowSynchronousEvents: false` or `WebSocket`, connections are left to ws; see
  * {@link FallbackReason}.
@@ -464,6 +497,21 @@ export type FallbackReason =
   | "allowSynchronousEvents"
   /** ws's option `WebSocket` names another class. */
   | "customClass"
+  /** File descriptors or threads have run out. */
+  | "resources";
+
+/** Why Node.js accepts the connections of a server of {@link createServer}. */
+export type ServerFallbackReason =
+  /** The addon is not loaded. */
+  | "addon"
+  /** The operating system is neither Linux nor macOS. */
+  | "platform"
+  /** The primary of a cluster has the listening socket. */
+  | "cluster"
+  /** The server listens on a Unix domain socket or a named pipe. */
+  | "notTcp"
+  /** The runtime does not expose the file descriptor of the listening socket. */
+  | "noDescriptor"
   /** File descriptors or threads have run out. */
   | "resources";
 
@@ -583,10 +631,18 @@ export interface Stats extends Counters {
    * until JavaScript took them.
    */
   loopLag: Histogram;
+  /** The servers of {@link createServer}. */
+  server: ServerStats;
   /** The open connections of `createRedisAdapter()`. */
   redis: RedisStats[];
   /** Each I/O thread. */
   workers: WorkerStats[];
+}
+
+/** Counters of the servers of {@link createServer}. */
+export interface ServerStats {
+  /** How often a server began to listen by Node.js, by reason. Reasons that have not occurred are left out. */
+  fallback: Partial<Record<ServerFallbackReason, number>>;
 }
 
 /** Counters of a connection to Redis. */

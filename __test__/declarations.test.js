@@ -13,6 +13,7 @@ const ws = require("ws");
 const commonJs = require("..");
 const { binding, hasEngine } = require("../lib/addon/index.js");
 const { REASONS } = require("../lib/engine/fallback.js");
+const server = require("../lib/server/fallback.js");
 const { WebSocket } = require("../lib/engine/websocket.js");
 
 const root = path.join(__dirname, "..");
@@ -123,6 +124,8 @@ async function comparisons() {
       same("keyof declared.Stats", Object.keys(stats)),
       same('keyof declared.Stats["connections"]', Object.keys(stats.connections)),
       same("declared.FallbackReason", Object.keys(REASONS)),
+      same('keyof declared.Stats["server"]', Object.keys(stats.server)),
+      same("declared.ServerFallbackReason", Object.keys(server.REASONS)),
     ],
     "wrong.cts": [
       same("keyof typeof declared", ["turbo"]),

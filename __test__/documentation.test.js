@@ -208,6 +208,12 @@ test("the guides have every option", () => {
 test("the guides have every counter and every reason", () => {
   const { REASONS } = require("../lib/engine/fallback.js");
   assertRows("docs/compatibility.md", Object.keys(REASONS));
+  const server = require("../lib/server/fallback.js");
+  assertRows("docs/compatibility.md", Object.keys(server.REASONS));
+  assertRows(
+    "docs/monitoring.md",
+    membersOf("ServerStats").map((name) => `server.${name}`),
+  );
   const interfaces = ["Counters", "Histogram", "RedisStats", "WorkerStats"];
   assertRows("docs/monitoring.md", interfaces.flatMap(membersOf));
 });

@@ -8,6 +8,8 @@ class Stats {
   #workers = null;
   /** Connections that were left to ws, by reason. */
   #fallbacks = {};
+  /** Servers whose listening was left to Node.js, by reason. */
+  #serverFallbacks = {};
   /** Upgrade requests that our WebSocket servers have got. */
   #handshakes = 0;
   /** The counts of the limits of clients that no worker serves. */
@@ -33,6 +35,11 @@ class Stats {
   /** Counts a connection that is left to ws. */
   countFallback(reason) {
     this.#fallbacks[reason] = (this.#fallbacks[reason] ?? 0) + 1;
+  }
+
+  /** Counts a server whose listening is left to Node.js. */
+  countServerFallback(reason) {
+    this.#serverFallbacks[reason] = (this.#serverFallbacks[reason] ?? 0) + 1;
   }
 
   /** Counts a handshake that begins. */
@@ -96,6 +103,7 @@ class Stats {
       rateLimitDropped: sum("rateLimitDropped") + this.#rateLimit.dropped,
       delivery: histogram(workers.map(({ delivery }) => delivery)),
       loopLag: histogram(this.#workers === null ? [] : [this.#workers.native.loopLag()]),
+      server: { fallback: { ...this.#serverFallbacks } },
       redis: [...this.#links].map(({ state, native }) => ({ state, ...native.stats() })),
       workers: workers.map((worker) => ({
         ...worker,

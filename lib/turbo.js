@@ -143,6 +143,8 @@ turbo.createAdapter = createAdapter;
 turbo.createRedisAdapter = (options) =>
   require("./redis/redis-adapter.js").createRedisAdapter(options);
 turbo.createEngine = createEngine;
+// Loaded only where it is used.
+turbo.createServer = (...args) => require("./server/index.js").createServer(...args);
 turbo.drain = drain;
 turbo.latest = latest;
 turbo.native = binding !== null;

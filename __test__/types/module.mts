@@ -3,6 +3,7 @@
 import { Server } from "socket.io";
 import byDefault, {
   createAdapter,
+  createServer,
   type DrainOptions,
   drain,
   native,
@@ -20,6 +21,6 @@ const facts: [boolean, Error | null, string] = [native, nativeError, version];
 const decoder: parser.Decoder = new parser.Decoder();
 const counted: Stats = stats();
 new WebSocketServer({ noServer: true }).close();
-void [same, facts, decoder, counted, createAdapter()];
+void [same, facts, decoder, counted, createAdapter(), createServer()];
 const draining: DrainOptions = { within: 1000 };
 void drain(new Server(), draining);

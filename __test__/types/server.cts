@@ -1,6 +1,6 @@
 /** A typed server with typed events compiles; misuse does not. */
 
-import { createServer } from "node:http";
+import { createServer, type Server as HttpServer } from "node:http";
 import { createAdapter as createRedisAdapter } from "@socket.io/redis-adapter";
 import { Server } from "socket.io";
 import { Adapter } from "socket.io-adapter";
@@ -9,6 +9,7 @@ import {
   type ConnectionEndedError,
   createAdapter,
   createEngine,
+  createServer as createTurboServer,
   drain,
   type InvalidOptionError,
   latest,
@@ -173,6 +174,13 @@ const ended: number | undefined = stats().workers[0]?.ended.ioError;
 // @ts-expect-error: no such reason
 stats().connections.ended.bored;
 void [counted, ended];
+
+const httpServer: HttpServer = createTurboServer((_request, response) => response.end());
+new Server(turbo.createServer({ keepAliveTimeout: 1 }, (_request, response) => response.end()));
+// @ts-expect-error: an option of Node.js keeps its type
+createTurboServer({ keepAliveTimeout: "1" });
+const left: number = stats().server.fallback.cluster ?? 0;
+void [httpServer, left];
 
 const leaving: Promise<{ closed: number; left: number }> = drain(server, { within: 1000 });
 void [leaving, turbo.drain(new Server(), { within: 0, signal: AbortSignal.timeout(1) })];

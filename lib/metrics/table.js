@@ -56,6 +56,12 @@ const ENGINE_METRICS = [
     (each) => each.connections.fallback,
     BY_REASON,
   ),
+  counter(
+    "server.fallback",
+    "Servers whose connections Node.js accepts",
+    (each) => each.server.fallback,
+    BY_REASON,
+  ),
   gauge("queued", "Bytes that wait to be written", (each) => each.queuedBytes, BYTES),
   gauge(
     "slow_clients",

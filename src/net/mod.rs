@@ -35,6 +35,7 @@ mod pace;
 mod rate_limiter;
 mod scheduling;
 mod stats;
+mod stream;
 mod threads;
 mod traffic;
 mod worker;

@@ -22,6 +22,7 @@ use super::deadlines::{Deadlines, Ticket};
 use super::liveness::{Liveness, SIGN_INTERVAL};
 use super::pace::{Pace, WORKER_TEMPO};
 use super::stats::{SingleWriterCounter, WorkerCounters};
+use super::stream::Stream;
 use super::{ConnectionId, EndReason, Event};
 use crate::fanout::{RoomId, Rooms, Stamp};
 
@@ -221,6 +222,7 @@ impl Worker {
             Ok(stream) => {
                 self.shared.counters.connections.add(1);
                 let worker = Rc::clone(self);
+                let stream = Stream::Plain(stream);
                 let task = Rc::new(ConnectionTask::new(worker, id, stream, options, traffic));
                 self.insert(id, Rc::clone(&task));
                 task.handle_early_input(input);

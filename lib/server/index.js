@@ -1,0 +1,21 @@
+"use strict";
+
+/** The servers whose connections I/O threads accept: real servers of Node.js in all other respects. */
+
+const http = require("node:http");
+const { withListener } = require("./listening.js");
+
+const HttpServer = withListener(http.Server);
+
+/**
+ * Returns an `http.Server` whose connections I/O threads accept, as `http.createServer()` returns one.
+ *
+ * @param {import("node:http").ServerOptions | Function} [options] may be left out
+ * @param {import("node:http").RequestListener} [listener] of `request` events
+ * @returns {import("node:http").Server}
+ */
+function createServer(options, listener) {
+  return new HttpServer(options, listener);
+}
+
+module.exports = { createServer };
