@@ -6,6 +6,8 @@
 use std::cell::RefCell;
 use std::future::Future;
 use std::io::{self, ErrorKind, IoSlice};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::net::UnixStream as StdUnixStream;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -18,8 +20,12 @@ use tokio::net::UnixStream;
 use tokio::time::{Sleep, sleep};
 use tokio_util::io::poll_read_buf;
 
-use crate::net::command::ConnectionCommand;
+use super::ListenerOptions;
+use super::handshake::{HandshakeKey, keep_alive};
+use super::tls::TlsSource;
+use crate::net::command::{ConnectionCommand, SocketOption};
 use crate::net::stream::Stream;
+use crate::net::tls::TlsDetails;
 use crate::net::traffic::Traffic;
 use crate::net::worker::{READ_BUFFER, Worker};
 use crate::net::{ConnectionId, EndReason, Event};
@@ -30,6 +36,61 @@ const ROUNDS: usize = 8;
 /// Time in which a peer must take what was sent before the application closed its socket. The kernel
 /// gives a socket that is closed about as long.
 const LINGER: Duration = Duration::from_secs(60);
+
+/// A TLS connection that is passed, for the application.
+#[derive(Debug)]
+pub struct PassedStream {
+    /// The worker whose connection it is.
+    pub worker: usize,
+    /// Identifies it on that worker.
+    pub key: HandshakeKey,
+    /// The application's end of the pair.
+    pub descriptor: OwnedFd,
+    /// True if its request head has not come in time.
+    pub is_overdue: bool,
+    /// What TLS has negotiated.
+    pub details: Arc<TlsDetails>,
+    pub(in crate::net) traffic: Arc<Traffic>,
+}
+
+/// The worker's part of that, until the application goes on.
+pub(super) struct WaitingStream {
+    stream: Stream,
+    input: BytesMut,
+    pair: UnixStream,
+    pub(super) traffic: Arc<Traffic>,
+}
+
+impl WaitingStream {
+    /// Makes a pair. Returns the application's end, too.
+    ///
+    /// # Errors
+    ///
+    /// The error of the operating system, if descriptors have run out.
+    pub(super) fn new(
+        source: TlsSource,
+        options: &ListenerOptions,
+    ) -> io::Result<(Self, StdUnixStream, Arc<TlsDetails>)> {
+        let (ours, theirs) = StdUnixStream::pair()?;
+        ours.set_nonblocking(true)?;
+        let pair = UnixStream::from_std(ours)?;
+        let details = source.details().cloned().ok_or(ErrorKind::NotConnected)?;
+        let traffic = Arc::new(Traffic::new(source.socket().as_raw_fd(), 0, 0));
+        let (stream, input) = source.into_parts();
+        let stream = Stream::Tls(Box::new(stream));
+        let _ = stream.set_option(SocketOption::NoDelay(true));
+        if let Some(delay) = options.keep_alive {
+            let _ = stream.set_option(keep_alive(delay));
+        }
+        Ok((Self { stream, input, pair, traffic }, theirs, details))
+    }
+
+    /// Goes on, as the connection with this id.
+    pub(super) fn carry(self, worker: Rc<Worker>, id: ConnectionId) -> Carrier {
+        let Self { stream, input, pair, traffic } = self;
+        Carrier::new(worker, id, stream, input, pair, traffic)
+    }
+}
 
 /// A connection on its worker, as a task.
 pub(in crate::net) struct Carrier {
@@ -66,7 +127,7 @@ struct State {
 impl Carrier {
     /// Creates a connection of which `input` has been read already, for a task to
     /// [`poll`](Self::poll).
-    pub(super) fn new(
+    fn new(
         worker: Rc<Worker>,
         id: ConnectionId,
         stream: Stream,
@@ -129,7 +190,7 @@ impl Carrier {
         let reason = ready!(state.poll_end(context));
         state.stream.finish();
         state.waker = None;
-        self.worker.leave(self.id, reason);
+        self.worker.listeners.remove_carrier(&self.worker, self.id, reason);
         Poll::Ready(())
     }
 
@@ -162,7 +223,8 @@ impl Carrier {
             }
             if state.has_peer_ended {
                 if !state.is_end_passed {
-                    state.is_end_passed = Pin::new(&mut state.pair).poll_shutdown(context).is_ready();
+                    state.is_end_passed =
+                        Pin::new(&mut state.pair).poll_shutdown(context).is_ready();
                 }
                 return Ok(());
             }

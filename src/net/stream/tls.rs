@@ -46,7 +46,10 @@ impl TlsStream {
     ///
     /// The error of the socket or of TLS, which is [`ErrorKind::InvalidData`] with a
     /// [`rustls::Error`]; the peer has been sent an alert then.
-    pub(in crate::net) fn poll_handshake(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+    pub(in crate::net) fn poll_handshake(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
         loop {
             ready!(self.poll_flush(context))?;
             if !self.session.is_handshaking() {
@@ -80,7 +83,7 @@ impl TlsStream {
         self.session.set_buffer_limit(Some(length));
     }
 
-    pub(super) fn write_now(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    pub(in crate::net) fn write_now(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         self.encrypt(slices)?;
         self.flush_now()?;
         Ok(mem::take(&mut self.fixed))
@@ -123,7 +126,7 @@ impl TlsStream {
         Poll::Ready(Ok(()))
     }
 
-    pub(super) fn poll_read(
+    pub(in crate::net) fn poll_read(
         &mut self,
         context: &mut Context<'_>,
         buffer: &mut BytesMut,
@@ -197,7 +200,7 @@ impl TlsStream {
         Pin::new(&mut self.socket).poll_shutdown(context)
     }
 
-    pub(super) fn finish(&mut self) {
+    pub(in crate::net) fn finish(&mut self) {
         self.close();
         let _ = self.flush_now();
     }

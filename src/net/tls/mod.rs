@@ -5,6 +5,7 @@
 
 mod client_certificates;
 mod details;
+mod failure;
 mod identities;
 mod options;
 mod tickets;
@@ -16,10 +17,13 @@ use rustls::crypto::CryptoProvider;
 use rustls::crypto::ring::default_provider;
 use rustls::server::NoServerSessionStorage;
 use rustls::version::{TLS12, TLS13};
+use tokio::net::TcpStream;
+
 use rustls::{Error, ServerConfig, ServerConnection, SupportedProtocolVersion};
 
 use client_certificates::ClientCertificates;
 pub use details::TlsDetails;
+pub(super) use failure::handshake_failure;
 use identities::Identities;
 pub use options::{ClientCertificateOptions, Identity, TlsContext, TlsOptions};
 use tickets::Tickets;
@@ -72,11 +76,11 @@ impl TlsSettings {
     }
 
     /// Returns what has been negotiated in a handshake that is done.
-    pub(super) fn details(&self, session: &ServerConnection) -> TlsDetails {
+    pub(super) fn details(&self, session: &ServerConnection, socket: &TcpStream) -> TlsDetails {
         let certificates = session.peer_certificates().unwrap_or_default();
         let verified =
             self.client_certificates.as_ref().map(|verifier| verifier.verify(certificates));
-        TlsDetails::new(session, verified)
+        TlsDetails::new(session, socket, verified)
     }
 
     /// Returns whether the client must be turned away, since its certificate is not accepted.
