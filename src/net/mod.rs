@@ -29,6 +29,7 @@ mod event;
 mod heartbeat;
 mod histogram;
 mod lag;
+mod listener;
 mod liveness;
 mod mailbox;
 mod pace;
@@ -48,6 +49,7 @@ pub use event::{ConnectionId, EndReason, Event, Failure};
 pub use heartbeat::{HeartbeatEvent, HeartbeatStart};
 pub use histogram::{HISTOGRAM_BOUNDS, HistogramView};
 pub use lag::{MAX_LAG, MAX_LAG_BYTES};
+pub use listener::ListenerOptions;
 #[cfg(feature = "cluster")]
 pub(crate) use pace::{Pace, Tempo};
 pub use stats::WorkerStats;
