@@ -25,30 +25,10 @@ const CIPHERS = [
   cipher(0x1302, TLS13, "TLS_AES_256_GCM_SHA384"),
   cipher(0x1303, TLS13, "TLS_CHACHA20_POLY1305_SHA256"),
   cipher(0x1301, TLS13, "TLS_AES_128_GCM_SHA256"),
-  cipher(
-    0xc02f,
-    TLS12,
-    "ECDHE-RSA-AES128-GCM-SHA256",
-    "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
-  ),
-  cipher(
-    0xc02b,
-    TLS12,
-    "ECDHE-ECDSA-AES128-GCM-SHA256",
-    "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
-  ),
-  cipher(
-    0xc030,
-    TLS12,
-    "ECDHE-RSA-AES256-GCM-SHA384",
-    "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
-  ),
-  cipher(
-    0xc02c,
-    TLS12,
-    "ECDHE-ECDSA-AES256-GCM-SHA384",
-    "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
-  ),
+  cipher(0xc02f, TLS12, "ECDHE-RSA-AES128-GCM-SHA256", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"),
+  cipher(0xc02b, TLS12, "ECDHE-ECDSA-AES128-GCM-SHA256", "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"),
+  cipher(0xc030, TLS12, "ECDHE-RSA-AES256-GCM-SHA384", "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384"),
+  cipher(0xc02c, TLS12, "ECDHE-ECDSA-AES256-GCM-SHA384", "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384"),
   cipher(
     0xcca9,
     TLS12,
@@ -63,7 +43,12 @@ const CIPHERS = [
   ),
 ];
 
-const BY_NAME = new Map(CIPHERS.flatMap((each) => [[each.name, each], [each.standardName, each]]));
+const BY_NAME = new Map(
+  CIPHERS.flatMap((each) => [
+    [each.name, each],
+    [each.standardName, each],
+  ]),
+);
 
 /** Families of which I/O threads have none, so that leaving them out changes nothing. */
 const ABSENT =

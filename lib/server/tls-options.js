@@ -41,7 +41,8 @@ const REFUSED = {
 const OF_CONTEXT = new Set(["key", "cert", "passphrase"]);
 
 /** Certificates in PEM. */
-const PEM = /-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----[^-]+-----END (?:X509 |TRUSTED )?CERTIFICATE-----/g;
+const PEM =
+  /-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----[^-]+-----END (?:X509 |TRUSTED )?CERTIFICATE-----/g;
 
 /**
  * Throws if an option is one that cannot be honoured.

@@ -17,7 +17,7 @@ const NOT_POSSIBLE =
   "https.createServer() makes a server whose connections can do that";
 
 /** The names of versions by their numbers in the protocol. */
-const VERSIONS = { 0x0303: "TLSv1.2", 0x0304: "TLSv1.3" };
+const VERSIONS = { 771: "TLSv1.2", 772: "TLSv1.3" };
 
 /** What the I/O thread has told about a socket. */
 const DETAILS = Symbol("details");

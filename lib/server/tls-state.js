@@ -3,7 +3,12 @@
 const { X509Certificate } = require("node:crypto");
 const { binding } = require("../addon/index.js");
 const { warnOnce } = require("../errors.js");
-const { isPlainContext, nativeTlsOptions, needsOpenssl, refuseOptions } = require("./tls-options.js");
+const {
+  isPlainContext,
+  nativeTlsOptions,
+  needsOpenssl,
+  refuseOptions,
+} = require("./tls-options.js");
 
 /** The events by which OpenSSL shares sessions and secrets with a program. */
 const OF_OPENSSL = ["keylog", "newSession", "resumeSession", "OCSPRequest"];
@@ -89,8 +94,7 @@ class TlsState {
   certificateFor(serverName) {
     const { contexts } = this.#options;
     const named = contexts.slice(1).reverse();
-    const { identities } =
-      named.find(({ pattern }) => matches(pattern, serverName)) ?? contexts[0];
+    const { identities } = named.find(({ pattern }) => matches(pattern, serverName)) ?? contexts[0];
     return identities.length > 0 ? new X509Certificate(identities[0].certificates[0]) : undefined;
   }
 }
