@@ -5,8 +5,8 @@ use std::os::fd::OwnedFd;
 use bytes::Bytes;
 use bytestring::ByteString;
 
-use super::{Handshake, PassedStream, RateLimitAction};
 use super::heartbeat::HeartbeatEvent;
+use super::{Handshake, PassedStream, RateLimitAction};
 use crate::proto::socket_io::PacketParts;
 use crate::proto::websocket::{CloseCode, DecodeError};
 
