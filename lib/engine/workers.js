@@ -97,6 +97,27 @@ class Workers {
     return id;
   }
 
+  /**
+   * Turns a request that waits on a worker into a connection. Its events begin in a later turn.
+   *
+   * @param {import("./connection.js").Connection} connection gets the events
+   * @param {number} worker
+   * @param {number} key of the request
+   * @param {object} options as `NativeConnectionOptions` in binding.d.ts
+   * @param {string} sid
+   * @param {string} headers further lines of the response
+   * @returns {number} the connection's id
+   */
+  accept(connection, worker, key, options, sid, headers) {
+    this.scheduleFlush();
+    const configured = this.native.configure(options);
+    const id = this.native.accept(worker, key, configured, sid, headers);
+    this.connections[id] = connection;
+    this.#size++;
+    this.setReferenced(true);
+    return id;
+  }
+
   /** Counts a connection that keeps the process alive, or no longer does. */
   setReferenced(isReferenced) {
     this.#referenced += isReferenced ? 1 : -1;
