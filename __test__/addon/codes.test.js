@@ -9,6 +9,7 @@ const assert = require("node:assert/strict");
 const { spawnSync } = require("node:child_process");
 const { once } = require("node:events");
 const fs = require("node:fs");
+const http = require("node:http");
 const net = require("node:net");
 const os = require("node:os");
 const path = require("node:path");
@@ -142,6 +143,46 @@ class Pool {
   }
 }
 
+/** Options of a listener. */
+const LISTENER_OPTIONS = {
+  backlog: 511,
+  paths: ["/socket.io/"],
+  isPassing: false,
+  maxHeaderSize: 16 * 1024,
+  headersTimeout: 60_000,
+  requestTimeout: 300_000,
+  maxHandshakesPerSecond: 0,
+};
+
+/** An HTTP server of Node.js whose connections workers accept. */
+class Listening extends http.Server {
+  get _handle() {
+    return this.handle;
+  }
+  set _handle(handle) {
+    this.handle = handle;
+    if (handle !== null) handle.listen = () => 0;
+  }
+
+  /** Opens a connection that has been passed. */
+  open(descriptor) {
+    const tcp = new this.handle.constructor(0);
+    assert.equal(tcp.open(descriptor), 0);
+    this.handle.onconnection.call(this.handle, 0, tcp);
+  }
+}
+
+/** @returns {Promise<{ server: Listening, id: number, port: number }>} a listener of the pool */
+async function listen(t, pool, options = {}) {
+  const server = new Listening((request, response) => response.end(request.url));
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.after(() => server.close());
+  const id = pool.native.listen(server.handle.fd, { ...LISTENER_OPTIONS, ...options }, 1);
+  pool.native.flush();
+  return { server, id, port: server.address().port };
+}
+
 /** Resolves with all that a peer has received, up to and with `end`. */
 async function receivedUntil(peer, end) {
   let received = NOTHING;
@@ -195,6 +236,20 @@ describe("the numbers that both halves share", { skip: !hasEngine, timeout: 30_0
     assert.deepEqual(await pool.next(), [id, "PeerEnded", 0]);
     pool.command("terminate", id);
     assert.deepEqual(await pool.next(), [id, "Ended", END_REASONS.indexOf("terminated")]);
+  });
+
+  test("connections that are passed to Node.js", async (t) => {
+    const pool = new Pool(t);
+    const { server, id, port } = await listen(t, pool);
+    const peer = net.connect(port, "127.0.0.1");
+    pool.peers.push(peer);
+    peer.write("GET /elsewhere HTTP/1.1\r\nHost: me\r\n\r\n");
+    const [of, kind, descriptor] = await pool.next();
+    assert.deepEqual([of, kind], [id, "Passed"]);
+    server.open(descriptor);
+    assert.match(await receivedUntil(peer, "/elsewhere"), /^HTTP\/1\.1 200 OK\r\n/);
+    pool.command("closeListener", id);
+    assert.deepEqual(await pool.next(), [id, "Ended", END_REASONS.indexOf("closed")]);
   });
 
   test("the steps of a heartbeat", async (t) => {

@@ -26,6 +26,7 @@ const {
   Raw: RAW,
   Heartbeat: HEARTBEAT,
   RateLimited: RATE_LIMITED,
+  Passed: PASSED,
 } = codes.EventKind;
 const END_REASON_MASK = (1 << END_REASON_BITS) - 1;
 
@@ -125,8 +126,8 @@ class EventBatch extends PendingEvents {
       } else {
         handle(this.workers, id, kind, number, value);
       }
-      // In the place of a timer: what comes next has a turn of its own.
-      if (kind === HEARTBEAT) return;
+      // In the place of a timer, or of another connection: what comes next has a turn of its own.
+      if (kind === HEARTBEAT || kind === PASSED) return;
     }
   }
 
@@ -200,6 +201,8 @@ function dispatch(workers, id, kind, number, value) {
       return connection.handleRateLimited(number);
     case RAW:
       return connection.handleRaw(value);
+    case PASSED:
+      return connection.handlePassed(number);
     case ENDED:
       return workers.handleEnd(
         id,

@@ -4,6 +4,7 @@
 //! Measured with Node 20: setting an element of a JavaScript array costs 100 ns, a store into
 //! shared memory nothing, and all values together cross as the arguments of one call.
 
+use std::os::fd::{AsRawFd, IntoRawFd};
 use std::{mem, ptr};
 
 use bytes::Bytes;
@@ -68,6 +69,8 @@ pub enum EventKind {
     Heartbeat = 15,
     /// Number: a `RateLimitStep`.
     RateLimited = 16,
+    /// Of a listener. Number: the descriptor of a connection, which must be opened or closed.
+    Passed = 17,
 }
 
 /// The number of a heartbeat event; see `HeartbeatEvent` in `src/net/heartbeat.rs`.
@@ -178,6 +181,8 @@ impl<'env, 'a> EventWriter<'env, 'a> {
                 self.values.push(text_value(env, message.into(), TextMode::String)?);
                 self.values.push(text_value(env, code.into(), TextMode::String)?);
             }
+            // JavaScript owns the descriptor from now on.
+            Event::Passed(descriptor) => _ = descriptor.into_raw_fd(),
             Event::Sent(_)
             | Event::Backlog(_)
             | Event::PeerEnded
@@ -233,6 +238,7 @@ fn numbers(event: &Event) -> (EventKind, u32) {
         Event::Sent(count) => (EventKind::Sent, *count),
         Event::Close { code, .. } => (EventKind::Close, code.map_or(1005, CloseCode::value).into()),
         Event::Failed(failure) => (EventKind::Failed, close_code(*failure).into()),
+        Event::Passed(descriptor) => (EventKind::Passed, descriptor.as_raw_fd() as u32),
         Event::Backlog(bytes) => (EventKind::Backlog, u32::try_from(*bytes).unwrap_or(u32::MAX)),
         Event::PeerEnded => (EventKind::PeerEnded, 0),
         Event::Ended(reason) => (EventKind::Ended, end_number(*reason)),

@@ -443,13 +443,17 @@ impl Workers {
     }
 }
 
-fn duplicate(descriptor: RawFd) -> Result<TcpStream> {
+/// Borrows a descriptor during a call from JavaScript, whose socket keeps it open.
+pub(super) fn borrow_descriptor<'call>(descriptor: RawFd) -> Result<BorrowedFd<'call>> {
     if descriptor < 0 {
         return Err(Error::new(Status::InvalidArg, "not a descriptor"));
     }
     // SAFETY: the descriptor is not -1, and the caller's socket keeps it open during this call.
-    let descriptor = unsafe { BorrowedFd::borrow_raw(descriptor) };
-    let stream = descriptor.try_clone_to_owned().map(TcpStream::from);
+    Ok(unsafe { BorrowedFd::borrow_raw(descriptor) })
+}
+
+fn duplicate(descriptor: RawFd) -> Result<TcpStream> {
+    let stream = borrow_descriptor(descriptor)?.try_clone_to_owned().map(TcpStream::from);
     stream.map_err(|error| Error::from_reason(error.to_string()))
 }
 

@@ -83,12 +83,13 @@ impl SendQueue {
 
     /// Adds a packet's frames, contiguous and [`FrameKind::Silent`]. Where an older packet of the
     /// same key waits, they take its place: keys that change faster than the peer reads are all sent
-    /// in turn, and the queue does not grow by them. A packet of which a byte has been written stays.
+    /// in turn, and the queue does not grow by them. A packet of which a byte has been written stays, as
+    /// one of which a byte is among the first `fixed` of the queue, which are encrypted already.
     ///
     /// Returns the bytes that are not sent any more: 0 if nothing was replaced.
-    pub fn push_latest(&mut self, bytes: Bytes, key: LatestKey) -> usize {
+    pub fn push_latest(&mut self, bytes: Bytes, key: LatestKey, fixed: usize) -> usize {
         self.bytes += bytes.len();
-        let index = self.find_latest(&key);
+        let index = self.find_latest(&key, fixed);
         if let Some(frame) = index.and_then(|index| self.frames.get_mut(index)) {
             let replaced = mem::replace(&mut frame.bytes, bytes).len();
             frame.queued_at = self.now;
@@ -104,13 +105,13 @@ impl SendQueue {
     /// Returns whether a packet with this key waits that [`push_latest`](Self::push_latest) would
     /// replace.
     #[must_use]
-    pub fn has_latest(&self, key: &LatestKey) -> bool {
-        self.find_latest(key).is_some()
+    pub fn has_latest(&self, key: &LatestKey, fixed: usize) -> bool {
+        self.find_latest(key, fixed).is_some()
     }
 
     /// Returns the index of the waiting frame with this key.
-    fn find_latest(&self, key: &LatestKey) -> Option<usize> {
-        let begun = usize::from(self.written > 0);
+    fn find_latest(&self, key: &LatestKey, fixed: usize) -> Option<usize> {
+        let begun = self.count_begun(fixed);
         let index = match &self.latest {
             Some(latest) => {
                 latest.get(&key.hash()).and_then(|place| place.checked_sub(self.removed))? as usize
@@ -120,6 +121,18 @@ impl SendQueue {
         // Keys with the same hash share an entry of the index: of them, the latest can be replaced.
         let frame = self.frames.get(index)?;
         (index >= begun && frame.key.as_ref() == Some(key)).then_some(index)
+    }
+
+    /// Returns the number of frames of which a byte has been written, or is among the first `fixed`
+    /// that have not.
+    fn count_begun(&self, fixed: usize) -> usize {
+        let mut end = self.written + fixed;
+        let begun = self.frames.iter().take_while(|frame| {
+            let is_begun = end > 0;
+            end = end.saturating_sub(frame.bytes.len());
+            is_begun
+        });
+        begun.count()
     }
 
     /// Notes the place of the next frame in the index, which a long queue has.
@@ -298,7 +311,7 @@ mod tests {
     #[test]
     fn an_empty_queue_holds_no_buffer() {
         let mut queue = queue(&["x"; 1000]);
-        queue.push_latest(Bytes::from_static(b"x"), key("a"));
+        queue.push_latest(Bytes::from_static(b"x"), key("a"), 0);
         assert!(queue.latest.is_some());
         queue.handle_written(1001, |_| ());
         assert_eq!(queue.frames.capacity(), 0);
@@ -313,8 +326,8 @@ mod tests {
     fn short_and_long() -> [SendQueue; 2] {
         [1, 2 * MAX_SEARCHED].map(|length| {
             let mut queue = queue(&vec!["-"; length]);
-            queue.push_latest(Bytes::from_static(b"A1"), key("a"));
-            queue.push_latest(Bytes::from_static(b"B1"), key("b"));
+            queue.push_latest(Bytes::from_static(b"A1"), key("a"), 0);
+            queue.push_latest(Bytes::from_static(b"B1"), key("b"), 0);
             queue.push(Bytes::from_static(b"C"), FrameKind::Silent);
             queue.handle_written(length, |_| ());
             queue
@@ -324,8 +337,11 @@ mod tests {
     #[test]
     fn the_latest_packet_takes_the_place_of_an_older_one_that_waits() {
         for mut queue in short_and_long() {
-            assert_eq!(queue.push_latest(Bytes::from_static(b"longer"), key("a")), 2);
-            assert_eq!(queue.push_latest(Bytes::from_static(b"B"), LatestKey::new("/x", "b")), 0);
+            assert_eq!(queue.push_latest(Bytes::from_static(b"longer"), key("a"), 0), 2);
+            assert_eq!(
+                queue.push_latest(Bytes::from_static(b"B"), LatestKey::new("/x", "b"), 0),
+                0
+            );
             assert_eq!(next_write(&queue, 8), b"longerB1CB");
             assert_eq!(queue.len_bytes(), 10);
             assert_eq!(
@@ -339,12 +355,25 @@ mod tests {
     fn a_packet_of_which_a_byte_has_been_written_stays() {
         for mut queue in short_and_long() {
             queue.handle_written(1, |_| ());
-            assert_eq!(queue.push_latest(Bytes::from_static(b"A2"), key("a")), 0);
-            assert_eq!(queue.push_latest(Bytes::from_static(b"A3!"), key("a")), 2);
+            assert_eq!(queue.push_latest(Bytes::from_static(b"A2"), key("a"), 0), 0);
+            assert_eq!(queue.push_latest(Bytes::from_static(b"A3!"), key("a"), 0), 2);
             assert_eq!(next_write(&queue, 8), b"1B1CA3!");
             queue.handle_written(1, |_| ());
-            assert_eq!(queue.push_latest(Bytes::from_static(b"A4"), key("a")), 3);
+            assert_eq!(queue.push_latest(Bytes::from_static(b"A4"), key("a"), 0), 3);
             assert_eq!(next_write(&queue, 8), b"B1CA4");
+        }
+    }
+
+    #[test]
+    fn a_packet_of_which_a_byte_is_encrypted_stays() {
+        for mut queue in short_and_long() {
+            assert!(queue.has_latest(&key("b"), 2) && !queue.has_latest(&key("b"), 3));
+            assert_eq!(queue.push_latest(Bytes::from_static(b"A2"), key("a"), 1), 0);
+            assert_eq!(queue.push_latest(Bytes::from_static(b"B2"), key("b"), 2), 2);
+            assert_eq!(next_write(&queue, 8), b"A1B2CA2");
+            queue.handle_written(1, |_| ());
+            assert_eq!(queue.push_latest(Bytes::from_static(b"B3"), key("b"), 2), 0);
+            assert_eq!(queue.push_latest(Bytes::from_static(b"B4"), key("b"), 1), 2);
         }
     }
 
@@ -353,7 +382,7 @@ mod tests {
         for length in [1, 2 * MAX_SEARCHED] {
             let mut queue = queue(&vec!["-"; length]);
             for (text, name) in [("A1", "a"), ("B1", "b"), ("A2", "a"), ("B2", "b"), ("B3", "b")] {
-                queue.push_latest(text.into(), LatestKey::with_hash(1, name));
+                queue.push_latest(text.into(), LatestKey::with_hash(1, name), 0);
             }
             queue.handle_written(length, |_| ());
             let all = String::from_utf8(next_write(&queue, 8)).unwrap();
@@ -459,7 +488,7 @@ mod tests {
                             None => queue.push(bytes, FrameKind::Reported),
                             Some(name) => {
                                 let before = queue.len_bytes() + bytes.len();
-                                let replaced = queue.push_latest(bytes, key(&name.to_string()));
+                                let replaced = queue.push_latest(bytes, key(&name.to_string()), 0);
                                 prop_assert_eq!(queue.len_bytes(), before - replaced);
                             }
                         }

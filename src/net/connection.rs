@@ -404,11 +404,17 @@ impl Connection {
         }
     }
 
-    /// Queues a packet of the application whose older one with the same key it replaces. Returns the
-    /// bytes that are not sent any more.
-    pub(super) fn handle_latest(&mut self, frames: Bytes, key: LatestKey, turn: Turn) -> usize {
+    /// Queues a packet of the application whose older one with the same key it replaces, unless that
+    /// is among the first `fixed` bytes. Returns the bytes that are not sent any more.
+    pub(super) fn handle_latest(
+        &mut self,
+        frames: Bytes,
+        key: LatestKey,
+        fixed: usize,
+        turn: Turn,
+    ) -> usize {
         self.sent_in = Some(turn);
-        if self.is_close_queued { 0 } else { self.queue.push_latest(frames, key) }
+        if self.is_close_queued { 0 } else { self.queue.push_latest(frames, key, fixed) }
     }
 
     /// Queues the application's close frame, if it is the first.

@@ -8,36 +8,25 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll, Waker, ready};
-use std::time::{Duration, Instant};
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
-use socket2::{SockRef, TcpKeepalive};
-use tokio::io::AsyncWrite;
-use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
-use tokio_util::io::poll_read_buf;
 
 use super::clock::between;
 use super::command::{ConnectionCommand, Volatile};
 use super::connection::Connection;
+use super::stream::Stream;
 use super::traffic::Traffic;
 use super::worker::{READ_BUFFER, Worker};
-use super::{ConnectionId, ConnectionOptions, EndReason, Event, SocketOption};
+use super::{ConnectionId, ConnectionOptions, EndReason, Event};
 use crate::fanout::{FrameKind, Frames, LatestKey, PreparedPacket};
 use crate::proto::engine_io::ProtocolVersion;
 use crate::proto::websocket::Compression;
 
 /// The most frames that leave in one `writev`.
 const MAX_SLICES: usize = 64;
-
-/// Bytes that the kernel may hold unsent for a connection that gets packets with keys: they cannot be
-/// replaced any more. By default it takes megabytes, minutes of a slow peer.
-///
-/// Measured with 200 keys, 50 times a second, to peers that read 10 KiB/s: after 8 s, packets arrive
-/// up to 0.86 s old, without this limit 7.7 s. For 20 others that read all, the CPU is the same.
-#[cfg(target_os = "linux")]
-const MAX_UNSENT: u32 = 4 * 1024;
 
 /// A connection on its worker: its [`Connection`], its socket and its deadlines.
 ///
@@ -53,7 +42,7 @@ pub(super) struct ConnectionTask {
 }
 
 struct State {
-    stream: TcpStream,
+    stream: Stream,
     connection: Connection,
     /// Wakes the task; set from its first poll to its end.
     waker: Option<Waker>,
@@ -81,7 +70,7 @@ impl ConnectionTask {
     pub(super) fn new(
         worker: Rc<Worker>,
         id: ConnectionId,
-        stream: TcpStream,
+        stream: Stream,
         options: Arc<ConnectionOptions>,
         traffic: Arc<Traffic>,
     ) -> Self {
@@ -127,9 +116,7 @@ impl ConnectionTask {
                 state.change(|connection| connection.terminate(EndReason::Terminated));
             }
             ConnectionCommand::Reset => {
-                // With a linger time of 0, closing resets the connection and drops what the kernel
-                // has queued.
-                let _ = SockRef::from(&state.stream).set_linger(Some(Duration::ZERO));
+                state.stream.reset_on_close();
                 state.change(|connection| connection.terminate(EndReason::Terminated));
             }
             ConnectionCommand::Tap(is_tapped) => state.is_tapped = is_tapped,
@@ -138,7 +125,7 @@ impl ConnectionTask {
             ConnectionCommand::SplitPackets(is_split) => state.connection.split_packets(is_split),
             ConnectionCommand::Configure(option) => {
                 // Node.js does not report such errors, either.
-                let _ = set_option(&SockRef::from(&state.stream), option);
+                let _ = state.stream.set_option(option);
             }
         }
     }
@@ -220,15 +207,17 @@ impl ConnectionTask {
     ) {
         if !state.is_unsent_limited {
             state.is_unsent_limited = true;
-            limit_unsent(&SockRef::from(&state.stream));
+            state.stream.limit_unsent();
         }
         // A packet of the same batch waits for the flush only: a peer that reads gets both.
-        if !state.is_blocked && state.connection.queue().has_latest(&key) {
+        let fixed = state.stream.fixed();
+        if !state.is_blocked && state.connection.queue().has_latest(&key, fixed) {
             self.flush_now(state);
         }
         let before = state.connection.queue().len_bytes();
         state.connection.handle_time(self.worker.queued_at());
-        let replaced = state.connection.handle_latest(frames, key, self.worker.turn());
+        let fixed = state.stream.fixed();
+        let replaced = state.connection.handle_latest(frames, key, fixed, self.worker.turn());
         if replaced > 0 {
             self.worker.shared.counters.replaced.add(1);
             self.traffic.count_replaced(replaced);
@@ -321,6 +310,7 @@ impl ConnectionTask {
         counters.queued_bytes.subtract(state.connection.queue().len_bytes());
         counters.slow_clients.subtract(state.is_slow.into());
         state.waker = None;
+        state.stream.finish();
         self.worker.leave(self.id, reason);
     }
 
@@ -330,9 +320,9 @@ impl ConnectionTask {
             // Answers to pings.
             self.poll_write(state, context)?;
         }
+        let _ = state.stream.poll_flush(context)?;
         if state.connection.wants_shutdown() && !state.is_shut_down {
-            state.is_shut_down = true;
-            let _ = Pin::new(&mut state.stream).poll_shutdown(context)?;
+            state.is_shut_down = state.stream.poll_shutdown(context)?.is_ready();
         }
         Ok(())
     }
@@ -402,8 +392,7 @@ impl ConnectionTask {
             }
             buffer.reserve(READ_BUFFER);
             let room = buffer.capacity();
-            let stream = Pin::new(&mut state.stream);
-            let Poll::Ready(length) = poll_read_buf(stream, context, buffer) else { break };
+            let Poll::Ready(length) = state.stream.poll_read(context, buffer) else { break };
             let length = length?;
             self.worker.handle_time(self.traffic.count_read(length));
             self.report_raw(state, buffer);
@@ -533,63 +522,14 @@ fn os_error(error: &io::Error) -> i32 {
     error.raw_os_error().unwrap_or_default()
 }
 
-fn set_option(socket: &SockRef<'_>, option: SocketOption) -> io::Result<()> {
-    match option {
-        SocketOption::NoDelay(is_enabled) => socket.set_tcp_nodelay(is_enabled),
-        SocketOption::KeepAlive { is_enabled: false, .. } => socket.set_keepalive(false),
-        SocketOption::KeepAlive { delay, interval, count, .. } => {
-            let seconds = |value: u32| Duration::from_secs(value.into());
-            let mut keepalive = TcpKeepalive::new();
-            if let Some(delay) = delay {
-                keepalive = keepalive.with_time(seconds(delay));
-            }
-            if let Some(interval) = interval {
-                keepalive = keepalive.with_interval(seconds(interval));
-            }
-            if let Some(count) = count {
-                keepalive = keepalive.with_retries(count);
-            }
-            socket.set_tcp_keepalive(&keepalive)
-        }
-        SocketOption::TypeOfService(value) => {
-            if socket.local_addr()?.is_ipv6() {
-                socket.set_tclass_v6(value)
-            } else {
-                socket.set_tos_v4(value)
-            }
-        }
-    }
-}
-
-/// Has the kernel accept no more than [`MAX_UNSENT`]. If it refuses, it only holds more packets that
-/// are out of date.
-#[cfg(target_os = "linux")]
-fn limit_unsent(socket: &SockRef<'_>) {
-    let _ = socket.set_tcp_notsent_lowat(MAX_UNSENT);
-}
-
-/// Does nothing: socket2 has the option for Linux only.
-#[cfg(not(target_os = "linux"))]
-const fn limit_unsent(_: &SockRef<'_>) {}
-
-fn write_once(state: &State) -> io::Result<usize> {
+fn write_once(state: &mut State) -> io::Result<usize> {
     let mut slices = [IoSlice::new(&[]); MAX_SLICES];
     let filled = state.connection.queue().io_slices(&mut slices);
-    let socket = SockRef::from(&state.stream);
-    match slices.get(..filled).unwrap_or_default() {
-        [frame] => socket.send(frame),
-        frames => socket.send_vectored(frames),
-    }
+    state.stream.write_now(slices.get(..filled).unwrap_or_default())
 }
 
 fn poll_write_once(state: &mut State, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
     let mut slices = [IoSlice::new(&[]); MAX_SLICES];
     let filled = state.connection.queue().io_slices(&mut slices);
-    let slices = slices.get(..filled).unwrap_or_default();
-    let stream = Pin::new(&mut state.stream);
-    let length = ready!(match slices {
-        [frame] => stream.poll_write(context, frame),
-        frames => stream.poll_write_vectored(context, frames),
-    })?;
-    Poll::Ready(Ok(length))
+    state.stream.poll_write(context, slices.get(..filled).unwrap_or_default())
 }

@@ -19,9 +19,11 @@ use super::command::{Batch, Broadcast, Command, ConnectionCommand, Opening};
 use super::connection::Turn;
 use super::connection_task::ConnectionTask;
 use super::deadlines::{Deadlines, Ticket};
+use super::listener::{Accepted, Listeners};
 use super::liveness::{Liveness, SIGN_INTERVAL};
 use super::pace::{Pace, WORKER_TEMPO};
 use super::stats::{SingleWriterCounter, WorkerCounters};
+use super::stream::Stream;
 use super::{ConnectionId, EndReason, Event};
 use crate::fanout::{RoomId, Rooms, Stamp};
 
@@ -48,10 +50,20 @@ pub(super) struct Shared {
     pub(super) batches_done: SingleWriterCounter,
     /// Bytes of events that the application has not received.
     pub(super) held_bytes: AtomicUsize,
+    /// Connections that have been accepted, and are neither a session's nor passed, nor have ended.
+    pub(super) http_connections: AtomicUsize,
     /// Set while a connection does not read until the application has taken events.
     pub(super) has_stalled: AtomicBool,
     /// Set once the application ends the worker: what waits is sent without compression.
     pub(super) is_ending: AtomicBool,
+}
+
+impl Shared {
+    /// Returns the number of connections.
+    pub(super) fn connections(&self) -> usize {
+        let sessions = self.counters.connections.value() as usize;
+        sessions + self.http_connections.load(Ordering::Relaxed)
+    }
 }
 
 /// The sending end of a worker's event queue.
@@ -73,6 +85,7 @@ pub(super) struct EventSink {
 /// - one for each connection, [`ConnectionTask::poll`], which calls [`emit`](Self::emit) for each
 ///   event, [`is_stalled`](Self::is_stalled) before each read, and [`leave`](Self::leave) at its
 ///   end;
+/// - those of [`Listeners`], which accept connections and look at their requests;
 /// - [`poll_gathered`](Self::poll_gathered), which sends the gathered events to the application
 ///   once the tasks that were ready have run;
 /// - [`poll_deadlines`](Self::poll_deadlines), which sends pings and judges peers that do not answer.
@@ -86,6 +99,7 @@ pub(super) struct Worker {
     /// Indexed by connection id.
     connections: RefCell<Vec<Option<Rc<ConnectionTask>>>>,
     rooms: RefCell<Rooms>,
+    pub(super) listeners: Listeners,
     /// Connections that have queued frames since they were last flushed.
     dirty: RefCell<Vec<Rc<ConnectionTask>>>,
     /// The application's turn to which the current command belongs.
@@ -136,6 +150,7 @@ impl Worker {
             buffer: RefCell::default(),
             connections: RefCell::default(),
             rooms: RefCell::default(),
+            listeners: Listeners::default(),
             dirty: RefCell::default(),
             turn: Cell::default(),
             queued_at: Cell::default(),
@@ -208,6 +223,10 @@ impl Worker {
             Command::Join(room, id) => self.join(room, id),
             Command::Leave(room, id) => self.rooms.borrow_mut().leave(room, id),
             Command::RemoveRoom(room) => self.rooms.borrow_mut().remove(room),
+            Command::Listen(listening) => self.listeners.listen(self, *listening),
+            Command::Acceptor(id, command) => self.listeners.command(id, command),
+            Command::Accepted(accepted) => self.serve_accepted(*accepted),
+            Command::Change(id, change) => self.listeners.change(self, id, change),
             Command::BeginTurn => self.begin_turn(),
             Command::Taken => self.stalled.take().into_iter().for_each(Waker::wake),
             Command::Shutdown => self.is_shut_down.set(true),
@@ -221,6 +240,7 @@ impl Worker {
             Ok(stream) => {
                 self.shared.counters.connections.add(1);
                 let worker = Rc::clone(self);
+                let stream = Stream::Plain(stream);
                 let task = Rc::new(ConnectionTask::new(worker, id, stream, options, traffic));
                 self.insert(id, Rc::clone(&task));
                 task.handle_early_input(input);
@@ -232,6 +252,10 @@ impl Worker {
                 self.emit(id, Event::Ended(reason));
             }
         }
+    }
+
+    fn serve_accepted(self: &Rc<Self>, Accepted { listener, stream }: Accepted) {
+        self.listeners.serve(self, &listener, stream.and_then(TcpStream::from_std));
     }
 
     fn insert(&self, id: ConnectionId, task: Rc<ConnectionTask>) {
@@ -276,6 +300,7 @@ impl Worker {
             task.write_last();
         }
         self.dirty.take();
+        self.listeners.shut_down();
         self.gatherer.take().into_iter().for_each(Waker::wake);
         self.deadlines.borrow_mut().wake();
     }
@@ -393,6 +418,8 @@ impl Worker {
             } else if id == SIGN {
                 self.is_sign_scheduled.set(false);
                 self.wake_gatherer();
+            } else {
+                self.listeners.handle_due(self, id, now);
             }
         }
         Poll::Ready(())

@@ -1,11 +1,9 @@
 //! The heartbeat of a connection on its worker: when it is due, and what it sends and reports.
 
-use std::mem::MaybeUninit;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use socket2::SockRef;
 
 use super::{ConnectionTask, State};
 use crate::fanout::FrameKind;
@@ -193,6 +191,5 @@ impl ConnectionTask {
 
 /// Returns whether there is input that has not been handled, or the end of the stream.
 fn has_unread(state: &State) -> bool {
-    state.connection.has_unread_input()
-        || SockRef::from(&state.stream).peek(&mut [MaybeUninit::uninit()]).is_ok()
+    state.connection.has_unread_input() || state.stream.has_unread()
 }

@@ -1,0 +1,99 @@
+//! Calls of `lib/engine/workers.js` and `lib/server/`: listeners, whose connections workers accept.
+
+use std::net::TcpListener;
+use std::time::Duration;
+
+use napi::Result;
+use napi_derive::napi;
+use socket2::SockRef;
+
+use super::workers::{Workers, borrow_descriptor};
+use crate::net::ListenerOptions;
+
+/// Options of a listener. Times in milliseconds; 0 or `Infinity` for no limit.
+#[napi(object)]
+pub struct NativeListenerOptions {
+    /// The length of the operating system's queue of connections.
+    pub backlog: i32,
+    /// The paths of Engine.IO, each with a slash at its end.
+    pub paths: Vec<String>,
+    /// True if each connection is passed when it is accepted; waiting ones at once.
+    pub is_passing: bool,
+    /// The bytes of a request head from which on Node.js judges it.
+    pub max_header_size: f64,
+    pub headers_timeout: f64,
+    pub request_timeout: f64,
+    /// Connections that are accepted in a second; 0 for no limit.
+    pub max_handshakes_per_second: f64,
+}
+
+#[napi]
+impl Workers {
+    /// Calls `listen(2)` for a bound TCP socket, and accepts its connections by a duplicate of the
+    /// descriptor. Returns the id of the listener; the operating system's error number, negative, if
+    /// it refuses to listen, or when descriptors or threads have run out.
+    #[napi(catch_unwind)]
+    pub fn listen(
+        &self,
+        descriptor: i32,
+        options: NativeListenerOptions,
+        io_threads: u32,
+    ) -> Result<i32> {
+        let socket = borrow_descriptor(descriptor)?;
+        let listening = SockRef::from(&socket)
+            .listen(options.backlog)
+            .and_then(|()| socket.try_clone_to_owned())
+            .and_then(|socket| {
+                let options = listener_options(options);
+                self.pool().listen(TcpListener::from(socket), options, io_threads as usize)
+            });
+        Ok(match listening {
+            Ok(id) => id as i32,
+            Err(error) => -error.raw_os_error().unwrap_or(libc::ENOMEM),
+        })
+    }
+
+    /// Replaces the options of a listener, but for `backlog`.
+    #[napi(catch_unwind)]
+    pub fn configure_listener(&self, id: u32, options: NativeListenerOptions, io_threads: u32) {
+        // Without another thread, the workers up to now serve all connections.
+        let _ = self.pool().configure_listener(id, listener_options(options), io_threads as usize);
+    }
+
+    /// Stops accepting. `Ended` follows once no HTTP connection is left.
+    #[napi(catch_unwind)]
+    pub fn close_listener(&self, id: u32) {
+        self.pool().close_listener(id);
+    }
+
+    /// Ends the HTTP connections of a listener; if `isIdleOnly`, only those between two requests.
+    #[napi(catch_unwind)]
+    pub fn close_http_connections(&self, id: u32, is_idle_only: bool) {
+        self.pool().close_http_connections(id, is_idle_only);
+    }
+
+    /// Returns the number of connections of a listener that have been accepted, and have neither been
+    /// passed nor accepted as a session's WebSocket nor ended.
+    #[napi(catch_unwind)]
+    pub fn http_connections(&self, id: u32) -> u32 {
+        self.environment.borrow().pool().http_connections(id) as u32
+    }
+}
+
+fn listener_options(options: NativeListenerOptions) -> ListenerOptions {
+    let timeouts = [options.headers_timeout, options.request_timeout];
+    let max_per_second = options.max_handshakes_per_second as u32;
+    ListenerOptions {
+        paths: options.paths,
+        is_passing: options.is_passing,
+        max_header_size: options.max_header_size as usize,
+        headers_timeout: timeouts.into_iter().filter_map(timeout).min(),
+        max_per_second: (max_per_second > 0).then_some(max_per_second),
+    }
+}
+
+/// Returns a time limit; `None` for 0 and `Infinity`.
+fn timeout(milliseconds: f64) -> Option<Duration> {
+    (milliseconds > 0.0 && milliseconds.is_finite())
+        .then(|| Duration::from_millis(milliseconds as u64))
+}

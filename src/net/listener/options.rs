@@ -1,0 +1,18 @@
+//! Options of a listener.
+
+use std::time::Duration;
+
+/// Options of a listener, which can be replaced while it listens.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListenerOptions {
+    /// The paths of requests that may be served here, each with a slash at its end.
+    pub paths: Vec<String>,
+    /// True if each connection is passed to the application when it is accepted.
+    pub is_passing: bool,
+    /// The bytes of a request head from which on it is left to the application.
+    pub max_header_size: usize,
+    /// Time within which a request head must be complete; `None` for any time.
+    pub headers_timeout: Option<Duration>,
+    /// Connections that are accepted in a second; `None` for no limit.
+    pub max_per_second: Option<u32>,
+}
