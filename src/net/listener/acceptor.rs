@@ -34,6 +34,17 @@ pub(super) struct Acceptor {
     pub(super) targets: RefCell<Vec<Target>>,
     state: RefCell<State>,
     is_closed: Cell<bool>,
+    /// Behind the socket, so that it is dropped later.
+    _open: Open,
+}
+
+/// Tells the application that the socket is closed, when it is dropped.
+struct Open(Arc<Listener>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.is_open.store(false, Ordering::Release);
+    }
 }
 
 struct State {
@@ -52,6 +63,7 @@ impl Acceptor {
     /// The error of the operating system, if the socket cannot be watched.
     pub(super) fn new(worker: Rc<Worker>, listening: Listening) -> io::Result<Self> {
         let Listening { socket, listener, targets } = listening;
+        let open = Open(Arc::clone(&listener));
         let socket = TcpListener::from_std(socket)?;
         let bucket = Bucket::new(Instant::now());
         let state = State { socket, bucket, rest: None, waker: None };
@@ -61,6 +73,7 @@ impl Acceptor {
             targets: RefCell::new(targets),
             state: RefCell::new(state),
             is_closed: Cell::new(false),
+            _open: open,
         })
     }
 
