@@ -118,7 +118,7 @@ class NativeListener {
 
   /** @private for `Workers`: the turn ends */
   flush() {
-    if (this.#isClosed) return;
+    if (this.#isClosed || this.isEnded) return;
     const options = this.#options;
     const configured = JSON.stringify(options);
     if (configured === this.#configured) return;
@@ -134,14 +134,19 @@ class NativeListener {
     this.#workers.scheduleFlush();
   }
 
+  /** True once no event will follow: also if the I/O thread could not accept at all. */
+  get isEnded() {
+    return this.#id < 0;
+  }
+
   /** Connections whose next request is not known yet. */
   get httpConnections() {
-    return this.#id < 0 ? 0 : this.#workers.native.httpConnections(this.#id);
+    return this.isEnded ? 0 : this.#workers.native.httpConnections(this.#id);
   }
 
   /** @param {boolean} isIdleOnly true to close those between two requests alone */
   closeHttpConnections(isIdleOnly) {
-    if (this.#id < 0) return;
+    if (this.isEnded) return;
     this.#workers.native.closeHttpConnections(this.#id, isIdleOnly);
     this.#workers.scheduleFlush();
   }

@@ -79,6 +79,7 @@ class ServerState {
 
   /** Ends what `listen()` has begun. */
   close(listener) {
+    if (listener.isEnded) return;
     this.#closing.add(listener);
     listener.close();
   }

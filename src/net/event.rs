@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 use bytes::Bytes;
 use bytestring::ByteString;
 
+use super::Handshake;
 use super::RateLimitAction;
 use super::heartbeat::HeartbeatEvent;
 use crate::proto::socket_io::PacketParts;
@@ -66,7 +67,14 @@ pub enum Event {
     PeerEnded,
     /// A connection of a listener, which the application owns from now on. All that the peer has sent
     /// is still to be read.
-    Passed(OwnedFd),
+    Passed {
+        /// The descriptor.
+        descriptor: OwnedFd,
+        /// Set if its request head has not come in time.
+        is_overdue: bool,
+    },
+    /// A request that opens a session; the application answers it.
+    Handshake(Box<Handshake>),
     /// The last event of a connection: its descriptor is closed. Of a listener: it has no HTTP
     /// connection left.
     Ended(EndReason),
@@ -88,7 +96,8 @@ impl Event {
                 | Self::Ping(bytes)
                 | Self::Pong(bytes)
                 | Self::Raw(bytes) => bytes.len(),
-                Self::Passed(_) => SOCKET_BYTES,
+                Self::Passed { .. } => SOCKET_BYTES,
+                Self::Handshake(handshake) => SOCKET_BYTES + handshake.head.len(),
                 _ => 0,
             }
     }

@@ -17,7 +17,7 @@ use bytes::{Bytes, BytesMut};
 use slab::Slab;
 use tokio::sync::mpsc::unbounded_channel;
 
-use self::listeners::ListenerRoute;
+use self::listeners::{Handshakes, ListenerRoute};
 use super::command::{Broadcast, Command, ConnectionCommand, Opening, SocketOption, Volatile};
 use super::heartbeat::{HeartbeatCommand, HeartbeatStart};
 use super::liveness::Liveness;
@@ -51,6 +51,7 @@ pub struct WorkerPool {
     shared: Vec<Arc<Shared>>,
     /// Indexed by the ids of connections and listeners.
     routes: Slab<Route>,
+    handshakes: Handshakes,
     /// The ids of rooms in use.
     rooms: Slab<()>,
     /// Events that have been received from workers and not taken.
@@ -94,6 +95,7 @@ impl WorkerPool {
             workers: Vec::new(),
             shared: Vec::new(),
             routes: Slab::new(),
+            handshakes: Handshakes::default(),
             rooms: Slab::new(),
             received: VecDeque::new(),
             liveness: Arc::new(Liveness::new(Instant::now())),
@@ -351,10 +353,14 @@ impl WorkerPool {
         self.liveness.handle_taken();
         self.receive();
         let count = limit.min(self.received.len());
-        let Self { received, routes, .. } = self;
+        let Self { received, routes, handshakes, .. } = self;
         for (id, event) in received.drain(..count) {
             let is_last = match (&event, routes.get_mut(id as usize)) {
                 (Event::Ended(_), Some(Route::Listener(route))) => route.handle_end(),
+                (Event::Handshake(handshake), _) => {
+                    handshakes.insert(handshake);
+                    true
+                }
                 _ => true,
             };
             if is_last {
@@ -407,6 +413,7 @@ impl WorkerPool {
         self.end_workers();
         self.shared.clear();
         self.routes.clear();
+        self.handshakes = Handshakes::default();
         self.received.clear();
     }
 
@@ -467,7 +474,7 @@ impl WorkerPool {
         let liveness = Arc::clone(&self.liveness);
         let sink = EventSink { batches, liveness, notify: Arc::clone(&self.notify) };
         let of_thread = Arc::clone(&shared);
-        thread.spawn(move || worker::spawn(of_thread, sink, receiver));
+        thread.spawn(move || worker::spawn(index, of_thread, sink, receiver));
         let mailbox = Arc::new(Mailbox::new(commands, Arc::clone(&shared)));
         Ok(WorkerHandle {
             shared,
