@@ -147,7 +147,7 @@ impl HttpConnection {
     /// Ends the connection.
     pub(super) fn close(&self) {
         let state = &mut *self.state.borrow_mut();
-        state.stream = None;
+        state.stream.take().iter().for_each(drop_received);
         self.wake(state);
     }
 
@@ -188,11 +188,20 @@ fn may_be_served(head: &[u8], paths: &[String]) -> bool {
     paths.iter().any(is_to)
 }
 
-/// Answers a request and ends the connection. What the peer has sent is dropped before: the kernel would
-/// reset the connection because of it, and with it drop the answer.
-pub(super) fn answer_last(stream: &TcpStream, answer: &[u8]) {
+/// Drops what the peer has sent: because of that, the kernel would reset the connection when it is closed,
+/// and drop what we have sent.
+fn drop_received(stream: &TcpStream) {
     let mut dropped = [0; 4096];
-    while stream.try_read(&mut dropped).is_ok_and(|length| length > 0) {}
+    for _ in 0..MAX_HEAD / dropped.len() {
+        if !stream.try_read(&mut dropped).is_ok_and(|length| length > 0) {
+            return;
+        }
+    }
+}
+
+/// Answers a request, before its connection is closed.
+pub(super) fn answer_last(stream: &TcpStream, answer: &[u8]) {
+    drop_received(stream);
     // The send buffer of a connection that has sent nothing has room.
     let _ = stream.try_write(answer);
     let _ = SockRef::from(stream).shutdown(Shutdown::Write);
@@ -212,12 +221,13 @@ fn poll_peek<'a>(
         let peeked = stream.try_io(Interest::READABLE, || {
             match stream.poll_peek(context, &mut ReadBuf::new(buffer)) {
                 Poll::Ready(Ok(length)) if length <= known => Err(ErrorKind::WouldBlock.into()),
-                Poll::Ready(result) => result,
-                Poll::Pending => Err(ErrorKind::WouldBlock.into()),
+                // Pending: it has cleared the readiness itself, or wakes the task at once.
+                Poll::Ready(peeked) => peeked.map(Poll::Ready),
+                Poll::Pending => Ok(Poll::Pending),
             }
         });
         match peeked {
-            Ok(length) => return Poll::Ready(Ok(buffer.get(..length))),
+            Ok(peeked) => return peeked.map(|length| Ok(buffer.get(..length))),
             Err(error) if error.kind() != ErrorKind::WouldBlock => return Poll::Ready(Err(error)),
             Err(_) if has_peer_ended(stream) => return Poll::Ready(Ok(None)),
             Err(_) => {}
