@@ -288,13 +288,14 @@ impl Worker {
         let Acceptance { id, key, options, headers } = acceptance;
         let Some(handshake) = self.listeners.take_handshake(key) else { return };
         self.shared.counters.opened.add(1);
-        match handshake.accept(self, &headers) {
-            Some(AcceptedHandshake { stream, response, input, traffic }) => {
-                let task = self.start(id, stream, options, traffic);
-                task.send_response(response);
-                task.handle_early_input(input);
-            }
-            None => self.fail(id, EndReason::PeerEnded),
+        let has_started = handshake.accept(self, &headers, |accepted| {
+            let AcceptedHandshake { stream, response, input, traffic } = accepted;
+            let task = self.start(id, stream, options, traffic);
+            task.send_response(response);
+            task.handle_early_input(input);
+        });
+        if !has_started {
+            self.fail(id, EndReason::PeerEnded);
         }
     }
 

@@ -111,15 +111,19 @@ pub(in crate::net) struct AcceptedHandshake {
 }
 
 impl WaitingHandshake {
-    /// Takes the request; `None` if the peer has ended its side: ws does not answer then, either.
+    /// Takes the request, and calls `start` with the connection. Returns whether it has: if the peer has
+    /// ended its side, ws does not answer, either.
     pub(in crate::net) fn accept(
         self,
         worker: &Worker,
         headers: &[u8],
-    ) -> Option<AcceptedHandshake> {
+        start: impl FnOnce(AcceptedHandshake),
+    ) -> bool {
         let Self { served, stream, length, request, traffic } = self;
-        served.end_handshake(worker);
-        let (stream, input) = stream.take(length)?;
+        let Some((stream, input)) = stream.take(length) else {
+            served.end_handshake(worker);
+            return false;
+        };
         worker.shared.counters.bytes_in.add(length);
         let options = served.listener.options();
         // As ws does, whatever the server's `noDelay`. Node.js does not report such errors, either.
@@ -128,7 +132,10 @@ impl WaitingHandshake {
             let _ = stream.set_option(keep_alive(delay));
         }
         let response = request.accept(headers);
-        Some(AcceptedHandshake { stream, response, input, traffic })
+        start(AcceptedHandshake { stream, response, input, traffic });
+        // Afterwards, so that the worker always has this connection for the one that accepts.
+        served.end_handshake(worker);
+        true
     }
 
     /// Answers with these bytes and closes the connection.

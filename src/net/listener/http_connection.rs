@@ -17,7 +17,7 @@ use crate::proto::http::{HeadRead, read_head};
 const TIMED_OUT: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n";
 
 /// The longest request head that is looked at. Node.js's own limit is 16 KiB by default.
-const MAX_HEAD: usize = 64 * 1024;
+pub(super) const MAX_HEAD: usize = 64 * 1024;
 
 /// What is to be done with a connection.
 #[derive(Debug)]
@@ -184,7 +184,7 @@ impl HttpConnection {
     /// Ends the connection.
     pub(super) fn close(&self) {
         let state = &mut *self.state.borrow_mut();
-        state.stream = None;
+        state.stream.take().iter_mut().for_each(Source::close);
         self.wake(state);
     }
 

@@ -11,6 +11,7 @@ use socket2::SockRef;
 use tokio::io::{Interest, ReadBuf};
 use tokio::net::TcpStream;
 
+use super::http_connection::MAX_HEAD;
 use super::tls::TlsSource;
 use crate::net::stream::Stream;
 use crate::net::tls::{TlsDetails, TlsSettings};
@@ -94,16 +95,14 @@ impl Source {
     /// Takes a request of `length` bytes that was looked at. Returns the stream behind it, and what has
     /// been read of it already; `None` if the peer has ended its side.
     pub(super) fn take(self, length: usize) -> Option<(Stream, BytesMut)> {
-        if self.has_peer_ended() {
-            return None;
-        }
         match self {
-            Self::Plain(socket) => {
-                skip(&socket, length).then(|| (Stream::Plain(socket), BytesMut::new()))
-            }
+            // First, since closing would reset the connection of what is unread.
+            Self::Plain(socket) => (skip(&socket, length) && !has_peer_ended(&socket))
+                .then(|| (Stream::Plain(socket), BytesMut::new())),
             Self::Tls(source) => {
+                let has_peer_ended = source.has_peer_ended();
                 let (stream, mut input) = source.into_parts();
-                (input.len() >= length).then(|| {
+                (input.len() >= length && !has_peer_ended).then(|| {
                     input.advance(length);
                     (Stream::Tls(Box::new(stream)), input)
                 })
@@ -111,10 +110,17 @@ impl Source {
         }
     }
 
-    /// Answers a request and ends the connection. What the peer has sent is dropped before: the kernel
-    /// would reset the connection because of it, and with it drop the answer.
+    /// Ends the connection, before it is dropped.
+    pub(super) fn close(&mut self) {
+        drop_received(self.socket());
+        if let Self::Tls(source) = self {
+            source.finish();
+        }
+    }
+
+    /// Answers a request, before its connection is closed.
     pub(super) fn answer_last(&mut self, answer: &[u8]) {
-        drop_input(self.socket());
+        drop_received(self.socket());
         // The send buffer of a connection that has sent little has room.
         match self {
             Self::Plain(socket) => drop(socket.try_write(answer)),
@@ -130,9 +136,15 @@ fn skip(socket: &TcpStream, length: usize) -> bool {
     matches!(socket.try_read(&mut skipped), Ok(read) if read == length)
 }
 
-fn drop_input(socket: &TcpStream) {
+/// Drops what the peer has sent: because of that, the kernel would reset the connection when it is closed,
+/// and drop what we have sent.
+fn drop_received(socket: &TcpStream) {
     let mut dropped = [0; 4096];
-    while socket.try_read(&mut dropped).is_ok_and(|length| length > 0) {}
+    for _ in 0..MAX_HEAD / dropped.len() {
+        if !socket.try_read(&mut dropped).is_ok_and(|length| length > 0) {
+            return;
+        }
+    }
 }
 
 /// Returns what the kernel has received, if it is more than `known` bytes; `None` at the end of the
@@ -149,12 +161,13 @@ fn poll_peek<'a>(
         let peeked = socket.try_io(Interest::READABLE, || {
             match socket.poll_peek(context, &mut ReadBuf::new(buffer)) {
                 Poll::Ready(Ok(length)) if length <= known => Err(ErrorKind::WouldBlock.into()),
-                Poll::Ready(result) => result,
-                Poll::Pending => Err(ErrorKind::WouldBlock.into()),
+                // Pending: it has cleared the readiness itself, or wakes the task at once.
+                Poll::Ready(peeked) => peeked.map(Poll::Ready),
+                Poll::Pending => Ok(Poll::Pending),
             }
         });
         match peeked {
-            Ok(length) => return Poll::Ready(Ok(buffer.get(..length))),
+            Ok(peeked) => return peeked.map(|length| Ok(buffer.get(..length))),
             Err(error) if error.kind() != ErrorKind::WouldBlock => return Poll::Ready(Err(error)),
             Err(_) if has_peer_ended(socket) => return Poll::Ready(Ok(None)),
             Err(_) => {}

@@ -115,4 +115,9 @@ impl TlsSource {
         }
         self.stream.finish();
     }
+
+    /// Ends our side.
+    pub(super) fn finish(&mut self) {
+        self.stream.finish();
+    }
 }
