@@ -41,6 +41,8 @@ pub struct Handshake {
     pub sid: String,
     /// The address of the peer, as Node.js spells it.
     pub address: String,
+    /// The port of the peer.
+    pub port: u16,
     pub(in crate::net) traffic: Arc<Traffic>,
     pub(in crate::net) tls: Option<Arc<TlsDetails>>,
 }
@@ -65,6 +67,10 @@ pub(super) struct Offer {
 impl Offer {
     /// Returns the offer of a request that opens a session with a WebSocket; `None` for all others.
     pub(super) fn of(request: &RequestHead<'_>, head: &[u8], paths: &[String]) -> Option<Self> {
+        // Of a header value with a tab at its end, Node.js's parser may find something else.
+        if head.contains(&b'\t') {
+            return None;
+        }
         let path = paths.iter().position(|path| path == request.path())?;
         let query = Query::parse(request.query());
         let is_absent = |value: Option<Cow<'_, str>>| value.is_none_or(|value| value.is_empty());

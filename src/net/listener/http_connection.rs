@@ -137,9 +137,9 @@ impl HttpConnection {
         buffer.resize(limit, 0);
         while !self.worker.is_stalled(context.waker()) {
             let verdict = match ready!(stream.poll_peek(context, buffer, *known)) {
-                Ok(Some(head)) => {
-                    *known = head.len();
-                    judge(head, limit, &options)
+                Ok(Some(input)) => {
+                    let looked_at = std::mem::replace(known, input.len());
+                    judge(input, looked_at, limit, &options)
                 }
                 // A request that ends too early is one for Node.js's parser.
                 Ok(None) if *known > 0 => Verdict::Pass,
@@ -201,12 +201,16 @@ impl HttpConnection {
 }
 
 /// Judges what has arrived, which is a part of a request head, or more; `limit` is the most that is looked
-/// at.
-fn judge(input: &[u8], limit: usize, options: &ListenerOptions) -> Verdict {
-    match read_head(input) {
-        HeadRead::Incomplete if input.len() < limit && may_be_served(input, &options.paths) => {
-            Verdict::Wait
-        }
+/// at, and `looked_at` the bytes that have been judged.
+fn judge(input: &[u8], looked_at: usize, limit: usize, options: &ListenerOptions) -> Verdict {
+    if !may_be_served(input, &options.paths) {
+        return Verdict::Pass;
+    }
+    let is_short = input.len() < limit;
+    // The head is read once for each of its lines, however small the parts are in which it comes.
+    let has_line = input.get(looked_at..).is_some_and(|added| added.contains(&b'\n'));
+    match if has_line { read_head(input) } else { HeadRead::Incomplete } {
+        HeadRead::Incomplete if is_short => Verdict::Wait,
         HeadRead::Complete(head, length) => {
             let offer = Offer::of(&head, input.get(..length).unwrap_or_default(), &options.paths);
             offer.map_or(Verdict::Pass, Verdict::Offer)
@@ -227,7 +231,21 @@ fn may_be_served(head: &[u8], paths: &[String]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::may_be_served;
+    use super::{Verdict, judge, may_be_served};
+    use crate::net::ListenerOptions;
+
+    #[test]
+    fn a_head_is_read_when_a_line_is_complete() {
+        let options = ListenerOptions { paths: vec!["/socket.io/".into()], ..Default::default() };
+        let judge = |input: &str, looked_at| judge(input.as_bytes(), looked_at, 100, &options);
+        let line = "GET /socket.io/?EIO=4 HTTP/7.7\r\n";
+        // No version of HTTP, which is found when the line is read.
+        assert!(matches!(judge(line.trim_end(), 0), Verdict::Wait));
+        assert!(matches!(judge(line, line.len() - 1), Verdict::Pass));
+        assert!(matches!(judge(&line[..20], 19), Verdict::Wait));
+        let long = format!("GET /socket.io/?{}", "a".repeat(100));
+        assert!(matches!(judge(&long, 99), Verdict::Pass));
+    }
 
     #[test]
     fn only_requests_to_a_path_of_ours_are_looked_at() {

@@ -289,7 +289,7 @@ impl Served {
 
     /// Reports that a client and this server do not agree about TLS.
     pub(super) fn report_tls_failure(&self, worker: &Worker, stream: &Source, code: &'static str) {
-        let address = stream.address().unwrap_or_default();
+        let (address, _) = stream.address().unwrap_or_default();
         worker.emit(self.listener.id, Event::TlsFailed { code, address });
     }
 
@@ -297,7 +297,8 @@ impl Served {
     /// or no name for the peer.
     pub(super) fn offer(self: &Rc<Self>, worker: &Worker, stream: Source, offer: Offer) {
         let Offer { path, head, request } = offer;
-        let (Some(address), Some(sid)) = (stream.address(), worker.listeners.next_sid()) else {
+        let (Some((address, port)), Some(sid)) = (stream.address(), worker.listeners.next_sid())
+        else {
             self.pass(worker, stream);
             return self.count_end(worker);
         };
@@ -315,6 +316,7 @@ impl Served {
             head,
             sid,
             address,
+            port,
             traffic: of_application,
             tls,
         };

@@ -61,12 +61,12 @@ impl Source {
         }
     }
 
-    /// Returns the peer's address as Node.js spells it; `None` if it would name an interface, too, or if
-    /// the peer has gone.
-    pub(super) fn address(&self) -> Option<String> {
+    /// Returns the peer's address as Node.js spells it, and its port; `None` if it would name an interface,
+    /// too, or if the peer has gone.
+    pub(super) fn address(&self) -> Option<(String, u16)> {
         match self.socket().peer_addr().ok()? {
             SocketAddr::V6(address) if address.scope_id() != 0 => None,
-            address => Some(address.ip().to_string()),
+            address => Some((address.ip().to_string(), address.port())),
         }
     }
 
