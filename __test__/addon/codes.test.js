@@ -272,8 +272,9 @@ describe("the numbers that both halves share", { skip: !hasEngine, timeout: 30_0
       const peer = net.connect(port, "127.0.0.1");
       pool.peers.push(peer);
       peer.write(head, "latin1");
-      const [of, kind, key, text, sid, address] = await pool.next();
+      const [of, kind, key, text, sid, address, remotePort] = await pool.next();
       assert.deepEqual([of, kind, text, address], [id, "Handshake", head, "127.0.0.1"]);
+      assert.equal(remotePort, peer.localPort);
       assert.match(sid, /^[\w-]{20}$/);
       assert.equal(pool.native.httpConnections(id), 1);
       return { peer, key };
@@ -444,6 +445,21 @@ describe("the numbers that both halves share", { skip: !hasEngine, timeout: 30_0
     assert.ok(traffic[Traffic.IDLE] >= 50 && traffic[Traffic.IDLE] < 30_000);
     assert.ok(fs.fstatSync(traffic[Traffic.DESCRIPTOR]).isSocket());
     assert.equal(traffic.length, Object.keys(Traffic).length);
+  });
+
+  test("the addresses of a connection, until it has ended", async (t) => {
+    const pool = new Pool(t);
+    const { id, peer } = await pool.connect();
+    if (peer.connecting) await once(peer, "connect");
+    const { remote, local } = pool.native.addresses(id);
+    assert.deepEqual(remote, { address: peer.localAddress, family: "IPv4", port: peer.localPort });
+    assert.deepEqual(local, { address: peer.remoteAddress, family: "IPv4", port: peer.remotePort });
+    peer.destroy();
+    assert.deepEqual((await pool.next()).slice(0, 2), [id, "PeerEnded"]);
+    pool.native.terminate(id);
+    pool.native.flush();
+    assert.deepEqual((await pool.next()).slice(0, 2), [id, "Ended"]);
+    assert.equal(pool.native.addresses(id), null);
   });
 
   test("the lists of recipients", async (t) => {
