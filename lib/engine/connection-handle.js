@@ -234,12 +234,13 @@ function end(handle, callback = ignore, isReset) {
  */
 function finish(handle) {
   const { websocket } = handle.connection;
-  const isFirst = hasReadAll(websocket);
+  // A handshake that was refused has none.
+  const isFirst = websocket !== null && hasReadAll(websocket);
   try {
     if (isFirst) websocket.emitClose();
     handle.onclose();
   } finally {
-    if (!isFirst) websocket.emitClose();
+    if (!isFirst) websocket?.emitClose();
   }
 }
 
