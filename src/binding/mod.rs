@@ -10,6 +10,8 @@ mod adapter;
 mod cluster;
 #[cfg(all(feature = "net", unix))]
 mod events;
+#[cfg(all(feature = "net", unix))]
+mod listeners;
 mod parser;
 #[cfg(all(feature = "net", unix))]
 mod payload;

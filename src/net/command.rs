@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 
 use super::heartbeat::HeartbeatCommand;
+use super::listener::{Acceptance, Accepted, AcceptorCommand, Change, HandshakeKey, Listening};
 use super::traffic::Traffic;
 use super::{ConnectionId, ConnectionOptions};
 use crate::fanout::{FrameKind, Frames, PreparedPacket};
@@ -34,6 +35,20 @@ pub(super) enum Command {
     Leave(RoomId, ConnectionId),
     /// Empties a room; its id may be reused.
     RemoveRoom(RoomId),
+    /// Begins to accept the connections of a listener.
+    Listen(Box<Listening>),
+    /// A command to the worker that accepts the connections of a listener; ignored if it is closed.
+    Acceptor(ConnectionId, AcceptorCommand),
+    /// Serves a connection that another worker has accepted.
+    Accepted(Box<Accepted>),
+    /// Makes a change of a listener; from the worker that accepts.
+    Change(ConnectionId, Change),
+    /// Accepts the handshake of a WebSocket.
+    Accept(Box<Acceptance>),
+    /// Answers a handshake with these bytes, and closes its connection.
+    Refuse(HandshakeKey, Bytes),
+    /// Passes the connection of a handshake.
+    Pass(HandshakeKey),
     /// The commands that follow belong to another turn of the application.
     BeginTurn,
     /// The application has taken events: stalled connections resume reading.

@@ -1,18 +1,25 @@
 //! Events that workers report to the application.
 
+use std::os::fd::OwnedFd;
+
 use bytes::Bytes;
 use bytestring::ByteString;
 
+use super::Handshake;
 use super::RateLimitAction;
 use super::heartbeat::HeartbeatEvent;
 use crate::proto::socket_io::PacketParts;
 use crate::proto::websocket::{CloseCode, DecodeError};
 
-/// The id of a connection within its [`WorkerPool`](super::WorkerPool). Reused after
+/// The id of a connection or a listener within its [`WorkerPool`](super::WorkerPool). Reused after
 /// [`WorkerPool::release`](super::WorkerPool::release).
 pub type ConnectionId = u32;
 
-/// Something that happened on a connection.
+/// The kernel's memory for a socket that waits for the application, about, in bytes: 1,024 of them are
+/// as much as [`MAX_HELD_BYTES`](super::MAX_HELD_BYTES).
+const SOCKET_BYTES: usize = 4 * 1024;
+
+/// Something that happened on a connection or a listener.
 #[derive(Debug)]
 pub enum Event {
     /// A text message, valid UTF-8.
@@ -58,7 +65,18 @@ pub enum Event {
     /// The peer has ended its side, and the application has not. The application ends its own
     /// with [`WorkerPool::end`](super::WorkerPool::end), and may send messages before.
     PeerEnded,
-    /// The last event of a connection: its descriptor is closed.
+    /// A connection of a listener, which the application owns from now on. All that the peer has sent
+    /// is still to be read.
+    Passed {
+        /// The descriptor.
+        descriptor: OwnedFd,
+        /// Set if its request head has not come in time.
+        is_overdue: bool,
+    },
+    /// A request that opens a session; the application answers it.
+    Handshake(Box<Handshake>),
+    /// The last event of a connection: its descriptor is closed. Of a listener: it has no HTTP
+    /// connection left.
     Ended(EndReason),
 }
 
@@ -78,6 +96,8 @@ impl Event {
                 | Self::Ping(bytes)
                 | Self::Pong(bytes)
                 | Self::Raw(bytes) => bytes.len(),
+                Self::Passed { .. } => SOCKET_BYTES,
+                Self::Handshake(handshake) => SOCKET_BYTES + handshake.head.len(),
                 _ => 0,
             }
     }

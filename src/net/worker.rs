@@ -19,11 +19,13 @@ use super::command::{Batch, Broadcast, Command, ConnectionCommand, Opening};
 use super::connection::Turn;
 use super::connection_task::ConnectionTask;
 use super::deadlines::{Deadlines, Ticket};
+use super::listener::{Acceptance, Accepted, Listeners};
 use super::liveness::{Liveness, SIGN_INTERVAL};
 use super::pace::{Pace, WORKER_TEMPO};
 use super::stats::{SingleWriterCounter, WorkerCounters};
 use super::stream::Stream;
-use super::{ConnectionId, EndReason, Event};
+use super::traffic::Traffic;
+use super::{ConnectionId, ConnectionOptions, EndReason, Event};
 use crate::fanout::{RoomId, Rooms, Stamp};
 
 /// The bytes of events that the application has not taken, above which a worker does not read.
@@ -49,10 +51,20 @@ pub(super) struct Shared {
     pub(super) batches_done: SingleWriterCounter,
     /// Bytes of events that the application has not received.
     pub(super) held_bytes: AtomicUsize,
+    /// Connections that have been accepted, and are neither a session's nor passed, nor have ended.
+    pub(super) http_connections: AtomicUsize,
     /// Set while a connection does not read until the application has taken events.
     pub(super) has_stalled: AtomicBool,
     /// Set once the application ends the worker: what waits is sent without compression.
     pub(super) is_ending: AtomicBool,
+}
+
+impl Shared {
+    /// Returns the number of connections.
+    pub(super) fn connections(&self) -> usize {
+        let sessions = self.counters.connections.value() as usize;
+        sessions + self.http_connections.load(Ordering::Relaxed)
+    }
 }
 
 /// The sending end of a worker's event queue.
@@ -74,12 +86,15 @@ pub(super) struct EventSink {
 /// - one for each connection, [`ConnectionTask::poll`], which calls [`emit`](Self::emit) for each
 ///   event, [`is_stalled`](Self::is_stalled) before each read, and [`leave`](Self::leave) at its
 ///   end;
+/// - those of [`Listeners`], which accept connections and look at their requests;
 /// - [`poll_gathered`](Self::poll_gathered), which sends the gathered events to the application
 ///   once the tasks that were ready have run;
 /// - [`poll_deadlines`](Self::poll_deadlines), which sends pings and judges peers that do not answer.
 ///
 /// All of them end after [`shut_down`](Self::shut_down).
 pub(super) struct Worker {
+    /// The position among the workers of its pool.
+    pub(super) index: usize,
     pub(super) shared: Arc<Shared>,
     sink: EventSink,
     /// The read buffer of all connections; empty between two reads.
@@ -87,6 +102,7 @@ pub(super) struct Worker {
     /// Indexed by connection id.
     connections: RefCell<Vec<Option<Rc<ConnectionTask>>>>,
     rooms: RefCell<Rooms>,
+    pub(super) listeners: Listeners,
     /// Connections that have queued frames since they were last flushed.
     dirty: RefCell<Vec<Rc<ConnectionTask>>>,
     /// The application's turn to which the current command belongs.
@@ -111,8 +127,13 @@ pub(super) struct Worker {
 
 /// Spawns the tasks of a worker on the calling thread. `sink` is dropped when the last of them has
 /// ended.
-pub(super) fn spawn(shared: Arc<Shared>, sink: EventSink, commands: UnboundedReceiver<Batch>) {
-    let worker = Rc::new(Worker::new(shared, sink));
+pub(super) fn spawn(
+    index: usize,
+    shared: Arc<Shared>,
+    sink: EventSink,
+    commands: UnboundedReceiver<Batch>,
+) {
+    let worker = Rc::new(Worker::new(index, shared, sink));
     let gatherer = Rc::clone(&worker);
     tokio::task::spawn_local(poll_fn(move |context| gatherer.poll_gathered(context)));
     let watcher = Rc::clone(&worker);
@@ -130,13 +151,15 @@ impl Drop for Service {
 }
 
 impl Worker {
-    fn new(shared: Arc<Shared>, sink: EventSink) -> Self {
+    fn new(index: usize, shared: Arc<Shared>, sink: EventSink) -> Self {
         Self {
+            index,
             shared,
             sink,
             buffer: RefCell::default(),
             connections: RefCell::default(),
             rooms: RefCell::default(),
+            listeners: Listeners::default(),
             dirty: RefCell::default(),
             turn: Cell::default(),
             queued_at: Cell::default(),
@@ -209,6 +232,13 @@ impl Worker {
             Command::Join(room, id) => self.join(room, id),
             Command::Leave(room, id) => self.rooms.borrow_mut().leave(room, id),
             Command::RemoveRoom(room) => self.rooms.borrow_mut().remove(room),
+            Command::Listen(listening) => self.listeners.listen(self, *listening),
+            Command::Acceptor(id, command) => self.listeners.command(id, command),
+            Command::Accepted(accepted) => self.serve_accepted(*accepted),
+            Command::Change(id, change) => self.listeners.change(self, id, change),
+            Command::Accept(acceptance) => self.accept(*acceptance),
+            Command::Refuse(key, response) => self.listeners.refuse(self, key, &response),
+            Command::Pass(key) => self.listeners.pass(self, key),
             Command::BeginTurn => self.begin_turn(),
             Command::Taken => self.stalled.take().into_iter().for_each(Waker::wake),
             Command::Shutdown => self.is_shut_down.set(true),
@@ -220,20 +250,53 @@ impl Worker {
         self.shared.counters.opened.add(1);
         match TcpStream::from_std(stream) {
             Ok(stream) => {
-                self.shared.counters.connections.add(1);
-                let worker = Rc::clone(self);
-                let stream = Stream::Plain(stream);
-                let task = Rc::new(ConnectionTask::new(worker, id, stream, options, traffic));
-                self.insert(id, Rc::clone(&task));
+                let task = self.start(id, Stream::Plain(stream), options, traffic);
                 task.handle_early_input(input);
-                tokio::task::spawn_local(poll_fn(move |context| task.poll(context)));
             }
             Err(error) => {
-                let reason = EndReason::Io(error.raw_os_error().unwrap_or_default());
-                self.shared.counters.count_end(reason);
-                self.emit(id, Event::Ended(reason));
+                self.fail(id, EndReason::Io(error.raw_os_error().unwrap_or_default()));
             }
         }
+    }
+
+    /// Starts the task of a connection.
+    fn start(
+        self: &Rc<Self>,
+        id: ConnectionId,
+        stream: Stream,
+        options: Arc<ConnectionOptions>,
+        traffic: Arc<Traffic>,
+    ) -> Rc<ConnectionTask> {
+        self.shared.counters.connections.add(1);
+        let task = Rc::new(ConnectionTask::new(Rc::clone(self), id, stream, options, traffic));
+        self.insert(id, Rc::clone(&task));
+        task.open_session();
+        let polled = Rc::clone(&task);
+        tokio::task::spawn_local(poll_fn(move |context| polled.poll(context)));
+        task
+    }
+
+    /// Reports the end of a connection that has no task.
+    fn fail(&self, id: ConnectionId, reason: EndReason) {
+        self.shared.counters.count_end(reason);
+        self.emit(id, Event::Ended(reason));
+    }
+
+    /// Begins a connection with the WebSocket of a handshake that the application has accepted.
+    fn accept(self: &Rc<Self>, acceptance: Acceptance) {
+        let Acceptance { id, key, options, headers } = acceptance;
+        let Some(handshake) = self.listeners.take_handshake(key) else { return };
+        self.shared.counters.opened.add(1);
+        match handshake.accept(self, &headers) {
+            Some((stream, response, traffic)) => {
+                self.start(id, stream, options, traffic).send_response(response);
+            }
+            None => self.fail(id, EndReason::PeerEnded),
+        }
+    }
+
+    fn serve_accepted(self: &Rc<Self>, Accepted { listener, stream }: Accepted) {
+        self.listeners.serve(self, &listener, stream.and_then(TcpStream::from_std));
     }
 
     fn insert(&self, id: ConnectionId, task: Rc<ConnectionTask>) {
@@ -278,6 +341,7 @@ impl Worker {
             task.write_last();
         }
         self.dirty.take();
+        self.listeners.shut_down();
         self.gatherer.take().into_iter().for_each(Waker::wake);
         self.deadlines.borrow_mut().wake();
     }
@@ -395,6 +459,8 @@ impl Worker {
             } else if id == SIGN {
                 self.is_sign_scheduled.set(false);
                 self.wake_gatherer();
+            } else {
+                self.listeners.handle_due(self, id, now);
             }
         }
         Poll::Ready(())

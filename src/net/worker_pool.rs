@@ -1,5 +1,7 @@
 //! The application's handle to its workers: connections by id, commands in, events out.
 
+mod listeners;
+
 use std::collections::VecDeque;
 use std::io;
 use std::mem;
@@ -15,6 +17,7 @@ use bytes::{Bytes, BytesMut};
 use slab::Slab;
 use tokio::sync::mpsc::unbounded_channel;
 
+use self::listeners::{Handshakes, ListenerRoute};
 use super::command::{Broadcast, Command, ConnectionCommand, Opening, SocketOption, Volatile};
 use super::heartbeat::{HeartbeatCommand, HeartbeatStart};
 use super::liveness::Liveness;
@@ -46,8 +49,9 @@ pub struct WorkerPool {
     workers: Vec<WorkerHandle>,
     /// Indexed by worker, including workers that have ended: their counters continue.
     shared: Vec<Arc<Shared>>,
-    /// Indexed by connection id.
+    /// Indexed by the ids of connections and listeners.
     routes: Slab<Route>,
+    handshakes: Handshakes,
     /// The ids of rooms in use.
     rooms: Slab<()>,
     /// Events that have been received from workers and not taken.
@@ -57,8 +61,14 @@ pub struct WorkerPool {
     broadcaster: Broadcaster,
 }
 
+/// The owner of an id.
+enum Route {
+    Connection(ConnectionRoute),
+    Listener(ListenerRoute),
+}
+
 /// A connection, as the application sees it.
-struct Route {
+struct ConnectionRoute {
     worker: usize,
     traffic: Arc<Traffic>,
     /// True if the worker compresses messages.
@@ -85,6 +95,7 @@ impl WorkerPool {
             workers: Vec::new(),
             shared: Vec::new(),
             routes: Slab::new(),
+            handshakes: Handshakes::default(),
             rooms: Slab::new(),
             received: VecDeque::new(),
             liveness: Arc::new(Liveness::new(Instant::now())),
@@ -112,8 +123,8 @@ impl WorkerPool {
         let worker = self.next_worker(io_threads.max(1))?;
         let traffic = Arc::new(Traffic::new(stream.as_raw_fd(), bytes_read, bytes_written));
         let is_compressing = options.compression.is_some();
-        let route = Route { worker, traffic: Arc::clone(&traffic), is_compressing };
-        let id = self.routes.insert(route) as ConnectionId;
+        let route = ConnectionRoute { worker, traffic: Arc::clone(&traffic), is_compressing };
+        let id = self.routes.insert(Route::Connection(route)) as ConnectionId;
         let input = BytesMut::from(input);
         let opening = Opening { id, stream, input, options, traffic };
         if let Some(worker) = self.workers.get_mut(worker) {
@@ -136,8 +147,7 @@ impl WorkerPool {
 
     /// Returns frames that are plain unless the worker compresses them.
     fn frames_for(&self, id: ConnectionId, frames: Frames) -> Frames {
-        let route = self.routes.get(id as usize);
-        if route.is_some_and(|route| route.is_compressing) {
+        if self.connection(id).is_some_and(|route| route.is_compressing) {
             frames
         } else {
             Frames::Plain(frames.for_peer(None))
@@ -161,12 +171,11 @@ impl WorkerPool {
     pub fn broadcast(&mut self, packet: PreparedPacket, recipients: Recipients, is_volatile: bool) {
         let broadcast = Arc::new(Broadcast { packet, recipients, is_volatile });
         let Broadcast { recipients, .. } = &*broadcast;
-        let Self { workers, routes, .. } = self;
-        for (index, worker) in workers.iter_mut().enumerate() {
-            let is_owner = |id: &ConnectionId| {
-                routes.get(*id as usize).is_some_and(|route| route.worker == index)
-            };
-            if !recipients.rooms.is_empty() || recipients.members.iter().any(is_owner) {
+        for index in 0..self.workers.len() {
+            let is_owner = |id: &ConnectionId| self.worker_of(*id) == Some(index);
+            let is_concerned =
+                !recipients.rooms.is_empty() || recipients.members.iter().any(is_owner);
+            if let Some(worker) = self.workers.get_mut(index).filter(|_| is_concerned) {
                 worker.queued.push(Command::Broadcast(Arc::clone(&broadcast)));
             }
         }
@@ -298,7 +307,7 @@ impl WorkerPool {
     /// Returns the traffic of a connection that has not been released.
     #[must_use]
     pub fn traffic(&self, id: ConnectionId) -> Option<TrafficView> {
-        self.routes.get(id as usize).map(|route| route.traffic.view())
+        self.connection(id).map(|route| route.traffic.view())
     }
 
     /// Sends the queued commands to the workers. Blocks while a worker lags by more than
@@ -326,7 +335,14 @@ impl WorkerPool {
     /// Returns the index of the worker that owns a connection.
     #[must_use]
     pub fn worker_of(&self, id: ConnectionId) -> Option<usize> {
-        self.routes.get(id as usize).map(|route| route.worker)
+        self.connection(id).map(|route| route.worker)
+    }
+
+    fn connection(&self, id: ConnectionId) -> Option<&ConnectionRoute> {
+        match self.routes.get(id as usize) {
+            Some(Route::Connection(route)) => Some(route),
+            _ => None,
+        }
     }
 
     /// Calls `handle` with at most `limit` events, in the order of each connection. This is the sign of
@@ -337,7 +353,20 @@ impl WorkerPool {
         self.liveness.handle_taken();
         self.receive();
         let count = limit.min(self.received.len());
-        self.received.drain(..count).for_each(|(id, event)| handle(id, event));
+        let Self { received, routes, handshakes, .. } = self;
+        for (id, event) in received.drain(..count) {
+            let is_last = match (&event, routes.get_mut(id as usize)) {
+                (Event::Ended(_), Some(Route::Listener(route))) => route.handle_end(),
+                (Event::Handshake(handshake), _) => {
+                    handshakes.insert(handshake);
+                    true
+                }
+                _ => true,
+            };
+            if is_last {
+                handle(id, event);
+            }
+        }
         self.receive();
         !self.received.is_empty()
     }
@@ -345,8 +374,9 @@ impl WorkerPool {
     /// Lets the id of a connection that has ended be used again. Due when the application refers to
     /// the connection no longer, so that no command can reach another one.
     pub fn release(&mut self, id: ConnectionId) {
-        let route = self.routes.try_remove(id as usize);
-        if let Some(worker) = route.and_then(|route| self.workers.get_mut(route.worker)) {
+        if let Some(Route::Connection(route)) = self.routes.try_remove(id as usize)
+            && let Some(worker) = self.workers.get_mut(route.worker)
+        {
             worker.connections -= 1;
         }
     }
@@ -383,6 +413,7 @@ impl WorkerPool {
         self.end_workers();
         self.shared.clear();
         self.routes.clear();
+        self.handshakes = Handshakes::default();
         self.received.clear();
     }
 
@@ -400,7 +431,7 @@ impl WorkerPool {
     }
 
     fn count_posted(&self, id: ConnectionId, length: usize) {
-        if let Some(route) = self.routes.get(id as usize) {
+        if let Some(route) = self.connection(id) {
             route.traffic.count_posted(length);
         }
     }
@@ -443,7 +474,7 @@ impl WorkerPool {
         let liveness = Arc::clone(&self.liveness);
         let sink = EventSink { batches, liveness, notify: Arc::clone(&self.notify) };
         let of_thread = Arc::clone(&shared);
-        thread.spawn(move || worker::spawn(of_thread, sink, receiver));
+        thread.spawn(move || worker::spawn(index, of_thread, sink, receiver));
         let mailbox = Arc::new(Mailbox::new(commands, Arc::clone(&shared)));
         Ok(WorkerHandle {
             shared,

@@ -6,11 +6,14 @@
 //!
 //! - [`read_head()`]: a request's head, with [`RequestHead`] to look headers up.
 //! - [`Query`]: the parameters of Engine.IO.
+//! - [`Response`]: the answers to polling requests.
 //!
 //! [`NotCertain`]: HeadRead::NotCertain
 
 mod head;
 mod query;
+mod response;
 
 pub use head::{BodyFraming, HeadRead, Method, RequestHead, Values, read_head};
 pub use query::Query;
+pub use response::{Content, ContentCoding, Persistence, Response};

@@ -1,0 +1,145 @@
+//! Calls of `lib/engine/workers.js` and `lib/server/`: listeners, whose connections workers accept.
+
+use std::net::TcpListener;
+use std::time::Duration;
+
+use napi::bindgen_prelude::Latin1String;
+use napi::{Error, Result, Status};
+use napi_derive::napi;
+use socket2::SockRef;
+
+use super::payload::PayloadArgument;
+use super::workers::{Workers, borrow_descriptor};
+use crate::net::ListenerOptions;
+
+/// Options of a listener. Times in milliseconds; 0 or `Infinity` for no limit.
+#[napi(object)]
+pub struct NativeListenerOptions {
+    /// The length of the operating system's queue of connections.
+    pub backlog: i32,
+    /// The paths of Engine.IO, each with a slash at its end.
+    pub paths: Vec<String>,
+    /// True if each connection is passed when it is accepted; waiting ones at once.
+    pub is_passing: bool,
+    /// The bytes of a request head from which on Node.js judges it.
+    pub max_header_size: f64,
+    pub headers_timeout: f64,
+    pub request_timeout: f64,
+    /// True if a connection whose request head is late is passed, instead of answered with 408.
+    pub is_passing_timeouts: Option<bool>,
+    /// True if idle connections are probed.
+    pub keep_alive: bool,
+    /// Time before the first probe.
+    pub keep_alive_initial_delay: f64,
+    /// Connections that are accepted in a second; 0 for no limit.
+    pub max_handshakes_per_second: f64,
+}
+
+#[napi]
+impl Workers {
+    /// Calls `listen(2)` for a bound TCP socket, and accepts its connections by a duplicate of the
+    /// descriptor. Returns the id of the listener; the operating system's error number, negative, if
+    /// it refuses to listen, or when descriptors or threads have run out.
+    #[napi(catch_unwind)]
+    pub fn listen(
+        &self,
+        descriptor: i32,
+        options: NativeListenerOptions,
+        io_threads: u32,
+    ) -> Result<i32> {
+        let socket = borrow_descriptor(descriptor)?;
+        let listening = SockRef::from(&socket)
+            .listen(options.backlog)
+            .and_then(|()| socket.try_clone_to_owned())
+            .and_then(|socket| {
+                let options = listener_options(options);
+                self.pool().listen(TcpListener::from(socket), options, io_threads as usize)
+            });
+        Ok(match listening {
+            Ok(id) => id as i32,
+            Err(error) => -error.raw_os_error().unwrap_or(libc::ENOMEM),
+        })
+    }
+
+    /// Replaces the options of a listener, but for `backlog`.
+    #[napi(catch_unwind)]
+    pub fn configure_listener(&self, id: u32, options: NativeListenerOptions, io_threads: u32) {
+        // Without another thread, the workers up to now serve all connections.
+        let _ = self.pool().configure_listener(id, listener_options(options), io_threads as usize);
+    }
+
+    /// Stops accepting. `Ended` follows once no HTTP connection is left.
+    #[napi(catch_unwind)]
+    pub fn close_listener(&self, id: u32) {
+        self.pool().close_listener(id);
+    }
+
+    /// Ends the HTTP connections of a listener; if `isIdleOnly`, only those between two requests.
+    #[napi(catch_unwind)]
+    pub fn close_http_connections(&self, id: u32, is_idle_only: bool) {
+        self.pool().close_http_connections(id, is_idle_only);
+    }
+
+    /// Accepts the handshake of a WebSocket, and returns the id of its connection, which begins with these
+    /// options. `headers` are more header lines of the response, each with CRLF.
+    #[napi(catch_unwind)]
+    pub fn accept(
+        &self,
+        worker: u32,
+        key: u32,
+        options: u32,
+        _sid: String,
+        headers: Latin1String,
+    ) -> Result<u32> {
+        let mut environment = self.environment.borrow_mut();
+        let configuration = environment
+            .configuration(options)
+            .ok_or_else(|| Error::new(Status::InvalidArg, "no such options"))?;
+        environment
+            .accept(worker as usize, key, configuration, &headers)
+            .ok_or_else(|| Error::new(Status::InvalidArg, "the handshake has been answered"))
+    }
+
+    /// Answers a handshake with this response and closes the connection. Does nothing if it has been
+    /// answered.
+    #[napi(catch_unwind)]
+    pub fn refuse(&self, worker: u32, key: u32, response: PayloadArgument) -> Result<()> {
+        self.pool().refuse(worker as usize, key, response.bytes()?);
+        Ok(())
+    }
+
+    /// Passes the connection of a handshake. Does nothing if it has been answered.
+    #[napi(catch_unwind)]
+    pub fn pass(&self, worker: u32, key: u32) {
+        self.pool().pass(worker as usize, key);
+    }
+
+    /// Returns the number of connections of a listener that have been accepted, and have neither been
+    /// passed nor accepted as a session's WebSocket nor ended.
+    #[napi(catch_unwind)]
+    pub fn http_connections(&self, id: u32) -> u32 {
+        self.environment.borrow().pool().http_connections(id) as u32
+    }
+}
+
+fn listener_options(options: NativeListenerOptions) -> ListenerOptions {
+    let timeouts = [options.headers_timeout, options.request_timeout];
+    let max_per_second = options.max_handshakes_per_second as u32;
+    ListenerOptions {
+        paths: options.paths,
+        is_passing: options.is_passing,
+        max_header_size: options.max_header_size as usize,
+        is_passing_overdue: options.is_passing_timeouts.unwrap_or_default(),
+        headers_timeout: timeouts.into_iter().filter_map(timeout).min(),
+        keep_alive: options
+            .keep_alive
+            .then_some((options.keep_alive_initial_delay / 1000.0) as u32),
+        max_per_second: (max_per_second > 0).then_some(max_per_second),
+    }
+}
+
+/// Returns a time limit; `None` for 0 and `Infinity`.
+fn timeout(milliseconds: f64) -> Option<Duration> {
+    (milliseconds > 0.0 && milliseconds.is_finite())
+        .then(|| Duration::from_millis(milliseconds as u64))
+}

@@ -1,0 +1,153 @@
+//! The task that accepts the connections of a listener.
+
+use std::cell::RefCell;
+use std::io::{self, ErrorKind};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, Waker, ready};
+use std::time::{Duration, Instant};
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{Sleep, sleep};
+
+use super::bucket::Bucket;
+use super::{Accepted, Listener, Listening, Target};
+use crate::net::command::Command;
+use crate::net::worker::Worker;
+
+/// Time without accepting after the operating system has refused it, for lack of descriptors or
+/// memory. Connections wait in its queue.
+const RETRY: Duration = Duration::from_millis(50);
+
+/// Connections that are accepted before others are served.
+const ROUND: usize = 64;
+
+/// Accepts the connections of a listener, on one worker, and gives each to the worker with the fewest.
+///
+/// Nothing is accepted while the application has much to take, while the limit of connections in a
+/// second is used up, or for lack of descriptors; the operating system's queue holds connections then.
+pub(super) struct Acceptor {
+    worker: Rc<Worker>,
+    pub(super) listener: Arc<Listener>,
+    pub(super) targets: RefCell<Vec<Target>>,
+    state: RefCell<State>,
+}
+
+struct State {
+    /// `None` once the listener is closed.
+    socket: Option<TcpListener>,
+    bucket: Bucket,
+    /// Runs out when accepting may go on.
+    rest: Option<Pin<Box<Sleep>>>,
+    waker: Option<Waker>,
+}
+
+impl Acceptor {
+    /// Creates an acceptor for a task to [`poll`](Self::poll).
+    ///
+    /// # Errors
+    ///
+    /// The error of the operating system, if the socket cannot be watched.
+    pub(super) fn new(worker: Rc<Worker>, listening: Listening) -> io::Result<Self> {
+        let Listening { socket, listener, targets } = listening;
+        let socket = Some(TcpListener::from_std(socket)?);
+        let bucket = Bucket::new(Instant::now());
+        let state = State { socket, bucket, rest: None, waker: None };
+        Ok(Self { worker, listener, targets: RefCell::new(targets), state: RefCell::new(state) })
+    }
+
+    /// Closes the socket, and ends the task.
+    pub(super) fn close(&self) {
+        self.state.borrow_mut().socket = None;
+        self.wake();
+    }
+
+    /// Wakes the task: the options have changed, or the worker ends.
+    pub(super) fn wake(&self) {
+        let mut state = self.state.borrow_mut();
+        state.rest = None;
+        state.waker.take().into_iter().for_each(Waker::wake);
+    }
+
+    /// Accepts what waits. Ready when the listener is closed or the worker ends.
+    pub(super) fn poll(&self, context: &mut Context<'_>) -> Poll<()> {
+        for _ in 0..ROUND {
+            let state = &mut *self.state.borrow_mut();
+            if self.worker.is_shut_down() {
+                state.socket = None;
+            }
+            state.waker = Some(context.waker().clone());
+            let Some(accepted) = ready!(self.poll_accept(state, context)) else {
+                return Poll::Ready(());
+            };
+            match accepted {
+                Ok(stream) => self.give(stream),
+                // The peer has gone already; or a signal.
+                Err(error) if is_of_one_connection(&error) => {}
+                Err(_) => state.rest = Some(Box::pin(sleep(RETRY))),
+            }
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Returns the next connection; `None` once the listener is closed.
+    fn poll_accept(
+        &self,
+        state: &mut State,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<TcpStream>>> {
+        let Some(socket) = &state.socket else { return Poll::Ready(None) };
+        loop {
+            if let Some(rest) = &mut state.rest {
+                ready!(rest.as_mut().poll(context));
+                state.rest = None;
+            }
+            if self.worker.is_stalled(context.waker()) {
+                return Poll::Pending;
+            }
+            let max_per_second = self.listener.options().max_per_second;
+            let wait = max_per_second.and_then(|rate| state.bucket.poll_wait(rate, Instant::now()));
+            let Some(wait) = wait else { break };
+            state.rest = Some(Box::pin(sleep(wait)));
+        }
+        let accepted = ready!(socket.poll_accept(context));
+        state.bucket.take();
+        Poll::Ready(Some(accepted.map(|(stream, _)| stream)))
+    }
+
+    /// Gives a connection to the worker that has the fewest.
+    fn give(&self, stream: TcpStream) {
+        self.listener.connections.fetch_add(1, Ordering::Relaxed);
+        let listener = Arc::clone(&self.listener);
+        let targets = self.targets.borrow();
+        let target = targets.iter().min_by_key(|target| target.shared.connections());
+        let other = target.filter(|target| !Arc::ptr_eq(&target.shared, &self.worker.shared));
+        let shared = other.map_or(&self.worker.shared, |target| &target.shared);
+        shared.http_connections.fetch_add(1, Ordering::Relaxed);
+        match other {
+            None => self.worker.listeners.serve(&self.worker, &listener, Ok(stream)),
+            Some(target) => {
+                let stream = stream.into_std();
+                let accepted = Accepted { listener, stream };
+                target.mailbox.post(vec![Command::Accepted(Box::new(accepted))]);
+            }
+        }
+    }
+}
+
+/// Returns whether an error concerns a connection that waited, not the listening socket; `accept(2)`.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::ConnectionAborted
+            | ErrorKind::ConnectionReset
+            | ErrorKind::Interrupted
+            | ErrorKind::PermissionDenied
+            | ErrorKind::NetworkDown
+            | ErrorKind::NetworkUnreachable
+            | ErrorKind::HostUnreachable
+    ) || error.raw_os_error() == Some(libc::EPROTO)
+}

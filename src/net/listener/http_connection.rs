@@ -1,0 +1,250 @@
+//! A connection that has been accepted, and whose next request is not known yet.
+
+use std::cell::RefCell;
+use std::io::{self, ErrorKind};
+use std::net::Shutdown;
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Instant;
+
+use socket2::SockRef;
+use tokio::io::{Interest, ReadBuf};
+use tokio::net::TcpStream;
+
+use super::ListenerOptions;
+use super::handshake::Offer;
+use super::served::Served;
+use crate::net::worker::Worker;
+use crate::proto::http::{HeadRead, read_head};
+
+/// Node.js's answer to a request whose head does not come in time.
+const TIMED_OUT: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n";
+
+/// The longest request head that is looked at. Node.js's own limit is 16 KiB by default.
+const MAX_HEAD: usize = 64 * 1024;
+
+/// What is to be done with a connection.
+#[derive(Debug)]
+enum Verdict {
+    /// Wait for more of the request head.
+    Wait,
+    /// Leave it to the application's HTTP server.
+    Pass,
+    /// Offer its request to the application.
+    Offer(Offer),
+    /// Nothing: the peer has gone.
+    End,
+}
+
+/// A connection on its worker, as a task. It has no deadline of its own, since
+/// [`Served::sweep`] looks at all of them.
+pub(super) struct HttpConnection {
+    worker: Rc<Worker>,
+    served: Rc<Served>,
+    state: RefCell<State>,
+}
+
+struct State {
+    /// `None` once the connection is passed or has ended.
+    stream: Option<TcpStream>,
+    /// The position among those of the same listener.
+    index: usize,
+    /// Bytes of the request head that have been looked at.
+    known: usize,
+    /// The time from which the head is awaited.
+    since: Instant,
+    waker: Option<Waker>,
+}
+
+impl HttpConnection {
+    pub(super) fn new(
+        worker: Rc<Worker>,
+        served: Rc<Served>,
+        stream: TcpStream,
+        index: usize,
+    ) -> Self {
+        let (stream, since) = (Some(stream), Instant::now());
+        let state = State { stream, index, known: 0, since, waker: None };
+        Self { worker, served, state: RefCell::new(state) }
+    }
+
+    /// Looks at what has arrived. Ready when the connection is passed or has ended.
+    pub(super) fn poll(&self, context: &mut Context<'_>) -> Poll<()> {
+        if self.worker.is_shut_down() {
+            return Poll::Ready(());
+        }
+        let state = &mut *self.state.borrow_mut();
+        state.waker.get_or_insert_with(|| context.waker().clone());
+        let verdict = match &state.stream {
+            Some(stream) => ready!(self.poll_verdict(stream, &mut state.known, context)),
+            None => Verdict::End,
+        };
+        state.waker = None;
+        self.served.remove(state.index);
+        match (state.stream.take(), verdict) {
+            (Some(stream), Verdict::Offer(offer)) => {
+                self.served.offer(&self.worker, stream, offer);
+                return Poll::Ready(());
+            }
+            (Some(stream), Verdict::Pass) => self.served.pass(&self.worker, stream),
+            _ => {}
+        }
+        self.served.count_end(&self.worker);
+        Poll::Ready(())
+    }
+
+    fn poll_verdict(
+        &self,
+        stream: &TcpStream,
+        known: &mut usize,
+        context: &mut Context<'_>,
+    ) -> Poll<Verdict> {
+        let options = self.served.listener.options();
+        if options.is_passing {
+            return Poll::Ready(Verdict::Pass);
+        }
+        let limit = options.max_header_size.clamp(1, MAX_HEAD);
+        let buffer = &mut *self.worker.listeners.buffer.borrow_mut();
+        buffer.resize(limit, 0);
+        while !self.worker.is_stalled(context.waker()) {
+            let verdict = match ready!(poll_peek(stream, context, buffer, *known)) {
+                Ok(Some(head)) => {
+                    *known = head.len();
+                    judge(head, limit, &options)
+                }
+                // A request that ends too early is one for Node.js's parser.
+                Ok(None) if *known > 0 => Verdict::Pass,
+                Ok(None) | Err(_) => Verdict::End,
+            };
+            match verdict {
+                Verdict::Wait => {}
+                // ws refuses a peer that has ended its side.
+                Verdict::Offer(_) if has_peer_ended(stream) => return Poll::Ready(Verdict::Pass),
+                verdict => return Poll::Ready(verdict),
+            }
+        }
+        Poll::Pending
+    }
+
+    /// Returns the time from which the request head is awaited; `None` if it is not.
+    pub(super) fn waits_since(&self) -> Option<Instant> {
+        let state = self.state.borrow();
+        state.stream.as_ref().map(|_| state.since)
+    }
+
+    /// Ends the connection, since its request head has not come in time; or passes it.
+    pub(super) fn end_overdue(&self, is_passed: bool) {
+        let state = &mut *self.state.borrow_mut();
+        match state.stream.take() {
+            Some(stream) if is_passed => self.served.pass_overdue(&self.worker, stream),
+            Some(stream) => answer_last(&stream, TIMED_OUT),
+            None => {}
+        }
+        self.wake(state);
+    }
+
+    /// Ends the connection.
+    pub(super) fn close(&self) {
+        let state = &mut *self.state.borrow_mut();
+        state.stream = None;
+        self.wake(state);
+    }
+
+    /// Has the task look at the connection again: the options have changed, or the worker ends.
+    pub(super) fn reconsider(&self) {
+        self.wake(&self.state.borrow());
+    }
+
+    fn wake(&self, state: &State) {
+        if let Some(waker) = &state.waker {
+            waker.wake_by_ref();
+        }
+    }
+}
+
+/// Judges what has arrived, which is a part of a request head, or more; `limit` is the most that is looked
+/// at.
+fn judge(input: &[u8], limit: usize, options: &ListenerOptions) -> Verdict {
+    match read_head(input) {
+        HeadRead::Incomplete if input.len() < limit && may_be_served(input, &options.paths) => {
+            Verdict::Wait
+        }
+        HeadRead::Complete(head, length) => {
+            let offer = Offer::of(&head, input.get(..length).unwrap_or_default(), &options.paths);
+            offer.map_or(Verdict::Pass, Verdict::Offer)
+        }
+        _ => Verdict::Pass,
+    }
+}
+
+/// Returns whether the request that begins with these bytes may be one to a path of ours, without other
+/// segments behind.
+fn may_be_served(head: &[u8], paths: &[String]) -> bool {
+    let is_to = |path: &String| {
+        let start = b"GET ".iter().chain(path.as_bytes()).chain(b"?");
+        start.zip(head).all(|(expected, byte)| expected == byte)
+    };
+    paths.iter().any(is_to)
+}
+
+/// Answers a request and ends the connection. What the peer has sent is dropped before: the kernel would
+/// reset the connection because of it, and with it drop the answer.
+pub(super) fn answer_last(stream: &TcpStream, answer: &[u8]) {
+    let mut dropped = [0; 4096];
+    while stream.try_read(&mut dropped).is_ok_and(|length| length > 0) {}
+    // The send buffer of a connection that has sent nothing has room.
+    let _ = stream.try_write(answer);
+    let _ = SockRef::from(stream).shutdown(Shutdown::Write);
+}
+
+/// Returns what the kernel has received, if it is more than `known` bytes; `None` at the end of the
+/// stream. The bytes stay in the kernel.
+fn poll_peek<'a>(
+    stream: &TcpStream,
+    context: &mut Context<'_>,
+    buffer: &'a mut [u8],
+    known: usize,
+) -> Poll<io::Result<Option<&'a [u8]>>> {
+    loop {
+        ready!(stream.poll_read_ready(context))?;
+        // In `try_io()`, which clears the readiness unless bytes arrive meanwhile.
+        let peeked = stream.try_io(Interest::READABLE, || {
+            match stream.poll_peek(context, &mut ReadBuf::new(buffer)) {
+                Poll::Ready(Ok(length)) if length <= known => Err(ErrorKind::WouldBlock.into()),
+                Poll::Ready(result) => result,
+                Poll::Pending => Err(ErrorKind::WouldBlock.into()),
+            }
+        });
+        match peeked {
+            Ok(length) => return Poll::Ready(Ok(buffer.get(..length))),
+            Err(error) if error.kind() != ErrorKind::WouldBlock => return Poll::Ready(Err(error)),
+            Err(_) if has_peer_ended(stream) => return Poll::Ready(Ok(None)),
+            Err(_) => {}
+        }
+    }
+}
+
+/// Returns whether the end of the peer's stream has arrived, maybe behind bytes.
+pub(super) fn has_peer_ended(stream: &TcpStream) -> bool {
+    let readiness = pin!(stream.ready(Interest::READABLE));
+    let readiness = readiness.poll(&mut Context::from_waker(Waker::noop()));
+    matches!(readiness, Poll::Ready(Ok(readiness)) if readiness.is_read_closed())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::may_be_served;
+
+    #[test]
+    fn only_requests_to_a_path_of_ours_are_looked_at() {
+        let paths = ["/socket.io/".to_owned(), "/other/".to_owned()];
+        let may_be = |head: &str| may_be_served(head.as_bytes(), &paths);
+        for head in ["", "G", "GET /", "GET /so", "GET /socket.io/", "GET /other/?EIO=4&t"] {
+            assert!(may_be(head), "{head}");
+        }
+        for head in ["g", "P", "\r", "GET  ", "GET /s ", "GET /socket.io?", "GET /socket.io/x"] {
+            assert!(!may_be(head), "{head}");
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Listening sockets whose connections workers accept.
+//!
+//! A *listener* belongs to a [`WorkerPool`](super::WorkerPool) and has an id among those of its
+//! connections. One worker accepts ([`Acceptor`](acceptor::Acceptor)) and gives each connection to the
+//! worker with the fewest, where it is an [`HttpConnection`](http_connection::HttpConnection) until
+//!
+//! - it is *passed*: the application gets the descriptor, with all that the peer has sent still in
+//!   the kernel, since requests are peeked at and not read;
+//! - or its request opens a session: the application accepts, refuses or passes it
+//!   ([`Handshake`]). A WebSocket is a connection of the same worker from then on;
+//! - or it has ended.
+//!
+//! Rules:
+//!
+//! - What is not certain to be served here is passed, so that the application's own HTTP server
+//!   judges it.
+//! - All changes of a listener go to the worker that accepts, which hands them on: so they cannot
+//!   overtake connections on their way.
+//! - Each worker reports the end of a listener once it has no HTTP connection left; the pool reports
+//!   the last of these.
+
+mod acceptor;
+mod bucket;
+mod handshake;
+mod http_connection;
+mod options;
+mod served;
+mod sid;
+
+use std::io;
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use parking_lot::Mutex;
+
+use super::ConnectionId;
+use super::mailbox::Mailbox;
+use super::worker::Shared;
+
+pub(super) use handshake::Acceptance;
+pub use handshake::{Handshake, HandshakeKey, HandshakeTransport};
+pub use options::ListenerOptions;
+pub(super) use served::Listeners;
+
+/// A listener, for all threads.
+#[derive(Debug)]
+pub(super) struct Listener {
+    pub(super) id: ConnectionId,
+    options: Mutex<Arc<ListenerOptions>>,
+    /// HTTP connections on all workers, and on their way there.
+    connections: AtomicUsize,
+}
+
+impl Listener {
+    pub(super) fn new(id: ConnectionId, options: ListenerOptions) -> Self {
+        Self { id, options: Mutex::new(Arc::new(options)), connections: AtomicUsize::new(0) }
+    }
+
+    pub(super) fn options(&self) -> Arc<ListenerOptions> {
+        Arc::clone(&self.options.lock())
+    }
+
+    pub(super) fn configure(&self, options: ListenerOptions) {
+        *self.options.lock() = Arc::new(options);
+    }
+
+    /// Returns the number of HTTP connections.
+    pub(super) fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
+    }
+}
+
+/// A worker to which connections are given.
+#[derive(Clone, Debug)]
+pub(super) struct Target {
+    pub(super) mailbox: Arc<Mailbox>,
+    pub(super) shared: Arc<Shared>,
+}
+
+/// A listening socket for a worker to accept from.
+#[derive(Debug)]
+pub(super) struct Listening {
+    pub(super) socket: TcpListener,
+    pub(super) listener: Arc<Listener>,
+    /// All workers that serve its connections.
+    pub(super) targets: Vec<Target>,
+}
+
+/// A connection for a worker to serve.
+#[derive(Debug)]
+pub(super) struct Accepted {
+    pub(super) listener: Arc<Listener>,
+    /// Connected; or the error for which it is not.
+    pub(super) stream: io::Result<TcpStream>,
+}
+
+/// A command to the worker that accepts.
+#[derive(Debug)]
+pub(super) enum AcceptorCommand {
+    /// Gives connections to these workers, among which are all up to now.
+    Serve(Vec<Target>),
+    /// A change for all workers.
+    Change(Change),
+}
+
+/// A change of a listener, which each worker makes.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Change {
+    /// The options have changed.
+    Configure,
+    /// There are no more connections to come.
+    Close,
+    /// HTTP connections end at once; if `is_idle_only`, only those between two requests.
+    CloseConnections {
+        /// True if connections with a request, or before their first, stay.
+        is_idle_only: bool,
+    },
+}

@@ -1,0 +1,338 @@
+//! The listeners of one worker.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use slab::Slab;
+use tokio::net::TcpStream;
+
+use super::acceptor::Acceptor;
+use super::handshake::{Handshake, HandshakeKey, HandshakeTransport, Offer, WaitingHandshake};
+use super::http_connection::HttpConnection;
+use super::sid::SidGenerator;
+use super::{AcceptorCommand, Change, Listener, Listening, Target};
+use crate::net::command::Command;
+use crate::net::traffic::Traffic;
+use crate::net::worker::Worker;
+use crate::net::{ConnectionId, EndReason, Event};
+
+/// The longest and the shortest time between two looks at all HTTP connections of a listener.
+const MAX_SWEEP: Duration = Duration::from_secs(1);
+const MIN_SWEEP: Duration = Duration::from_millis(20);
+
+/// A worker's part in all listeners: the sockets from which it accepts, and its HTTP connections.
+#[derive(Default)]
+pub(in crate::net) struct Listeners {
+    acceptors: RefCell<Vec<Rc<Acceptor>>>,
+    served: RefCell<Vec<Rc<Served>>>,
+    handshakes: RefCell<HashMap<HandshakeKey, WaitingHandshake>>,
+    last_key: Cell<HandshakeKey>,
+    sids: RefCell<SidGenerator>,
+    /// For request heads that are looked at.
+    pub(super) buffer: RefCell<Vec<u8>>,
+}
+
+impl Listeners {
+    /// Begins to accept.
+    pub(in crate::net) fn listen(&self, worker: &Rc<Worker>, listening: Listening) {
+        let (id, targets) = (listening.listener.id, listening.targets.clone());
+        match Acceptor::new(Rc::clone(worker), listening) {
+            Ok(acceptor) => {
+                let acceptor = Rc::new(acceptor);
+                self.acceptors.borrow_mut().push(Rc::clone(&acceptor));
+                tokio::task::spawn_local(poll_fn(move |context| acceptor.poll(context)));
+            }
+            Err(_) => post_change(&targets, id, Change::Close),
+        }
+    }
+
+    /// Executes a command to the worker that accepts.
+    pub(in crate::net) fn command(&self, id: ConnectionId, command: AcceptorCommand) {
+        let mut acceptors = self.acceptors.borrow_mut();
+        let Some(index) = acceptors.iter().position(|acceptor| acceptor.listener.id == id) else {
+            return;
+        };
+        let Some(acceptor) = acceptors.get(index).cloned() else { return };
+        match command {
+            AcceptorCommand::Serve(targets) => *acceptor.targets.borrow_mut() = targets,
+            AcceptorCommand::Change(change) => {
+                match change {
+                    Change::Close => {
+                        acceptor.close();
+                        acceptors.remove(index);
+                    }
+                    Change::Configure => acceptor.wake(),
+                    Change::CloseConnections { .. } => {}
+                }
+                post_change(&acceptor.targets.borrow(), id, change);
+            }
+        }
+    }
+
+    /// Makes a change of a listener.
+    pub(in crate::net) fn change(&self, worker: &Worker, id: ConnectionId, change: Change) {
+        match (self.find(id), change) {
+            (None, Change::Close) => worker.emit(id, Event::Ended(EndReason::Closed)),
+            (None, _) => {}
+            (Some(served), change) => served.change(worker, change),
+        }
+    }
+
+    /// Serves a connection.
+    pub(in crate::net) fn serve(
+        &self,
+        worker: &Rc<Worker>,
+        listener: &Arc<Listener>,
+        stream: io::Result<TcpStream>,
+    ) {
+        let served = self.find(listener.id).unwrap_or_else(|| {
+            let served = Rc::new(Served::new(Arc::clone(listener)));
+            self.served.borrow_mut().push(Rc::clone(&served));
+            served
+        });
+        match stream {
+            Ok(stream) => served.serve(worker, stream),
+            Err(_) => served.count_end(worker),
+        }
+    }
+
+    /// Handles a time that a listener has set.
+    pub(in crate::net) fn handle_due(&self, worker: &Worker, id: ConnectionId, now: Instant) {
+        if let Some(served) = self.find(id) {
+            served.sweep(worker, now);
+        }
+    }
+
+    /// Keeps a handshake until the application answers it. Returns the key for the answer.
+    fn add_handshake(&self, handshake: WaitingHandshake) -> HandshakeKey {
+        let mut handshakes = self.handshakes.borrow_mut();
+        loop {
+            let key = self.last_key.get().wrapping_add(1);
+            self.last_key.set(key);
+            // An application may leave one unanswered for as long as all others take.
+            if let Entry::Vacant(entry) = handshakes.entry(key) {
+                entry.insert(handshake);
+                return key;
+            }
+        }
+    }
+
+    /// Removes and returns a handshake that waits.
+    pub(in crate::net) fn take_handshake(&self, key: HandshakeKey) -> Option<WaitingHandshake> {
+        self.handshakes.borrow_mut().remove(&key)
+    }
+
+    /// Refuses a handshake with this response.
+    pub(in crate::net) fn refuse(&self, worker: &Worker, key: HandshakeKey, response: &[u8]) {
+        if let Some(handshake) = self.take_handshake(key) {
+            handshake.refuse(worker, response);
+        }
+    }
+
+    /// Passes the connection of a handshake.
+    pub(in crate::net) fn pass(&self, worker: &Worker, key: HandshakeKey) {
+        if let Some(handshake) = self.take_handshake(key) {
+            handshake.pass(worker);
+        }
+    }
+
+    fn next_sid(&self) -> Option<String> {
+        self.sids.borrow_mut().next_sid().ok()
+    }
+
+    /// Ends all tasks of listeners, and closes their connections.
+    pub(in crate::net) fn shut_down(&self) {
+        self.acceptors.take().iter().for_each(|acceptor| acceptor.wake());
+        self.handshakes.take();
+        for served in self.served.take() {
+            let connections = served.connections.take();
+            connections.iter().for_each(|(_, connection)| connection.reconsider());
+        }
+    }
+
+    fn find(&self, id: ConnectionId) -> Option<Rc<Served>> {
+        self.served.borrow().iter().find(|served| served.listener.id == id).cloned()
+    }
+
+    fn remove(&self, id: ConnectionId) {
+        self.served.borrow_mut().retain(|served| served.listener.id != id);
+    }
+}
+
+fn post_change(targets: &[Target], id: ConnectionId, change: Change) {
+    for target in targets {
+        target.mailbox.post(vec![Command::Change(id, change)]);
+    }
+}
+
+/// The HTTP connections of a listener on one worker.
+pub(super) struct Served {
+    pub(super) listener: Arc<Listener>,
+    connections: RefCell<Slab<Rc<HttpConnection>>>,
+    /// Those whose handshake waits for the application.
+    handshakes: Cell<usize>,
+    /// Set when there are no more to come.
+    is_closed: Cell<bool>,
+    is_sweep_scheduled: Cell<bool>,
+}
+
+impl Served {
+    fn new(listener: Arc<Listener>) -> Self {
+        Self {
+            listener,
+            connections: RefCell::default(),
+            handshakes: Cell::default(),
+            is_closed: Cell::default(),
+            is_sweep_scheduled: Cell::default(),
+        }
+    }
+
+    fn serve(self: &Rc<Self>, worker: &Rc<Worker>, stream: TcpStream) {
+        if self.listener.options().is_passing {
+            self.pass(worker, stream);
+            return self.count_end(worker);
+        }
+        let connection = {
+            let mut connections = self.connections.borrow_mut();
+            let entry = connections.vacant_entry();
+            let (worker, served) = (Rc::clone(worker), Rc::clone(self));
+            let connection = HttpConnection::new(worker, served, stream, entry.key());
+            Rc::clone(entry.insert(Rc::new(connection)))
+        };
+        self.schedule_sweep(worker, Instant::now());
+        tokio::task::spawn_local(poll_fn(move |context| connection.poll(context)));
+    }
+
+    /// Passes a connection to the application.
+    pub(super) fn pass(&self, worker: &Worker, stream: TcpStream) {
+        self.emit_passed(worker, stream, false);
+    }
+
+    /// Passes a connection whose request head has not come in time.
+    pub(super) fn pass_overdue(&self, worker: &Worker, stream: TcpStream) {
+        self.emit_passed(worker, stream, true);
+    }
+
+    fn emit_passed(&self, worker: &Worker, stream: TcpStream, is_overdue: bool) {
+        if let Ok(stream) = stream.into_std() {
+            let event = Event::Passed { descriptor: stream.into(), is_overdue };
+            worker.emit(self.listener.id, event);
+        }
+    }
+
+    /// Offers a request to the application. It is passed where the operating system has no random bytes,
+    /// or no name for the peer.
+    pub(super) fn offer(self: &Rc<Self>, worker: &Worker, stream: TcpStream, offer: Offer) {
+        let Offer { path, head, request } = offer;
+        let (Some(address), Some(sid)) = (address(&stream), worker.listeners.next_sid()) else {
+            self.pass(worker, stream);
+            return self.count_end(worker);
+        };
+        let length = head.len();
+        let traffic = Arc::new(Traffic::new(stream.as_raw_fd(), length as u64, 0));
+        let of_application = Arc::clone(&traffic);
+        let served = Rc::clone(self);
+        self.handshakes.set(self.handshakes.get() + 1);
+        let waiting = WaitingHandshake { served, stream, length, request, traffic };
+        let handshake = Handshake {
+            worker: worker.index,
+            key: worker.listeners.add_handshake(waiting),
+            path,
+            transport: HandshakeTransport::WebSocket,
+            head,
+            sid,
+            address,
+            traffic: of_application,
+        };
+        worker.emit(self.listener.id, Event::Handshake(Box::new(handshake)));
+    }
+
+    /// Counts a connection out whose handshake has been answered.
+    pub(super) fn end_handshake(&self, worker: &Worker) {
+        self.handshakes.set(self.handshakes.get() - 1);
+        self.count_end(worker);
+    }
+
+    /// Forgets the task of a connection.
+    pub(super) fn remove(&self, index: usize) {
+        self.connections.borrow_mut().try_remove(index);
+    }
+
+    /// Counts a connection out that is passed, begins a session or has ended.
+    pub(super) fn count_end(&self, worker: &Worker) {
+        self.listener.connections.fetch_sub(1, Ordering::Relaxed);
+        worker.shared.http_connections.fetch_sub(1, Ordering::Relaxed);
+        self.end_if_over(worker);
+    }
+
+    fn change(&self, worker: &Worker, change: Change) {
+        match change {
+            Change::Configure => {
+                self.schedule_sweep(worker, Instant::now());
+                let connections = self.connections.borrow();
+                connections.iter().for_each(|(_, connection)| connection.reconsider());
+            }
+            Change::Close => {
+                self.is_closed.set(true);
+                self.end_if_over(worker);
+            }
+            // None of them is between two requests.
+            Change::CloseConnections { is_idle_only: true } => {}
+            Change::CloseConnections { is_idle_only: false } => {
+                let connections = self.connections.borrow();
+                connections.iter().for_each(|(_, connection)| connection.close());
+            }
+        }
+    }
+
+    fn end_if_over(&self, worker: &Worker) {
+        let is_empty = self.handshakes.get() == 0 && self.connections.borrow().is_empty();
+        if is_empty && self.is_closed.get() {
+            worker.listeners.remove(self.listener.id);
+            worker.emit(self.listener.id, Event::Ended(EndReason::Closed));
+        }
+    }
+
+    /// Looks at all connections; ends those whose request head has not come in time.
+    fn sweep(&self, worker: &Worker, now: Instant) {
+        self.is_sweep_scheduled.set(false);
+        let options = self.listener.options();
+        if let Some(timeout) = options.headers_timeout {
+            let connections = self.connections.borrow();
+            for (_, connection) in connections.iter() {
+                let since = connection.waits_since().filter(|since| *since + timeout <= now);
+                if since.is_some() {
+                    connection.end_overdue(options.is_passing_overdue);
+                }
+            }
+        }
+        self.schedule_sweep(worker, now);
+    }
+
+    /// Has the connections looked at, while there are some with a time limit.
+    fn schedule_sweep(&self, worker: &Worker, now: Instant) {
+        let Some(timeout) = self.listener.options().headers_timeout else { return };
+        if !self.connections.borrow().is_empty() && !self.is_sweep_scheduled.replace(true) {
+            let interval = (timeout / 8).clamp(MIN_SWEEP, MAX_SWEEP);
+            worker.add_deadline(self.listener.id, now + interval);
+        }
+    }
+}
+
+/// Returns the address of the peer as Node.js spells it; `None` if it would name an interface, too, or if
+/// the peer has gone.
+fn address(stream: &TcpStream) -> Option<String> {
+    match stream.peer_addr().ok()? {
+        SocketAddr::V6(address) if address.scope_id() != 0 => None,
+        address => Some(address.ip().to_string()),
+    }
+}

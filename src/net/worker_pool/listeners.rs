@@ -1,0 +1,190 @@
+//! The application's end of listeners.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::{ConnectionRoute, Route, WorkerHandle, WorkerPool};
+use crate::net::command::Command;
+use crate::net::listener::{
+    Acceptance, AcceptorCommand, Change, Handshake, HandshakeKey, Listener, ListenerOptions,
+    Listening, Target,
+};
+use crate::net::traffic::Traffic;
+use crate::net::{ConnectionId, ConnectionOptions};
+use crate::proto::websocket::OpeningHandshake;
+
+/// A listener, as the application sees it.
+pub(super) struct ListenerRoute {
+    listener: Arc<Listener>,
+    /// The worker that accepts.
+    worker: usize,
+    is_closed: bool,
+    /// Workers that serve its connections, and have not reported its end.
+    serving: usize,
+}
+
+/// The counters of the connections whose handshakes the application has not answered.
+#[derive(Default)]
+pub(super) struct Handshakes(HashMap<(usize, HandshakeKey), Arc<Traffic>>);
+
+impl Handshakes {
+    pub(super) fn insert(&mut self, handshake: &Handshake) {
+        let Handshake { worker, key, traffic, .. } = handshake;
+        self.0.insert((*worker, *key), Arc::clone(traffic));
+    }
+
+    fn remove(&mut self, worker: usize, key: HandshakeKey) -> Option<Arc<Traffic>> {
+        self.0.remove(&(worker, key))
+    }
+}
+
+impl ListenerRoute {
+    /// Handles the end of the listener on one worker. Returns whether it was the last.
+    pub(super) const fn handle_end(&mut self) -> bool {
+        self.serving = self.serving.saturating_sub(1);
+        self.serving == 0
+    }
+}
+
+impl WorkerPool {
+    /// Accepts the connections of a listening, non-blocking socket, and spreads them over `io_threads`
+    /// workers. Begins after the next [`flush`](Self::flush). Returns the id of the listener.
+    ///
+    /// # Errors
+    ///
+    /// The error of the operating system, if a worker cannot be started.
+    pub fn listen(
+        &mut self,
+        socket: TcpListener,
+        options: ListenerOptions,
+        io_threads: usize,
+    ) -> io::Result<ConnectionId> {
+        let worker = self.next_worker(io_threads.max(1))?;
+        let targets = self.targets(io_threads);
+        let entry = self.routes.vacant_entry();
+        let id = entry.key() as ConnectionId;
+        let listener = Arc::new(Listener::new(id, options));
+        entry.insert(Route::Listener(ListenerRoute {
+            listener: Arc::clone(&listener),
+            worker,
+            is_closed: false,
+            serving: targets.len(),
+        }));
+        let listening = Listening { socket, listener, targets };
+        self.command_worker(worker, Command::Listen(Box::new(listening)));
+        Ok(id)
+    }
+
+    /// Replaces the options of a listener, also for connections that wait.
+    ///
+    /// # Errors
+    ///
+    /// The error of the operating system, if a worker cannot be started.
+    pub fn configure_listener(
+        &mut self,
+        id: ConnectionId,
+        options: ListenerOptions,
+        io_threads: usize,
+    ) -> io::Result<()> {
+        self.next_worker(io_threads.max(1))?;
+        let targets = self.targets(io_threads);
+        let Some(Route::Listener(route)) = self.routes.get_mut(id as usize) else { return Ok(()) };
+        route.listener.configure(options);
+        if targets.len() > route.serving && !route.is_closed {
+            route.serving = targets.len();
+            self.command_acceptor(id, AcceptorCommand::Serve(targets));
+        }
+        self.command_acceptor(id, AcceptorCommand::Change(Change::Configure));
+        Ok(())
+    }
+
+    /// Stops accepting. [`Event::Ended`](crate::net::Event::Ended) follows once no HTTP connection of
+    /// this listener is left on the workers.
+    pub fn close_listener(&mut self, id: ConnectionId) {
+        if let Some(Route::Listener(route)) = self.routes.get_mut(id as usize) {
+            route.is_closed = true;
+        }
+        self.command_acceptor(id, AcceptorCommand::Change(Change::Close));
+    }
+
+    /// Ends the HTTP connections of a listener; if `is_idle_only`, only those between two requests.
+    pub fn close_http_connections(&mut self, id: ConnectionId, is_idle_only: bool) {
+        let change = Change::CloseConnections { is_idle_only };
+        self.command_acceptor(id, AcceptorCommand::Change(change));
+    }
+
+    /// Accepts a handshake: the response, with more header `lines`, is sent before all that is sent to the
+    /// connection. If the peer has ended its side, the connection ends at once. Returns the id of the
+    /// connection; `None` if the handshake has been answered.
+    pub fn accept(
+        &mut self,
+        worker: usize,
+        key: HandshakeKey,
+        options: Arc<ConnectionOptions>,
+        headers: &[u8],
+    ) -> Option<ConnectionId> {
+        let traffic = self.handshakes.remove(worker, key)?;
+        traffic.count_posted(OpeningHandshake::accept_len(headers));
+        let is_compressing = options.compression.is_some();
+        let route = ConnectionRoute { worker, traffic, is_compressing };
+        let id = self.routes.insert(Route::Connection(route)) as ConnectionId;
+        let headers = Bytes::copy_from_slice(headers);
+        if let Some(worker) = self.workers.get_mut(worker) {
+            worker.connections += 1;
+            let acceptance = Acceptance { id, key, options, headers };
+            worker.queued.push(Command::Accept(Box::new(acceptance)));
+        }
+        Some(id)
+    }
+
+    /// Answers a handshake with this response and closes the connection. Does nothing if it has been
+    /// answered.
+    pub fn refuse(&mut self, worker: usize, key: HandshakeKey, response: &[u8]) {
+        if self.handshakes.remove(worker, key).is_some() {
+            self.command_worker(worker, Command::Refuse(key, Bytes::copy_from_slice(response)));
+        }
+    }
+
+    /// Passes the connection of a handshake, see [`Event::Passed`](crate::net::Event::Passed). Does
+    /// nothing if it has been answered.
+    pub fn pass(&mut self, worker: usize, key: HandshakeKey) {
+        if self.handshakes.remove(worker, key).is_some() {
+            self.command_worker(worker, Command::Pass(key));
+        }
+    }
+
+    /// Returns the number of connections of a listener that have been accepted, and have neither been
+    /// passed nor ended, nor begun a session.
+    #[must_use]
+    pub fn http_connections(&self, id: ConnectionId) -> usize {
+        match self.routes.get(id as usize) {
+            Some(Route::Listener(route)) => route.listener.connections(),
+            _ => 0,
+        }
+    }
+
+    fn targets(&self, io_threads: usize) -> Vec<Target> {
+        let target = |worker: &WorkerHandle| Target {
+            mailbox: Arc::clone(&worker.mailbox),
+            shared: Arc::clone(&worker.shared),
+        };
+        self.workers.iter().take(io_threads.max(1)).map(target).collect()
+    }
+
+    fn command_acceptor(&mut self, id: ConnectionId, command: AcceptorCommand) {
+        if let Some(Route::Listener(route)) = self.routes.get(id as usize) {
+            let worker = route.worker;
+            self.command_worker(worker, Command::Acceptor(id, command));
+        }
+    }
+
+    fn command_worker(&mut self, worker: usize, command: Command) {
+        if let Some(worker) = self.workers.get_mut(worker) {
+            worker.queued.push(command);
+        }
+    }
+}
