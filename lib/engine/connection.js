@@ -161,6 +161,11 @@ class Connection extends Sender {
     this.command("pause", false);
   }
 
+  /** The socket of the upgrade. */
+  get socket() {
+    return this.websocket._socket;
+  }
+
   /** Sets whether the process stays alive for this connection. */
   setReferenced(isReferenced) {
     this.workers.setReferenced(isReferenced);

@@ -210,6 +210,11 @@ class Sender {
     this.workers.scheduleFlush();
   }
 
+  /** Bytes that have been given to `send()` and not to the network. */
+  get bufferedAmount() {
+    return Math.max(this._bufferedBytes, this.backlog);
+  }
+
   /** Returns whether so much waits for the network that callbacks wait, too. */
   get isBehind() {
     return this.backlog > 0 || this._bufferedBytes + this.unreported > this.highWaterMark;

@@ -64,7 +64,7 @@ class WebSocket extends ws.WebSocket {
   /** As in ws: bytes that have been given to `send()` and not to the network. */
   get bufferedAmount() {
     if (this._connection === null) return super.bufferedAmount;
-    return Math.max(this._connection._bufferedBytes, this._connection.backlog);
+    return this._connection.bufferedAmount;
   }
 
   /**

@@ -203,7 +203,7 @@ function expand(conn) {
   conn.packetsFn = [];
   conn.sentCallbackFn = [];
   conn.cleanupFn = [];
-  request.websocket = connection.makeWebSocket(request.socket);
+  connection.makeWebSocket();
   const transport = server.createTransport("websocket", request);
   transport.perMessageDeflate = server.opts.perMessageDeflate;
   transport.sid = conn.id;

@@ -32,13 +32,8 @@ function handleHandshake(listener, offer) {
     stats.countHandshake();
     const connection = new LeanConnection(listener, offer, door.ws.options);
     const { head, remoteAddress } = offer;
-    const request = createRequest({
-      head,
-      remoteAddress,
-      connection,
-      server: listener.server,
-      isEncrypted: false,
-    });
+    const request = createRequest({ head, remoteAddress, connection, server: listener.server });
+    connection.socket = request.socket;
     const handshake = { listener, offer, door, connection, request };
     connection.context.runInAsyncScope(begin, null, handshake);
   }

@@ -38,6 +38,8 @@ class LeanConnection extends Connection {
   writable = true;
   /** The Engine.IO socket while it is lean. @type {object | null} */
   conn = null;
+  /** Of the request. @type {import("node:net").Socket | null} */
+  socket = null;
   /** Set while it is lean: nothing can be sent any more. @private */
   isClosing = false;
 
@@ -153,8 +155,8 @@ class LeanConnection extends Connection {
   }
 
   /** Makes the WebSocket. @private for `EngineSocket` */
-  makeWebSocket(socket) {
-    const websocket = acceptedWebSocket(this, this.options, socket, this.offer);
+  makeWebSocket() {
+    const websocket = acceptedWebSocket(this, this.options, this.socket, this.offer);
     this.#copyState(websocket);
     this.madeWebSocket = websocket;
     this.receiver = receiverMethods.areUntouched ? websocket : patchedReceiver(websocket);
@@ -246,9 +248,10 @@ class LeanConnection extends Connection {
   }
 
   handleRelease() {
-    if (!this.isLean || !endingMethods.areUntouched) {
+    if (!this.isLean || this.handle !== null || !endingMethods.areUntouched) {
+      this.expand();
       // Makes the handle, if nobody has touched the socket.
-      void this.websocket._socket._handle;
+      void this.socket._handle;
       super.handleRelease();
       return;
     }
@@ -257,11 +260,12 @@ class LeanConnection extends Connection {
   }
 
   handleEnd(reason, systemError) {
-    this.listener.handleConnectionEnd();
     if (this.lastTraffic === undefined) {
+      // The socket counts itself out.
       super.handleEnd(reason, systemError);
       return;
     }
+    this.listener.handleConnectionEnd();
     this.endError = new ConnectionEndedError(reason, systemError);
     this.takeAwaited();
     this.isClosing = true;
