@@ -30,7 +30,7 @@ mod sid;
 use std::io;
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
@@ -50,11 +50,23 @@ pub(super) struct Listener {
     options: Mutex<Arc<ListenerOptions>>,
     /// HTTP connections on all workers, and on their way there.
     connections: AtomicUsize,
+    /// Set until the worker that accepts has closed the socket.
+    is_open: AtomicBool,
 }
 
 impl Listener {
     pub(super) fn new(id: ConnectionId, options: ListenerOptions) -> Self {
-        Self { id, options: Mutex::new(Arc::new(options)), connections: AtomicUsize::new(0) }
+        Self {
+            id,
+            options: Mutex::new(Arc::new(options)),
+            connections: AtomicUsize::new(0),
+            is_open: AtomicBool::new(true),
+        }
+    }
+
+    /// Returns whether the socket is open, on its worker or on its way there.
+    pub(super) fn is_open(&self) -> bool {
+        self.is_open.load(Ordering::Acquire)
     }
 
     pub(super) fn options(&self) -> Arc<ListenerOptions> {
