@@ -122,10 +122,8 @@ class HeartbeatSocket extends PacedSocket {
     const isListenedTo = this.#isListenedTo;
     if (isListenedTo || isInstrumented) this.#show(isReceived);
     if (this.heartbeatOwner !== BY_WORKER) return;
-    if (isInstrumented) {
-      this.#release();
-      this.#restartTimers();
-    } else this.reportHeartbeats(isListenedTo);
+    if (isInstrumented) this.releaseHeartbeat();
+    else this.reportHeartbeats(isListenedTo);
   }
 
   /** Lets engine.io handle a heartbeat that the worker has handled. */
@@ -151,6 +149,12 @@ class HeartbeatSocket extends PacedSocket {
     if (this.heartbeatOwner === BY_WORKER && conn.readyState !== "closed") {
       conn.onClose("ping timeout");
     }
+  }
+
+  /** Leaves the heartbeat to engine.io again. @protected */
+  releaseHeartbeat() {
+    this.#release();
+    this.#restartTimers();
   }
 
   #release() {

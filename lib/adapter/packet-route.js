@@ -88,8 +88,13 @@ class PacketRoute extends HeartbeatSocket {
     this.leanBuffer = null;
     watchConnection(conn);
     watchTransport(Object.getPrototypeOf(conn.transport));
-    conn.sendPacket = sendPacket;
-    conn.flush = flush;
+    // Those of a program call ours.
+    for (const [name, method] of [
+      ["sendPacket", sendPacket],
+      ["flush", flush],
+    ]) {
+      if (!Object.hasOwn(conn, name)) conn[name] = method;
+    }
     conn.on("newListener", handleNewListener);
     this.#receive();
     for (const { socket } of this.members) scheduleCompaction(socket, connection.workers);
@@ -105,7 +110,16 @@ class PacketRoute extends HeartbeatSocket {
   receiveBy(client) {
     if (this.#client === client) return;
     this.#client = client;
-    this.#receive();
+    if (this.lean !== null && isInstrumented(this.conn)) this.#leaveToEngine();
+    else this.#receive();
+  }
+
+  /** A program has put methods in front of ours before there was a member: they see all packets. */
+  #leaveToEngine() {
+    this.expand();
+    this.releaseHeartbeat();
+    this.connection.route = null;
+    this.connection = null;
   }
 
   #receive() {
