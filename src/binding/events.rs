@@ -76,8 +76,8 @@ pub enum EventKind {
     Passed = 17,
     /// Of a listener: a request that opens a session. Number: its key. Length: the worker in the first 8
     /// bits, the position of the path in the next 8, then the transport, 0 for polling and 1 for
-    /// WebSocket. Three values: the head of the request with the blank line, a byte for each character;
-    /// an id for the session; the address of the peer. `accept()`, `refuse()` or `pass()` is due.
+    /// WebSocket. Four values: the head of the request with the blank line, a byte for each character;
+    /// an id for the session; the address of the peer, and its port. `accept()`, `refuse()` or `pass()` is due.
     Handshake = 18,
 }
 
@@ -195,10 +195,11 @@ impl<'env, 'a> EventWriter<'env, 'a> {
                 self.values.push(text_value(env, code.into(), TextMode::String)?);
             }
             Event::Handshake(handshake) => {
-                let Handshake { head, sid, address, .. } = *handshake;
+                let Handshake { head, sid, address, port, .. } = *handshake;
                 self.values.push(latin1_value(env, &head)?);
                 self.values.push(text_value(env, sid.into(), TextMode::String)?);
                 self.values.push(text_value(env, address.into(), TextMode::String)?);
+                self.values.push(env.create_uint32(port.into())?.raw());
             }
             // JavaScript owns the descriptor from now on.
             Event::Passed { descriptor, .. } => _ = descriptor.into_raw_fd(),

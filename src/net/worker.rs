@@ -287,11 +287,11 @@ impl Worker {
         let Acceptance { id, key, options, headers } = acceptance;
         let Some(handshake) = self.listeners.take_handshake(key) else { return };
         self.shared.counters.opened.add(1);
-        match handshake.accept(self, &headers) {
-            Some((stream, response, traffic)) => {
-                self.start(id, stream, options, traffic).send_response(response);
-            }
-            None => self.fail(id, EndReason::PeerEnded),
+        let has_started = handshake.accept(self, &headers, |stream, response, traffic| {
+            self.start(id, stream, options, traffic).send_response(response);
+        });
+        if !has_started {
+            self.fail(id, EndReason::PeerEnded);
         }
     }
 

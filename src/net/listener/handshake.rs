@@ -41,6 +41,8 @@ pub struct Handshake {
     pub sid: String,
     /// The address of the peer, as Node.js spells it.
     pub address: String,
+    /// The port of the peer.
+    pub port: u16,
     pub(in crate::net) traffic: Arc<Traffic>,
 }
 
@@ -64,6 +66,10 @@ pub(super) struct Offer {
 impl Offer {
     /// Returns the offer of a request that opens a session with a WebSocket; `None` for all others.
     pub(super) fn of(request: &RequestHead<'_>, head: &[u8], paths: &[String]) -> Option<Self> {
+        // Of a header value with a tab at its end, Node.js's parser may find something else.
+        if head.contains(&b'\t') {
+            return None;
+        }
         let path = paths.iter().position(|path| path == request.path())?;
         let query = Query::parse(request.query());
         let is_absent = |value: Option<Cow<'_, str>>| value.is_none_or(|value| value.is_empty());
@@ -100,17 +106,21 @@ pub(in crate::net) struct WaitingHandshake {
 }
 
 impl WaitingHandshake {
-    /// Takes the request from the kernel. Returns the stream, the response to be sent, and the counters of
-    /// the connection; `None` if the peer has ended its side: ws does not answer then, either.
+    /// Takes the request from the kernel, and calls `start` with the stream, the response to be sent, and
+    /// the counters of the connection. Returns whether it has: if the peer has ended its side, ws does not
+    /// answer, either.
     pub(in crate::net) fn accept(
         self,
         worker: &Worker,
         headers: &[u8],
-    ) -> Option<(Stream, Bytes, Arc<Traffic>)> {
+        start: impl FnOnce(Stream, Bytes, Arc<Traffic>),
+    ) -> bool {
         let Self { served, stream, length, request, traffic } = self;
-        served.end_handshake(worker);
-        if has_peer_ended(&stream) || !skip(&stream, length) {
-            return None;
+        // First, since closing would reset the connection of what is unread.
+        let is_whole = skip(&stream, length);
+        if !is_whole || has_peer_ended(&stream) {
+            served.end_handshake(worker);
+            return false;
         }
         worker.shared.counters.bytes_in.add(length);
         let options = served.listener.options();
@@ -120,7 +130,10 @@ impl WaitingHandshake {
         if let Some(delay) = options.keep_alive {
             let _ = stream.set_option(keep_alive(delay));
         }
-        Some((stream, request.accept(headers), traffic))
+        start(stream, request.accept(headers), traffic);
+        // Afterwards, so that the worker always has this connection for the one that accepts.
+        served.end_handshake(worker);
+        true
     }
 
     /// Answers with these bytes and closes the connection.

@@ -233,7 +233,8 @@ impl Served {
     /// or no name for the peer.
     pub(super) fn offer(self: &Rc<Self>, worker: &Worker, stream: TcpStream, offer: Offer) {
         let Offer { path, head, request } = offer;
-        let (Some(address), Some(sid)) = (address(&stream), worker.listeners.next_sid()) else {
+        let (Some((address, port)), Some(sid)) = (address(&stream), worker.listeners.next_sid())
+        else {
             self.pass(worker, stream);
             return self.count_end(worker);
         };
@@ -251,6 +252,7 @@ impl Served {
             head,
             sid,
             address,
+            port,
             traffic: of_application,
         };
         worker.emit(self.listener.id, Event::Handshake(Box::new(handshake)));
@@ -328,11 +330,11 @@ impl Served {
     }
 }
 
-/// Returns the address of the peer as Node.js spells it; `None` if it would name an interface, too, or if
+/// Returns the address of the peer as Node.js spells it, and its port; `None` if it would name an interface, too, or if
 /// the peer has gone.
-fn address(stream: &TcpStream) -> Option<String> {
+fn address(stream: &TcpStream) -> Option<(String, u16)> {
     match stream.peer_addr().ok()? {
         SocketAddr::V6(address) if address.scope_id() != 0 => None,
-        address => Some(address.ip().to_string()),
+        address => Some((address.ip().to_string(), address.port())),
     }
 }
