@@ -254,6 +254,15 @@ function expand(conn) {
   route.leaveLean();
 }
 
+/** Opens the session of a new socket by engine.io's own methods, which have to see its packets. */
+function openByEngine(conn) {
+  const { route } = conn[kConnection];
+  expand(conn);
+  route.leaveHeartbeat();
+  conn._readyState = "opening";
+  conn.onOpen();
+}
+
 /** Does with the transport of a socket that has been closed what engine.io has done by now. */
 function leaveTransport({ transport, cleanupFn }, { hasEnded }) {
   for (const cleanUp of cleanupFn.splice(0)) cleanUp();
@@ -263,4 +272,4 @@ function leaveTransport({ transport, cleanupFn }, { hasEnded }) {
 
 function ignore() {}
 
-module.exports = { expand, leanClass, receive };
+module.exports = { expand, leanClass, openByEngine, receive };
