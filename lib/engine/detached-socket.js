@@ -160,6 +160,8 @@ function detach(socket, connection) {
  */
 function attach(socket, connection) {
   serve(socket, adoptUnopened(socket._handle, connection), connection);
+  // Begins now what `resume()` has scheduled, since the program may pause the socket in this turn.
+  socket.read(0);
 }
 
 function serve(socket, handle, connection) {
