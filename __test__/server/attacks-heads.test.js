@@ -17,6 +17,13 @@ const HEADS = 400;
 /** Connections at a time. */
 const WIDTH = 50;
 
+/** Compression that is negotiated, and that no message is long enough for. */
+const UNUSED_DEFLATE = {
+  serverNoContextTakeover: true,
+  clientNoContextTakeover: true,
+  threshold: 1_000_000,
+};
+
 const HANDSHAKE = [
   "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1",
   "Host: localhost",
@@ -146,7 +153,7 @@ const FIRST = [
   "OPTIONS /socket.io/?EIO=4&transport=websocket HTTP/1.1",
 ];
 
-/** What comes behind a head, in the same packet. */
+/** What comes behind a head, in the same packet: nothing, a request for a server that disagrees, no frame. */
 const BEHIND = [
   "",
   "",
@@ -155,11 +162,7 @@ const BEHIND = [
   "5\r\nhello\r\n0\r\n\r\n",
   "hello",
   "\r\n",
-  "\0\0\0\0",
   "\xff".repeat(20),
-  // A masked text "40", and a ping.
-  "\x81\x82\0\0\0\x0040",
-  "\x89\x80\0\0\0\0",
 ];
 
 /** A masked close frame, and the answer to a frame that breaks the protocol: RFC 6455 §5.5.1, §7.4.1. */
@@ -196,16 +199,20 @@ function mutatedHeads(seed, count) {
   });
 }
 
+/** Returns whether the server has refused a request, or has told all, or has sent a close frame. */
+function isSettled(received) {
+  return (
+    /^HTTP\/1.1 [2-5]/.test(received) ||
+    received.includes('"_query"') ||
+    received.endsWith("\x88\0") ||
+    received.endsWith(REFUSAL)
+  );
+}
+
 /** Starts a server that tells each client of the request that it has made of it. */
 async function startServer(t, kind, ioOptions) {
-  const options = {
-    headersTimeout: 400,
-    requestTimeout: 500,
-    connectionsCheckingInterval: 100,
-    keepAliveTimeout: 100,
-  };
   const answer = (request, response) => response.end(request.url);
-  const server = newServer(t, { ...kind, attach: null }, options, answer);
+  const server = newServer(t, { ...kind, attach: null }, answer);
   const io = kind.attach(server, ioOptions);
   t.after(() => io.engine.close());
   io.engine.on("connection", (conn) => {
@@ -227,12 +234,14 @@ async function answerTo(t, { server }, head, at) {
     await new Promise(setImmediate);
     client.write(head.slice(at));
   }
-  await client.until((received) => received.includes('"_query"') || received.endsWith(REFUSAL));
-  client.write(CLOSE);
+  // Nothing else would end a request whose head does not.
+  if (!head.includes("\r\n\r\n")) client.socket.end();
+  const isAccepted = (await client.until(isSettled)).startsWith("HTTP/1.1 101");
+  client.socket.end(isAccepted ? CLOSE : "", "latin1");
   const received = await client.ended();
   client.socket.destroy();
   // engine.io opens a session some turns later, when ws may have refused its first frame.
-  if (received.endsWith(REFUSAL)) return received.replace(/\r\n\r\n\x81[^]*/, `\r\n\r\n${REFUSAL}`);
+  if (received.endsWith(REFUSAL)) return received.replace(/\r\n\r\n\x81.*/s, `\r\n\r\n${REFUSAL}`);
   return received.replace(/"sid":"[\w-]{20}"/, '"sid":"SID"');
 }
 
@@ -253,7 +262,7 @@ async function answersTo(t, server, heads, seed) {
 }
 
 describe(`${HEADS} heads, SEED=${SEED}`, { timeout: 120_000, skip: !hasEngine }, () => {
-  for (const [index, perMessageDeflate] of [false, true].entries()) {
+  for (const [index, perMessageDeflate] of [false, UNUSED_DEFLATE].entries()) {
     const title = `are answered as Node.js does, compression ${perMessageDeflate ? "on" : "off"}`;
     test(title, async (t) => {
       const heads = [`${HANDSHAKE.join("\r\n")}\r\n\r\n`, ...mutatedHeads(SEED + index, HEADS)];
@@ -268,7 +277,10 @@ describe(`${HEADS} heads, SEED=${SEED}`, { timeout: 120_000, skip: !hasEngine },
       assert.deepEqual(actual.errors, expected.errors);
       // Heads of which all are accepted, or none, would prove little.
       const accepted = expected.answers.filter((answer) => answer.startsWith("HTTP/1.1 101"));
-      assert.ok(accepted.length > HEADS / 10 && accepted.length < HEADS * 0.9, `${accepted.length}`);
+      assert.ok(
+        accepted.length > HEADS / 10 && accepted.length < HEADS * 0.9,
+        `${accepted.length}`,
+      );
     });
   }
 });
