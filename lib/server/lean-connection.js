@@ -16,6 +16,7 @@ const { environmentWorkers } = require("../engine/workers.js");
 const { expand, receive } = require("./engine-socket.js");
 const { ConnectionEndedError } = require("../errors.js");
 const { endingMethods, receiverMethods } = require("../untouched.js");
+const { outside } = require("./outside.js");
 
 const { CLOSED, CLOSING } = WebSocket;
 
@@ -60,7 +61,7 @@ class LeanConnection extends Connection {
     /** @private What the listener offers, while it is pending; then the extensions. */
     this.offer = offer;
     this.options = options;
-    this.context = new AsyncResource("socket.io-turbo");
+    this.context = outside(newContext);
   }
 
   // --- The handshake
@@ -324,6 +325,10 @@ class LeanConnection extends Connection {
 
 function handleTerminated({ handle }) {
   handle.handleEnd();
+}
+
+function newContext() {
+  return new AsyncResource("socket.io-turbo");
 }
 
 /** Reports the end of a connection that was lean when it came. */

@@ -5,6 +5,7 @@ const { closeSync } = require("node:fs");
 const { environmentWorkers } = require("../engine/workers.js");
 const { stats } = require("../stats.js");
 const { handleHandshake } = require("./handshake.js");
+const { outside } = require("./outside.js");
 
 /** The kind of a `TCP` handle for a connection, `constants.SOCKET` of Node.js's binding. */
 const SOCKET = 0;
@@ -160,7 +161,8 @@ class NativeListener {
    */
   handlePassed(fd, isTimedOut) {
     this.#countPassed();
-    const client = new this.#handle.constructor(SOCKET);
+    // As Node.js makes them: what a program does when it listens is no context of its clients.
+    const client = outside(newClient, this.#handle.constructor);
     if (client.open(fd) !== 0) {
       closeSync(fd);
       return;
@@ -248,6 +250,10 @@ class NativeListener {
   handleEnd() {
     this.#state.handleEnd(this);
   }
+}
+
+function newClient(TCP) {
+  return new TCP(SOCKET);
 }
 
 /** Has Node.js answer a connection on which no request has come in time. */
