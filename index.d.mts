@@ -4,6 +4,7 @@ export {
   createAdapter,
   createEngine,
   createRedisAdapter,
+  createSecureServer,
   createServer,
   DrainOptions,
   DrainResult,

@@ -4,6 +4,7 @@
 
 const http = require("node:http");
 const { withListener } = require("./listening.js");
+const { SecureServer } = require("./secure-server.js");
 
 const HttpServer = withListener(http.Server);
 
@@ -18,4 +19,16 @@ function createServer(options, listener) {
   return new HttpServer(options, listener);
 }
 
-module.exports = { createServer };
+/**
+ * Returns an `https.Server` whose connections I/O threads accept and decrypt, as `https.createServer()` returns one.
+ *
+ * @param {import("node:https").ServerOptions | Function} [options] may be left out
+ * @param {import("node:http").RequestListener} [listener] of `request` events
+ * @returns {import("node:https").Server}
+ * @throws {InvalidOptionError} for an option that I/O threads cannot honour
+ */
+function createSecureServer(options, listener) {
+  return new SecureServer(options, listener);
+}
+
+module.exports = { createSecureServer, createServer };

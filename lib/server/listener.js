@@ -4,6 +4,8 @@ const { AsyncResource } = require("node:async_hooks");
 const { closeSync } = require("node:fs");
 const { environmentWorkers } = require("../engine/workers.js");
 const { stats } = require("../stats.js");
+const { CarriedConnection } = require("./carried-connection.js");
+const { reportTlsFailure } = require("./tls-failures.js");
 
 /** The kind of a `TCP` handle for a connection, `constants.SOCKET` of Node.js's binding. */
 const SOCKET = 0;
@@ -44,6 +46,8 @@ class NativeListener {
   #backlog = 0;
   /** The options that the I/O threads have, as JSON. */
   #configured = "";
+  /** The settings of TLS that they have. */
+  #secured = null;
   /** Requests that JavaScript has passed, and whose descriptors have not arrived yet. */
   #passing = 0;
 
@@ -81,6 +85,7 @@ class NativeListener {
     const id = this.#workers.listen(this, this.#handle.fd, ...options);
     if (id < 0) return id;
     this.#id = id;
+    this.#secure();
     this.#isReferenced = true;
     this.#observeHandle();
     return 0;
@@ -90,6 +95,14 @@ class NativeListener {
   get #options() {
     const { ioThreads, nativeOptions } = this.#state;
     return [{ ...nativeOptions, backlog: this.#backlog }, ioThreads];
+  }
+
+  /** Gives the I/O threads the settings of TLS, if they have others. */
+  #secure() {
+    const settings = this.#state.tls?.settings ?? null;
+    if (settings === null || settings === this.#secured) return;
+    this.#secured = settings;
+    this.#workers.native.secureListener(this.#id, settings);
   }
 
   /** Puts methods of ours in front of those of the handle, until it is closed. */
@@ -119,6 +132,7 @@ class NativeListener {
   /** @private for `Workers`: the turn ends */
   flush() {
     if (this.#isClosed || this.isEnded) return;
+    this.#secure();
     const options = this.#options;
     const configured = JSON.stringify(options);
     if (configured === this.#configured) return;
@@ -166,6 +180,34 @@ class NativeListener {
     }
     this.#handle.onconnection(0, client);
     if (isTimedOut) handleTimeout(client);
+  }
+
+  /**
+   * Gives a connection with TLS to Node.js, as after a handshake.
+   *
+   * @param {number} key
+   * @param {number} origin its worker, and whether the head of a request has not come in time
+   * @param {string} fd of a socket with the plaintext
+   * @param {string} details as JSON
+   */
+  handleStream(key, origin, fd, details) {
+    this.#countPassed();
+    const connection = new CarriedConnection(this.#workers, this.context);
+    const { tls } = this.#state;
+    const ownCertificate = ({ serverName }) => tls.certificateFor(serverName);
+    const socket = connection.open(this.#server, Number(fd), origin & BYTE, key, {
+      ...JSON.parse(details),
+      ownCertificate,
+    });
+    if (socket === null) return;
+    this.#server.emit("secureConnection", socket);
+    if (origin > BYTE) socket.emit("error", requestTimeout());
+  }
+
+  /** A client and this server do not agree about TLS. */
+  handleTlsFailure(code, address) {
+    stats.countTlsFailure();
+    reportTlsFailure(this.#server, code, address);
   }
 
   #countPassed() {
@@ -252,9 +294,13 @@ function handleTimeout(client) {
   const owner = Object.getOwnPropertySymbols(client).find(
     ({ description }) => description === "owner_symbol",
   );
+  client[owner].emit("error", requestTimeout());
+}
+
+function requestTimeout() {
   const error = new Error("Request timeout");
   error.code = "ERR_HTTP_REQUEST_TIMEOUT";
-  client[owner].emit("error", error);
+  return error;
 }
 
 module.exports = { NativeListener };

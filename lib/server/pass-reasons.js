@@ -25,6 +25,9 @@ const PASS_REASONS = [
   "timeout",
   "maxConnections",
   "serverOptions",
+  // OpenSSL alone can do what an HTTPS server asks for.
+  "tlsOptions",
+  "tlsListeners",
 ];
 
 /** The emitter's own method: tracing puts one of its own in front of it, on a prototype or a server. */

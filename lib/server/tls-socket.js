@@ -160,6 +160,19 @@ function detailed([own, ...sent], server) {
 }
 
 /**
+ * Returns OpenSSL's name for the error of a client's certificate. Of an issuer that is not known, it tells whether
+ * the client has sent it: I/O threads do not look.
+ */
+function authorizationErrorOf(details) {
+  const { authorizationError: error } = details;
+  if (error === null || !error.startsWith("UNABLE_TO_")) return error;
+  const chain = chainOf(details);
+  const last = chain.at(-1);
+  if (last === undefined || !last.checkIssued(last)) return error;
+  return chain.length === 1 ? "DEPTH_ZERO_SELF_SIGNED_CERT" : "SELF_SIGNED_CERT_IN_CHAIN";
+}
+
+/**
  * Makes a socket that is open a `tls.TLSSocket`, as it is after a handshake.
  *
  * @param {net.Socket} socket
@@ -181,7 +194,7 @@ function beginTls(socket, server, details) {
     servername: details.serverName ?? false,
     alpnProtocol: details.alpnProtocol ?? false,
     authorized: details.isAuthorized,
-    authorizationError: details.authorizationError,
+    authorizationError: authorizationErrorOf(details),
     encrypted: true,
     ssl: null,
     server,

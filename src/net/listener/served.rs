@@ -303,7 +303,7 @@ impl Served {
             return self.count_end(worker);
         };
         let length = head.len();
-        let traffic = Arc::new(Traffic::new(stream.socket().as_raw_fd(), length as u64, 0));
+        let traffic = Arc::new(Traffic::accepted(stream.socket().as_raw_fd(), port, length as u64));
         let of_application = Arc::clone(&traffic);
         let (served, tls) = (Rc::clone(self), stream.tls_details());
         self.handshakes.set(self.handshakes.get() + 1);
