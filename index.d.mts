@@ -1,6 +1,7 @@
 export {
   ConnectionEndedError,
   Counters,
+  CreateServerOptions,
   createAdapter,
   createEngine,
   createRedisAdapter,
@@ -14,6 +15,7 @@ export {
   FallbackReason,
   Histogram,
   InvalidOptionError,
+  ListenerOptions,
   latest,
   MessageParser,
   metrics,

@@ -5,6 +5,7 @@ const { closeSync } = require("node:fs");
 const { environmentWorkers } = require("../engine/workers.js");
 const { stats } = require("../stats.js");
 const { CarriedConnection } = require("./carried-connection.js");
+const { handleHandshake } = require("./handshake.js");
 const { reportTlsFailure } = require("./tls-failures.js");
 
 /** The kind of a `TCP` handle for a connection, `constants.SOCKET` of Node.js's binding. */
@@ -230,7 +231,9 @@ class NativeListener {
     const engine = this.#state.engines.engineAt(path);
     const offer = { engine, worker, key, transport, head, sid, remoteAddress };
     // What decides it may have changed since the I/O thread was told.
-    this.pass(offer, this.#state.passReason ?? this.#state.engines.passReasonAt(path) ?? "request");
+    const reason = this.#state.passReason ?? this.#state.engines.passReasonAt(path);
+    if (reason === null) handleHandshake(this, offer);
+    else this.pass(offer, reason);
   }
 
   /**

@@ -25,6 +25,8 @@ const PASS_REASONS = [
   "timeout",
   "maxConnections",
   "serverOptions",
+  // The WebSocket server is not ours, or has options that I/O threads do not know.
+  "webSocketOptions",
   // OpenSSL alone can do what an HTTPS server asks for.
   "tlsOptions",
   "tlsListeners",
