@@ -4,7 +4,6 @@
 
 const http = require("node:http");
 const { withListener } = require("./listening.js");
-const { SecureServer } = require("./secure-server.js");
 
 const HttpServer = withListener(http.Server);
 
@@ -29,6 +28,8 @@ function createServer(options, listener) {
  * @throws {InvalidOptionError} for an option that I/O threads cannot honour
  */
 function createSecureServer(options, listener) {
+  // Loaded only where it is used, as `node:https` is.
+  const { SecureServer } = require("./secure-server.js");
   return new SecureServer(options, listener);
 }
 

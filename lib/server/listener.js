@@ -194,15 +194,32 @@ class NativeListener {
   handleStream(key, origin, fd, details) {
     this.#countPassed();
     const connection = new CarriedConnection(this.#workers, this.context);
-    const { tls } = this.#state;
-    const ownCertificate = ({ serverName }) => tls.certificateFor(serverName);
-    const socket = connection.open(this.#server, Number(fd), origin & BYTE, key, {
-      ...JSON.parse(details),
-      ownCertificate,
-    });
+    const read = this.#readTlsDetails(details);
+    const socket = connection.open(this.#server, Number(fd), origin & BYTE, key, read);
     if (socket === null) return;
     this.#server.emit("secureConnection", socket);
     if (origin > BYTE) socket.emit("error", requestTimeout());
+  }
+
+  #readTlsDetails(json) {
+    const { tls } = this.#state;
+    const ownCertificate = ({ serverName }) => tls.certificateFor(serverName);
+    return { ...JSON.parse(json), ownCertificate };
+  }
+
+  /**
+   * Returns what TLS has negotiated.
+   *
+   * @param {import("./lean-connection.js").LeanConnection} connection
+   * @returns {import("./tls-socket.js").TlsDetails | null} `null` without TLS
+   */
+  tlsDetailsOf({ isPending, offer, id }) {
+    if (this.#state.tls === null) return null;
+    const { native } = this.#workers;
+    const json = isPending
+      ? native.tlsDetailsOfHandshake(offer.worker, offer.key)
+      : native.tlsDetails(id);
+    return this.#readTlsDetails(json);
   }
 
   /** A client and this server do not agree about TLS. */
