@@ -401,7 +401,7 @@ fn a_peer_that_ends_before_its_request_is_complete_is_passed() {
 }
 
 #[test]
-fn a_peer_that_ends_behind_its_request_is_passed() {
+fn a_peer_that_ends_behind_its_request_has_gone() {
     // The second connection waits in the kernel until all that its peer sends has arrived.
     let max_per_second = Some(0.001);
     let mut listening = Listening::new(ListenerOptions { max_per_second, ..options() });
@@ -409,7 +409,10 @@ fn a_peer_that_ends_behind_its_request_is_passed() {
     let peer = listening.dial(OPENING);
     peer.stream.shutdown(Shutdown::Write).unwrap();
     listening.configure(options());
-    assert_eq!(read_to_end(&mut listening.next_passed()), OPENING);
+    let handshake = listening.next_handshake();
+    let id = listening.accept(&handshake, ConnectionOptions::default());
+    let events = listening.application.events_until(id, is_end);
+    assert_eq!((events.len(), end_reason(&events)), (1, EndReason::PeerEnded));
 }
 
 #[test]
