@@ -52,6 +52,11 @@ class HeartbeatSocket extends PacedSocket {
   /** Set while the worker reports heartbeats at once. @private */
   isHeartbeatReported = false;
 
+  /** The worker has had the heartbeat since the connection was accepted. @protected */
+  beginByWorker() {
+    this.heartbeatOwner = BY_WORKER;
+  }
+
   /** Begins to hand the heartbeat over to the worker of the connection. */
   prepareHeartbeat() {
     const { connection } = this;
@@ -100,7 +105,7 @@ class HeartbeatSocket extends PacedSocket {
     const isFit = conn.readyState === "open" && !this.#isInstrumented;
     const start = isFit ? heartbeatStart(conn, connection.websocket._settings.maxLoopLag) : null;
     if (start === null) {
-      this.#release();
+      this.leaveHeartbeat();
       return;
     }
     this.heartbeatOwner = BY_WORKER;
@@ -117,14 +122,13 @@ class HeartbeatSocket extends PacedSocket {
     const isListenedTo = this.#isListenedTo;
     if (isListenedTo || isInstrumented) this.#show(isReceived);
     if (this.heartbeatOwner !== BY_WORKER) return;
-    if (isInstrumented) {
-      this.#release();
-      this.#restartTimers();
-    } else this.reportHeartbeats(isListenedTo);
+    if (isInstrumented) this.releaseHeartbeat();
+    else this.reportHeartbeats(isListenedTo);
   }
 
   /** Lets engine.io handle a heartbeat that the worker has handled. */
   #show(isReceived) {
+    this.expand();
     const { conn, connection } = this;
     if (isReceived && conn.protocol !== 3) {
       connection.handleMessage("3", false);
@@ -147,7 +151,14 @@ class HeartbeatSocket extends PacedSocket {
     }
   }
 
-  #release() {
+  /** Leaves the heartbeat to engine.io again. @protected */
+  releaseHeartbeat() {
+    this.leaveHeartbeat();
+    this.#restartTimers();
+  }
+
+  /** Leaves the heartbeat to engine.io, which starts its timers itself. */
+  leaveHeartbeat() {
     this.heartbeatOwner = BY_ENGINE;
     this.isHeartbeatReported = false;
     this.connection.sentHeartbeats = 0;
@@ -163,20 +174,27 @@ class HeartbeatSocket extends PacedSocket {
 
   /** True if listeners could see heartbeats. */
   get #isListenedTo() {
-    const { conn } = this;
-    return isHeartbeatObserved(conn) || isServerObserved(conn.server);
+    const { conn, transport } = this;
+    return isHeartbeatObserved(conn, transport) || isServerObserved(conn.server);
   }
 
   /** True if methods on the way of heartbeats have been replaced. */
   get #isInstrumented() {
-    const { conn, connection } = this;
-    const { transport } = conn;
+    const { conn } = this;
     return (
       !this.isInPlace ||
       !heartbeatMethods.areUntouched ||
       OF_SOCKET.some((name) => Object.hasOwn(conn, name)) ||
-      OF_TRANSPORT.some((name) => Object.hasOwn(transport, name)) ||
-      OF_TRANSPORT.some((name) => Object.hasOwn(connection.websocket, name))
+      this.#isTransportInstrumented
+    );
+  }
+
+  get #isTransportInstrumented() {
+    // No program has seen it.
+    if (this.lean !== null) return false;
+    const { conn, connection } = this;
+    return OF_TRANSPORT.some(
+      (name) => Object.hasOwn(conn.transport, name) || Object.hasOwn(connection.websocket, name),
     );
   }
 }
