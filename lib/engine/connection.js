@@ -176,6 +176,12 @@ class Connection extends Sender {
     return this.workers.native.traffic(this.id) ?? NO_TRAFFIC;
   }
 
+  /** @returns {{ address: string, family: string, port: number } | null} `null` if there is none any more */
+  localAddress() {
+    if (this.endError !== null) return null;
+    return this.workers?.native.localAddress(this.id) ?? null;
+  }
+
   handleMessage(message, isBinary) {
     if (this.held?.hold("handleMessage", message, isBinary)) return;
     if (this.isTerminated) return;
