@@ -277,4 +277,4 @@ class Connection extends Sender {
   }
 }
 
-module.exports = { Connection, NO_TRAFFIC, kConnection };
+module.exports = { Connection, kConnection };

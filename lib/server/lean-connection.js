@@ -6,7 +6,7 @@ const { nextTick } = require("node:process");
 const { setImmediate } = require("node:timers");
 const { WebSocket } = require("ws");
 const { kEngineMethods } = require("../adapter/packet-route.js");
-const { Connection, NO_TRAFFIC } = require("../engine/connection.js");
+const { Connection } = require("../engine/connection.js");
 const { patchedReceiver } = require("../engine/patched-receiver.js");
 const detached = require("../engine/detached-socket.js");
 const { closePayload } = require("../engine/payload.js");
@@ -26,6 +26,8 @@ const NO_STATUS = 1005;
 const LINES_OF_WS = 4;
 
 const EMPTY = Buffer.alloc(0);
+
+const NO_DESCRIPTOR = -1;
 
 /**
  * A connection whose handshake a worker offers, and which the worker keeps if it is accepted.
@@ -285,12 +287,9 @@ class LeanConnection extends Connection {
   }
 
   traffic() {
-    return this.lastTraffic ?? (this.workers === null ? NO_TRAFFIC : super.traffic());
-  }
-
-  /** @returns {{ local: object, remote: object } | null} `null` while it is pending */
-  addresses() {
-    return this.workers?.native.addresses?.(this.id) ?? null;
+    if (this.workers !== null) return this.lastTraffic ?? super.traffic();
+    const { head, remotePort } = this.offer;
+    return [head.length, 0, 0, NO_DESCRIPTOR, remotePort];
   }
 
   handleRelease() {

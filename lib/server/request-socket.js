@@ -77,6 +77,8 @@ function expandSocket(socket) {
   // Node.js reads it once and keeps it; engine.io has read it.
   const family = `IPv${net.isIP(address)}`;
   socket._peername = { address, family, port: traffic[REMOTE_PORT] };
+  // As ws does when it has accepted the connection.
+  if (connection.workers !== null) socket.setTimeout(0);
   if (isOpen) attach(socket, connection);
   else close(socket, server);
   Object.defineProperties(socket, added);
