@@ -95,8 +95,8 @@ class PacketRoute extends HeartbeatSocket {
 
   /** @param {import("./member.js").Member} member */
   add(member) {
-    // An array that grows has room for 16 more.
-    this.members = [...this.members, member];
+    // An array that grows has room for 16 more, also one that is made by spreading another.
+    this.members = this.members.length === 0 ? [member] : [...this.members, member];
   }
 
   /** @param {object} client of Socket.IO; gets the packets of the socket */

@@ -48,8 +48,6 @@ class LeanConnection extends Connection {
   conn = null;
   /** Of the request. @type {import("node:net").Socket | null} */
   socket = null;
-  /** Set while it is lean: nothing can be sent any more. @private */
-  isClosing = false;
 
   /**
    * @param {import("./listener.js").NativeListener} listener
@@ -335,6 +333,8 @@ function handleLeanEnd(connection) {
 
 /** On the prototype until they are set: few connections need own properties. */
 Object.assign(LeanConnection.prototype, {
+  /** @private Set while it is lean: nothing can be sent any more. */
+  isClosing: false,
   /** @private What a program has written while it was pending. */
   written: Object.freeze([]),
   /** @private Code and reason of the peer's close frame. */
