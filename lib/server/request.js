@@ -87,7 +87,7 @@ const READ = {
   joinDuplicateHeaders: joinsDuplicates,
   statusCode: () => null,
   statusMessage: () => null,
-  parser: () => null,
+  parser: (request) => (formOf(request).isUpgrade ? null : undefined),
   socket: (request) => request[kSocket],
   client: (request) => request[kSocket],
   _query: readQuery,
@@ -131,6 +131,11 @@ function readWebSocket(request) {
   return hasWebSocket(request) ? connectionOf(request[kSocket]).websocket : undefined;
 }
 
+/** Returns whether a request of long-polling has had its response. */
+function isServed(request) {
+  return !formOf(request).isUpgrade && connectionOf(request[kSocket]).workers !== null;
+}
+
 function hasWebSocket(request) {
   const { isUpgrade } = formOf(request);
   return isUpgrade && connectionOf(request[kSocket]).workers !== null;
@@ -150,7 +155,7 @@ function addAccessors() {
   for (const [name, read] of Object.entries(READ)) kind.add(name, read);
   kind.add("headers", readHeaders, writeHeaders, false);
   kind.add("connection", ({ socket }) => socket, writeConnection, false);
-  kind.add("res", () => undefined, writeResponse, false);
+  kind.add("res", (request) => (isServed(request) ? null : undefined), writeResponse, false);
   kind.addExpanding(["headersDistinct", "trailers", "trailersDistinct"], false);
   kind.addExpanding(["_eventsCount"]);
   kind.addExpanding(Reflect.ownKeys(new IncomingMessage(null)));
@@ -171,6 +176,9 @@ function expandRequest(request) {
   const form = formOf(request);
   const added = { _query: plain(_query) };
   if (hasWebSocket(request)) added.websocket = lateWebSocket(socket);
+  const isClosed = isServed(request);
+  // As engine.io leaves it.
+  if (isClosed) added.res = plain(null);
   Object.assign(added, kind.strip(request, IncomingMessage.prototype));
   construct(request, form, socket);
   request.url = url;
@@ -178,6 +186,7 @@ function expandRequest(request) {
   if (headers) request.headers = headers;
   request.complete = true;
   endStream(request);
+  if (isClosed) closeStream(request);
   Object.defineProperties(request, added);
 }
 
@@ -194,7 +203,7 @@ function construct(request, form, socket) {
   }
   request.joinDuplicateHeaders = server.joinDuplicateHeaders || null;
   request.upgrade = form.isUpgrade;
-  request.parser = null;
+  if (form.isUpgrade) request.parser = null;
 }
 
 /** Ends the stream. `readable` is not emitted: Node.js has done that before a program could listen. */
@@ -204,6 +213,14 @@ function endStream(request) {
   state.sync = isEndSilent;
   request.push(null);
   state.sync = sync;
+}
+
+/** Brings the stream into the state after a response: Node.js has read it to its end, and closed it. */
+function closeStream(request) {
+  request._dumped = true;
+  const { _readableState: state } = request;
+  if (!isEndSilent) state.flowing = true;
+  for (const name of ["endEmitted", "destroyed", "closed", "closeEmitted"]) state[name] = true;
 }
 
 /** Returns whether the end of a stream without listeners emits nothing, as from Node.js 26 on. */
