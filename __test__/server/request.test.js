@@ -189,6 +189,15 @@ describe("the request of a connection that Node.js has never had", () => {
     }
   });
 
+  test("can be read when it is frozen", async (t) => {
+    const { ours, theirs } = await (await startPair(t))(chromeHead);
+    // Without this, reading them throws with Node's, too.
+    for (const request of [ours, theirs]) void request.headers;
+    for (const request of [ours, theirs]) Object.freeze(request);
+    for (const name of ["method", "url", "headers", "rawHeaders", "_query", "upgrade", "complete"])
+      assert.deepEqual(ours[name], theirs[name]);
+  });
+
   test("works as the prototype of another object, and behind a proxy", async (t) => {
     for (const request of Object.values(await (await startPair(t))(chromeHead))) {
       const heir = Object.create(request);

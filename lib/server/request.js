@@ -107,8 +107,20 @@ function allHeaders(request) {
 }
 
 function readHeaders(request) {
-  request[kHeaders] ||= headersOf(formOf(request), ownOf(request), joinsDuplicates(request));
-  return request[kHeaders];
+  return (
+    request[kHeaders] ||
+    keep(request, kHeaders, headersOf(formOf(request), ownOf(request), joinsDuplicates(request)))
+  );
+}
+
+/** Keeps a value for later readings, unless a program has frozen the request. */
+function keep(request, field, value) {
+  try {
+    request[field] = value;
+  } catch {
+    // It is made anew for each reading, then.
+  }
+  return value;
 }
 
 function writeHeaders(request, _name, value) {
@@ -117,8 +129,7 @@ function writeHeaders(request, _name, value) {
 
 /** Returns the query, which engine.io's `prepare()` adds to each request. */
 function readQuery(request) {
-  request[kQuery] ??= queryOf(request.url);
-  return request[kQuery];
+  return request[kQuery] ?? keep(request, kQuery, queryOf(request.url));
 }
 
 function queryOf(url) {
