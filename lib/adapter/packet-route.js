@@ -1,5 +1,6 @@
 "use strict";
 
+const { nextTick } = require("node:process");
 const { WebSocket } = require("../engine/websocket.js");
 const { packetMethods, watchConnection, watchTransport } = require("../untouched.js");
 const { scheduleCompaction } = require("./compaction.js");
@@ -117,9 +118,14 @@ class PacketRoute extends HeartbeatSocket {
   }
 
   #leaveToEngine() {
+    const { conn } = this;
     this.#isLeft = true;
     this.reset();
-    this.conn.transport.writable = true;
+    if (conn.readyState !== "closed" && !conn.transport.writable) {
+      // The worker has what is in flight: engine.io goes on in the next tick, as after a write.
+      conn.sentCallbackFn.push(null);
+      nextTick(conn.transport._onSentLast, null);
+    }
     this.releaseHeartbeat();
     this.connection.route = null;
     this.connection = null;

@@ -197,6 +197,7 @@ const METHODS = {
     if (isWaiting || !endsAsPlain(this)) return expandAndCall(this, "close", args);
     if (this._readyState !== "open") return undefined;
     this._readyState = "closing";
+    connection.isDiscarded = Boolean(args[0]);
     connection.handleConnClose();
     this.onClose("forced close");
     return undefined;
@@ -251,6 +252,7 @@ function expand(conn) {
   transport.sid = conn.id;
   conn.setTransport(transport);
   transport.writable = writable;
+  if (connection.isDiscarded) transport.discard();
   if (conn._readyState === "closed") leaveTransport(conn, connection);
   route.leaveLean();
 }

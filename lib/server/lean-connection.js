@@ -352,6 +352,8 @@ function handleLeanEnd(connection) {
 Object.assign(LeanConnection.prototype, {
   /** @private What a program has written while it was pending. */
   written: Object.freeze([]),
+  /** Set while it is lean: its transport is discarded. @private for `EngineSocket` */
+  isDiscarded: false,
   /** @private See `whenEnded()`. */
   endCallback: undefined,
   /** @private Code and reason of the peer's close frame. */
