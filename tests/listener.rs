@@ -571,6 +571,16 @@ fn a_closed_listener_ends_once_its_last_connection_has() {
 }
 
 #[test]
+fn a_listener_that_has_had_no_connection_ends_when_it_is_closed() {
+    for io_threads in [1, 3] {
+        let mut listening = Listening::on_threads(options(), io_threads);
+        listening.close();
+        listening.assert_ends();
+        TcpListener::bind(listening.address).unwrap();
+    }
+}
+
+#[test]
 fn connections_without_a_handshake_can_be_closed() {
     let mut listening = Listening::on_threads(options(), 2);
     let mut waiting = [(); 3].map(|()| listening.dial(""));
