@@ -30,8 +30,8 @@ function fallbackReason(handle) {
   if (binding === null) return "addon";
   if (!hasEngine) return "platform";
   if (isOfCluster(handle)) return "cluster";
-  if (handle.constructor.name !== "TCP") return "notTcp";
-  return handle.fd >= 0 ? null : "noDescriptor";
+  if (!(handle.fd >= 0)) return "noDescriptor";
+  return handle.constructor.name === "TCP" ? null : "notTcp";
 }
 
 /**

@@ -5,7 +5,6 @@ const { constants } = require("node:os");
 const { DEFAULT_IO_THREADS } = require("../engine/options.js");
 const { AttachedEngines } = require("./attached-engines.js");
 const { fallbackReason, reportFallback } = require("./fallback.js");
-const { NativeListener } = require("./listener.js");
 const { hasRequestOptions, observationReason, propertyReason } = require("./pass-reasons.js");
 
 /** The events whose listeners decide what is passed. */
@@ -24,8 +23,8 @@ const SCARCITY = new Set([EAGAIN, EMFILE, ENFILE, ENOMEM]);
  * socket.
  */
 class ServerState {
-  /** The handle, as Node.js has set it. */
-  handle = null;
+  /** The handle, as Node.js has set it; `undefined` where servers of `node:http` have none, as in Bun. */
+  handle = undefined;
   /** The properties of the server that have accessors. */
   properties = {};
   /** @type {import("./listener.js").NativeListener | null} null unless I/O threads accept */
@@ -76,6 +75,8 @@ class ServerState {
    * @returns {number} 0, or the negative number of a system error
    */
   listen(handle, backlog) {
+    // Loaded only where it is used: there are runtimes that have not all of it.
+    const { NativeListener } = require("./listener.js");
     const listener = new NativeListener(this.#server, this, handle);
     const status = listener.open(backlog);
     if (status === 0) this.listener = listener;
