@@ -5,6 +5,7 @@ const { constants } = require("node:os");
 const { DEFAULT_IO_THREADS } = require("../engine/options.js");
 const { AttachedEngines } = require("./attached-engines.js");
 const { fallbackReason, reportFallback } = require("./fallback.js");
+const { areFreshIdle } = require("./idle-connections.js");
 const { hasRequestOptions, observationReason, propertyReason } = require("./pass-reasons.js");
 
 /** The events whose listeners decide what is passed. */
@@ -167,6 +168,7 @@ class ServerState {
     return {
       paths: this.engines.paths,
       isPassing: this.passReason !== null,
+      areFreshIdle: areFreshIdle(),
       isPassingTimeouts: this.#server.listenerCount("clientError") > 0,
       maxHeaderSize: properties.maxHeaderSize || http.maxHeaderSize,
       headersTimeout: milliseconds(properties.headersTimeout),
