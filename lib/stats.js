@@ -15,6 +15,8 @@ class Stats {
   #refused = 0;
   /** Connections that I/O threads have accepted, and Node.js got, by reason. */
   #passed = {};
+  /** Clients that did not agree with an I/O thread about TLS. */
+  #tlsFailed = 0;
   /** Upgrade requests that our WebSocket servers have got. */
   #handshakes = 0;
   /** The counts of the limits of clients that no worker serves. */
@@ -60,6 +62,11 @@ class Stats {
   /** Counts a connection that I/O threads have accepted, and Node.js gets. */
   countPassed(reason) {
     this.#passed[reason] = (this.#passed[reason] ?? 0) + 1;
+  }
+
+  /** Counts a client that does not agree with an I/O thread about TLS. */
+  countTlsFailure() {
+    this.#tlsFailed++;
   }
 
   /** Counts a handshake that begins. */
@@ -129,6 +136,7 @@ class Stats {
         sessions: this.#sessions,
         refused: this.#refused,
         passed: { ...this.#passed },
+        tlsFailed: this.#tlsFailed,
         fallback: { ...this.#serverFallbacks },
       },
       redis: [...this.#links].map(({ state, native }) => ({ state, ...native.stats() })),
