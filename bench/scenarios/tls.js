@@ -35,6 +35,7 @@ const METRICS = {
 module.exports = {
   title: "The server has TLS: broadcasts, received events, clients that connect, ordinary requests",
   missing: missingOpenssl,
+  isSlow: true,
   // Those on a server of https.
   takesPart: (name) => !isFloor(name) && contender(name).options !== undefined,
   loads: [
