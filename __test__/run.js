@@ -42,9 +42,17 @@ const ONCE = [
 const WITH_DOOR = [
   "adapter",
   "drain.test.js",
-  ...["census", "heartbeats", "latest", "net-socket", "pacing", "received-packets"],
-  ...["receiving-servers", "socket-io-members", "turns", "websocket-members"],
-].map((name) => (name === "adapter" || name.includes(".") ? name : `idioms/${name}.test.js`));
+  "idioms/census.test.js",
+  "idioms/heartbeats.test.js",
+  "idioms/latest.test.js",
+  "idioms/net-socket.test.js",
+  "idioms/pacing.test.js",
+  "idioms/received-packets.test.js",
+  "idioms/receiving-servers.test.js",
+  "idioms/socket-io-members.test.js",
+  "idioms/turns.test.js",
+  "idioms/websocket-members.test.js",
+];
 
 /** Half of the time of the tests is spent waiting: for servers, clients, browsers, timeouts. */
 const FILES_AT_A_TIME = availableParallelism() + 1;

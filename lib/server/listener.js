@@ -66,7 +66,7 @@ class NativeListener {
   }
 
   /**
-   * Begins to accept. To be called in the asynchronous context of the handle, which becomes that of connections.
+   * Begins to accept.
    *
    * @param {number} backlog
    * @returns {number} 0, or the negative number of a system error
