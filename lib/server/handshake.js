@@ -12,7 +12,7 @@
  * Node.js has handled, then.
  */
 
-const { AsyncResource } = require("node:async_hooks");
+const { newContext } = require("../engine/contexts.js");
 const { stats } = require("../stats.js");
 const { doorOf } = require("./door.js");
 const { openByEngine } = require("./engine-socket.js");
@@ -44,8 +44,7 @@ function handleHandshake(listener, offer) {
   connection.socket = request.socket;
   const handshake = { listener, offer, door, connection, request };
   // As with Node.js, what listeners of the handshake enter is not the context of the connection's events.
-  const context = new AsyncResource("socket.io-turbo");
-  context.runInAsyncScope(door.isPlain ? begin : leave, null, handshake);
+  newContext().runInAsyncScope(door.isPlain ? begin : leave, null, handshake);
 }
 
 function begin(handshake) {

@@ -1,6 +1,5 @@
 "use strict";
 
-const { AsyncResource } = require("node:async_hooks");
 const { nextTick } = require("node:process");
 // Taken now: test tools replace that of the global object with one that stands still.
 const { setImmediate } = require("node:timers");
@@ -8,6 +7,7 @@ const { WebSocket } = require("ws");
 const { kEngineMethods } = require("../adapter/packet-route.js");
 const { Connection } = require("../engine/connection.js");
 const { patchedReceiver } = require("../engine/patched-receiver.js");
+const { newContext } = require("../engine/contexts.js");
 const detached = require("../engine/detached-socket.js");
 const { closePayload } = require("../engine/payload.js");
 const websocketEvents = require("../engine/websocket-events.js");
@@ -60,7 +60,7 @@ class LeanConnection extends Connection {
     /** @private What the listener offers, while it is pending; then the extensions. */
     this.offer = offer;
     this.options = options;
-    this.context = new AsyncResource("socket.io-turbo");
+    this.context = newContext();
   }
 
   // --- The handshake

@@ -1,7 +1,7 @@
 "use strict";
 
-const { AsyncResource } = require("node:async_hooks");
 const { closeSync } = require("node:fs");
+const { newContext } = require("../engine/contexts.js");
 const { environmentWorkers } = require("../engine/workers.js");
 const { stats } = require("../stats.js");
 const { CarriedConnection } = require("./carried-connection.js");
@@ -70,7 +70,7 @@ class NativeListener {
   }
 
   /**
-   * Begins to accept. To be called in the asynchronous context of the handle, which becomes that of connections.
+   * Begins to accept.
    *
    * @param {number} backlog
    * @returns {number} 0, or the negative number of a system error
@@ -79,7 +79,7 @@ class NativeListener {
     // Returns what `bind()` has kept for itself, as libuv's `listen()` does.
     const status = this.#handle.getsockname({});
     if (status !== 0) return status;
-    this.context = new AsyncResource("socket.io-turbo");
+    this.context = newContext();
     this.#workers = environmentWorkers();
     this.#backlog = backlog;
     const options = this.#options;
