@@ -290,6 +290,11 @@ class LeanConnection extends Connection {
     return [head.length, 0, 0, NO_DESCRIPTOR, remotePort];
   }
 
+  /** @returns {import("./tls-socket.js").TlsDetails | null} `null` without TLS */
+  tlsDetails() {
+    return this.lastTlsDetails ?? this.listener.tlsDetailsOf(this);
+  }
+
   handleRelease() {
     if (!this.isLean || this.handle !== null || !endingMethods.areUntouched) {
       this.expand();
@@ -298,6 +303,8 @@ class LeanConnection extends Connection {
       super.handleRelease();
       return;
     }
+    const details = this.tlsDetails();
+    if (details !== null) this.lastTlsDetails = details;
     this.lastTraffic = this.traffic();
     this.setReferenced(false);
   }
@@ -347,6 +354,8 @@ Object.assign(LeanConnection.prototype, {
   isEndReported: false,
   /** @private The counters when the connection ended. */
   lastTraffic: undefined,
+  /** @private What TLS had negotiated, when the connection has ended. */
+  lastTlsDetails: undefined,
 });
 
 module.exports = { LeanConnection };
