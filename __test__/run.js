@@ -38,6 +38,25 @@ const ONCE = [
   "documentation.test.js",
 ];
 
+/**
+ * Tests that run once more with `createServer()` in the place of `http.createServer()`, of which they know
+ * nothing. Others load packages in an order of their own, or look at what `createServer()` does not have.
+ */
+const WITH_DOOR = [
+  "adapter",
+  "drain.test.js",
+  "idioms/census.test.js",
+  "idioms/heartbeats.test.js",
+  "idioms/latest.test.js",
+  "idioms/net-socket.test.js",
+  "idioms/pacing.test.js",
+  "idioms/received-packets.test.js",
+  "idioms/receiving-servers.test.js",
+  "idioms/socket-io-members.test.js",
+  "idioms/turns.test.js",
+  "idioms/websocket-members.test.js",
+];
+
 /** Half of the time of the tests is spent waiting: for servers, clients, browsers, timeouts. */
 const FILES_AT_A_TIME = availableParallelism() + 1;
 
@@ -70,6 +89,12 @@ const files = testFiles();
 const filesOnce = filesIn(ONCE, files);
 const filesEach = files.filter((file) => !filesOnce.includes(file));
 runTests(`Node.js ${process.version}`, process.execPath, [...filesOnce, ...filesEach]);
+runTests(
+  `Node.js ${process.version} with createServer()`,
+  process.execPath,
+  filesIn(WITH_DOOR, files),
+  { NODE_OPTIONS: `--require ${path.join(__dirname, "support/with-door.js")}` },
+);
 const integration = filesIn(["integration"], files);
 const withoutAddon = { TURBO_NATIVE: "0" };
 runTests(

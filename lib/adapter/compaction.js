@@ -128,6 +128,8 @@ function removeUnused({ transport, server }, websocket) {
   if (websocket.listenerCount("error") > 1) {
     removeOne(websocket, "error", ({ name }) => name === BEFORE_TRANSPORT);
   }
+  // A socket that has not been made yet has no listeners, and would be made for the question.
+  if (!Object.hasOwn(websocket._socket, "_events")) return;
   // The response of an upgrade is given to middlewares, and to nothing else.
   if (server.middlewares?.length === 0 && addsResponse(server)) {
     removeOne(websocket._socket, "close", (listener) => String(listener) === PASSES_CLOSE_ON);

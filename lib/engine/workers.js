@@ -58,6 +58,8 @@ class Workers {
   #ending = [];
   #before = new Set();
   #after = new Set();
+  /** The ids of options, which are not changed. */
+  #configured = new WeakMap();
   /** The list of a frame, or the text of a packet, that Rust keeps since the last flush. */
   #prepared = null;
   /** The text of the last packet that was sent to one connection since the last flush. */
@@ -89,7 +91,7 @@ class Workers {
     if (!this.#isStarted) this.#start();
     this.scheduleFlush();
     const { fd, bytesRead, bytesWritten } = handle;
-    const configured = this.native.configure(options);
+    const configured = this.#configure(options);
     const id = this.native.open(fd, input, configured, ioThreads, bytesRead, bytesWritten);
     this.connections[id] = connection;
     this.#size++;
@@ -136,7 +138,7 @@ class Workers {
    */
   accept(connection, worker, key, options, sid, headers) {
     this.scheduleFlush();
-    const configured = this.native.configure(options);
+    const configured = this.#configure(options);
     const id = this.native.accept(worker, key, configured, sid, headers);
     this.connections[id] = connection;
     this.#size++;
@@ -158,6 +160,16 @@ class Workers {
     const id = this.native.carry(worker, key);
     this.connections[id] = connection;
     this.#size++;
+    return id;
+  }
+
+  /** Returns the id of options, which cross to Rust once for each object: that takes 1.6 µs (Node 20). */
+  #configure(options) {
+    let id = this.#configured.get(options);
+    if (id === undefined) {
+      id = this.native.configure(options);
+      this.#configured.set(options, id);
+    }
     return id;
   }
 

@@ -1,6 +1,5 @@
 "use strict";
 
-const { AsyncResource } = require("node:async_hooks");
 const { nextTick } = require("node:process");
 // Taken now: test tools replace that of the global object with one that stands still.
 const { setImmediate } = require("node:timers");
@@ -8,6 +7,7 @@ const { WebSocket } = require("ws");
 const { kEngineMethods } = require("../adapter/packet-route.js");
 const { Connection } = require("../engine/connection.js");
 const { patchedReceiver } = require("../engine/patched-receiver.js");
+const { newContext } = require("../engine/contexts.js");
 const detached = require("../engine/detached-socket.js");
 const { closePayload } = require("../engine/payload.js");
 const websocketEvents = require("../engine/websocket-events.js");
@@ -205,6 +205,7 @@ class LeanConnection extends Connection {
 
   #use(websocket) {
     this.madeWebSocket = websocket;
+    if (this.endCallback !== undefined) websocket.once("close", this.endCallback);
     this.receiver = receiverMethods.areUntouched ? websocket : patchedReceiver(websocket);
   }
 
@@ -285,6 +286,12 @@ class LeanConnection extends Connection {
     this.close(payload);
   }
 
+  /** Calls back when the peer has closed the connection, too. @param {() => void} callback */
+  whenEnded(callback) {
+    if (this.isEndReported) callback();
+    else this.endCallback = callback;
+  }
+
   traffic() {
     if (this.workers !== null) return this.lastTraffic ?? super.traffic();
     const { head, remotePort } = this.offer;
@@ -339,8 +346,15 @@ function newContext() {
 function handleLeanEnd(connection) {
   const { conn } = connection;
   connection.isEndReported = true;
-  if (conn !== null) conn.onClose("transport close");
-  else connection.websocket.emitClose();
+  if (conn === null) {
+    connection.websocket.emitClose();
+    return;
+  }
+  try {
+    conn.onClose("transport close");
+  } finally {
+    connection.endCallback?.();
+  }
 }
 
 /** On the prototype until they are set: few connections need own properties. */
@@ -349,6 +363,10 @@ Object.assign(LeanConnection.prototype, {
   isClosing: false,
   /** @private What a program has written while it was pending. */
   written: Object.freeze([]),
+  /** Set while it is lean: its transport is discarded. @private for `EngineSocket` */
+  isDiscarded: false,
+  /** @private See `whenEnded()`. */
+  endCallback: undefined,
   /** @private Code and reason of the peer's close frame. */
   peerClose: undefined,
   /** @private */

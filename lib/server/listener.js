@@ -1,7 +1,7 @@
 "use strict";
 
-const { AsyncResource } = require("node:async_hooks");
 const { closeSync } = require("node:fs");
+const { newContext } = require("../engine/contexts.js");
 const { environmentWorkers } = require("../engine/workers.js");
 const { stats } = require("../stats.js");
 const { CarriedConnection } = require("./carried-connection.js");
@@ -71,7 +71,7 @@ class NativeListener {
   }
 
   /**
-   * Begins to accept. To be called in the asynchronous context of the handle, which becomes that of connections.
+   * Begins to accept.
    *
    * @param {number} backlog
    * @returns {number} 0, or the negative number of a system error
@@ -80,7 +80,7 @@ class NativeListener {
     // Returns what `bind()` has kept for itself, as libuv's `listen()` does.
     const status = this.#handle.getsockname({});
     if (status !== 0) return status;
-    this.context = new AsyncResource("socket.io-turbo");
+    this.context = newContext();
     this.#workers = environmentWorkers();
     this.#backlog = backlog;
     const options = this.#options;
@@ -266,6 +266,7 @@ class NativeListener {
    * @returns {number} the connection's id
    */
   accept({ worker, key, sid }, connection, options, headers) {
+    stats.countSession();
     this.#server._connections++;
     return this.#workers.accept(connection, worker, key, options, sid, headers);
   }
@@ -283,6 +284,7 @@ class NativeListener {
    * @param {string} response all of it; a character for each byte
    */
   refuse({ worker, key }, response) {
+    stats.countRefused();
     this.#workers.native.refuse(worker, key, Buffer.from(response, "latin1"));
     this.#workers.scheduleFlush();
   }

@@ -353,10 +353,13 @@ impl Served {
                 self.end_if_over(worker);
             }
             // None of them is between two requests.
-            Change::CloseConnections { is_idle_only: true } => {}
-            Change::CloseConnections { is_idle_only: false } => {
-                let connections = self.connections.borrow();
-                connections.iter().for_each(|(_, connection)| connection.close());
+            Change::CloseConnections { is_idle_only } => {
+                let are_fresh_idle = self.listener.options().are_fresh_idle;
+                for (_, connection) in self.connections.borrow().iter() {
+                    if !is_idle_only || (are_fresh_idle && connection.is_fresh()) {
+                        connection.close();
+                    }
+                }
             }
         }
     }
