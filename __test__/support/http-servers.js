@@ -14,7 +14,8 @@ const { hasEngine } = require("../../lib/addon/index.js");
  * @property {string} name
  * @property {boolean} isOurs
  * @property {typeof http.createServer} createServer
- * @property {((server: http.Server) => Server) | null} attach attaches Socket.IO; null if it has none
+ * @property {((server: http.Server, options?: object) => Server) | null} attach attaches Socket.IO; null if
+ *   it has none
  */
 
 /** @type {Kind} */
@@ -22,7 +23,7 @@ const stock = {
   name: "http.createServer()",
   isOurs: false,
   createServer: http.createServer,
-  attach: (server) => new Server(server),
+  attach: (server, options) => new Server(server, options),
 };
 
 /** @type {Kind} */
@@ -30,7 +31,7 @@ const ours = {
   name: "createServer() with Socket.IO",
   isOurs: true,
   createServer,
-  attach: (server) => new Server(server, turbo()),
+  attach: (server, options) => new Server(server, turbo(options)),
 };
 
 /** All connections are passed when they are accepted. @type {Kind} */

@@ -1,7 +1,8 @@
 "use strict";
 
+const { AsyncResource } = require("node:async_hooks");
 const { closeSync } = require("node:fs");
-const { newContext } = require("../engine/contexts.js");
+const { outside } = require("../engine/contexts.js");
 const { environmentWorkers } = require("../engine/workers.js");
 const { stats } = require("../stats.js");
 const { CarriedConnection } = require("./carried-connection.js");
@@ -79,7 +80,7 @@ class NativeListener {
     // Returns what `bind()` has kept for itself, as libuv's `listen()` does.
     const status = this.#handle.getsockname({});
     if (status !== 0) return status;
-    this.context = newContext();
+    this.context = new AsyncResource("socket.io-turbo");
     this.#workers = environmentWorkers();
     this.#backlog = backlog;
     const options = this.#options;
@@ -175,7 +176,8 @@ class NativeListener {
    */
   handlePassed(fd, isTimedOut) {
     this.#countPassed();
-    const client = new this.#handle.constructor(SOCKET);
+    // As Node.js makes them: what a program does when it listens is no context of its clients.
+    const client = outside(newClient, this.#handle.constructor);
     if (client.open(fd) !== 0) {
       closeSync(fd);
       return;
@@ -310,6 +312,10 @@ class NativeListener {
   handleEnd() {
     this.#state.handleEnd(this);
   }
+}
+
+function newClient(TCP) {
+  return new TCP(SOCKET);
 }
 
 /** Has Node.js answer a connection on which no request has come in time. */

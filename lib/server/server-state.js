@@ -2,6 +2,7 @@
 
 const http = require("node:http");
 const { constants } = require("node:os");
+const { nextTick } = require("node:process");
 const { DEFAULT_IO_THREADS } = require("../engine/options.js");
 const { AttachedEngines } = require("./attached-engines.js");
 const { fallbackReason, reportFallback } = require("./fallback.js");
@@ -82,6 +83,7 @@ class ServerState {
     this.handle = handle;
     this.listener = null;
     if (handle === null) return;
+    this.#releaseClose();
     const reason = fallbackReason(handle);
     if (reason === null) observe(handle, this);
     else reportFallback(reason);
@@ -115,10 +117,15 @@ class ServerState {
     this.#closing.delete(listener);
     if (!this.#isCloseHeld || this.#closing.size > 0) return;
     this.#isCloseHeld = false;
+    this.#server._emitCloseIfDrained();
+  }
+
+  /** The server listens again: its `close` event comes before that of `listening`, unless clients are left. */
+  #releaseClose() {
+    if (!this.#isCloseHeld) return;
+    this.#isCloseHeld = false;
     const server = this.#server;
-    // `close()` has checked that no handle is left; the server may listen again since.
-    if (server._connections === 0 && this.handle !== null) server.emit("close");
-    else server._emitCloseIfDrained();
+    if (server._connections === 0) nextTick(() => server.emit("close"));
   }
 
   /** Returns whether the `close` event has to wait: `handleEnd()` has it checked again. */
