@@ -14,7 +14,7 @@ use napi_derive::napi;
 
 use super::payload::{buffer_value, string_value};
 use crate::environment::TextMode;
-use crate::net::{EndReason, Event, Failure, HeartbeatEvent, RateLimitAction};
+use crate::net::{self, EndReason, Event, Failure, HeartbeatEvent, RateLimitAction};
 use crate::proto::socket_io::{PacketParts, PacketType};
 use crate::proto::websocket::{CloseCode, DecodeError};
 
@@ -69,6 +69,8 @@ pub enum EventKind {
     Heartbeat = 15,
     /// Number: a `RateLimitStep`.
     RateLimited = 16,
+    /// Of a polling session. Number: an `UpgradeStep`.
+    Upgrade = 19,
     /// Of a listener. Number: the descriptor of a connection, which must be opened or closed.
     Passed = 17,
 }
@@ -85,6 +87,19 @@ pub enum HeartbeatStep {
     Received = 2,
     /// The client has not answered in time.
     TimedOut = 3,
+}
+
+/// The number of an event of a polling session that changes to a WebSocket; see `UpgradeStep` in
+/// `src/net/event.rs`.
+#[napi]
+#[derive(Clone, Copy)]
+pub enum UpgradeStep {
+    /// The WebSocket works: a probe has been answered.
+    Probed = 0,
+    /// The session goes on with the WebSocket.
+    Completed = 1,
+    /// The session goes on without it.
+    Abandoned = 2,
 }
 
 /// The number of what is done when a client exceeds its limit; see `RateLimitAction` in
@@ -188,6 +203,7 @@ impl<'env, 'a> EventWriter<'env, 'a> {
             | Event::PeerEnded
             | Event::Ended(_)
             | Event::RateLimited(_)
+            | Event::Upgrade(_)
             | Event::Heartbeat(_) => {}
         }
         Ok(())
@@ -243,6 +259,7 @@ fn numbers(event: &Event) -> (EventKind, u32) {
         Event::PeerEnded => (EventKind::PeerEnded, 0),
         Event::Ended(reason) => (EventKind::Ended, end_number(*reason)),
         Event::RateLimited(action) => (EventKind::RateLimited, rate_limit_step(*action) as u32),
+        Event::Upgrade(step) => (EventKind::Upgrade, upgrade_step(*step) as u32),
         Event::Heartbeat(event) => (EventKind::Heartbeat, heartbeat_step(*event) as u32),
     }
 }
@@ -253,6 +270,14 @@ const fn heartbeat_step(event: HeartbeatEvent) -> HeartbeatStep {
         HeartbeatEvent::Sent => HeartbeatStep::Sent,
         HeartbeatEvent::Received => HeartbeatStep::Received,
         HeartbeatEvent::TimedOut => HeartbeatStep::TimedOut,
+    }
+}
+
+const fn upgrade_step(step: net::UpgradeStep) -> UpgradeStep {
+    match step {
+        net::UpgradeStep::Probed => UpgradeStep::Probed,
+        net::UpgradeStep::Completed => UpgradeStep::Completed,
+        net::UpgradeStep::Abandoned => UpgradeStep::Abandoned,
     }
 }
 
@@ -282,7 +307,7 @@ fn text_value(env: &Env, text: Bytes, mode: TextMode) -> Result<sys::napi_value>
 fn close_code(failure: Failure) -> u16 {
     match failure {
         Failure::Protocol(error) => error.close_code().value(),
-        Failure::MaxBackpressure { .. } => 0,
+        Failure::MaxBackpressure { .. } | Failure::Polling(_) => 0,
         Failure::RateLimit => CloseCode::POLICY_VIOLATION.value(),
     }
 }
@@ -300,6 +325,7 @@ fn error_of(failure: Failure) -> (String, &'static str) {
         Failure::RateLimit => {
             ("the peer sends more than rateLimit allows".into(), "TURBO_ERR_RATE_LIMIT")
         }
+        Failure::Polling(error) => (error.to_string(), "TransportError"),
     }
 }
 

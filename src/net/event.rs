@@ -5,8 +5,8 @@ use std::os::fd::OwnedFd;
 use bytes::Bytes;
 use bytestring::ByteString;
 
-use super::RateLimitAction;
 use super::heartbeat::HeartbeatEvent;
+use super::{PollingError, RateLimitAction};
 use crate::proto::socket_io::PacketParts;
 use crate::proto::websocket::{CloseCode, DecodeError};
 
@@ -59,6 +59,8 @@ pub enum Event {
     /// The peer has sent more than [`rate_limit`](super::ConnectionOptions::rate_limit) allows, and this
     /// is done about it. Reported once for each window.
     RateLimited(RateLimitAction),
+    /// A change of a polling session to a WebSocket.
+    Upgrade(UpgradeStep),
     /// An error that precedes the end of the connection.
     Failed(Failure),
     /// The peer has ended its side, and the application has not. The application ends its own
@@ -109,6 +111,19 @@ pub enum Failure {
     /// The peer has sent more than `rate_limit` allows. All further input is dropped; the application
     /// closes the connection with [`CloseCode::POLICY_VIOLATION`].
     RateLimit,
+    /// A polling session ends.
+    Polling(PollingError),
+}
+
+/// A step of a change to a WebSocket. [`WorkerPool::accept`](super::WorkerPool) begins it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UpgradeStep {
+    /// The WebSocket works: the probe of the client has been answered.
+    Probed,
+    /// The session goes on with the WebSocket.
+    Completed,
+    /// The WebSocket has ended or is closing; the session goes on without it.
+    Abandoned,
 }
 
 /// The reason for which a connection ended.

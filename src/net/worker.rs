@@ -22,6 +22,7 @@ use super::deadlines::{Deadlines, Ticket};
 use super::listener::{Accepted, Listeners};
 use super::liveness::{Liveness, SIGN_INTERVAL};
 use super::pace::{Pace, WORKER_TEMPO};
+use super::polling::SessionDirectory;
 use super::stats::{SingleWriterCounter, WorkerCounters};
 use super::stream::Stream;
 use super::{ConnectionId, EndReason, Event};
@@ -71,6 +72,8 @@ pub(super) struct EventSink {
     pub(super) batches: Sender<EventBatch>,
     /// One for all workers of a pool.
     pub(super) liveness: Arc<Liveness>,
+    /// One for all workers of a pool.
+    pub(super) sessions: Arc<SessionDirectory>,
     pub(super) notify: Notify,
 }
 
@@ -387,6 +390,11 @@ impl Worker {
             self.shared.counters.notifications.add(1);
             (self.sink.notify)();
         }
+    }
+
+    /// Returns the polling sessions of all workers of the pool.
+    pub(super) fn sessions(&self) -> &SessionDirectory {
+        &self.sink.sessions
     }
 
     /// Returns whether so many events wait for the application that nothing is read.

@@ -22,6 +22,7 @@ use super::command::{Broadcast, Command, ConnectionCommand, Opening, SocketOptio
 use super::heartbeat::{HeartbeatCommand, HeartbeatStart};
 use super::liveness::Liveness;
 use super::mailbox::Mailbox;
+use super::polling::SessionDirectory;
 use super::threads::IoThread;
 use super::traffic::{Traffic, TrafficView};
 use super::worker::{self, EventBatch, EventSink, Notify, Shared};
@@ -56,6 +57,7 @@ pub struct WorkerPool {
     /// Events that have been received from workers and not taken.
     received: VecDeque<(ConnectionId, Event)>,
     liveness: Arc<Liveness>,
+    sessions: Arc<SessionDirectory>,
     notify: Notify,
     broadcaster: Broadcaster,
 }
@@ -97,6 +99,7 @@ impl WorkerPool {
             rooms: Slab::new(),
             received: VecDeque::new(),
             liveness: Arc::new(Liveness::new(Instant::now())),
+            sessions: Arc::default(),
             notify: Arc::new(notify),
             broadcaster: Broadcaster::default(),
         }
@@ -465,7 +468,8 @@ impl WorkerPool {
         let (commands, receiver) = unbounded_channel();
         let (batches, events) = channel();
         let liveness = Arc::clone(&self.liveness);
-        let sink = EventSink { batches, liveness, notify: Arc::clone(&self.notify) };
+        let sessions = Arc::clone(&self.sessions);
+        let sink = EventSink { batches, liveness, sessions, notify: Arc::clone(&self.notify) };
         let of_thread = Arc::clone(&shared);
         thread.spawn(move || worker::spawn(of_thread, sink, receiver));
         let mailbox = Arc::new(Mailbox::new(commands, Arc::clone(&shared)));
