@@ -13,7 +13,7 @@ use bytes::Bytes;
 #[cfg(feature = "cluster")]
 use crate::cluster::{Address, DirectoryWriter, NamespaceId, RoomName};
 use crate::fanout::Frames;
-use crate::net::{ConnectionId, ConnectionOptions, Event, WorkerPool};
+use crate::net::{ConnectionId, ConnectionOptions, Event, HandshakeKey, WorkerPool};
 use crate::proto::websocket::Opcode;
 
 /// The type of JavaScript value that text messages become.
@@ -43,7 +43,7 @@ pub type ConfigurationId = u32;
 /// Belongs to the thread of its JavaScript environment. The methods, in the order of their use:
 ///
 /// - [`start`](Self::start), then [`configure`](Self::configure) for each set of options, then
-///   [`open`](Self::open) for each connection;
+///   [`open`](Self::open) or [`accept`](Self::accept) for each connection;
 /// - **commands** to connections and rooms: [`send`](Self::send),
 ///   [`send_prepared`](Self::send_prepared), all commands of [`pool_mut`](Self::pool_mut), and the
 ///   changes of `directory_writer_mut`. They wait until [`flush`](Self::flush), which passes all
@@ -117,6 +117,24 @@ impl Environment {
         bytes_before: (u64, u64),
     ) -> io::Result<ConnectionId> {
         let id = self.pool.open(stream, input, options, io_threads, bytes_before)?;
+        self.set_text_mode(id, text_mode);
+        Ok(id)
+    }
+
+    /// Accepts a handshake; see [`WorkerPool::accept`].
+    pub fn accept(
+        &mut self,
+        worker: usize,
+        key: HandshakeKey,
+        Configuration { options, text_mode }: Configuration,
+        headers: &[u8],
+    ) -> Option<ConnectionId> {
+        let id = self.pool.accept(worker, key, options, headers)?;
+        self.set_text_mode(id, text_mode);
+        Some(id)
+    }
+
+    fn set_text_mode(&mut self, id: ConnectionId, text_mode: TextMode) {
         let index = id as usize;
         if self.text_modes.len() <= index {
             self.text_modes.resize(index + 1, TextMode::default());
@@ -124,7 +142,6 @@ impl Environment {
         if let Some(entry) = self.text_modes.get_mut(index) {
             *entry = text_mode;
         }
-        Ok(id)
     }
 
     /// Sends a whole frame with this opcode. A close frame is the last of its connection and is

@@ -119,6 +119,7 @@ class Pool {
       const event = [numbers[start + EventNumbers.ID], name, numbers[start + EventNumbers.NUMBER]];
       event.push(...values.splice(0, VALUE_COUNTS[kind]));
       if (PACKETS.includes(name)) event.push(joined.next(length));
+      else if (name === "Handshake") assert.equal(length, (1 << 8) | (1 << 16));
       else assert.equal(length, 0);
       this.events.push(event);
     }
@@ -151,6 +152,8 @@ const LISTENER_OPTIONS = {
   maxHeaderSize: 16 * 1024,
   headersTimeout: 60_000,
   requestTimeout: 300_000,
+  keepAlive: false,
+  keepAliveInitialDelay: 0,
   maxHandshakesPerSecond: 0,
 };
 
@@ -250,6 +253,59 @@ describe("the numbers that both halves share", { skip: !hasEngine, timeout: 30_0
     assert.match(await receivedUntil(peer, "/elsewhere"), /^HTTP\/1\.1 200 OK\r\n/);
     pool.command("closeListener", id);
     assert.deepEqual(await pool.next(), [id, "Ended", END_REASONS.indexOf("closed")]);
+  });
+
+  test("handshakes, and their answers", async (t) => {
+    const pool = new Pool(t);
+    const { server, id, port } = await listen(t, pool, { paths: ["/other/", "/socket.io/"] });
+    const head = [
+      "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1",
+      "Host: me",
+      "Connection: Upgrade",
+      "Upgrade: websocket",
+      "Sec-WebSocket-Version: 13",
+      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+      "X-Name: J\xfcrgen",
+      "\r\n",
+    ].join("\r\n");
+    const open = async () => {
+      const peer = net.connect(port, "127.0.0.1");
+      pool.peers.push(peer);
+      peer.write(head, "latin1");
+      const [of, kind, key, text, sid, address] = await pool.next();
+      assert.deepEqual([of, kind, text, address], [id, "Handshake", head, "127.0.0.1"]);
+      assert.match(sid, /^[\w-]{20}$/);
+      assert.equal(pool.native.httpConnections(id), 1);
+      return { peer, key };
+    };
+    const accepting = await open();
+    const accepted = pool.native.accept(0, accepting.key, pool.options, "sid", "X: \xfc\r\n");
+    pool.command("send", accepted, "hi", TEXT, true, false, false);
+    const response =
+      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+      "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nX: \xfc\r\n\r\n";
+    assert.equal(await receivedUntil(accepting.peer, "hi"), `${response}\x81\x02hi`);
+    const traffic = pool.native.traffic(accepted);
+    assert.equal(traffic[Traffic.BYTES_READ], head.length);
+    assert.equal(traffic[Traffic.BYTES_WRITTEN], response.length + 4);
+    accepting.peer.write(frames.text("hello"));
+    assert.deepEqual(await pool.next(), [accepted, "Text", 0, "hello"]);
+    const refusing = await open();
+    pool.command("refuse", 0, refusing.key, Buffer.from("HTTP/1.1 400 Bad Request\r\n\r\n"));
+    assert.equal(
+      await receivedUntil(refusing.peer, "\r\n\r\n"),
+      "HTTP/1.1 400 Bad Request\r\n\r\n",
+    );
+    const passing = await open();
+    pool.command("pass", 0, passing.key);
+    const [of, kind, descriptor] = await pool.next();
+    assert.deepEqual([of, kind], [id, "Passed"]);
+    server.on("upgrade", (request, socket) => socket.end(request.headers["x-name"], "latin1"));
+    server.open(descriptor);
+    assert.equal(await receivedUntil(passing.peer, "gen"), "J\xfcrgen");
+    for (const { key } of [accepting, refusing, passing]) {
+      assert.throws(() => pool.native.accept(0, key, pool.options, "sid", ""), /answered/);
+    }
   });
 
   test("the steps of a heartbeat", async (t) => {

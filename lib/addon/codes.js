@@ -34,6 +34,7 @@ const VALUES = {
   Raw: 1,
   NamespaceEvent: 1,
   NamespaceAck: 1,
+  Handshake: 3,
 };
 
 function valueCounts() {

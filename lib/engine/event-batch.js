@@ -27,6 +27,7 @@ const {
   Heartbeat: HEARTBEAT,
   RateLimited: RATE_LIMITED,
   Passed: PASSED,
+  Handshake: HANDSHAKE,
 } = codes.EventKind;
 const END_REASON_MASK = (1 << END_REASON_BITS) - 1;
 
@@ -115,26 +116,27 @@ class EventBatch extends PendingEvents {
       const position = positionOf(this.delivered);
       const kind = numbers[position + KIND];
       const number = numbers[position + NUMBER];
+      const length = numbers[position + LENGTH];
       const first = this.deliveredValues;
       const count = VALUE_COUNTS[kind];
       this.delivered++;
       this.deliveredValues = first + count;
       const value = count === 1 ? this.values[first] : severalOrNone(this.values, first, count);
       if (isPacketKind(kind)) {
-        this.packets.next(kind, number, numbers[position + LENGTH], value);
+        this.packets.next(kind, number, length, value);
         this.deliverPacket(id, handle);
       } else {
-        handle(this.workers, id, kind, number, value);
+        handle(this.workers, id, kind, number, value, length);
       }
       // In the place of a timer, or of another connection: what comes next has a turn of its own.
-      if (kind === HEARTBEAT || kind === PASSED) return;
+      if (kind === HEARTBEAT || kind >= PASSED) return;
     }
   }
 
   /** @private */
   deliverPacket(id, handle) {
     if (handle === dispatch) this.workers.connections[id].handlePacket(this.packets);
-    else handle(this.workers, id, TEXT, 0, this.packets.text);
+    else handle(this.workers, id, TEXT, 0, this.packets.text, 0);
   }
 
   handleDelivered() {
@@ -174,7 +176,7 @@ function postpone(workers, id, ...event) {
 }
 
 /** Calls the method of a connection that handles events of a kind. */
-function dispatch(workers, id, kind, number, value) {
+function dispatch(workers, id, kind, number, value, length) {
   const connection = workers.connections[id];
   switch (kind) {
     case TEXT:
@@ -202,7 +204,9 @@ function dispatch(workers, id, kind, number, value) {
     case RAW:
       return connection.handleRaw(value);
     case PASSED:
-      return connection.handlePassed(number);
+      return connection.handlePassed(number, length === 1);
+    case HANDSHAKE:
+      return connection.handleHandshake(number, length, value);
     case ENDED:
       return workers.handleEnd(
         id,

@@ -100,8 +100,9 @@ class Workers {
   /**
    * Has the connections of a bound TCP socket accepted by workers. Its events begin in a later turn.
    *
-   * @param {object} listener gets the events: `handlePassed(descriptor)`, then, once it is closed,
-   *   `handleRelease()` and `handleEnd()`; `isReady` is true, and `context` an `AsyncResource`. It keeps
+   * @param {object} listener gets the events: `handlePassed(descriptor, isOverdue)`, `handleHandshake(key,
+   *   location, values)` as binding.d.ts describes them, and, once it is closed, `handleRelease()` and
+   *   `handleEnd()`; `isReady` is true, and `context` an `AsyncResource`. It keeps
    *   the process alive until it calls `setReferenced(false)`
    * @param {number} fd the workers get a duplicate
    * @param {object} options as `NativeListenerOptions` in binding.d.ts
@@ -116,6 +117,28 @@ class Workers {
     const id = this.native.listen(fd, options, ioThreads);
     if (id < 0) return id;
     this.connections[id] = listener;
+    this.#size++;
+    this.setReferenced(true);
+    return id;
+  }
+
+  /**
+   * Accepts the handshake of a WebSocket. The response is sent before all that is sent to the connection.
+   *
+   * @param {object} connection gets the events
+   * @param {number} worker with `key` the handshake, as the event has said
+   * @param {number} key
+   * @param {object} options as `NativeConnectionOptions` in binding.d.ts
+   * @param {string} sid the id of the session
+   * @param {string} headers more header lines of the response, each with CRLF
+   * @returns {number} the connection's id
+   * @throws {Error} when the handshake has been answered
+   */
+  accept(connection, worker, key, options, sid, headers) {
+    this.scheduleFlush();
+    const configured = this.native.configure(options);
+    const id = this.native.accept(worker, key, configured, sid, headers);
+    this.connections[id] = connection;
     this.#size++;
     this.setReferenced(true);
     return id;

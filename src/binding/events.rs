@@ -12,9 +12,11 @@ use napi::bindgen_prelude::{FromNapiValue, Function, Unknown};
 use napi::{Env, JsValue, Result, check_status, sys};
 use napi_derive::napi;
 
-use super::payload::{buffer_value, string_value};
+use super::payload::{buffer_value, latin1_value, string_value};
 use crate::environment::TextMode;
-use crate::net::{self, EndReason, Event, Failure, HeartbeatEvent, RateLimitAction};
+use crate::net::{
+    self, EndReason, Event, Failure, Handshake, HandshakeTransport, HeartbeatEvent, RateLimitAction,
+};
 use crate::proto::socket_io::{PacketParts, PacketType};
 use crate::proto::websocket::{CloseCode, DecodeError};
 
@@ -71,8 +73,14 @@ pub enum EventKind {
     RateLimited = 16,
     /// Of a polling session. Number: an `UpgradeStep`.
     Upgrade = 19,
-    /// Of a listener. Number: the descriptor of a connection, which must be opened or closed.
+    /// Of a listener. Number: the descriptor of a connection, which must be opened or closed. Length: 1
+    /// if its request head has not come in time, else 0.
     Passed = 17,
+    /// Of a listener: a request that opens a session. Number: its key. Length: the worker in the first 8
+    /// bits, the position of the path in the next 8, then the transport, 0 for polling and 1 for
+    /// WebSocket. Three values: the head of the request with the blank line, a byte for each character;
+    /// an id for the session; the address of the peer. `accept()`, `refuse()` or `pass()` is due.
+    Handshake = 18,
 }
 
 /// The number of a heartbeat event; see `HeartbeatEvent` in `src/net/heartbeat.rs`.
@@ -143,7 +151,12 @@ impl<'env, 'a> EventWriter<'env, 'a> {
             return self.push_packet(id, message, parts);
         }
         let (kind, number) = numbers(&event);
-        self.push_numbers([id, kind as u32, number, 0]);
+        let length = match &event {
+            Event::Handshake(handshake) => location(handshake),
+            Event::Passed { is_overdue, .. } => (*is_overdue).into(),
+            _ => 0,
+        };
+        self.push_numbers([id, kind as u32, number, length]);
         self.push_values(event, text_mode)
     }
 
@@ -196,8 +209,14 @@ impl<'env, 'a> EventWriter<'env, 'a> {
                 self.values.push(text_value(env, message.into(), TextMode::String)?);
                 self.values.push(text_value(env, code.into(), TextMode::String)?);
             }
+            Event::Handshake(handshake) => {
+                let Handshake { head, sid, address, .. } = *handshake;
+                self.values.push(latin1_value(env, &head)?);
+                self.values.push(text_value(env, sid.into(), TextMode::String)?);
+                self.values.push(text_value(env, address.into(), TextMode::String)?);
+            }
             // JavaScript owns the descriptor from now on.
-            Event::Passed(descriptor) => _ = descriptor.into_raw_fd(),
+            Event::Passed { descriptor, .. } => _ = descriptor.into_raw_fd(),
             Event::Sent(_)
             | Event::Backlog(_)
             | Event::PeerEnded
@@ -254,7 +273,8 @@ fn numbers(event: &Event) -> (EventKind, u32) {
         Event::Sent(count) => (EventKind::Sent, *count),
         Event::Close { code, .. } => (EventKind::Close, code.map_or(1005, CloseCode::value).into()),
         Event::Failed(failure) => (EventKind::Failed, close_code(*failure).into()),
-        Event::Passed(descriptor) => (EventKind::Passed, descriptor.as_raw_fd() as u32),
+        Event::Passed { descriptor, .. } => (EventKind::Passed, descriptor.as_raw_fd() as u32),
+        Event::Handshake(handshake) => (EventKind::Handshake, handshake.key),
         Event::Backlog(bytes) => (EventKind::Backlog, u32::try_from(*bytes).unwrap_or(u32::MAX)),
         Event::PeerEnded => (EventKind::PeerEnded, 0),
         Event::Ended(reason) => (EventKind::Ended, end_number(*reason)),
@@ -262,6 +282,15 @@ fn numbers(event: &Event) -> (EventKind, u32) {
         Event::Upgrade(step) => (EventKind::Upgrade, upgrade_step(*step) as u32),
         Event::Heartbeat(event) => (EventKind::Heartbeat, heartbeat_step(*event) as u32),
     }
+}
+
+/// Returns where a handshake waits, and what it asks for, in the bits of one number.
+const fn location(handshake: &Handshake) -> u32 {
+    let transport = match handshake.transport {
+        HandshakeTransport::Polling => 0,
+        HandshakeTransport::WebSocket => 1,
+    };
+    handshake.worker as u32 | (handshake.path as u32) << 8 | transport << 16
 }
 
 const fn heartbeat_step(event: HeartbeatEvent) -> HeartbeatStep {

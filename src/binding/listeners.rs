@@ -3,10 +3,12 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
-use napi::Result;
+use napi::bindgen_prelude::Latin1String;
+use napi::{Error, Result, Status};
 use napi_derive::napi;
 use socket2::SockRef;
 
+use super::payload::PayloadArgument;
 use super::workers::{Workers, borrow_descriptor};
 use crate::net::ListenerOptions;
 
@@ -23,6 +25,12 @@ pub struct NativeListenerOptions {
     pub max_header_size: f64,
     pub headers_timeout: f64,
     pub request_timeout: f64,
+    /// True if a connection whose request head is late is passed, instead of answered with 408.
+    pub is_passing_timeouts: Option<bool>,
+    /// True if idle connections are probed.
+    pub keep_alive: bool,
+    /// Time before the first probe.
+    pub keep_alive_initial_delay: f64,
     /// Connections that are accepted in a second; 0 for no limit.
     pub max_handshakes_per_second: f64,
 }
@@ -72,6 +80,40 @@ impl Workers {
         self.pool().close_http_connections(id, is_idle_only);
     }
 
+    /// Accepts the handshake of a WebSocket, and returns the id of its connection, which begins with these
+    /// options. `headers` are more header lines of the response, each with CRLF.
+    #[napi(catch_unwind)]
+    pub fn accept(
+        &self,
+        worker: u32,
+        key: u32,
+        options: u32,
+        _sid: String,
+        headers: Latin1String,
+    ) -> Result<u32> {
+        let mut environment = self.environment.borrow_mut();
+        let configuration = environment
+            .configuration(options)
+            .ok_or_else(|| Error::new(Status::InvalidArg, "no such options"))?;
+        environment
+            .accept(worker as usize, key, configuration, &headers)
+            .ok_or_else(|| Error::new(Status::InvalidArg, "the handshake has been answered"))
+    }
+
+    /// Answers a handshake with this response and closes the connection. Does nothing if it has been
+    /// answered.
+    #[napi(catch_unwind)]
+    pub fn refuse(&self, worker: u32, key: u32, response: PayloadArgument) -> Result<()> {
+        self.pool().refuse(worker as usize, key, response.bytes()?);
+        Ok(())
+    }
+
+    /// Passes the connection of a handshake. Does nothing if it has been answered.
+    #[napi(catch_unwind)]
+    pub fn pass(&self, worker: u32, key: u32) {
+        self.pool().pass(worker as usize, key);
+    }
+
     /// Returns the number of connections of a listener that have been accepted, and have neither been
     /// passed nor accepted as a session's WebSocket nor ended.
     #[napi(catch_unwind)]
@@ -87,7 +129,11 @@ fn listener_options(options: NativeListenerOptions) -> ListenerOptions {
         paths: options.paths,
         is_passing: options.is_passing,
         max_header_size: options.max_header_size as usize,
+        is_passing_overdue: options.is_passing_timeouts.unwrap_or_default(),
         headers_timeout: timeouts.into_iter().filter_map(timeout).min(),
+        keep_alive: options
+            .keep_alive
+            .then_some((options.keep_alive_initial_delay / 1000.0) as u32),
         max_per_second: (max_per_second > 0).then_some(max_per_second),
     }
 }

@@ -163,6 +163,17 @@ pub fn string_value(env: &Env, text: &[u8]) -> Option<sys::napi_value> {
     (status == sys::Status::napi_ok).then_some(value)
 }
 
+/// Creates a string that has a character for each byte.
+pub fn latin1_value(env: &Env, bytes: &[u8]) -> Result<sys::napi_value> {
+    let mut value = ptr::null_mut();
+    // SAFETY: the environment is live, and the pointer has as many bytes as given.
+    check_status!(unsafe {
+        let length = bytes.len() as isize;
+        sys::napi_create_string_latin1(env.raw(), bytes.as_ptr().cast(), length, &mut value)
+    })?;
+    Ok(value)
+}
+
 /// Creates a Buffer with these bytes.
 pub fn buffer_value(env: &Env, bytes: Bytes) -> Result<sys::napi_value> {
     if bytes.len() <= MAX_COPIED_BYTES {

@@ -20,7 +20,7 @@ use crate::environment::{Environment, TextMode};
 use crate::fanout::{Frames, SharedFrames};
 use crate::net::{
     ConnectionOptions, EndReason, HISTOGRAM_BOUNDS, HeartbeatStart, HistogramView, RateLimit,
-    RateLimitAction, SocketOption, TrafficView, WorkerPool, WorkerStats,
+    RateLimitAction, SessionOptions, SocketOption, TrafficView, WorkerPool, WorkerStats,
 };
 use crate::proto::engine_io::{Heartbeat, ProtocolVersion};
 use crate::proto::websocket::{Compression, CompressionStrategy, Limits};
@@ -41,8 +41,19 @@ pub struct NativeConnectionOptions {
     pub close_timeout: f64,
     /// Given if the bytes and messages of a client are limited.
     pub rate_limit: Option<NativeRateLimit>,
+    /// Given if the connection begins as an open session of Engine.IO v4: the worker handles heartbeats
+    /// and splits packets from the first on.
+    pub heartbeat: Option<NativeHeartbeat>,
     /// True if text messages become strings; else they become Buffers.
     pub is_text_as_string: bool,
+}
+
+/// The heartbeat of a session. Times in milliseconds, which may be `Infinity`.
+#[napi(object)]
+pub struct NativeHeartbeat {
+    pub ping_interval: f64,
+    pub ping_timeout: f64,
+    pub max_loop_lag: f64,
 }
 
 /// The limits of a client in each window of `per` milliseconds; `Infinity` for no limit.
@@ -477,6 +488,17 @@ fn connection_options(options: &NativeConnectionOptions) -> ConnectionOptions {
         high_water_mark: options.high_water_mark as usize,
         close_timeout: Duration::from_millis(options.close_timeout as u64),
         rate_limit: options.rate_limit.as_ref().map(rate_limit),
+        session: options.heartbeat.as_ref().map(session),
+    }
+}
+
+fn session(given: &NativeHeartbeat) -> SessionOptions {
+    SessionOptions {
+        heartbeat: Heartbeat {
+            ping_interval: milliseconds(given.ping_interval),
+            ping_timeout: milliseconds(given.ping_timeout),
+        },
+        max_loop_lag: milliseconds(given.max_loop_lag),
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 
 use super::heartbeat::HeartbeatCommand;
-use super::listener::{Accepted, AcceptorCommand, Change, Listening};
+use super::listener::{Acceptance, Accepted, AcceptorCommand, Change, HandshakeKey, Listening};
 use super::traffic::Traffic;
 use super::{ConnectionId, ConnectionOptions};
 use crate::fanout::{FrameKind, Frames, PreparedPacket};
@@ -43,6 +43,12 @@ pub(super) enum Command {
     Accepted(Box<Accepted>),
     /// Makes a change of a listener; from the worker that accepts.
     Change(ConnectionId, Change),
+    /// Accepts the handshake of a WebSocket.
+    Accept(Box<Acceptance>),
+    /// Answers a handshake with these bytes, and closes its connection.
+    Refuse(HandshakeKey, Bytes),
+    /// Passes the connection of a handshake.
+    Pass(HandshakeKey),
     /// The commands that follow belong to another turn of the application.
     BeginTurn,
     /// The application has taken events: stalled connections resume reading.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::proto::engine_io::Heartbeat;
 use crate::proto::websocket::{Compression, Limits};
 
 /// Options of a connection. Byte counts of frames include their headers.
@@ -28,6 +29,18 @@ pub struct ConnectionOptions {
     pub close_timeout: Duration,
     /// Limit of what the peer sends; `None` for no limit.
     pub rate_limit: Option<RateLimit>,
+    /// Given if the connection begins as an open session of Engine.IO v4: the worker handles heartbeats
+    /// and splits packets from the first on.
+    pub session: Option<SessionOptions>,
+}
+
+/// Options of a session of Engine.IO that begins with its connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionOptions {
+    /// The intervals in the open packet.
+    pub heartbeat: Heartbeat,
+    /// As [`HeartbeatStart::max_loop_lag`](super::HeartbeatStart::max_loop_lag).
+    pub max_loop_lag: Duration,
 }
 
 /// Limit of what a peer sends within a time.
@@ -70,6 +83,7 @@ impl Default for ConnectionOptions {
             high_water_mark: 64 * 1024,
             close_timeout: Duration::from_secs(30),
             rate_limit: None,
+            session: None,
         }
     }
 }

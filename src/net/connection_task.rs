@@ -98,6 +98,15 @@ impl ConnectionTask {
         self.handle_input(&mut self.state.borrow_mut().connection, &mut input);
     }
 
+    /// Queues the response that accepts the peer's opening handshake.
+    pub(super) fn send_response(self: &Rc<Self>, response: Bytes) {
+        let state = &mut *self.state.borrow_mut();
+        let before = state.connection.queue().len_bytes();
+        state.connection.handle_time(self.worker.queued_at());
+        state.connection.handle_own_frame(response, FrameKind::Silent);
+        self.handle_sent(state, before, 0);
+    }
+
     /// Executes a command of the application.
     pub(super) fn handle_command(self: &Rc<Self>, command: ConnectionCommand) {
         let state = &mut *self.state.borrow_mut();

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use bytestring::ByteString;
 
 use super::heartbeat::HeartbeatEvent;
-use super::{PollingError, RateLimitAction};
+use super::{Handshake, PollingError, RateLimitAction};
 use crate::proto::socket_io::PacketParts;
 use crate::proto::websocket::{CloseCode, DecodeError};
 
@@ -68,7 +68,14 @@ pub enum Event {
     PeerEnded,
     /// A connection of a listener, which the application owns from now on. All that the peer has sent
     /// is still to be read.
-    Passed(OwnedFd),
+    Passed {
+        /// The descriptor.
+        descriptor: OwnedFd,
+        /// Set if its request head has not come in time.
+        is_overdue: bool,
+    },
+    /// A request that opens a session; the application answers it.
+    Handshake(Box<Handshake>),
     /// The last event of a connection: its descriptor is closed. Of a listener: it has no HTTP
     /// connection left.
     Ended(EndReason),
@@ -90,7 +97,8 @@ impl Event {
                 | Self::Ping(bytes)
                 | Self::Pong(bytes)
                 | Self::Raw(bytes) => bytes.len(),
-                Self::Passed(_) => SOCKET_BYTES,
+                Self::Passed { .. } => SOCKET_BYTES,
+                Self::Handshake(handshake) => SOCKET_BYTES + handshake.head.len(),
                 _ => 0,
             }
     }

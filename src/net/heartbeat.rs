@@ -3,6 +3,7 @@
 use std::mem;
 use std::time::{Duration, Instant};
 
+use super::SessionOptions;
 use super::deadlines::Ticket;
 use crate::proto::engine_io::{Action, Heartbeat, PacketType, ProtocolVersion, Schedule, Session};
 
@@ -130,6 +131,12 @@ impl HeartbeatDriver {
         };
         self.session = Some(Session::resume(self.version, start.intervals, schedule));
         self.update(now);
+    }
+
+    /// Opens a session whose open packet is sent at `now`.
+    pub(super) fn open(&mut self, options: &SessionOptions, now: Instant) {
+        self.max_loop_lag = options.max_loop_lag;
+        self.session = Some(Session::open(self.version, options.heartbeat, now));
     }
 
     pub(super) const fn report(&mut self, is_reported: bool) {

@@ -45,12 +45,12 @@ mod worker_pool;
 
 pub use broadcaster::{Broadcaster, OutgoingBroadcast, WorkerSet};
 pub use command::{SocketOption, Volatile};
-pub use connection_options::{ConnectionOptions, RateLimit, RateLimitAction};
+pub use connection_options::{ConnectionOptions, RateLimit, RateLimitAction, SessionOptions};
 pub use event::{ConnectionId, EndReason, Event, Failure, UpgradeStep};
 pub use heartbeat::{HeartbeatEvent, HeartbeatStart};
 pub use histogram::{HISTOGRAM_BOUNDS, HistogramView};
 pub use lag::{MAX_LAG, MAX_LAG_BYTES};
-pub use listener::ListenerOptions;
+pub use listener::{Handshake, HandshakeKey, HandshakeTransport, ListenerOptions};
 #[cfg(feature = "cluster")]
 pub(crate) use pace::{Pace, Tempo};
 pub use polling::{PollingError, PollingOptions};

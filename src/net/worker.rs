@@ -19,13 +19,14 @@ use super::command::{Batch, Broadcast, Command, ConnectionCommand, Opening};
 use super::connection::Turn;
 use super::connection_task::ConnectionTask;
 use super::deadlines::{Deadlines, Ticket};
-use super::listener::{Accepted, Listeners};
+use super::listener::{Acceptance, Accepted, Listeners};
 use super::liveness::{Liveness, SIGN_INTERVAL};
 use super::pace::{Pace, WORKER_TEMPO};
 use super::polling::SessionDirectory;
 use super::stats::{SingleWriterCounter, WorkerCounters};
 use super::stream::Stream;
-use super::{ConnectionId, EndReason, Event};
+use super::traffic::Traffic;
+use super::{ConnectionId, ConnectionOptions, EndReason, Event};
 use crate::fanout::{RoomId, Rooms, Stamp};
 
 /// The bytes of events that the application has not taken, above which a worker does not read.
@@ -95,6 +96,8 @@ pub(super) struct EventSink {
 ///
 /// All of them end after [`shut_down`](Self::shut_down).
 pub(super) struct Worker {
+    /// The position among the workers of its pool.
+    pub(super) index: usize,
     pub(super) shared: Arc<Shared>,
     sink: EventSink,
     /// The read buffer of all connections; empty between two reads.
@@ -127,8 +130,13 @@ pub(super) struct Worker {
 
 /// Spawns the tasks of a worker on the calling thread. `sink` is dropped when the last of them has
 /// ended.
-pub(super) fn spawn(shared: Arc<Shared>, sink: EventSink, commands: UnboundedReceiver<Batch>) {
-    let worker = Rc::new(Worker::new(shared, sink));
+pub(super) fn spawn(
+    index: usize,
+    shared: Arc<Shared>,
+    sink: EventSink,
+    commands: UnboundedReceiver<Batch>,
+) {
+    let worker = Rc::new(Worker::new(index, shared, sink));
     let gatherer = Rc::clone(&worker);
     tokio::task::spawn_local(poll_fn(move |context| gatherer.poll_gathered(context)));
     let watcher = Rc::clone(&worker);
@@ -146,8 +154,9 @@ impl Drop for Service {
 }
 
 impl Worker {
-    fn new(shared: Arc<Shared>, sink: EventSink) -> Self {
+    fn new(index: usize, shared: Arc<Shared>, sink: EventSink) -> Self {
         Self {
+            index,
             shared,
             sink,
             buffer: RefCell::default(),
@@ -230,6 +239,9 @@ impl Worker {
             Command::Acceptor(id, command) => self.listeners.command(id, command),
             Command::Accepted(accepted) => self.serve_accepted(*accepted),
             Command::Change(id, change) => self.listeners.change(self, id, change),
+            Command::Accept(acceptance) => self.accept(*acceptance),
+            Command::Refuse(key, response) => self.listeners.refuse(self, key, &response),
+            Command::Pass(key) => self.listeners.pass(self, key),
             Command::BeginTurn => self.begin_turn(),
             Command::Taken => self.stalled.take().into_iter().for_each(Waker::wake),
             Command::Shutdown => self.is_shut_down.set(true),
@@ -241,19 +253,48 @@ impl Worker {
         self.shared.counters.opened.add(1);
         match TcpStream::from_std(stream) {
             Ok(stream) => {
-                self.shared.counters.connections.add(1);
-                let worker = Rc::clone(self);
-                let stream = Stream::Plain(stream);
-                let task = Rc::new(ConnectionTask::new(worker, id, stream, options, traffic));
-                self.insert(id, Rc::clone(&task));
+                let task = self.start(id, Stream::Plain(stream), options, traffic);
                 task.handle_early_input(input);
-                tokio::task::spawn_local(poll_fn(move |context| task.poll(context)));
             }
             Err(error) => {
-                let reason = EndReason::Io(error.raw_os_error().unwrap_or_default());
-                self.shared.counters.count_end(reason);
-                self.emit(id, Event::Ended(reason));
+                self.fail(id, EndReason::Io(error.raw_os_error().unwrap_or_default()));
             }
+        }
+    }
+
+    /// Starts the task of a connection.
+    fn start(
+        self: &Rc<Self>,
+        id: ConnectionId,
+        stream: Stream,
+        options: Arc<ConnectionOptions>,
+        traffic: Arc<Traffic>,
+    ) -> Rc<ConnectionTask> {
+        self.shared.counters.connections.add(1);
+        let task = Rc::new(ConnectionTask::new(Rc::clone(self), id, stream, options, traffic));
+        self.insert(id, Rc::clone(&task));
+        task.open_session();
+        let polled = Rc::clone(&task);
+        tokio::task::spawn_local(poll_fn(move |context| polled.poll(context)));
+        task
+    }
+
+    /// Reports the end of a connection that has no task.
+    fn fail(&self, id: ConnectionId, reason: EndReason) {
+        self.shared.counters.count_end(reason);
+        self.emit(id, Event::Ended(reason));
+    }
+
+    /// Begins a connection with the WebSocket of a handshake that the application has accepted.
+    fn accept(self: &Rc<Self>, acceptance: Acceptance) {
+        let Acceptance { id, key, options, headers } = acceptance;
+        let Some(handshake) = self.listeners.take_handshake(key) else { return };
+        self.shared.counters.opened.add(1);
+        match handshake.accept(self, &headers) {
+            Some((stream, response, traffic)) => {
+                self.start(id, stream, options, traffic).send_response(response);
+            }
+            None => self.fail(id, EndReason::PeerEnded),
         }
     }
 

@@ -17,7 +17,7 @@ use bytes::{Bytes, BytesMut};
 use slab::Slab;
 use tokio::sync::mpsc::unbounded_channel;
 
-use self::listeners::ListenerRoute;
+use self::listeners::{Handshakes, ListenerRoute};
 use super::command::{Broadcast, Command, ConnectionCommand, Opening, SocketOption, Volatile};
 use super::heartbeat::{HeartbeatCommand, HeartbeatStart};
 use super::liveness::Liveness;
@@ -52,6 +52,7 @@ pub struct WorkerPool {
     shared: Vec<Arc<Shared>>,
     /// Indexed by the ids of connections and listeners.
     routes: Slab<Route>,
+    handshakes: Handshakes,
     /// The ids of rooms in use.
     rooms: Slab<()>,
     /// Events that have been received from workers and not taken.
@@ -96,6 +97,7 @@ impl WorkerPool {
             workers: Vec::new(),
             shared: Vec::new(),
             routes: Slab::new(),
+            handshakes: Handshakes::default(),
             rooms: Slab::new(),
             received: VecDeque::new(),
             liveness: Arc::new(Liveness::new(Instant::now())),
@@ -354,10 +356,14 @@ impl WorkerPool {
         self.liveness.handle_taken();
         self.receive();
         let count = limit.min(self.received.len());
-        let Self { received, routes, .. } = self;
+        let Self { received, routes, handshakes, .. } = self;
         for (id, event) in received.drain(..count) {
             let is_last = match (&event, routes.get_mut(id as usize)) {
                 (Event::Ended(_), Some(Route::Listener(route))) => route.handle_end(),
+                (Event::Handshake(handshake), _) => {
+                    handshakes.insert(handshake);
+                    true
+                }
                 _ => true,
             };
             if is_last {
@@ -410,6 +416,7 @@ impl WorkerPool {
         self.end_workers();
         self.shared.clear();
         self.routes.clear();
+        self.handshakes = Handshakes::default();
         self.received.clear();
     }
 
@@ -471,7 +478,7 @@ impl WorkerPool {
         let sessions = Arc::clone(&self.sessions);
         let sink = EventSink { batches, liveness, sessions, notify: Arc::clone(&self.notify) };
         let of_thread = Arc::clone(&shared);
-        thread.spawn(move || worker::spawn(of_thread, sink, receiver));
+        thread.spawn(move || worker::spawn(index, of_thread, sink, receiver));
         let mailbox = Arc::new(Mailbox::new(commands, Arc::clone(&shared)));
         Ok(WorkerHandle {
             shared,

@@ -31,6 +31,18 @@ const MAX_READING: Duration = Duration::from_secs(1);
 const HUNG_RETRY: Duration = Duration::from_millis(500);
 
 impl ConnectionTask {
+    /// Opens the session that begins with the connection, if there is one.
+    pub(in crate::net) fn open_session(&self) {
+        let connection = &mut self.state.borrow_mut().connection;
+        let Some(options) = connection.options().session else { return };
+        connection.prepare_heartbeat();
+        connection.split_packets(true);
+        if let Some(heartbeat) = connection.heartbeat_mut() {
+            heartbeat.open(&options, Instant::now());
+            self.schedule_heartbeat(heartbeat);
+        }
+    }
+
     /// Executes a command to the heartbeat.
     pub(super) fn handle_heartbeat_command(&self, state: &mut State, command: HeartbeatCommand) {
         let connection = &mut state.connection;

@@ -1,6 +1,6 @@
 //! The task that accepts the connections of a listener.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::io::{self, ErrorKind};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -33,11 +33,11 @@ pub(super) struct Acceptor {
     pub(super) listener: Arc<Listener>,
     pub(super) targets: RefCell<Vec<Target>>,
     state: RefCell<State>,
-    is_closed: Cell<bool>,
 }
 
 struct State {
-    socket: TcpListener,
+    /// `None` once the listener is closed.
+    socket: Option<TcpListener>,
     bucket: Bucket,
     /// Runs out when accepting may go on.
     rest: Option<Pin<Box<Sleep>>>,
@@ -52,21 +52,15 @@ impl Acceptor {
     /// The error of the operating system, if the socket cannot be watched.
     pub(super) fn new(worker: Rc<Worker>, listening: Listening) -> io::Result<Self> {
         let Listening { socket, listener, targets } = listening;
-        let socket = TcpListener::from_std(socket)?;
+        let socket = Some(TcpListener::from_std(socket)?);
         let bucket = Bucket::new(Instant::now());
         let state = State { socket, bucket, rest: None, waker: None };
-        Ok(Self {
-            worker,
-            listener,
-            targets: RefCell::new(targets),
-            state: RefCell::new(state),
-            is_closed: Cell::new(false),
-        })
+        Ok(Self { worker, listener, targets: RefCell::new(targets), state: RefCell::new(state) })
     }
 
-    /// Ends the task, which closes the socket.
+    /// Closes the socket, and ends the task.
     pub(super) fn close(&self) {
-        self.is_closed.set(true);
+        self.state.borrow_mut().socket = None;
         self.wake();
     }
 
@@ -80,12 +74,15 @@ impl Acceptor {
     /// Accepts what waits. Ready when the listener is closed or the worker ends.
     pub(super) fn poll(&self, context: &mut Context<'_>) -> Poll<()> {
         for _ in 0..ROUND {
-            if self.worker.is_shut_down() || self.is_closed.get() {
-                return Poll::Ready(());
-            }
             let state = &mut *self.state.borrow_mut();
+            if self.worker.is_shut_down() {
+                state.socket = None;
+            }
             state.waker = Some(context.waker().clone());
-            match ready!(self.poll_accept(state, context)) {
+            let Some(accepted) = ready!(self.poll_accept(state, context)) else {
+                return Poll::Ready(());
+            };
+            match accepted {
                 Ok(stream) => self.give(stream),
                 // The peer has gone already; or a signal.
                 Err(error) if is_of_one_connection(&error) => {}
@@ -96,11 +93,13 @@ impl Acceptor {
         Poll::Pending
     }
 
+    /// Returns the next connection; `None` once the listener is closed.
     fn poll_accept(
         &self,
         state: &mut State,
         context: &mut Context<'_>,
-    ) -> Poll<io::Result<TcpStream>> {
+    ) -> Poll<Option<io::Result<TcpStream>>> {
+        let Some(socket) = &state.socket else { return Poll::Ready(None) };
         loop {
             if let Some(rest) = &mut state.rest {
                 ready!(rest.as_mut().poll(context));
@@ -114,9 +113,9 @@ impl Acceptor {
             let Some(wait) = wait else { break };
             state.rest = Some(Box::pin(sleep(wait)));
         }
-        let (stream, _) = ready!(state.socket.poll_accept(context))?;
+        let accepted = ready!(socket.poll_accept(context));
         state.bucket.take();
-        Poll::Ready(Ok(stream))
+        Poll::Ready(Some(accepted.map(|(stream, _)| stream)))
     }
 
     /// Gives a connection to the worker that has the fewest.

@@ -6,15 +6,17 @@ use std::net::Shutdown;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use socket2::SockRef;
 use tokio::io::{Interest, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::ListenerOptions;
+use super::handshake::Offer;
 use super::served::Served;
 use crate::net::worker::Worker;
+use crate::proto::http::{HeadRead, read_head};
 
 /// Node.js's answer to a request whose head does not come in time.
 const TIMED_OUT: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n";
@@ -23,12 +25,14 @@ const TIMED_OUT: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n
 const MAX_HEAD: usize = 64 * 1024;
 
 /// What is to be done with a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 enum Verdict {
     /// Wait for more of the request head.
     Wait,
     /// Leave it to the application's HTTP server.
     Pass,
+    /// Offer its request to the application.
+    Offer(Offer),
     /// Nothing: the peer has gone.
     End,
 }
@@ -76,13 +80,17 @@ impl HttpConnection {
             Some(stream) => ready!(self.poll_verdict(stream, &mut state.known, context)),
             None => Verdict::End,
         };
-        if let Some(stream) = state.stream.take()
-            && verdict == Verdict::Pass
-        {
-            self.served.pass(&self.worker, stream);
-        }
         state.waker = None;
-        self.served.remove(&self.worker, state.index);
+        self.served.remove(state.index);
+        match (state.stream.take(), verdict) {
+            (Some(stream), Verdict::Offer(offer)) => {
+                self.served.offer(&self.worker, stream, offer);
+                return Poll::Ready(());
+            }
+            (Some(stream), Verdict::Pass) => self.served.pass(&self.worker, stream),
+            _ => {}
+        }
+        self.served.count_end(&self.worker);
         Poll::Ready(())
     }
 
@@ -103,27 +111,35 @@ impl HttpConnection {
             let verdict = match ready!(poll_peek(stream, context, buffer, *known)) {
                 Ok(Some(head)) => {
                     *known = head.len();
-                    if head.len() < limit { judge(head, &options) } else { Verdict::Pass }
+                    judge(head, limit, &options)
                 }
                 // A request that ends too early is one for Node.js's parser.
                 Ok(None) if *known > 0 => Verdict::Pass,
                 Ok(None) | Err(_) => Verdict::End,
             };
-            if verdict != Verdict::Wait {
-                return Poll::Ready(verdict);
+            match verdict {
+                Verdict::Wait => {}
+                // ws refuses a peer that has ended its side.
+                Verdict::Offer(_) if has_peer_ended(stream) => return Poll::Ready(Verdict::Pass),
+                verdict => return Poll::Ready(verdict),
             }
         }
         Poll::Pending
     }
 
-    /// Ends the connection if its request head has not come within `timeout`.
-    pub(super) fn handle_time(&self, now: Instant, timeout: Duration) {
+    /// Returns the time from which the request head is awaited; `None` if it is not.
+    pub(super) fn waits_since(&self) -> Option<Instant> {
+        let state = self.state.borrow();
+        state.stream.as_ref().map(|_| state.since)
+    }
+
+    /// Ends the connection, since its request head has not come in time; or passes it.
+    pub(super) fn end_overdue(&self, is_passed: bool) {
         let state = &mut *self.state.borrow_mut();
-        if now.saturating_duration_since(state.since) < timeout {
-            return;
-        }
-        if let Some(stream) = state.stream.take() {
-            answer_last(&stream, TIMED_OUT);
+        match state.stream.take() {
+            Some(stream) if is_passed => self.served.pass_overdue(&self.worker, stream),
+            Some(stream) => answer_last(&stream, TIMED_OUT),
+            None => {}
         }
         self.wake(state);
     }
@@ -147,10 +163,19 @@ impl HttpConnection {
     }
 }
 
-/// Judges a part of a request head.
-fn judge(head: &[u8], options: &ListenerOptions) -> Verdict {
-    let is_complete = memchr::memmem::find(head, b"\r\n\r\n").is_some();
-    if is_complete || !may_be_served(head, &options.paths) { Verdict::Pass } else { Verdict::Wait }
+/// Judges what has arrived, which is a part of a request head, or more; `limit` is the most that is looked
+/// at.
+fn judge(input: &[u8], limit: usize, options: &ListenerOptions) -> Verdict {
+    match read_head(input) {
+        HeadRead::Incomplete if input.len() < limit && may_be_served(input, &options.paths) => {
+            Verdict::Wait
+        }
+        HeadRead::Complete(head, length) => {
+            let offer = Offer::of(&head, input.get(..length).unwrap_or_default(), &options.paths);
+            offer.map_or(Verdict::Pass, Verdict::Offer)
+        }
+        _ => Verdict::Pass,
+    }
 }
 
 /// Returns whether the request that begins with these bytes may be one to a path of ours, without other
@@ -165,7 +190,7 @@ fn may_be_served(head: &[u8], paths: &[String]) -> bool {
 
 /// Answers a request and ends the connection. What the peer has sent is dropped before: the kernel would
 /// reset the connection because of it, and with it drop the answer.
-fn answer_last(stream: &TcpStream, answer: &[u8]) {
+pub(super) fn answer_last(stream: &TcpStream, answer: &[u8]) {
     let mut dropped = [0; 4096];
     while stream.try_read(&mut dropped).is_ok_and(|length| length > 0) {}
     // The send buffer of a connection that has sent nothing has room.
@@ -201,7 +226,7 @@ fn poll_peek<'a>(
 }
 
 /// Returns whether the end of the peer's stream has arrived, maybe behind bytes.
-fn has_peer_ended(stream: &TcpStream) -> bool {
+pub(super) fn has_peer_ended(stream: &TcpStream) -> bool {
     let readiness = pin!(stream.ready(Interest::READABLE));
     let readiness = readiness.poll(&mut Context::from_waker(Waker::noop()));
     matches!(readiness, Poll::Ready(Ok(readiness)) if readiness.is_read_closed())

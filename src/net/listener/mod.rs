@@ -6,6 +6,8 @@
 //!
 //! - it is *passed*: the application gets the descriptor, with all that the peer has sent still in
 //!   the kernel, since requests are peeked at and not read;
+//! - or its request opens a session: the application accepts, refuses or passes it
+//!   ([`Handshake`]). A WebSocket is a connection of the same worker from then on;
 //! - or it has ended.
 //!
 //! Rules:
@@ -19,9 +21,11 @@
 
 mod acceptor;
 mod bucket;
+mod handshake;
 mod http_connection;
 mod options;
 mod served;
+mod sid;
 
 use std::io;
 use std::net::{TcpListener, TcpStream};
@@ -34,6 +38,8 @@ use super::ConnectionId;
 use super::mailbox::Mailbox;
 use super::worker::Shared;
 
+pub(super) use handshake::Acceptance;
+pub use handshake::{Handshake, HandshakeKey, HandshakeTransport};
 pub use options::ListenerOptions;
 pub(super) use served::Listeners;
 

@@ -13,6 +13,10 @@ pub struct ListenerOptions {
     pub max_header_size: usize,
     /// Time within which a request head must be complete; `None` for any time.
     pub headers_timeout: Option<Duration>,
+    /// True if a connection whose request head is late is passed, instead of answered with 408.
+    pub is_passing_overdue: bool,
+    /// Given if idle connections are probed: the seconds before the first probe, 0 for the system's.
+    pub keep_alive: Option<u32>,
     /// Connections that are accepted in a second; `None` for no limit.
     pub max_per_second: Option<u32>,
 }

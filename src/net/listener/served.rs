@@ -1,8 +1,12 @@
 //! The listeners of one worker.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::future::poll_fn;
 use std::io;
+use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -12,9 +16,12 @@ use slab::Slab;
 use tokio::net::TcpStream;
 
 use super::acceptor::Acceptor;
+use super::handshake::{Handshake, HandshakeKey, HandshakeTransport, Offer, WaitingHandshake};
 use super::http_connection::HttpConnection;
+use super::sid::SidGenerator;
 use super::{AcceptorCommand, Change, Listener, Listening, Target};
 use crate::net::command::Command;
+use crate::net::traffic::Traffic;
 use crate::net::worker::Worker;
 use crate::net::{ConnectionId, EndReason, Event};
 
@@ -27,6 +34,9 @@ const MIN_SWEEP: Duration = Duration::from_millis(20);
 pub(in crate::net) struct Listeners {
     acceptors: RefCell<Vec<Rc<Acceptor>>>,
     served: RefCell<Vec<Rc<Served>>>,
+    handshakes: RefCell<HashMap<HandshakeKey, WaitingHandshake>>,
+    last_key: Cell<HandshakeKey>,
+    sids: RefCell<SidGenerator>,
     /// For request heads that are looked at.
     pub(super) buffer: RefCell<Vec<u8>>,
 }
@@ -102,9 +112,47 @@ impl Listeners {
         }
     }
 
-    /// Ends all tasks of listeners.
+    /// Keeps a handshake until the application answers it. Returns the key for the answer.
+    fn add_handshake(&self, handshake: WaitingHandshake) -> HandshakeKey {
+        let mut handshakes = self.handshakes.borrow_mut();
+        loop {
+            let key = self.last_key.get().wrapping_add(1);
+            self.last_key.set(key);
+            // An application may leave one unanswered for as long as all others take.
+            if let Entry::Vacant(entry) = handshakes.entry(key) {
+                entry.insert(handshake);
+                return key;
+            }
+        }
+    }
+
+    /// Removes and returns a handshake that waits.
+    pub(in crate::net) fn take_handshake(&self, key: HandshakeKey) -> Option<WaitingHandshake> {
+        self.handshakes.borrow_mut().remove(&key)
+    }
+
+    /// Refuses a handshake with this response.
+    pub(in crate::net) fn refuse(&self, worker: &Worker, key: HandshakeKey, response: &[u8]) {
+        if let Some(handshake) = self.take_handshake(key) {
+            handshake.refuse(worker, response);
+        }
+    }
+
+    /// Passes the connection of a handshake.
+    pub(in crate::net) fn pass(&self, worker: &Worker, key: HandshakeKey) {
+        if let Some(handshake) = self.take_handshake(key) {
+            handshake.pass(worker);
+        }
+    }
+
+    fn next_sid(&self) -> Option<String> {
+        self.sids.borrow_mut().next_sid().ok()
+    }
+
+    /// Ends all tasks of listeners, and closes their connections.
     pub(in crate::net) fn shut_down(&self) {
         self.acceptors.take().iter().for_each(|acceptor| acceptor.wake());
+        self.handshakes.take();
         for served in self.served.take() {
             let connections = served.connections.take();
             connections.iter().for_each(|(_, connection)| connection.reconsider());
@@ -130,6 +178,8 @@ fn post_change(targets: &[Target], id: ConnectionId, change: Change) {
 pub(super) struct Served {
     pub(super) listener: Arc<Listener>,
     connections: RefCell<Slab<Rc<HttpConnection>>>,
+    /// Those whose handshake waits for the application.
+    handshakes: Cell<usize>,
     /// Set when there are no more to come.
     is_closed: Cell<bool>,
     is_sweep_scheduled: Cell<bool>,
@@ -140,6 +190,7 @@ impl Served {
         Self {
             listener,
             connections: RefCell::default(),
+            handshakes: Cell::default(),
             is_closed: Cell::default(),
             is_sweep_scheduled: Cell::default(),
         }
@@ -163,21 +214,64 @@ impl Served {
 
     /// Passes a connection to the application.
     pub(super) fn pass(&self, worker: &Worker, stream: TcpStream) {
+        self.emit_passed(worker, stream, false);
+    }
+
+    /// Passes a connection whose request head has not come in time.
+    pub(super) fn pass_overdue(&self, worker: &Worker, stream: TcpStream) {
+        self.emit_passed(worker, stream, true);
+    }
+
+    fn emit_passed(&self, worker: &Worker, stream: TcpStream, is_overdue: bool) {
         if let Ok(stream) = stream.into_std() {
-            worker.emit(self.listener.id, Event::Passed(stream.into()));
+            let event = Event::Passed { descriptor: stream.into(), is_overdue };
+            worker.emit(self.listener.id, event);
         }
     }
 
-    /// Forgets a connection that is passed or has ended.
-    pub(super) fn remove(&self, worker: &Worker, index: usize) {
-        self.connections.borrow_mut().try_remove(index);
-        self.count_end(worker);
-        self.end_if_over(worker);
+    /// Offers a request to the application. It is passed where the operating system has no random bytes,
+    /// or no name for the peer.
+    pub(super) fn offer(self: &Rc<Self>, worker: &Worker, stream: TcpStream, offer: Offer) {
+        let Offer { path, head, request } = offer;
+        let (Some(address), Some(sid)) = (address(&stream), worker.listeners.next_sid()) else {
+            self.pass(worker, stream);
+            return self.count_end(worker);
+        };
+        let length = head.len();
+        let traffic = Arc::new(Traffic::new(stream.as_raw_fd(), length as u64, 0));
+        let of_application = Arc::clone(&traffic);
+        let served = Rc::clone(self);
+        self.handshakes.set(self.handshakes.get() + 1);
+        let waiting = WaitingHandshake { served, stream, length, request, traffic };
+        let handshake = Handshake {
+            worker: worker.index,
+            key: worker.listeners.add_handshake(waiting),
+            path,
+            transport: HandshakeTransport::WebSocket,
+            head,
+            sid,
+            address,
+            traffic: of_application,
+        };
+        worker.emit(self.listener.id, Event::Handshake(Box::new(handshake)));
     }
 
-    fn count_end(&self, worker: &Worker) {
+    /// Counts a connection out whose handshake has been answered.
+    pub(super) fn end_handshake(&self, worker: &Worker) {
+        self.handshakes.set(self.handshakes.get() - 1);
+        self.count_end(worker);
+    }
+
+    /// Forgets the task of a connection.
+    pub(super) fn remove(&self, index: usize) {
+        self.connections.borrow_mut().try_remove(index);
+    }
+
+    /// Counts a connection out that is passed, begins a session or has ended.
+    pub(super) fn count_end(&self, worker: &Worker) {
         self.listener.connections.fetch_sub(1, Ordering::Relaxed);
         worker.shared.http_connections.fetch_sub(1, Ordering::Relaxed);
+        self.end_if_over(worker);
     }
 
     fn change(&self, worker: &Worker, change: Change) {
@@ -201,7 +295,8 @@ impl Served {
     }
 
     fn end_if_over(&self, worker: &Worker) {
-        if self.is_closed.get() && self.connections.borrow().is_empty() {
+        let is_empty = self.handshakes.get() == 0 && self.connections.borrow().is_empty();
+        if is_empty && self.is_closed.get() {
             worker.listeners.remove(self.listener.id);
             worker.emit(self.listener.id, Event::Ended(EndReason::Closed));
         }
@@ -210,9 +305,15 @@ impl Served {
     /// Looks at all connections; ends those whose request head has not come in time.
     fn sweep(&self, worker: &Worker, now: Instant) {
         self.is_sweep_scheduled.set(false);
-        if let Some(timeout) = self.listener.options().headers_timeout {
+        let options = self.listener.options();
+        if let Some(timeout) = options.headers_timeout {
             let connections = self.connections.borrow();
-            connections.iter().for_each(|(_, connection)| connection.handle_time(now, timeout));
+            for (_, connection) in connections.iter() {
+                let since = connection.waits_since().filter(|since| *since + timeout <= now);
+                if since.is_some() {
+                    connection.end_overdue(options.is_passing_overdue);
+                }
+            }
         }
         self.schedule_sweep(worker, now);
     }
@@ -224,5 +325,14 @@ impl Served {
             let interval = (timeout / 8).clamp(MIN_SWEEP, MAX_SWEEP);
             worker.add_deadline(self.listener.id, now + interval);
         }
+    }
+}
+
+/// Returns the address of the peer as Node.js spells it; `None` if it would name an interface, too, or if
+/// the peer has gone.
+fn address(stream: &TcpStream) -> Option<String> {
+    match stream.peer_addr().ok()? {
+        SocketAddr::V6(address) if address.scope_id() != 0 => None,
+        address => Some(address.ip().to_string()),
     }
 }

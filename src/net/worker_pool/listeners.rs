@@ -1,13 +1,21 @@
 //! The application's end of listeners.
 
+use std::collections::HashMap;
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
 
-use super::{Route, WorkerPool};
-use crate::net::ConnectionId;
+use bytes::Bytes;
+
+use super::{ConnectionRoute, Route, WorkerHandle, WorkerPool};
 use crate::net::command::Command;
-use crate::net::listener::{AcceptorCommand, Change, Listener, ListenerOptions, Listening, Target};
+use crate::net::listener::{
+    Acceptance, AcceptorCommand, Change, Handshake, HandshakeKey, Listener, ListenerOptions,
+    Listening, Target,
+};
+use crate::net::traffic::Traffic;
+use crate::net::{ConnectionId, ConnectionOptions};
+use crate::proto::websocket::OpeningHandshake;
 
 /// A listener, as the application sees it.
 pub(super) struct ListenerRoute {
@@ -17,6 +25,21 @@ pub(super) struct ListenerRoute {
     is_closed: bool,
     /// Workers that serve its connections, and have not reported its end.
     serving: usize,
+}
+
+/// The counters of the connections whose handshakes the application has not answered.
+#[derive(Default)]
+pub(super) struct Handshakes(HashMap<(usize, HandshakeKey), Arc<Traffic>>);
+
+impl Handshakes {
+    pub(super) fn insert(&mut self, handshake: &Handshake) {
+        let Handshake { worker, key, traffic, .. } = handshake;
+        self.0.insert((*worker, *key), Arc::clone(traffic));
+    }
+
+    fn remove(&mut self, worker: usize, key: HandshakeKey) -> Option<Arc<Traffic>> {
+        self.0.remove(&(worker, key))
+    }
 }
 
 impl ListenerRoute {
@@ -94,8 +117,48 @@ impl WorkerPool {
         self.command_acceptor(id, AcceptorCommand::Change(change));
     }
 
+    /// Accepts a handshake: the response, with more header `lines`, is sent before all that is sent to the
+    /// connection. If the peer has ended its side, the connection ends at once. Returns the id of the
+    /// connection; `None` if the handshake has been answered.
+    pub fn accept(
+        &mut self,
+        worker: usize,
+        key: HandshakeKey,
+        options: Arc<ConnectionOptions>,
+        headers: &[u8],
+    ) -> Option<ConnectionId> {
+        let traffic = self.handshakes.remove(worker, key)?;
+        traffic.count_posted(OpeningHandshake::accept_len(headers));
+        let is_compressing = options.compression.is_some();
+        let route = ConnectionRoute { worker, traffic, is_compressing };
+        let id = self.routes.insert(Route::Connection(route)) as ConnectionId;
+        let headers = Bytes::copy_from_slice(headers);
+        if let Some(worker) = self.workers.get_mut(worker) {
+            worker.connections += 1;
+            let acceptance = Acceptance { id, key, options, headers };
+            worker.queued.push(Command::Accept(Box::new(acceptance)));
+        }
+        Some(id)
+    }
+
+    /// Answers a handshake with this response and closes the connection. Does nothing if it has been
+    /// answered.
+    pub fn refuse(&mut self, worker: usize, key: HandshakeKey, response: &[u8]) {
+        if self.handshakes.remove(worker, key).is_some() {
+            self.command_worker(worker, Command::Refuse(key, Bytes::copy_from_slice(response)));
+        }
+    }
+
+    /// Passes the connection of a handshake, see [`Event::Passed`](crate::net::Event::Passed). Does
+    /// nothing if it has been answered.
+    pub fn pass(&mut self, worker: usize, key: HandshakeKey) {
+        if self.handshakes.remove(worker, key).is_some() {
+            self.command_worker(worker, Command::Pass(key));
+        }
+    }
+
     /// Returns the number of connections of a listener that have been accepted, and have neither been
-    /// passed nor ended.
+    /// passed nor ended, nor begun a session.
     #[must_use]
     pub fn http_connections(&self, id: ConnectionId) -> usize {
         match self.routes.get(id as usize) {
@@ -105,7 +168,7 @@ impl WorkerPool {
     }
 
     fn targets(&self, io_threads: usize) -> Vec<Target> {
-        let target = |worker: &super::WorkerHandle| Target {
+        let target = |worker: &WorkerHandle| Target {
             mailbox: Arc::clone(&worker.mailbox),
             shared: Arc::clone(&worker.shared),
         };

@@ -58,9 +58,11 @@ mod limits;
 mod mask;
 mod message;
 mod opcode;
+mod opening_handshake;
 mod partial_header;
 mod payload_buffer;
 mod role;
+mod sha1;
 mod utf8_validator;
 
 pub use close_code::CloseCode;
@@ -75,4 +77,5 @@ pub use frame_header::{EncodedHeader, FrameHeader, MAX_CONTROL_PAYLOAD, MAX_HEAD
 pub use limits::Limits;
 pub use mask::mask;
 pub use opcode::Opcode;
+pub use opening_handshake::OpeningHandshake;
 pub use role::Role;
