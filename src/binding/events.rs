@@ -77,9 +77,11 @@ pub enum EventKind {
     /// if its request head has not come in time, else 0.
     Passed = 17,
     /// Of a listener: a request that opens a session. Number: its key. Length: the worker in the first 8
-    /// bits, the position of the path in the next 8, then the transport, 0 for polling and 1 for
-    /// WebSocket. Three values: the head of the request with the blank line, a byte for each character;
-    /// an id for the session; the address of the peer. `accept()`, `refuse()` or `pass()` is due.
+    /// bits, the position of the path in the next 8, then the transport: 0 for polling, 1 for a
+    /// WebSocket, 2 for a WebSocket of a polling session that exists. Three values: the head of the
+    /// request with the blank line, a byte for each character; an id for the session, or its id; the
+    /// address of the peer. `accept()`, `acceptPolling()`, `acceptUpgrade()`, `refuse()` or `pass()` is
+    /// due.
     Handshake = 18,
 }
 
@@ -289,6 +291,7 @@ const fn location(handshake: &Handshake) -> u32 {
     let transport = match handshake.transport {
         HandshakeTransport::Polling => 0,
         HandshakeTransport::WebSocket => 1,
+        HandshakeTransport::Upgrade => 2,
     };
     handshake.worker as u32 | (handshake.path as u32) << 8 | transport << 16
 }

@@ -19,10 +19,12 @@ use super::command::{Batch, Broadcast, Command, ConnectionCommand, Opening};
 use super::connection::Turn;
 use super::connection_task::ConnectionTask;
 use super::deadlines::{Deadlines, Ticket};
-use super::listener::{Acceptance, Accepted, Listeners};
+use super::listener::{
+    Acceptance, Accepted, Beginning, Listeners, PollingAcceptance, SessionRequest,
+};
 use super::liveness::{Liveness, SIGN_INTERVAL};
 use super::pace::{Pace, WORKER_TEMPO};
-use super::polling::SessionDirectory;
+use super::polling::{PollingTransport, SessionDirectory, SessionPlace, Upgrading};
 use super::stats::{SingleWriterCounter, WorkerCounters};
 use super::stream::Stream;
 use super::traffic::Traffic;
@@ -287,15 +289,63 @@ impl Worker {
 
     /// Begins a connection with the WebSocket of a handshake that the application has accepted.
     fn accept(self: &Rc<Self>, acceptance: Acceptance) {
-        let Acceptance { id, key, options, headers } = acceptance;
+        let Acceptance { id, key, options, headers, polling } = acceptance;
         let Some(handshake) = self.listeners.take_handshake(key) else { return };
-        self.shared.counters.opened.add(1);
-        match handshake.accept(self, &headers) {
-            Some((stream, response, traffic)) => {
+        match (handshake.accept(self, &headers), polling) {
+            (Some(Beginning::WebSocket { stream, response, traffic }), _) => {
+                self.shared.counters.opened.add(1);
                 self.start(id, stream, options, traffic).send_response(response);
             }
-            None => self.fail(id, EndReason::PeerEnded),
+            (Some(Beginning::Polling { served, stream, exchange, traffic }), Some(polling)) => {
+                self.shared.counters.opened.add(1);
+                let session = self.start_polling(id, options, polling, traffic);
+                let request = SessionRequest { exchange, head: 0, payload: None };
+                served.serve_session(self, session, &request, stream);
+            }
+            (Some(Beginning::Upgrade { stream, response, traffic }), _) => {
+                let output = BytesMut::from(response);
+                self.upgrade(id, Upgrading { stream, output, options, traffic });
+            }
+            (_, _) => self.handle_gone(id),
         }
+    }
+
+    /// Starts a session with long-polling.
+    fn start_polling(
+        self: &Rc<Self>,
+        id: ConnectionId,
+        options: Arc<ConnectionOptions>,
+        polling: PollingAcceptance,
+        traffic: Arc<Traffic>,
+    ) -> Rc<ConnectionTask> {
+        let PollingAcceptance { sid, options: polling, target } = polling;
+        self.sessions().insert(&sid, SessionPlace { target, worker: self.index, id });
+        let transport = PollingTransport::new(&sid, polling);
+        self.start(id, Stream::Polling(Box::new(transport)), options, traffic)
+    }
+
+    /// Begins to change a polling session to a WebSocket. If it is over, the WebSocket's connection ends.
+    fn upgrade(&self, id: ConnectionId, upgrading: Upgrading) {
+        let session = self.connection(id);
+        if let Some(probe) = session.and_then(|session| session.begin_upgrade(upgrading)) {
+            tokio::task::spawn_local(poll_fn(move |context| probe.poll(context)));
+        }
+    }
+
+    /// Handles the acceptance of a handshake whose peer has ended its side.
+    fn handle_gone(&self, id: ConnectionId) {
+        match self.connection(id) {
+            Some(session) => session.report_abandoned_upgrade(),
+            None => {
+                self.shared.counters.opened.add(1);
+                self.fail(id, EndReason::PeerEnded);
+            }
+        }
+    }
+
+    /// Returns a connection of this worker.
+    pub(super) fn connection(&self, id: ConnectionId) -> Option<Rc<ConnectionTask>> {
+        self.connections.borrow().get(id as usize).cloned().flatten()
     }
 
     fn serve_accepted(self: &Rc<Self>, Accepted { listener, stream }: Accepted) {

@@ -5,7 +5,9 @@ use std::rc::Rc;
 use bytes::BytesMut;
 
 use super::{ConnectionTask, State};
-use crate::net::polling::{Exchange, PollingTransport, Probe, ReceivedPayload, Upgrading};
+use crate::net::polling::{
+    Exchange, PollingOptions, PollingTransport, Probe, ReceivedPayload, Upgrading,
+};
 use crate::net::{EndReason, Event, Failure, PollingError, UpgradeStep};
 
 impl ConnectionTask {
@@ -22,6 +24,16 @@ impl ConnectionTask {
         state.is_blocked = false;
         state.connection.handle_time(self.traffic.touch());
         self.flush_now(state);
+    }
+
+    /// Calls a function with the options of the session, unless it is over or has a WebSocket.
+    pub(in crate::net) fn with_polling_options<T>(
+        &self,
+        call: impl FnOnce(&PollingOptions) -> T,
+    ) -> Option<T> {
+        let state = self.state.borrow();
+        let is_open = state.connection.poll_end().is_none();
+        state.stream.polling().filter(|_| is_open).map(|transport| call(transport.options()))
     }
 
     /// Handles the end of the connection of a poll that is pending.
@@ -135,6 +147,11 @@ impl ConnectionTask {
             transport.end_upgrade();
             self.worker.emit(self.id, Event::Upgrade(UpgradeStep::Abandoned));
         }
+    }
+
+    /// Reports that there is no WebSocket.
+    pub(in crate::net) fn report_abandoned_upgrade(&self) {
+        self.worker.emit(self.id, Event::Upgrade(UpgradeStep::Abandoned));
     }
 
     /// Goes on with the WebSocket, of which `input` has been read.

@@ -1,20 +1,22 @@
 //! Requests that open a session, while they wait for the application's answer.
 
-use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::net::TcpStream;
 
+use super::Target;
+use super::engine_target::EngineTarget;
 use super::http_connection::{answer_last, has_peer_ended};
 use super::served::Served;
 use crate::net::connection_options::ConnectionOptions;
+use crate::net::polling::{Exchange, PollingOptions};
 use crate::net::stream::Stream;
 use crate::net::traffic::Traffic;
 use crate::net::worker::Worker;
 use crate::net::{ConnectionId, SocketOption};
-use crate::proto::http::{Query, RequestHead};
+use crate::proto::http::RequestHead;
 use crate::proto::websocket::OpeningHandshake;
 
 /// Identifies a handshake that waits on a worker. Not used again before 2^32 others.
@@ -51,6 +53,8 @@ pub enum HandshakeTransport {
     Polling,
     /// A WebSocket.
     WebSocket,
+    /// A WebSocket, for a polling session that exists; its id is given.
+    Upgrade,
 }
 
 /// A request that opens a session, before the application knows of it.
@@ -58,22 +62,46 @@ pub enum HandshakeTransport {
 pub(super) struct Offer {
     pub(super) path: usize,
     pub(super) head: Bytes,
-    pub(super) request: OpeningHandshake,
+    pub(super) request: OfferedRequest,
+}
+
+/// What a request asks for.
+#[derive(Debug)]
+pub(super) enum OfferedRequest {
+    /// A session with a WebSocket.
+    WebSocket(OpeningHandshake),
+    /// A session whose first poll it is.
+    Polling(Rc<Exchange>),
+    /// A WebSocket for the session with this id.
+    Upgrade(OpeningHandshake, String),
 }
 
 impl Offer {
-    /// Returns the offer of a request that opens a session with a WebSocket; `None` for all others.
-    pub(super) fn of(request: &RequestHead<'_>, head: &[u8], paths: &[String]) -> Option<Self> {
-        let path = paths.iter().position(|path| path == request.path())?;
-        let query = Query::parse(request.query());
-        let is_absent = |value: Option<Cow<'_, str>>| value.is_none_or(|value| value.is_empty());
-        let opens_session = query.protocol.as_deref() == Some("4")
-            && query.transport.as_deref() == Some("websocket")
-            && is_absent(query.sid)
-            // Binary messages would be base64 in text messages.
-            && is_absent(query.base64);
-        let request = OpeningHandshake::of(request).filter(|_| opens_session)?;
-        Some(Self { path, head: Bytes::copy_from_slice(head), request })
+    /// Returns the offer of a request that opens a session; `None` for all others.
+    pub(super) fn opening(
+        target: &EngineTarget<'_>,
+        request: &RequestHead<'_>,
+        head: &[u8],
+        keep_alive: Option<u64>,
+    ) -> Option<Self> {
+        let request = match target.transport {
+            HandshakeTransport::WebSocket => {
+                OfferedRequest::WebSocket(OpeningHandshake::of(request)?)
+            }
+            _ => OfferedRequest::Polling(target.opening(request, keep_alive)?),
+        };
+        Some(Self { path: target.path, head: Bytes::copy_from_slice(head), request })
+    }
+
+    /// Returns the offer of a request for a WebSocket for a polling session.
+    pub(super) fn upgrade(
+        target: &EngineTarget<'_>,
+        request: &RequestHead<'_>,
+        head: &[u8],
+        sid: &str,
+    ) -> Option<Self> {
+        let request = OfferedRequest::Upgrade(OpeningHandshake::of(request)?, sid.to_owned());
+        Some(Self { path: target.path, head: Bytes::copy_from_slice(head), request })
     }
 }
 
@@ -86,6 +114,27 @@ pub(in crate::net) struct Acceptance {
     pub(in crate::net) options: Arc<ConnectionOptions>,
     /// More header lines for the response.
     pub(in crate::net) headers: Bytes,
+    /// Given for a session that begins with long-polling.
+    pub(in crate::net) polling: Option<PollingAcceptance>,
+}
+
+/// A session that begins with long-polling.
+#[derive(Debug)]
+pub(in crate::net) struct PollingAcceptance {
+    pub(in crate::net) sid: String,
+    pub(in crate::net) options: PollingOptions,
+    /// The worker, for others.
+    pub(in crate::net) target: Target,
+}
+
+/// What begins with an accepted handshake.
+pub(in crate::net) enum Beginning {
+    /// A connection with a WebSocket.
+    WebSocket { stream: Stream, response: Bytes, traffic: Arc<Traffic> },
+    /// A session whose first poll is this exchange.
+    Polling { served: Rc<Served>, stream: TcpStream, exchange: Rc<Exchange>, traffic: Arc<Traffic> },
+    /// The change of a session to a WebSocket.
+    Upgrade { stream: Stream, response: Bytes, traffic: Arc<Traffic> },
 }
 
 /// A connection whose handshake waits for the application. The request is still in the kernel, since it
@@ -95,24 +144,29 @@ pub(in crate::net) struct WaitingHandshake {
     pub(super) stream: TcpStream,
     /// The bytes of the request.
     pub(super) length: usize,
-    pub(super) request: OpeningHandshake,
+    pub(super) request: OfferedRequest,
     pub(super) traffic: Arc<Traffic>,
 }
 
 impl WaitingHandshake {
-    /// Takes the request from the kernel. Returns the stream, the response to be sent, and the counters of
-    /// the connection; `None` if the peer has ended its side: ws does not answer then, either.
-    pub(in crate::net) fn accept(
-        self,
-        worker: &Worker,
-        headers: &[u8],
-    ) -> Option<(Stream, Bytes, Arc<Traffic>)> {
+    /// Takes the request from the kernel. `None` if the peer has ended its side: ws does not answer then,
+    /// either, and engine.io ends the session.
+    pub(in crate::net) fn accept(self, worker: &Worker, headers: &[u8]) -> Option<Beginning> {
         let Self { served, stream, length, request, traffic } = self;
-        served.end_handshake(worker);
         if has_peer_ended(&stream) || !skip(&stream, length) {
+            served.end_handshake(worker);
             return None;
         }
         worker.shared.counters.bytes_in.add(length);
+        let (request, sid) = match request {
+            OfferedRequest::Polling(exchange) => {
+                served.release_handshake();
+                return Some(Beginning::Polling { served, stream, exchange, traffic });
+            }
+            OfferedRequest::WebSocket(request) => (request, None),
+            OfferedRequest::Upgrade(request, sid) => (request, Some(sid)),
+        };
+        served.end_handshake(worker);
         let options = served.listener.options();
         let stream = Stream::Plain(stream);
         // As ws does, whatever the server's `noDelay`. Node.js does not report such errors, either.
@@ -120,7 +174,11 @@ impl WaitingHandshake {
         if let Some(delay) = options.keep_alive {
             let _ = stream.set_option(keep_alive(delay));
         }
-        Some((stream, request.accept(headers), traffic))
+        let response = request.accept(headers);
+        Some(match sid {
+            None => Beginning::WebSocket { stream, response, traffic },
+            Some(_) => Beginning::Upgrade { stream, response, traffic },
+        })
     }
 
     /// Answers with these bytes and closes the connection.
@@ -137,7 +195,7 @@ impl WaitingHandshake {
 }
 
 /// Reads bytes that have been looked at. Returns whether they were all there.
-fn skip(stream: &TcpStream, length: usize) -> bool {
+pub(super) fn skip(stream: &TcpStream, length: usize) -> bool {
     let mut skipped = vec![0; length];
     matches!(stream.try_read(&mut skipped), Ok(read) if read == length)
 }

@@ -13,19 +13,22 @@ use tokio::io::{Interest, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::ListenerOptions;
-use super::handshake::Offer;
+use super::Target;
+use super::engine_target::EngineTarget;
+use super::handshake::{HandshakeTransport, Offer};
 use super::served::Served;
+use super::session_request::SessionRequest;
+use crate::net::connection_task::ConnectionTask;
 use crate::net::worker::Worker;
-use crate::proto::http::{HeadRead, read_head};
+use crate::proto::http::{HeadRead, RequestHead, read_head};
 
 /// Node.js's answer to a request whose head does not come in time.
-const TIMED_OUT: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n";
+pub(super) const TIMED_OUT: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n";
 
 /// The longest request head that is looked at. Node.js's own limit is 16 KiB by default.
 const MAX_HEAD: usize = 64 * 1024;
 
 /// What is to be done with a connection.
-#[derive(Debug)]
 enum Verdict {
     /// Wait for more of the request head.
     Wait,
@@ -33,6 +36,10 @@ enum Verdict {
     Pass,
     /// Offer its request to the application.
     Offer(Offer),
+    /// Give its request to a polling session.
+    Serve(Rc<ConnectionTask>, SessionRequest),
+    /// Move it to the worker of its session.
+    Move(Target),
     /// Nothing: the peer has gone.
     End,
 }
@@ -50,6 +57,8 @@ struct State {
     stream: Option<TcpStream>,
     /// The position among those of the same listener.
     index: usize,
+    /// Set if a request was answered before.
+    is_kept: bool,
     /// Bytes of the request head that have been looked at.
     known: usize,
     /// The time from which the head is awaited.
@@ -63,9 +72,10 @@ impl HttpConnection {
         served: Rc<Served>,
         stream: TcpStream,
         index: usize,
+        is_kept: bool,
     ) -> Self {
         let (stream, since) = (Some(stream), Instant::now());
-        let state = State { stream, index, known: 0, since, waker: None };
+        let state = State { stream, index, is_kept, known: 0, since, waker: None };
         Self { worker, served, state: RefCell::new(state) }
     }
 
@@ -77,7 +87,10 @@ impl HttpConnection {
         let state = &mut *self.state.borrow_mut();
         state.waker.get_or_insert_with(|| context.waker().clone());
         let verdict = match &state.stream {
-            Some(stream) => ready!(self.poll_verdict(stream, &mut state.known, context)),
+            Some(stream) => {
+                let progress = (&mut state.known, &mut state.since);
+                ready!(self.poll_verdict(stream, progress, context))
+            }
             None => Verdict::End,
         };
         state.waker = None;
@@ -85,6 +98,14 @@ impl HttpConnection {
         match (state.stream.take(), verdict) {
             (Some(stream), Verdict::Offer(offer)) => {
                 self.served.offer(&self.worker, stream, offer);
+                return Poll::Ready(());
+            }
+            (Some(stream), Verdict::Serve(session, request)) => {
+                self.served.serve_session(&self.worker, session, &request, stream);
+                return Poll::Ready(());
+            }
+            (Some(stream), Verdict::Move(target)) => {
+                self.served.move_to(&self.worker, &target, stream);
                 return Poll::Ready(());
             }
             (Some(stream), Verdict::Pass) => self.served.pass(&self.worker, stream),
@@ -97,7 +118,7 @@ impl HttpConnection {
     fn poll_verdict(
         &self,
         stream: &TcpStream,
-        known: &mut usize,
+        (known, since): (&mut usize, &mut Instant),
         context: &mut Context<'_>,
     ) -> Poll<Verdict> {
         let options = self.served.listener.options();
@@ -110,8 +131,11 @@ impl HttpConnection {
         while !self.worker.is_stalled(context.waker()) {
             let verdict = match ready!(poll_peek(stream, context, buffer, *known)) {
                 Ok(Some(head)) => {
+                    if *known == 0 {
+                        *since = Instant::now();
+                    }
                     *known = head.len();
-                    judge(head, limit, &options)
+                    self.judge(head, limit, &options)
                 }
                 // A request that ends too early is one for Node.js's parser.
                 Ok(None) if *known > 0 => Verdict::Pass,
@@ -127,10 +151,59 @@ impl HttpConnection {
         Poll::Pending
     }
 
-    /// Returns the time from which the request head is awaited; `None` if it is not.
-    pub(super) fn waits_since(&self) -> Option<Instant> {
+    /// Judges what has arrived, which is a part of a request head, or more; `limit` is the most that is
+    /// looked at.
+    fn judge(&self, input: &[u8], limit: usize, options: &ListenerOptions) -> Verdict {
+        match read_head(input) {
+            HeadRead::Incomplete if input.len() < limit && may_be_served(input, &options.paths) => {
+                Verdict::Wait
+            }
+            HeadRead::Complete(head, length) => {
+                let input = input.get(..length).unwrap_or_default();
+                match EngineTarget::of(&head, &options.paths) {
+                    Some(target) => self.judge_engine_request(&target, &head, input, options),
+                    None => Verdict::Pass,
+                }
+            }
+            _ => Verdict::Pass,
+        }
+    }
+
+    /// Judges a request whose target is Engine.IO's; `input` is the head.
+    fn judge_engine_request(
+        &self,
+        target: &EngineTarget<'_>,
+        head: &RequestHead<'_>,
+        input: &[u8],
+        options: &ListenerOptions,
+    ) -> Verdict {
+        let keep_alive = options.keep_alive_seconds();
+        let Some(sid) = target.sid() else {
+            let offer = Offer::opening(target, head, input, keep_alive);
+            return offer.map_or(Verdict::Pass, Verdict::Offer);
+        };
+        // Other ids are the application's to refuse.
+        let Some(place) = self.worker.sessions().find(sid) else { return Verdict::Pass };
+        if place.worker != self.worker.index {
+            return Verdict::Move(place.target);
+        }
+        let Some(session) = self.worker.connection(place.id) else { return Verdict::Pass };
+        if target.transport == HandshakeTransport::WebSocket {
+            let can_upgrade = !session.is_upgrading();
+            let offer = can_upgrade.then(|| Offer::upgrade(target, head, input, sid)).flatten();
+            return offer.map_or(Verdict::Pass, Verdict::Offer);
+        }
+        let request = session
+            .with_polling_options(|session| target.request(head, input.len(), session, keep_alive));
+        request.flatten().map_or(Verdict::Pass, |request| Verdict::Serve(session, request))
+    }
+
+    /// Returns the time from which the request head is awaited, and whether it is the first, or has
+    /// begun; `None` if it is not awaited.
+    pub(super) fn waits_since(&self) -> Option<(Instant, bool)> {
         let state = self.state.borrow();
-        state.stream.as_ref().map(|_| state.since)
+        let is_request = !state.is_kept || state.known > 0;
+        state.stream.as_ref().map(|_| (state.since, is_request))
     }
 
     /// Ends the connection, since its request head has not come in time; or passes it.
@@ -163,27 +236,14 @@ impl HttpConnection {
     }
 }
 
-/// Judges what has arrived, which is a part of a request head, or more; `limit` is the most that is looked
-/// at.
-fn judge(input: &[u8], limit: usize, options: &ListenerOptions) -> Verdict {
-    match read_head(input) {
-        HeadRead::Incomplete if input.len() < limit && may_be_served(input, &options.paths) => {
-            Verdict::Wait
-        }
-        HeadRead::Complete(head, length) => {
-            let offer = Offer::of(&head, input.get(..length).unwrap_or_default(), &options.paths);
-            offer.map_or(Verdict::Pass, Verdict::Offer)
-        }
-        _ => Verdict::Pass,
-    }
-}
-
 /// Returns whether the request that begins with these bytes may be one to a path of ours, without other
 /// segments behind.
 fn may_be_served(head: &[u8], paths: &[String]) -> bool {
     let is_to = |path: &String| {
-        let start = b"GET ".iter().chain(path.as_bytes()).chain(b"?");
-        start.zip(head).all(|(expected, byte)| expected == byte)
+        [&b"GET "[..], b"POST "].iter().any(|method| {
+            let start = method.iter().chain(path.as_bytes()).chain(b"?");
+            start.zip(head).all(|(expected, byte)| expected == byte)
+        })
     };
     paths.iter().any(is_to)
 }
@@ -240,10 +300,19 @@ mod tests {
     fn only_requests_to_a_path_of_ours_are_looked_at() {
         let paths = ["/socket.io/".to_owned(), "/other/".to_owned()];
         let may_be = |head: &str| may_be_served(head.as_bytes(), &paths);
-        for head in ["", "G", "GET /", "GET /so", "GET /socket.io/", "GET /other/?EIO=4&t"] {
+        for head in [
+            "",
+            "G",
+            "P",
+            "GET /",
+            "POST /so",
+            "GET /socket.io/",
+            "POST /socket.io/?",
+            "GET /other/?EIO=4&t",
+        ] {
             assert!(may_be(head), "{head}");
         }
-        for head in ["g", "P", "\r", "GET  ", "GET /s ", "GET /socket.io?", "GET /socket.io/x"] {
+        for head in ["g", "PU", "\r", "GET  ", "GET /s ", "GET /socket.io?", "GET /socket.io/x"] {
             assert!(!may_be(head), "{head}");
         }
     }

@@ -21,16 +21,18 @@
 
 mod acceptor;
 mod bucket;
+mod engine_target;
 mod handshake;
 mod http_connection;
 mod options;
 mod served;
+mod session_request;
 mod sid;
 
 use std::io;
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
@@ -38,23 +40,31 @@ use super::ConnectionId;
 use super::mailbox::Mailbox;
 use super::worker::Shared;
 
-pub(super) use handshake::Acceptance;
+pub(super) use handshake::{Acceptance, Beginning, PollingAcceptance};
 pub use handshake::{Handshake, HandshakeKey, HandshakeTransport};
 pub use options::ListenerOptions;
 pub(super) use served::Listeners;
+pub(super) use session_request::SessionRequest;
 
 /// A listener, for all threads.
 #[derive(Debug)]
 pub(super) struct Listener {
     pub(super) id: ConnectionId,
     options: Mutex<Arc<ListenerOptions>>,
+    /// Set when there are no more connections to come, except from one worker to another.
+    pub(super) is_closed: AtomicBool,
     /// HTTP connections on all workers, and on their way there.
     connections: AtomicUsize,
 }
 
 impl Listener {
     pub(super) fn new(id: ConnectionId, options: ListenerOptions) -> Self {
-        Self { id, options: Mutex::new(Arc::new(options)), connections: AtomicUsize::new(0) }
+        Self {
+            id,
+            options: Mutex::new(Arc::new(options)),
+            is_closed: AtomicBool::new(false),
+            connections: AtomicUsize::new(0),
+        }
     }
 
     pub(super) fn options(&self) -> Arc<ListenerOptions> {

@@ -6,7 +6,7 @@ use std::collections::hash_map::Entry;
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, RawFd};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -16,11 +16,15 @@ use slab::Slab;
 use tokio::net::TcpStream;
 
 use super::acceptor::Acceptor;
-use super::handshake::{Handshake, HandshakeKey, HandshakeTransport, Offer, WaitingHandshake};
+use super::handshake::{
+    Handshake, HandshakeKey, HandshakeTransport, Offer, OfferedRequest, WaitingHandshake, skip,
+};
 use super::http_connection::HttpConnection;
+use super::session_request::{SessionExchange, SessionRequest};
 use super::sid::SidGenerator;
-use super::{AcceptorCommand, Change, Listener, Listening, Target};
+use super::{Accepted, AcceptorCommand, Change, Listener, Listening, Target};
 use crate::net::command::Command;
+use crate::net::connection_task::ConnectionTask;
 use crate::net::traffic::Traffic;
 use crate::net::worker::Worker;
 use crate::net::{ConnectionId, EndReason, Event};
@@ -28,6 +32,9 @@ use crate::net::{ConnectionId, EndReason, Event};
 /// The longest and the shortest time between two looks at all HTTP connections of a listener.
 const MAX_SWEEP: Duration = Duration::from_secs(1);
 const MIN_SWEEP: Duration = Duration::from_millis(20);
+
+/// The descriptor of no socket.
+const NO_DESCRIPTOR: RawFd = -1;
 
 /// A worker's part in all listeners: the sockets from which it accepts, and its HTTP connections.
 #[derive(Default)]
@@ -94,7 +101,14 @@ impl Listeners {
         listener: &Arc<Listener>,
         stream: io::Result<TcpStream>,
     ) {
-        let served = self.find(listener.id).unwrap_or_else(|| {
+        let known = self.find(listener.id);
+        if known.is_none() && listener.is_closed.load(Ordering::SeqCst) {
+            // It came from another worker, and this one has reported the end of the listener.
+            listener.connections.fetch_sub(1, Ordering::Relaxed);
+            worker.shared.http_connections.fetch_sub(1, Ordering::Relaxed);
+            return;
+        }
+        let served = known.unwrap_or_else(|| {
             let served = Rc::new(Served::new(Arc::clone(listener)));
             self.served.borrow_mut().push(Rc::clone(&served));
             served
@@ -156,6 +170,8 @@ impl Listeners {
         for served in self.served.take() {
             let connections = served.connections.take();
             connections.iter().for_each(|(_, connection)| connection.reconsider());
+            let exchanges = served.exchanges.take();
+            exchanges.iter().for_each(|(_, exchange)| exchange.reconsider());
         }
     }
 
@@ -175,9 +191,11 @@ fn post_change(targets: &[Target], id: ConnectionId, change: Change) {
 }
 
 /// The HTTP connections of a listener on one worker.
-pub(super) struct Served {
+pub(in crate::net) struct Served {
     pub(super) listener: Arc<Listener>,
     connections: RefCell<Slab<Rc<HttpConnection>>>,
+    /// Connections whose requests sessions have.
+    exchanges: RefCell<Slab<Rc<SessionExchange>>>,
     /// Those whose handshake waits for the application.
     handshakes: Cell<usize>,
     /// Set when there are no more to come.
@@ -190,6 +208,7 @@ impl Served {
         Self {
             listener,
             connections: RefCell::default(),
+            exchanges: RefCell::default(),
             handshakes: Cell::default(),
             is_closed: Cell::default(),
             is_sweep_scheduled: Cell::default(),
@@ -201,11 +220,15 @@ impl Served {
             self.pass(worker, stream);
             return self.count_end(worker);
         }
+        self.begin(worker, stream, false);
+    }
+
+    fn begin(self: &Rc<Self>, worker: &Rc<Worker>, stream: TcpStream, is_kept: bool) {
         let connection = {
             let mut connections = self.connections.borrow_mut();
             let entry = connections.vacant_entry();
             let (worker, served) = (Rc::clone(worker), Rc::clone(self));
-            let connection = HttpConnection::new(worker, served, stream, entry.key());
+            let connection = HttpConnection::new(worker, served, stream, entry.key(), is_kept);
             Rc::clone(entry.insert(Rc::new(connection)))
         };
         self.schedule_sweep(worker, Instant::now());
@@ -233,12 +256,24 @@ impl Served {
     /// or no name for the peer.
     pub(super) fn offer(self: &Rc<Self>, worker: &Worker, stream: TcpStream, offer: Offer) {
         let Offer { path, head, request } = offer;
-        let (Some(address), Some(sid)) = (address(&stream), worker.listeners.next_sid()) else {
+        let (transport, sid) = match &request {
+            OfferedRequest::Polling(_) => {
+                (HandshakeTransport::Polling, worker.listeners.next_sid())
+            }
+            OfferedRequest::WebSocket(_) => {
+                (HandshakeTransport::WebSocket, worker.listeners.next_sid())
+            }
+            OfferedRequest::Upgrade(_, sid) => (HandshakeTransport::Upgrade, Some(sid.clone())),
+        };
+        let (Some(address), Some(sid)) = (address(&stream), sid) else {
             self.pass(worker, stream);
             return self.count_end(worker);
         };
         let length = head.len();
-        let traffic = Arc::new(Traffic::new(stream.as_raw_fd(), length as u64, 0));
+        // A polling session has no socket of its own.
+        let has_socket = transport != HandshakeTransport::Polling;
+        let descriptor = if has_socket { stream.as_raw_fd() } else { NO_DESCRIPTOR };
+        let traffic = Arc::new(Traffic::new(descriptor, length as u64, 0));
         let of_application = Arc::clone(&traffic);
         let served = Rc::clone(self);
         self.handshakes.set(self.handshakes.get() + 1);
@@ -247,7 +282,7 @@ impl Served {
             worker: worker.index,
             key: worker.listeners.add_handshake(waiting),
             path,
-            transport: HandshakeTransport::WebSocket,
+            transport,
             head,
             sid,
             address,
@@ -258,8 +293,58 @@ impl Served {
 
     /// Counts a connection out whose handshake has been answered.
     pub(super) fn end_handshake(&self, worker: &Worker) {
-        self.handshakes.set(self.handshakes.get() - 1);
+        self.release_handshake();
         self.count_end(worker);
+    }
+
+    /// Counts an answered handshake whose connection stays.
+    pub(super) fn release_handshake(&self) {
+        self.handshakes.set(self.handshakes.get() - 1);
+    }
+
+    /// Gives a request to its session, and waits for the response.
+    pub(in crate::net) fn serve_session(
+        self: &Rc<Self>,
+        worker: &Rc<Worker>,
+        session: Rc<ConnectionTask>,
+        request: &SessionRequest,
+        stream: TcpStream,
+    ) {
+        if request.payload.is_none() {
+            if !skip(&stream, request.head) {
+                return self.count_end(worker);
+            }
+            session.handle_poll(&request.exchange);
+        }
+        let exchange = {
+            let mut exchanges = self.exchanges.borrow_mut();
+            let entry = exchanges.vacant_entry();
+            let owner = (Rc::clone(worker), Rc::clone(self));
+            let exchange = SessionExchange::begin(owner, session, request, stream, entry.key());
+            Rc::clone(entry.insert(Rc::new(exchange)))
+        };
+        self.schedule_sweep(worker, Instant::now());
+        tokio::task::spawn_local(poll_fn(move |context| exchange.poll(context)));
+    }
+
+    /// Forgets the task of a request.
+    pub(super) fn remove_exchange(&self, index: usize) {
+        self.exchanges.borrow_mut().try_remove(index);
+    }
+
+    /// Waits for the next request of a connection.
+    pub(super) fn serve_next(self: &Rc<Self>, worker: &Rc<Worker>, stream: TcpStream) {
+        self.begin(worker, stream, true);
+    }
+
+    /// Moves a connection to another worker, where its session is.
+    pub(super) fn move_to(&self, worker: &Worker, target: &Target, stream: TcpStream) {
+        let listener = Arc::clone(&self.listener);
+        let accepted = Accepted { listener, stream: stream.into_std() };
+        target.shared.http_connections.fetch_add(1, Ordering::Relaxed);
+        target.mailbox.post(vec![Command::Accepted(Box::new(accepted))]);
+        worker.shared.http_connections.fetch_sub(1, Ordering::Relaxed);
+        self.end_if_over(worker);
     }
 
     /// Forgets the task of a connection.
@@ -285,43 +370,65 @@ impl Served {
                 self.is_closed.set(true);
                 self.end_if_over(worker);
             }
-            // None of them is between two requests.
-            Change::CloseConnections { is_idle_only: true } => {}
-            Change::CloseConnections { is_idle_only: false } => {
+            Change::CloseConnections { is_idle_only } => {
                 let connections = self.connections.borrow();
-                connections.iter().for_each(|(_, connection)| connection.close());
+                for (_, connection) in connections.iter() {
+                    let is_idle =
+                        connection.waits_since().is_some_and(|(_, is_request)| !is_request);
+                    if is_idle || !is_idle_only {
+                        connection.close();
+                    }
+                }
+                if !is_idle_only {
+                    let exchanges = self.exchanges.borrow();
+                    exchanges.iter().for_each(|(_, exchange)| exchange.close());
+                }
             }
         }
     }
 
     fn end_if_over(&self, worker: &Worker) {
-        let is_empty = self.handshakes.get() == 0 && self.connections.borrow().is_empty();
+        let has_connections =
+            !self.connections.borrow().is_empty() || !self.exchanges.borrow().is_empty();
+        let is_empty = self.handshakes.get() == 0 && !has_connections;
         if is_empty && self.is_closed.get() {
             worker.listeners.remove(self.listener.id);
             worker.emit(self.listener.id, Event::Ended(EndReason::Closed));
         }
     }
 
-    /// Looks at all connections; ends those whose request head has not come in time.
+    /// Looks at all connections; ends those whose request has not come in time.
     fn sweep(&self, worker: &Worker, now: Instant) {
         self.is_sweep_scheduled.set(false);
         let options = self.listener.options();
-        if let Some(timeout) = options.headers_timeout {
-            let connections = self.connections.borrow();
-            for (_, connection) in connections.iter() {
-                let since = connection.waits_since().filter(|since| *since + timeout <= now);
-                if since.is_some() {
+        let is_over = |since: Instant, timeout: Option<Duration>| {
+            timeout.is_some_and(|timeout| since + timeout <= now)
+        };
+        let connections = self.connections.borrow();
+        for (_, connection) in connections.iter() {
+            match connection.waits_since() {
+                Some((since, true)) if is_over(since, options.headers_timeout) => {
                     connection.end_overdue(options.is_passing_overdue);
                 }
+                Some((since, false)) if is_over(since, options.keep_alive_timeout) => {
+                    connection.close();
+                }
+                _ => {}
             }
+        }
+        if let Some(timeout) = options.request_timeout {
+            let exchanges = self.exchanges.borrow();
+            exchanges.iter().for_each(|(_, exchange)| exchange.handle_time(now, timeout));
         }
         self.schedule_sweep(worker, now);
     }
 
     /// Has the connections looked at, while there are some with a time limit.
     fn schedule_sweep(&self, worker: &Worker, now: Instant) {
-        let Some(timeout) = self.listener.options().headers_timeout else { return };
-        if !self.connections.borrow().is_empty() && !self.is_sweep_scheduled.replace(true) {
+        let Some(timeout) = self.listener.options().shortest_timeout() else { return };
+        let has_connections =
+            !self.connections.borrow().is_empty() || !self.exchanges.borrow().is_empty();
+        if has_connections && !self.is_sweep_scheduled.replace(true) {
             let interval = (timeout / 8).clamp(MIN_SWEEP, MAX_SWEEP);
             worker.add_deadline(self.listener.id, now + interval);
         }

@@ -5,10 +5,13 @@ use std::collections::HashMap;
 use parking_lot::Mutex;
 
 use crate::net::ConnectionId;
+use crate::net::listener::Target;
 
 /// The place of a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(in crate::net) struct SessionPlace {
+    /// The worker, for others.
+    pub(in crate::net) target: Target,
     /// The index of the worker.
     pub(in crate::net) worker: usize,
     /// The connection.
@@ -34,6 +37,6 @@ impl SessionDirectory {
     }
 
     pub(in crate::net) fn find(&self, sid: &str) -> Option<SessionPlace> {
-        self.places.lock().get(sid).copied()
+        self.places.lock().get(sid).cloned()
     }
 }

@@ -11,7 +11,7 @@ use zlib_rs::{Deflate, DeflateConfig, DeflateFlush, Status};
 use super::{Exchange, Payload, Probe, Upgrading};
 use crate::net::connection_task::ConnectionTask;
 use crate::proto::engine_io::{PacketType, Upgrade};
-use crate::proto::http::{Content, ContentCoding};
+use crate::proto::http::{Content, ContentCoding, Values};
 
 /// Bytes by which the room for compressed packets grows.
 const CHUNK: usize = 16 * 1024;
@@ -32,6 +32,18 @@ pub struct PollingOptions {
     pub max_payload: usize,
     /// Time within which an upgrade must be complete.
     pub upgrade_timeout: Duration,
+}
+
+impl PollingOptions {
+    /// Returns whether the header lines are right for a request with this `Origin`.
+    pub(in crate::net) fn has_lines_for(&self, origin: Values<'_>) -> bool {
+        let Some(expected) = &self.origin else { return true };
+        match origin {
+            Values::Absent => expected.is_none(),
+            Values::Single(origin) => expected.as_deref() == Some(origin),
+            Values::Repeated => false,
+        }
+    }
 }
 
 /// The transport of a session between its requests.
@@ -74,6 +86,11 @@ impl PollingTransport {
             last_packet: PacketType::Close,
             probe: None,
         }
+    }
+
+    /// Returns the options of the session.
+    pub(in crate::net) const fn options(&self) -> &PollingOptions {
+        &self.options
     }
 
     /// Returns the id of the session.

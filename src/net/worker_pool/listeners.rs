@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 
@@ -11,10 +12,10 @@ use super::{ConnectionRoute, Route, WorkerHandle, WorkerPool};
 use crate::net::command::Command;
 use crate::net::listener::{
     Acceptance, AcceptorCommand, Change, Handshake, HandshakeKey, Listener, ListenerOptions,
-    Listening, Target,
+    Listening, PollingAcceptance, Target,
 };
 use crate::net::traffic::Traffic;
-use crate::net::{ConnectionId, ConnectionOptions};
+use crate::net::{ConnectionId, ConnectionOptions, PollingOptions};
 use crate::proto::websocket::OpeningHandshake;
 
 /// A listener, as the application sees it.
@@ -107,6 +108,7 @@ impl WorkerPool {
     pub fn close_listener(&mut self, id: ConnectionId) {
         if let Some(Route::Listener(route)) = self.routes.get_mut(id as usize) {
             route.is_closed = true;
+            route.listener.is_closed.store(true, Ordering::SeqCst);
         }
         self.command_acceptor(id, AcceptorCommand::Change(Change::Close));
     }
@@ -135,10 +137,58 @@ impl WorkerPool {
         let headers = Bytes::copy_from_slice(headers);
         if let Some(worker) = self.workers.get_mut(worker) {
             worker.connections += 1;
-            let acceptance = Acceptance { id, key, options, headers };
+            let acceptance = Acceptance { id, key, options, headers, polling: None };
             worker.queued.push(Command::Accept(Box::new(acceptance)));
         }
         Some(id)
+    }
+
+    /// Accepts a handshake of a session with long-polling: what is sent to the connection in the same turn
+    /// is the first response. Returns as [`accept`](Self::accept) does.
+    pub fn accept_polling(
+        &mut self,
+        worker: usize,
+        key: HandshakeKey,
+        options: Arc<ConnectionOptions>,
+        sid: String,
+        polling: PollingOptions,
+    ) -> Option<ConnectionId> {
+        let target = self.targets(worker + 1).pop()?;
+        let traffic = self.handshakes.remove(worker, key)?;
+        let is_compressing =
+            options.compression.is_some() || polling.compression_threshold.is_some();
+        let route = ConnectionRoute { worker, traffic, is_compressing };
+        let id = self.routes.insert(Route::Connection(route)) as ConnectionId;
+        if let Some(worker) = self.workers.get_mut(worker) {
+            worker.connections += 1;
+        }
+        let polling = Some(PollingAcceptance { sid, options: polling, target });
+        let acceptance = Acceptance { id, key, options, headers: Bytes::new(), polling };
+        self.command_worker(worker, Command::Accept(Box::new(acceptance)));
+        Some(id)
+    }
+
+    /// Accepts the handshake of a WebSocket for a polling session, which has these options once it has
+    /// changed to it. [`Event::Upgrade`](crate::net::Event::Upgrade) reports how that goes. Returns false
+    /// if the handshake has been answered.
+    pub fn accept_upgrade(
+        &mut self,
+        worker: usize,
+        key: HandshakeKey,
+        id: ConnectionId,
+        options: Arc<ConnectionOptions>,
+        headers: &[u8],
+    ) -> bool {
+        let is_waiting = self.handshakes.remove(worker, key).is_some();
+        if let Some(Route::Connection(route)) = self.routes.get_mut(id as usize)
+            && is_waiting
+        {
+            route.is_compressing |= options.compression.is_some();
+            let headers = Bytes::copy_from_slice(headers);
+            let acceptance = Acceptance { id, key, options, headers, polling: None };
+            self.command_worker(worker, Command::Accept(Box::new(acceptance)));
+        }
+        is_waiting
     }
 
     /// Answers a handshake with this response and closes the connection. Does nothing if it has been
