@@ -35,6 +35,9 @@ const scenarios = {
   burst: require("./scenarios/burst.js"),
   saturate: require("./scenarios/saturate.js"),
   deflate: require("./scenarios/deflate.js"),
+  polling: require("./scenarios/polling.js"),
+  http: require("./scenarios/http.js"),
+  tls: require("./scenarios/tls.js"),
   cluster: require("./scenarios/cluster.js"),
 };
 

@@ -12,6 +12,7 @@ const { planOf } = require("../../bench/suite/broadcast-round.js");
 const { contenders } = require("../../bench/processes/contenders.js");
 const { build } = require("../../bench/processes/load-process.js");
 const { ServerProcess } = require("../../bench/processes/server-process.js");
+const { compare, loadTable, serverAtMost } = require("../../bench/suite/comparison.js");
 const { pacedRound } = require("../../bench/suite/paced-round.js");
 const { charts } = require("../../bench/report/index.js");
 const { losses, reasonsFor } = require("../../bench/report/losses.js");
@@ -75,7 +76,15 @@ describe("the command line of the benchmarks", () => {
   test("lists benchmarks and contenders", async () => {
     const { code, stdout } = await bench("--list");
     assert.equal(code, 0);
-    for (const name of ["saturate", "emit-each", "turbo", "bun", "socketioxide", "io-uring"]) {
+    for (const name of [
+      "saturate",
+      "emit-each",
+      "turbo",
+      "server",
+      "bun",
+      "socketioxide",
+      "io-uring",
+    ]) {
       assert.match(stdout, new RegExp(`^${name} `, "m"));
     }
   });
@@ -135,6 +144,22 @@ describe("a benchmark", { skip: skipWithoutCargo }, () => {
     assert.ok(received > 0);
     // The loop is busy for at least as long, however fast the machine is.
     assert.ok(loop / received >= BUSY_MICROSECONDS, `${loop / received} µs`);
+  });
+});
+
+describe("a bound", () => {
+  const metric = { title: "CPU", of: (cpu) => cpu, digits: 0, asked: serverAtMost(0.4) };
+  const verdict = (samples) =>
+    loadTable(compare({ scenario: "any", load: "any" }, [metric], samples));
+
+  test("may be asked of the server alone", () => {
+    const text = verdict({ ws: [10], turbo: [2], server: [5] });
+    assert.match(text, /\| server <= 0\.4 of ws: 0\.50 \(missed\) \|/);
+    assert.match(verdict({ ws: [10], server: [3] }), /\| server <= 0\.4 of ws: 0\.30 \|/);
+  });
+
+  test("is none of others", () => {
+    assert.doesNotMatch(verdict({ ws: [10], turbo: [5] }), /0\.4/);
   });
 });
 

@@ -13,12 +13,14 @@
  * @property {boolean} [isNative] whether all connections have to be on our I/O workers
  * @property {(serve: (io: object) => void, heartbeat?: Heartbeat) => Promise<Listening>} [listen]
  *   for those that do not serve on Node's HTTP server
+ * @property {() => HttpModule} [http] the module that makes the server, if Node.js's own do not
  * @property {() => string} [executable] for those that do not run under this Node.js
  * @property {() => string} [program] for a server that is not written in JavaScript: builds it, once,
  *   and returns its path. It does what server.js does
  * @property {() => string | undefined} [missing] what has to be done before it can take part
  * @property {string} [floor] for a floor: the `--with` of bench/load
  *
+ * @typedef {import("./listening.js").HttpModule} HttpModule
  * @typedef {import("./listening.js").Listening} Listening
  * @typedef {import("./server-process.js").Heartbeat} Heartbeat
  */
@@ -48,6 +50,12 @@ const contenders = {
     isNative: true,
     options: () => turboOptions(),
     nodeOptions: async (redis) => turboOptions({ adapter: ourAdapter(redis) }),
+  },
+  server: {
+    title: "turbo() on turbo.createServer()",
+    isNative: true,
+    options: () => turboOptions(),
+    http: () => require("../..").turbo,
   },
   // The same, where `turbo` is a node of a cluster.
   alone: { title: "turbo() without a cluster", isNative: true, options: () => turboOptions() },
@@ -135,10 +143,13 @@ const isFloor = (name) => contender(name)?.floor !== undefined;
 /** @param {string} name @returns {boolean} whether it can be a node of a cluster */
 const isNode = (name) => contender(name)?.nodeOptions !== undefined;
 
-/** The contender whose figures have bounds. */
+/** The contender whose figures have bounds, unless a bound names another. */
 const OURS = "turbo";
+
+/** The same on our own server. */
+const SERVER = "server";
 
 /** The contender without a cluster, to which a node is compared. */
 const ALONE = "alone";
 
-module.exports = { ALONE, OURS, contender, contenders, isFloor, isNode };
+module.exports = { ALONE, OURS, SERVER, contender, contenders, isFloor, isNode };

@@ -5,24 +5,42 @@
  *
  * @typedef {object} Listening
  * @property {number} port
+ *
+ * @typedef {object} HttpModule
+ * @property {typeof import("node:http").createServer} createServer
+ * @property {typeof import("node:https").createServer} createSecureServer
  */
 
 const { once } = require("node:events");
-const { createServer } = require("node:http");
+const http = require("node:http");
+const https = require("node:https");
+const { createCertificate } = require("./certificate.js");
 
 const HOST = "127.0.0.1";
+
+/** As many wait to be accepted as the kernel allows: with fewer, it lets clients try again in a second. */
+const BACKLOG = 1 << 16;
+
+/** @type {HttpModule} */
+const NODE = { createServer: http.createServer, createSecureServer: https.createServer };
 
 /**
  * @param {object} options of `new Server()`
  * @param {(io: object) => void} serve adds the handlers
+ * @param {object} [given]
+ * @param {HttpModule} [given.module] makes the server
+ * @param {boolean} [given.isSecure] whether it is one of https
+ * @param {import("node:http").RequestListener} [given.handleRequest] of ordinary requests
  * @returns {Promise<Listening>}
  */
-async function listenOnHttp(options, serve) {
+async function listenOnHttp(options, serve, { module = NODE, isSecure, handleRequest } = {}) {
   const { Server } = require("socket.io");
-  const http = createServer();
-  serve(new Server(http, options));
-  await once(http.listen(0, HOST), "listening");
-  return { port: http.address().port };
+  const server = isSecure
+    ? module.createSecureServer(createCertificate(), handleRequest)
+    : module.createServer(handleRequest);
+  serve(new Server(server, options));
+  await once(server.listen({ port: 0, host: HOST, backlog: BACKLOG }), "listening");
+  return { port: server.address().port };
 }
 
 /**

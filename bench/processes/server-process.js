@@ -12,6 +12,9 @@ const { LIFETIME_MILLISECONDS, LineProcess } = require("./line-process.js");
  * @property {Heartbeat} [heartbeat] instead of Engine.IO's defaults
  * @property {boolean} [perMessageDeflate] whether it compresses, if it is on Node's HTTP server and
  *   does not say so itself
+ * @property {boolean} [isSecure] whether it is one of https
+ * @property {boolean} [mayFallBack] whether connections need not be native: with long-polling, or TLS of
+ *   Node.js
  *
  * @typedef {object} Heartbeat options of Engine.IO, in milliseconds
  * @property {number} pingInterval

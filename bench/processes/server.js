@@ -29,8 +29,11 @@ const { Measurement } = require("./usage.js");
 /** Time for the allocator to return memory after a collection. */
 const SETTLE_MILLISECONDS = 150;
 
+/** As long as a small answer of an API. */
+const ANSWER = JSON.stringify({ text: "x".repeat(112) });
+
 const [name, json] = process.argv.slice(2);
-const { redis, heartbeat, perMessageDeflate } = JSON.parse(json);
+const { redis, heartbeat, perMessageDeflate, isSecure, mayFallBack } = JSON.parse(json);
 const contender = contenderOf(name);
 let io;
 let received = 0;
@@ -49,6 +52,12 @@ function serve(server) {
       acknowledge(data);
     });
   });
+}
+
+/** Answers an ordinary request, and counts it with the events. */
+function handleRequest(_request, response) {
+  received++;
+  response.end(ANSWER);
 }
 
 /** A measurement begins. */
@@ -98,7 +107,7 @@ function collectGarbage() {
 /** @throws {Error} if a connection is not native, so that ws is not measured in our name */
 function checkNative() {
   // The emitting node of a cluster may have no clients.
-  if (!contender.isNative || io.engine.clientsCount === 0) return;
+  if (!contender.isNative || mayFallBack || io.engine.clientsCount === 0) return;
   const { connections } = require("../..").stats();
   if (connections.native === 0 || Object.keys(connections.fallback).length > 0) {
     throw new Error(`not all connections are native: ${JSON.stringify(connections)}`);
@@ -110,7 +119,8 @@ async function listen() {
   const plugged = redis === undefined ? contender.options() : contender.nodeOptions(redis);
   // A contender may have an object of its own for it.
   const compression = perMessageDeflate && { perMessageDeflate };
-  return listenOnHttp({ ...compression, ...(await plugged), ...heartbeat }, serve);
+  const options = { ...compression, ...(await plugged), ...heartbeat };
+  return listenOnHttp(options, serve, { module: contender.http?.(), isSecure, handleRequest });
 }
 
 /** Sends the result of `work`, or its error. */

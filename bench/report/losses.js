@@ -2,7 +2,7 @@
 
 /** Finds the figures in which another server is better than ours. */
 
-const { ALONE, OURS, isFloor } = require("../processes/contenders.js");
+const { ALONE, OURS, SERVER, isFloor } = require("../processes/contenders.js");
 
 /** Figures within this factor are a tie on a noisy machine. */
 const TIE = 1.05;
@@ -30,7 +30,7 @@ function lossesOf(row) {
   const { contenders, better } = row;
   const ours = contenders[OURS];
   return Object.entries(contenders)
-    .filter(([name]) => name !== OURS && name !== ALONE && !isFloor(name))
+    .filter(([name]) => ![OURS, ALONE, SERVER].includes(name) && !isFloor(name))
     .map(([name, theirs]) => ({ row, name, ...compare(ours, theirs, better) }))
     .filter(({ times }) => times > TIE);
 }

@@ -3,7 +3,7 @@
 /** The figures in the README, between two marks. */
 
 const { figureText, ratioText } = require("../suite/comparison.js");
-const { OURS } = require("../processes/contenders.js");
+const { OURS, SERVER } = require("../processes/contenders.js");
 const { table } = require("../suite/table.js");
 const { allRows } = require("./markdown.js");
 const { firstOf, groupBy, ourRatio } = require("./rows.js");
@@ -19,6 +19,7 @@ const COLUMNS = {
   bun: "Bun's engine",
   socketioxide: "socketioxide",
   [OURS]: "turbo",
+  [SERVER]: "on its server",
   send: "floor",
 };
 

@@ -30,7 +30,11 @@ const byLoad = (rows) => groupBy(rows, ({ load }) => load);
 /** @param {Row} row @returns {string} the contender to which the others are compared */
 const firstOf = ({ contenders }) => Object.keys(contenders)[0];
 
-/** @param {Row} row @returns {number | undefined} of ours to the first */
-const ourRatio = (row) => row.contenders[OURS]?.ratios[firstOf(row)];
+/**
+ * @param {Row} row
+ * @param {string} [name] of a contender
+ * @returns {number | undefined} its ratio to the first, ours unless another is named
+ */
+const ourRatio = (row, name = OURS) => row.contenders[name]?.ratios[firstOf(row)];
 
 module.exports = { byLoad, firstOf, groupBy, ourRatio };

@@ -18,8 +18,13 @@ const { ServerProcess } = require("../processes/server-process.js");
  *
  * @typedef {import("./comparison.js").Bound} Bound
  * @typedef {import("../processes/broadcasting.js").Plan} Plan
- * @typedef {import("./index.js").Load & Partial<Plan> & { asked?: Asked, deflate?: boolean }}
- *   BroadcastLoad with permessage-deflate, if it has `deflate`
+ * @typedef {import("./index.js").Load & Partial<Plan> & Connecting & { asked?: Asked }} BroadcastLoad
+ *
+ * @typedef {object} Connecting of the load client
+ * @property {boolean} [deflate] whether the connections have permessage-deflate
+ * @property {boolean} [tls] whether they have TLS
+ * @property {"websocket" | "polling" | "upgrade"} [transport] how clients connect; `"websocket"` unless
+ *   it is given
  */
 
 /**
@@ -34,7 +39,7 @@ function broadcastScenario(title, loads) {
     title,
     takesPart: () => true,
     loads,
-    round: (name, load, timing) => broadcastRound(name, planOf(load, timing)),
+    round: (name, load, timing) => broadcastRound(name, planOf(load, timing), load),
     metrics: ({ asked = {}, event }) => broadcastMetrics(asked, { event }),
   };
 }
@@ -65,10 +70,8 @@ function wholeCycles({ rooms, rate, roomsPerTurn }, warmUp, seconds) {
  *
  * @param {string} name
  * @param {Plan} plan
- * @param {object} [more] for a server
- * @param {boolean} [more.isTimed] of the plan
- * @param {boolean} [more.deflate] whether the connections have permessage-deflate
- * @param {boolean} [more.isWeighed] whether the memory of the connections is measured
+ * @param {Connecting & { isTimed?: boolean, isWeighed?: boolean }} [more] for a server: with `isTimed` of
+ *   the plan, and whether the memory of the connections is measured
  * @returns {Promise<object>} what the server used, as usage.js's `Usage`, of which a floor has
  *   less; the number of `broadcasts` and of messages `delivered` meanwhile; the report of the
  *   load client as `load`; if the calls of `emit()` are timed, how long they took as `emitting`,
@@ -76,11 +79,13 @@ function wholeCycles({ rooms, rate, roomsPerTurn }, warmUp, seconds) {
  *   before the clients connected as `growth`, in bytes, or else NaN; how many messages were `lost` in all, 0
  * @throws {Error} if a message is lost, doubled, overtaken or astray
  */
-async function broadcastRound(name, plan, { isTimed, deflate, isWeighed } = {}) {
-  const server = await start(name, plan, deflate);
+async function broadcastRound(name, plan, more = {}) {
+  const { isTimed, isWeighed, deflate, tls, transport } = more;
+  const server = await start(name, plan, more);
   try {
     const before = isWeighed ? await server.ask("memory") : undefined;
-    const client = await LoadClient.connect("broadcast", server.port, { ...plan, deflate });
+    const options = { ...plan, deflate, tls, transport };
+    const client = await LoadClient.connect("broadcast", server.port, options);
     const [usage, load] = await Promise.all([
       server.broadcast({ ...plan, isTimed }),
       client.report(),
@@ -96,11 +101,20 @@ async function broadcastRound(name, plan, { isTimed, deflate, isWeighed } = {}) 
   }
 }
 
-function start(name, plan, perMessageDeflate) {
+function start(name, plan, connecting) {
   const { floor } = contender(name);
   return floor === undefined
-    ? ServerProcess.start(name, { perMessageDeflate })
+    ? ServerProcess.start(name, serverOptions(connecting))
     : FloorProcess.start(floor, plan);
+}
+
+/**
+ * @param {Connecting} connecting
+ * @returns {import("../processes/server-process.js").ServerOptions} of the server for such clients
+ */
+function serverOptions({ deflate, tls, transport }) {
+  const mayFallBack = tls || transport === "polling";
+  return { perMessageDeflate: deflate, isSecure: tls, mayFallBack };
 }
 
 /**
@@ -143,4 +157,4 @@ function loadCpu({ delivered, load }) {
   return (load.cpu / load.received) * delivered;
 }
 
-module.exports = { broadcastMetrics, broadcastRound, broadcastScenario, planOf };
+module.exports = { broadcastMetrics, broadcastRound, broadcastScenario, planOf, serverOptions };

@@ -14,6 +14,7 @@
  *   merit
  *
  * @typedef {object} Bound what is asked of ours
+ * @property {string} [of] another contender of ours, of which it is asked
  * @property {string} [to] the contender to whose figure the ratio is taken; if none, the
  *   bound is of the figure itself
  * @property {number} [atMost]
@@ -38,7 +39,7 @@
  *   first contender, to the floors, and to whom else ours is asked to be compared
  */
 
-const { OURS, isFloor } = require("../processes/contenders.js");
+const { OURS, SERVER, isFloor } = require("../processes/contenders.js");
 const { median } = require("./statistics.js");
 const { table } = require("./table.js");
 
@@ -93,18 +94,26 @@ function atMost(ratio) {
 }
 
 /**
+ * @param {number} ratio of turbo() on our own server, at most
+ * @returns {Bound[]}
+ */
+function serverAtMost(ratio) {
+  return [{ of: SERVER, to: "ws", atMost: ratio }];
+}
+
+/**
  * Judges the bounds of `row`. Leaves out those of contenders that were not measured.
  *
  * @param {Row} row
  * @returns {{ text: string, value: number, isMet: boolean }[]}
  */
-function judge({ asked = [], contenders: { [OURS]: ours } }) {
-  if (ours === undefined) return [];
+function judge({ asked = [], contenders }) {
   return asked
-    .map(({ to, atMost = Number.POSITIVE_INFINITY, atLeast = Number.NEGATIVE_INFINITY }) => {
-      const value = to === undefined ? ours.median : ours.ratios[to];
+    .map(({ of = OURS, to, ...limits }) => {
+      const { atMost = Number.POSITIVE_INFINITY, atLeast = Number.NEGATIVE_INFINITY } = limits;
+      const value = to === undefined ? contenders[of]?.median : contenders[of]?.ratios[to];
       return {
-        text: boundText(to, atMost, atLeast),
+        text: boundText(of, to, limits),
         value,
         isMet: value <= atMost && value >= atLeast,
       };
@@ -112,9 +121,9 @@ function judge({ asked = [], contenders: { [OURS]: ours } }) {
     .filter(({ value }) => value !== undefined);
 }
 
-function boundText(to, atMost, atLeast) {
-  const limit = Number.isFinite(atMost) ? `<= ${atMost}` : `>= ${atLeast}`;
-  return to === undefined ? limit : `${limit} of ${to}`;
+function boundText(of, to, { atMost, atLeast }) {
+  const limit = atMost === undefined ? `>= ${atLeast}` : `<= ${atMost}`;
+  return `${of === OURS ? "" : `${of} `}${limit}${to === undefined ? "" : ` of ${to}`}`;
 }
 
 /**
@@ -198,4 +207,4 @@ function summaryTable(rows) {
   );
 }
 
-module.exports = { atMost, compare, figureText, loadTable, ratioText, summaryTable };
+module.exports = { atMost, compare, figureText, loadTable, ratioText, serverAtMost, summaryTable };

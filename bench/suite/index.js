@@ -38,7 +38,7 @@
  * @property {number} seconds that are measured
  */
 
-const { ALONE, OURS, contender, isFloor } = require("../processes/contenders.js");
+const { ALONE, OURS, SERVER, contender, isFloor } = require("../processes/contenders.js");
 const { compare, loadTable } = require("./comparison.js");
 const { build } = require("../processes/load-process.js");
 
@@ -46,7 +46,7 @@ const { build } = require("../processes/load-process.js");
 const FULL = { rounds: 3, warmUp: 0.8, seconds: 2 };
 /** Shows that everything works, and roughly where it stands. */
 const QUICK = { rounds: 1, warmUp: 0.3, seconds: 0.6 };
-const QUICK_CONTENDERS = ["ws", OURS, ALONE];
+const QUICK_CONTENDERS = ["ws", OURS, ALONE, SERVER];
 
 /** Overhead of a round beside its load. */
 const START_SECONDS = 0.4;

@@ -1,6 +1,7 @@
 "use strict";
 
 const { setTimeout: sleep } = require("node:timers/promises");
+const { serverOptions } = require("./broadcast-round.js");
 const { LoadClient } = require("../processes/load-client.js");
 const { LOST, loadMetrics, usageMetrics } = require("./metrics.js");
 const { ServerProcess } = require("../processes/server-process.js");
@@ -12,16 +13,17 @@ const OVERRUN_SECONDS = 0.25;
 const DRAIN_MILLISECONDS = 5000;
 
 /**
- * Measures one contender under clients that send at a fixed rate, whatever the server does.
+ * Measures one contender under clients that send at a fixed rate, whatever the server does, or
+ * `requests` as fast as it answers.
  *
  * @param {string} name of the contender
- * @param {"inbound" | "echo"} scenario
- * @param {object} load of the load client; see {@link LoadClient.connect}
+ * @param {"inbound" | "echo" | "requests"} scenario
+ * @param {import("./broadcast-round.js").Connecting & object} load of the load client; see
+ *   {@link LoadClient.connect}
  * @param {number} load.clients
- * @param {number} load.rate messages per second
- * @param {number} load.payload bytes of each
+ * @param {number} [load.rate] messages per second
+ * @param {number} [load.payload] bytes of each
  * @param {boolean} [load.records] whether they hold records
- * @param {boolean} [load.deflate] whether the connections have permessage-deflate
  * @param {import("./index.js").Timing} timing
  * @returns {Promise<object>} usage.js's `Usage` and the events `received` meanwhile; the report
  *   of the load client as `load`; how much CPU time that took meanwhile as `loadCpu`; how
@@ -29,8 +31,8 @@ const DRAIN_MILLISECONDS = 5000;
  * @throws {Error} if a message is lost
  */
 async function pacedRound(name, scenario, load, { warmUp, seconds }) {
-  const { clients, rate, payload, records, deflate } = load;
-  const server = await ServerProcess.start(name, { perMessageDeflate: deflate });
+  const { clients, rate, payload, records, deflate, tls } = load;
+  const server = await ServerProcess.start(name, serverOptions(load));
   try {
     const duration = seconds + OVERRUN_SECONDS;
     const client = await LoadClient.connect(scenario, server.port, {
@@ -39,6 +41,7 @@ async function pacedRound(name, scenario, load, { warmUp, seconds }) {
       payload,
       records,
       deflate,
+      tls,
       warmUp,
       seconds: duration,
     });

@@ -276,9 +276,19 @@ function handleClosed() {
  */
 function adoptHandle(handle, connection) {
   handle.close(handleClosed);
+  return emulate(handle, connection);
+}
+
+/** Does the same with a TCP handle that has never been open, for a connection that a worker has accepted. */
+function adoptUnopened(handle, connection) {
+  handle.close();
+  return emulate(handle, connection);
+}
+
+function emulate(handle, connection) {
   Object.setPrototypeOf(handle, ConnectionHandle.prototype);
   handle.connection = connection;
   return handle;
 }
 
-module.exports = { adoptHandle };
+module.exports = { adoptHandle, adoptUnopened };

@@ -1,7 +1,7 @@
 "use strict";
 
 const net = require("node:net");
-const { adoptHandle } = require("./connection-handle.js");
+const { adoptHandle, adoptUnopened } = require("./connection-handle.js");
 const { shared } = require("./shared-strings.js");
 const { ignoreError } = require("./upgrade-guard.js");
 
@@ -144,7 +144,21 @@ function detach(socket, connection) {
   void [socket.remoteAddress, socket.localAddress];
   shareNames(socket);
   // Only Node's descriptor is closed; the worker's keeps the connection open.
-  connection.handle = adoptHandle(socket._handle, connection);
+  serve(socket, adoptHandle(socket._handle, connection), connection);
+}
+
+/**
+ * Makes a `net.Socket` that has never been connected the one of a connection that a worker has accepted.
+ *
+ * @param {import("node:net").Socket} socket with a TCP handle that is not open
+ * @param {import("./connection.js").Connection} connection
+ */
+function attach(socket, connection) {
+  serve(socket, adoptUnopened(socket._handle, connection), connection);
+}
+
+function serve(socket, handle, connection) {
+  connection.handle = handle;
   Object.setPrototypeOf(socket, DetachedSocket.prototype);
   // An HTTP server leaves methods of the former prototype on the socket itself.
   for (const name of ["on", "addListener", "prependListener"]) {
@@ -218,4 +232,4 @@ function readEnd() {
   if (!this.destroyed) read(this, null);
 }
 
-module.exports = { detach, handleEnd, handlePeerEnd, handleRead, isDetached, readInput };
+module.exports = { attach, detach, handleEnd, handlePeerEnd, handleRead, isDetached, readInput };

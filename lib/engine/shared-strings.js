@@ -17,7 +17,7 @@ const MAX_LENGTH = 512;
  * Headers whose values many requests have in common, and which hold no secret: shared strings outlive
  * their connections. Of all others, only the names are shared.
  */
-const COMMON = new Set([
+const COMMON_HEADERS = new Set([
   "accept",
   "accept-encoding",
   "accept-language",
@@ -66,7 +66,7 @@ function shareStrings(request) {
   for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
     const name = rawHeaders[index].toLowerCase();
     rawHeaders[index] = shared(rawHeaders[index]);
-    if (!COMMON.has(name)) continue;
+    if (!COMMON_HEADERS.has(name)) continue;
     const value = rawHeaders[index + 1];
     rawHeaders[index + 1] = shared(value);
     if (headers[name] === value) headers[name] = rawHeaders[index + 1];
@@ -75,4 +75,4 @@ function shareStrings(request) {
   if (COMMON_URL.test(request.url)) request.url = shared(request.url);
 }
 
-module.exports = { shareStrings, shared };
+module.exports = { COMMON_HEADERS, COMMON_URL, shareStrings, shared };

@@ -7,11 +7,12 @@ use std::time::Duration;
 use anyhow::{Context, Error, Result, bail, ensure};
 use lexopt::prelude::*;
 
-use crate::client::Server;
+use crate::client::{Server, Transport};
 use crate::news::{self, Event, Form};
 use crate::plan::{Pacing, Plan, Rooms, Turns};
 use crate::scenario::{Content, INBOUND_LEN};
 use crate::schedule::Pace;
+use crate::tls;
 
 /// The command line.
 pub struct Arguments {
@@ -67,6 +68,8 @@ pub enum Scenario {
     Broadcast(Plan),
     /// Receive broadcasts without a plan, until standard input ends.
     Watch,
+    /// Send ordinary requests for this time, after a warm-up.
+    Requests(Duration, Duration),
 }
 
 /// The options of the command line, each at most once, in any order.
@@ -74,6 +77,8 @@ pub enum Scenario {
 struct Given {
     scenario: Option<String>,
     address: Option<SocketAddr>,
+    transport: Option<Transport>,
+    tls: bool,
     deflate: bool,
     clients: Option<usize>,
     rate: Option<u32>,
@@ -106,6 +111,8 @@ impl Given {
             match argument {
                 Value(name) if given.scenario.is_none() => given.scenario = Some(name.string()?),
                 Long("address") => given.address = Some(parser.value()?.parse()?),
+                Long("transport") => given.transport = Some(parser.value()?.parse()?),
+                Long("tls") => given.tls = true,
                 Long("deflate") => given.deflate = true,
                 Long("records") => given.records = true,
                 Long("clients") => given.clients = Some(parser.value()?.parse()?),
@@ -132,9 +139,16 @@ impl Given {
         if self.scenario.as_deref() == Some("floor") {
             return Ok(Role::Floor(self.plan(clients)?, self.with.unwrap_or_default()));
         }
-        let address = self.address.context("--address is missing")?;
-        let server = Server::new(address, self.deflate);
-        Ok(Role::Load(server, self.scenario(clients)?))
+        Ok(Role::Load(self.server()?, self.scenario(clients)?))
+    }
+
+    fn server(&self) -> Result<Server> {
+        Ok(Server {
+            transport: self.transport.unwrap_or_default(),
+            tls: if self.tls { Some(tls::settings()?) } else { None },
+            deflate: self.deflate,
+            ..Server::new(self.address.context("--address is missing")?)
+        })
     }
 
     fn scenario(&self, clients: usize) -> Result<Scenario> {
@@ -148,8 +162,10 @@ impl Given {
             }
             Some("broadcast") => Scenario::Broadcast(self.plan(clients)?),
             Some("watch") => Scenario::Watch,
+            Some("requests") => Scenario::Requests(self.warm_up()?, self.measured()?),
             _ => bail!(
-                "the first argument is idle, connect, blocked, inbound, echo, broadcast, watch or floor"
+                "the first argument is idle, connect, blocked, inbound, echo, broadcast, watch, \
+                 requests or floor"
             ),
         })
     }

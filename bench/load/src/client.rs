@@ -1,42 +1,74 @@
 //! One Socket.IO client.
 
-use std::io::{ErrorKind, Read, Write};
-use std::iter::Sum;
-use std::net::{Shutdown, SocketAddr};
-use std::ops::Sub;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
-use bytes::{Buf, Bytes, BytesMut};
-use mio::net::TcpStream;
-use serde::{Deserialize, Serialize};
-use socket_io_turbo::proto::engine_io::{Packet, PacketType};
-use socket_io_turbo::proto::websocket::{Decoder, Event, Limits, Opcode, Role, encode_frame};
+use anyhow::{Context, Error, Result, bail, ensure};
+use bytes::Bytes;
+use mio::Registry;
+use socket_io_turbo::proto::engine_io::{Handshake, Packet, PacketType};
 
-use crate::deflate::{self, Deflate};
+use crate::connection::{Connection, Opener, Traffic};
+use crate::polling::Polling;
+use crate::tls;
+use crate::websocket::WebSocket;
 
-/// Deadline of the TCP handshake. On loopback the kernel answers for the server at once, unless too
-/// many connections wait to be accepted.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Most bytes queued for a server that does not read; beyond, the run fails.
-const MAX_PENDING: usize = 4 << 20;
-
-/// The longest response head in bytes.
-const MAX_HEAD: usize = 8 << 10;
-
-/// The header of offers and answers.
-const EXTENSIONS: &str = "Sec-WebSocket-Extensions";
+/// The connections of a client, and their tokens.
+pub const CONNECTIONS: usize = 3;
+const WEBSOCKET: usize = 0;
+const GETS: usize = 1;
+const POSTS: usize = 2;
 
 /// The server to connect to.
 #[derive(Clone, Copy, Debug)]
 pub struct Server {
     /// Where it listens.
     pub address: SocketAddr,
+    /// The way of packets.
+    pub transport: Transport,
+    /// The settings of TLS, if it is a server of https.
+    pub tls: Option<tls::Settings>,
     /// True if permessage-deflate is offered, which the server has to accept then.
     pub deflate: bool,
     /// The settings of clients for a server that is not of the benchmarks.
     pub site: Option<&'static Site>,
+}
+
+/// The transports of Engine.IO that clients use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Transport {
+    /// WebSocket from the beginning.
+    #[default]
+    WebSocket,
+    /// Long-polling, without an upgrade.
+    Polling,
+    /// Long-polling and then WebSocket, as clients do by default.
+    Upgrade,
+}
+
+impl Transport {
+    /// Returns the largest number of connections of a client.
+    pub const fn connections(self) -> usize {
+        match self {
+            Self::WebSocket => 1,
+            Self::Polling | Self::Upgrade => CONNECTIONS,
+        }
+    }
+}
+
+impl FromStr for Transport {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        Ok(match name {
+            "websocket" => Self::WebSocket,
+            "polling" => Self::Polling,
+            "upgrade" => Self::Upgrade,
+            _ => bail!("--transport is websocket, polling or upgrade, and not {name}"),
+        })
+    }
 }
 
 /// A server that people load with [`live`](crate::live). It may send whatever it likes.
@@ -54,50 +86,35 @@ pub struct Site {
 
 impl Server {
     /// Returns a server of the benchmarks.
-    pub const fn new(address: SocketAddr, deflate: bool) -> Self {
-        Self { address, deflate, site: None }
+    pub const fn new(address: SocketAddr) -> Self {
+        let transport = Transport::WebSocket;
+        Self { address, transport, tls: None, deflate: false, site: None }
+    }
+
+    /// The value of the header `Host`.
+    pub fn host(self) -> String {
+        self.site.map_or_else(|| self.address.to_string(), |site| site.host.clone())
+    }
+
+    /// Returns the first lines of a request of Engine.IO, for a session if there is one.
+    pub fn request(self, method: &str, transport: &str, sid: Option<&str>) -> String {
+        let path = self.site.map_or("/socket.io/", |site| &site.path);
+        let session = sid.map(|sid| format!("&sid={sid}")).unwrap_or_default();
+        format!(
+            "{method} {path}?EIO=4&transport={transport}{session} HTTP/1.1\r\nHost: {}\r\n",
+            self.host()
+        )
     }
 }
 
-/// Bytes of the connections, without the headers of TCP.
-#[derive(Clone, Copy, Default, Serialize)]
-pub struct Traffic {
-    /// Read by clients.
-    pub read: u64,
-    /// Written by clients, and taken by the kernel.
-    pub written: u64,
-}
-
-impl Sum for Traffic {
-    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
-        all.fold(Self::default(), |sum, one| Self {
-            read: sum.read + one.read,
-            written: sum.written + one.written,
-        })
-    }
-}
-
-impl Sub for Traffic {
-    type Output = Self;
-
-    fn sub(self, before: Self) -> Self {
-        Self { read: self.read - before.read, written: self.written - before.written }
-    }
-}
-
-/// A connection and its stage.
+/// A session and its stage.
 pub struct Client {
-    stream: TcpStream,
-    traffic: Traffic,
+    opener: Opener,
+    /// The transport until the client has upgraded.
+    polling: Option<Polling>,
+    /// The transport, or the one to which the client upgrades.
+    websocket: Option<WebSocket>,
     stage: Stage,
-    site: Option<&'static Site>,
-    /// True if the extension has been offered.
-    offers_deflate: bool,
-    /// The extension once the server has accepted it.
-    deflate: Option<Box<Deflate>>,
-    decoder: Decoder,
-    /// Bytes that the kernel has not taken yet.
-    pending: BytesMut,
     heartbeat: Heartbeat,
 }
 
@@ -109,52 +126,40 @@ struct Heartbeat {
     limit: Duration,
 }
 
+#[derive(PartialEq, Eq)]
 enum Stage {
-    /// Before the response to the upgrade request; with its first bytes.
-    Upgrading(BytesMut),
-    /// Before the open packet, and before the answer to CONNECT.
+    /// Before the answer to CONNECT.
     Joining,
-    Ready,
+    Joined,
     Lost,
 }
 
-/// The times in the open packet, in milliseconds.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Handshake {
-    ping_interval: u64,
-    ping_timeout: u64,
-}
-
 impl Client {
-    /// Connects, and asks for the upgrade.
-    pub fn connect(server: Server) -> Result<Self> {
-        let stream = std::net::TcpStream::connect_timeout(&server.address, CONNECT_TIMEOUT)?;
-        stream.set_nodelay(true)?;
-        stream.set_nonblocking(true)?;
+    /// Connects, and asks for a session. The events of its connections have the token `first_token`
+    /// or one of the next of [`CONNECTIONS`].
+    pub fn connect(server: Server, registry: Rc<Registry>, first_token: usize) -> Result<Self> {
+        let opener = Opener::new(server, registry, first_token);
         let mut client = Self {
-            stream: TcpStream::from_std(stream),
-            traffic: Traffic::default(),
-            stage: Stage::Upgrading(BytesMut::new()),
-            site: server.site,
-            offers_deflate: server.deflate,
-            deflate: None,
-            decoder: Decoder::new(Role::Client, Limits::default()),
-            pending: BytesMut::new(),
+            polling: None,
+            websocket: None,
+            stage: Stage::Joining,
             heartbeat: Heartbeat { last: Instant::now(), limit: Duration::MAX },
+            opener,
         };
-        client.write(upgrade_request(server).as_bytes())?;
+        if server.transport == Transport::WebSocket {
+            client.websocket = Some(WebSocket::open(&client.opener, WEBSOCKET, None)?);
+        } else {
+            client.polling = Some(Polling::open(client.opener.clone(), GETS, POSTS)?);
+        }
         Ok(client)
     }
 
-    /// The socket, to register it.
-    pub fn stream(&mut self) -> &mut TcpStream {
-        &mut self.stream
-    }
-
-    /// Returns whether the client is connected to the main namespace.
+    /// Returns whether the client is connected to the main namespace, by the transport that it is to
+    /// have in the end.
     pub fn is_ready(&self) -> bool {
-        matches!(self.stage, Stage::Ready)
+        let has_upgraded =
+            self.opener.server().transport != Transport::Upgrade || self.polling.is_none();
+        self.stage == Stage::Joined && has_upgraded
     }
 
     /// Returns whether the client is connected, or has been lost.
@@ -164,7 +169,7 @@ impl Client {
 
     /// Returns whether the connection has been lost.
     pub fn is_lost(&self) -> bool {
-        matches!(self.stage, Stage::Lost)
+        self.stage == Stage::Lost
     }
 
     /// Returns whether the server's ping is overdue: engine.io-client then closes the connection.
@@ -172,110 +177,112 @@ impl Client {
         self.heartbeat.last.elapsed() > self.heartbeat.limit
     }
 
-    /// Closes the connection, or gives up one that is closed.
+    /// Closes the connections, or gives up those that are closed.
     pub fn lose(&mut self) {
         self.stage = Stage::Lost;
-        self.pending.clear();
-        // One that the server has closed cannot be shut down.
-        let _ = self.stream.shutdown(Shutdown::Both);
+        for index in 0..CONNECTIONS {
+            if let Some(connection) = self.connection(index) {
+                connection.shut_down();
+            }
+        }
     }
 
     /// Returns whether the kernel has taken everything that was sent.
-    pub fn is_flushed(&self) -> bool {
-        self.pending.is_empty()
+    pub fn is_flushed(&mut self) -> bool {
+        self.is_lost()
+            || (self.polling.as_ref().is_none_or(Polling::is_flushed)
+                && self.websocket.as_mut().is_none_or(|it| it.connection().is_flushed()))
     }
 
-    /// Returns the bytes since the connection began.
+    /// Returns the bytes since the client has connected.
     pub fn traffic(&self) -> Traffic {
-        self.traffic
+        self.opener.traffic()
     }
 
     /// Sends an Engine.IO packet in its text form.
     pub fn send(&mut self, packet: &[u8]) -> Result<()> {
-        match &mut self.deflate {
-            None => self.write(&encode_frame(true, Opcode::Text, packet, Some(masking_key()))),
-            Some(deflate) => {
-                let frame = deflate.encode_text(packet, masking_key())?;
-                self.write(&frame)
-            }
+        match (&mut self.polling, &mut self.websocket) {
+            (Some(polling), _) => polling.send(packet),
+            (None, Some(websocket)) => websocket.send(packet),
+            (None, None) => bail!("a client without a transport"),
         }
     }
 
-    /// Goes on writing what the kernel did not take before.
-    pub fn flush(&mut self) -> Result<()> {
-        while !self.pending.is_empty() {
-            match write_some(&mut self.stream, &self.pending)? {
-                0 => break,
-                written => {
-                    self.traffic.written += written as u64;
-                    self.pending.advance(written);
-                }
-            }
-        }
-        Ok(())
+    /// Goes on writing to a connection what the kernel did not take before.
+    pub fn flush(&mut self, connection: usize) -> Result<()> {
+        self.connection(connection).map_or(Ok(()), Connection::flush)
     }
 
-    /// Reads everything available, `buffer` at a time, and the end of the stream if `is_ended`.
-    /// Calls `received` with each Socket.IO packet once the client is ready.
+    /// Reads everything available from a connection, `buffer` at a time, and the end of the stream if
+    /// `is_ended`. Calls `received` with each Socket.IO packet once the client is ready.
     pub fn read(
+        &mut self,
+        connection: usize,
+        buffer: &mut [u8],
+        is_ended: bool,
+        received: &mut impl FnMut(Bytes) -> Result<()>,
+    ) -> Result<()> {
+        match connection {
+            WEBSOCKET => self.read_websocket(buffer, is_ended, received),
+            GETS => self.read_payload(buffer, is_ended, received),
+            _ => {
+                let Some(polling) = &mut self.polling else { return Ok(()) };
+                polling.confirm(buffer, is_ended)?;
+                self.upgrade_if_paused()
+            }
+        }
+    }
+
+    fn read_websocket(
         &mut self,
         buffer: &mut [u8],
         is_ended: bool,
         received: &mut impl FnMut(Bytes) -> Result<()>,
     ) -> Result<()> {
-        loop {
-            let length = match self.stream.read(buffer) {
-                Ok(0) => bail!("the server ended the connection"),
-                Ok(length) => length,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => return Err(error).context("the connection broke"),
-            };
-            self.traffic.read += length as u64;
-            self.handle_bytes(buffer.get(..length).unwrap_or_default().into(), received)?;
-            // Bytes after a short read cause another event; the end does not.
-            if length < buffer.len() && !is_ended {
-                return Ok(());
-            }
+        let Some(websocket) = &mut self.websocket else { return Ok(()) };
+        let was_open = websocket.is_open();
+        websocket.receive(buffer, is_ended)?;
+        if self.polling.is_some() && !was_open && websocket.is_open() {
+            websocket.send(b"2probe")?;
         }
-    }
-
-    fn handle_bytes(
-        &mut self,
-        mut input: BytesMut,
-        received: &mut impl FnMut(Bytes) -> Result<()>,
-    ) -> Result<()> {
-        if let Stage::Upgrading(head) = &mut self.stage {
-            head.extend_from_slice(&input);
-            let Some(response) = Response::parse(head)? else { return Ok(()) };
-            input = head.split_off(response.head_len);
-            self.deflate = negotiated(self.offers_deflate, response.extension.as_deref())?;
-            self.stage = Stage::Joining;
-        }
-        if let Some(deflate) = &mut self.deflate {
-            input = deflate.decode_frames(&input)?;
-        }
-        while let Some(event) = self.decoder.poll_event(&mut input)? {
-            self.handle_event(event, received)?;
+        while let Some(text) = self.websocket.as_mut().map_or(Ok(None), WebSocket::next_text)? {
+            self.handle_packet(Packet::decode_text(text)?, received)?;
         }
         Ok(())
     }
 
-    fn handle_event(
+    fn read_payload(
         &mut self,
-        event: Event,
+        buffer: &mut [u8],
+        is_ended: bool,
         received: &mut impl FnMut(Bytes) -> Result<()>,
     ) -> Result<()> {
-        match event {
-            Event::Text(text) => self.handle_packet(Packet::decode_text(text)?, received),
-            Event::Ping(payload) => {
-                self.write(&encode_frame(true, Opcode::Pong, &payload, Some(masking_key())))
-            }
-            Event::Pong(_) => Ok(()),
-            // An attachment.
-            Event::Binary(_) if self.site.is_some() => Ok(()),
-            Event::Binary(_) => bail!("the server sent a binary message"),
-            Event::Close { code, reason } => bail!("the server closed: {code:?} {reason}"),
+        let Some(polling) = &mut self.polling else { return Ok(()) };
+        let Some(packets) = polling.receive(buffer, is_ended)? else { return Ok(()) };
+        for packet in packets {
+            self.handle_packet(packet?, received)?;
+        }
+        self.polling.as_mut().map_or(Ok(()), Polling::poll)?;
+        self.upgrade_if_paused()
+    }
+
+    /// Leaves long-polling once the server has answered the probe and all requests, as
+    /// engine.io-client does.
+    fn upgrade_if_paused(&mut self) -> Result<()> {
+        if let (Some(polling), Some(websocket)) = (&self.polling, &mut self.websocket)
+            && polling.has_paused()
+        {
+            websocket.send(b"5")?;
+            self.polling = None;
+        }
+        Ok(())
+    }
+
+    fn connection(&mut self, index: usize) -> Option<&mut Connection> {
+        match index {
+            WEBSOCKET => self.websocket.as_mut().map(WebSocket::connection),
+            GETS => self.polling.as_mut().and_then(|it| it.gets().connection()),
+            _ => self.polling.as_mut().and_then(|it| it.posts().connection()),
         }
     }
 
@@ -284,26 +291,38 @@ impl Client {
         packet: Packet,
         received: &mut impl FnMut(Bytes) -> Result<()>,
     ) -> Result<()> {
-        let Packet::Text { packet_type, data } = packet else { bail!("base64 over WebSocket") };
+        let Packet::Text { packet_type, data } = packet else { bail!("a binary packet as text") };
         match packet_type {
             PacketType::Open => self.handle_open(&data),
             PacketType::Ping => {
                 self.heartbeat.last = Instant::now();
                 self.send(b"3")
             }
-            PacketType::Message if self.is_ready() => received(data),
+            PacketType::Message if self.stage == Stage::Joined => received(data),
             PacketType::Message => self.handle_connect(&data),
+            PacketType::Pong if *data == *b"probe" => {
+                self.polling.as_mut().context("a probe without polling")?.pause();
+                self.upgrade_if_paused()
+            }
+            PacketType::Noop if self.polling.is_some() => Ok(()),
             other => bail!("the server sent a packet of type {other:?}"),
         }
     }
 
     /// Engine.IO v4, "Handshake".
-    fn handle_open(&mut self, handshake: &[u8]) -> Result<()> {
-        let handshake: Handshake =
-            serde_json::from_slice(handshake).context("no handshake of Engine.IO")?;
+    fn handle_open(&mut self, handshake: &Bytes) -> Result<()> {
+        let handshake = Handshake::decode(handshake).context("no handshake of Engine.IO")?;
         let limit = Duration::from_millis(handshake.ping_interval + handshake.ping_timeout);
         self.heartbeat = Heartbeat { last: Instant::now(), limit };
-        match self.site {
+        let server = self.opener.server();
+        if server.transport == Transport::Upgrade {
+            let sid = Some(handshake.sid.as_str());
+            self.websocket = Some(WebSocket::open(&self.opener, WEBSOCKET, sid)?);
+        }
+        if let Some(polling) = &mut self.polling {
+            polling.join(handshake.sid);
+        }
+        match server.site {
             None => self.send(b"40"),
             Some(Site { namespace, auth, .. }) => {
                 self.send(format!("40{namespace}{auth}").as_bytes())
@@ -314,128 +333,19 @@ impl Client {
     /// Socket.IO v5, "Connection to a namespace": the answer is a CONNECT with a sid.
     fn handle_connect(&mut self, answer: &[u8]) -> Result<()> {
         let text = String::from_utf8_lossy(answer);
-        let namespace = self.site.map(|site| site.namespace.as_str()).unwrap_or_default();
+        let site = self.opener.server().site;
+        let namespace = site.map(|site| site.namespace.as_str()).unwrap_or_default();
         let rest = text.strip_prefix('0').and_then(|rest| rest.strip_prefix(namespace));
         let is_accepted = rest.is_some_and(|rest| rest.starts_with(r#"{"sid":"#));
         ensure!(is_accepted, "the server refused to connect: {text}");
-        self.stage = Stage::Ready;
+        self.stage = Stage::Joined;
         Ok(())
     }
-
-    fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        let written =
-            if self.pending.is_empty() { write_some(&mut self.stream, bytes)? } else { 0 };
-        self.traffic.written += written as u64;
-        self.pending.extend_from_slice(bytes.get(written..).unwrap_or_default());
-        ensure!(self.pending.len() <= MAX_PENDING, "the server does not keep up with reading");
-        Ok(())
-    }
-}
-
-/// Writes what the kernel takes. Returns its length.
-fn write_some(stream: &mut TcpStream, bytes: &[u8]) -> Result<usize> {
-    loop {
-        match stream.write(bytes) {
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(0),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            written => return written.context("the connection broke"),
-        }
-    }
-}
-
-fn upgrade_request(Server { address, deflate, site }: Server) -> String {
-    let offer =
-        if deflate { format!("{EXTENSIONS}: {}\r\n", deflate::OFFER) } else { String::new() };
-    let path = site.map_or("/socket.io/", |site| &site.path);
-    let host = site.map_or_else(|| address.to_string(), |site| site.host.clone());
-    // The key is RFC 6455's own example: no cache stands between, so any will do.
-    format!(
-        "GET {path}?EIO=4&transport=websocket HTTP/1.1\r\nHost: {host}\r\n\
-         Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
-         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{offer}\r\n"
-    )
-}
-
-/// The response to an upgrade request.
-#[derive(Debug, PartialEq, Eq)]
-struct Response {
-    head_len: usize,
-    /// The value of `Sec-WebSocket-Extensions`.
-    extension: Option<String>,
-}
-
-impl Response {
-    /// Parses the response head, or returns `None` if it is incomplete.
-    fn parse(input: &[u8]) -> Result<Option<Self>> {
-        let mut headers = [httparse::EMPTY_HEADER; 32];
-        let mut response = httparse::Response::new(&mut headers);
-        let httparse::Status::Complete(head_len) = response.parse(input)? else {
-            ensure!(input.len() <= MAX_HEAD, "the response head does not end");
-            return Ok(None);
-        };
-        ensure!(response.code == Some(101), "the server answered {:?}", response.code);
-        let mut headers = response.headers.iter();
-        let header = headers.find(|header| header.name.eq_ignore_ascii_case(EXTENSIONS));
-        let extension = header.map(|header| String::from_utf8_lossy(header.value).into_owned());
-        Ok(Some(Self { head_len, extension }))
-    }
-}
-
-/// Returns permessage-deflate if it was offered.
-///
-/// # Errors
-///
-/// If the server has not accepted it, or has accepted what was not offered.
-fn negotiated(is_offered: bool, extension: Option<&str>) -> Result<Option<Box<Deflate>>> {
-    match (is_offered, extension) {
-        (true, Some(extension)) => Ok(Some(Box::new(Deflate::new(extension)?))),
-        (true, None) => bail!("the server does not accept permessage-deflate"),
-        (false, Some(extension)) => bail!("the server has extension {extension} of its own accord"),
-        (false, None) => Ok(None),
-    }
-}
-
-/// Returns a new key for each frame, RFC 6455 §5.3. It need not be unpredictable here.
-fn masking_key() -> [u8; 4] {
-    fastrand::u32(..).to_ne_bytes()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const HEAD: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n";
-
-    #[test]
-    fn a_response_head_may_come_in_pieces() -> Result<()> {
-        for length in 0..HEAD.len() {
-            assert_eq!(Response::parse(&HEAD[..length])?, None);
-        }
-        let response = Response { head_len: HEAD.len(), extension: None };
-        assert_eq!(Response::parse(&[HEAD, b"\x81\x01x"].concat())?, Some(response));
-        Ok(())
-    }
-
-    #[test]
-    fn an_extension_is_accepted_if_it_was_offered() -> Result<()> {
-        let head = b"HTTP/1.1 101 Ok\r\nsec-websocket-extensions: permessage-deflate\r\n\r\n";
-        let extension = Response::parse(head)?.and_then(|response| response.extension);
-        assert_eq!(extension.as_deref(), Some("permessage-deflate"));
-        assert!(negotiated(true, extension.as_deref())?.is_some());
-        assert!(negotiated(false, extension.as_deref()).is_err());
-        assert!(negotiated(false, None)?.is_none());
-        assert!(negotiated(true, None).is_err());
-        Ok(())
-    }
-
-    #[test]
-    fn an_offer_stands_in_the_request() {
-        let address = SocketAddr::from(([127, 0, 0, 1], 80));
-        let request = |deflate| upgrade_request(Server::new(address, deflate));
-        let offer = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n";
-        assert!(request(true).ends_with(offer));
-        assert_eq!(request(true).replace(offer, "\r\n"), request(false));
-    }
 
     #[test]
     fn a_request_names_the_host_and_the_path_of_a_site() {
@@ -445,16 +355,17 @@ mod tests {
             namespace: String::new(),
             auth: String::new(),
         }));
-        let address = SocketAddr::from(([127, 0, 0, 1], 8080));
-        let request = upgrade_request(Server { site: Some(site), ..Server::new(address, false) });
-        let start = "GET /chat/?EIO=4&transport=websocket HTTP/1.1\r\nHost: chat.test:8080\r\n";
-        assert!(request.starts_with(start), "{request}");
+        let server = Server::new(([127, 0, 0, 1], 8080).into());
+        let request = Server { site: Some(site), ..server }.request("GET", "websocket", None);
+        let first = "GET /chat/?EIO=4&transport=websocket HTTP/1.1\r\nHost: chat.test:8080\r\n";
+        assert_eq!(request, first);
     }
 
     #[test]
-    fn a_refusal_and_an_endless_head_are_errors() {
-        assert!(Response::parse(b"HTTP/1.1 400 Bad Request\r\n\r\n").is_err());
-        let endless = [b"HTTP/1.1 101 Ok\r\nName: ".as_slice(), &[b'x'; MAX_HEAD]].concat();
-        assert!(Response::parse(&endless).is_err());
+    fn a_request_names_its_session() {
+        let request =
+            Server::new(([127, 0, 0, 1], 80).into()).request("POST", "polling", Some("x"));
+        let first = "POST /socket.io/?EIO=4&transport=polling&sid=x HTTP/1.1\r\n";
+        assert_eq!(request, format!("{first}Host: 127.0.0.1:80\r\n"));
     }
 }

@@ -11,12 +11,15 @@
 //! socket-io-turbo-load echo    … as inbound … --payload BYTES
 //! socket-io-turbo-load broadcast --address IP:PORT --clients N PLAN
 //! socket-io-turbo-load watch     --address IP:PORT --clients N
+//! socket-io-turbo-load requests  --address IP:PORT --clients N --warm-up S --seconds S
 //! socket-io-turbo-load floor     --clients N PLAN [--with send|io-uring]
 //! PLAN: --rooms N --rooms-per-client N --warm-up S --seconds S [--payload BYTES]
 //!       [--event news|tick|quotes|rows] PACING
 //! PACING: --rate R --rooms-per-turn N --burst N, or --window N
 //! ```
 //!
+//! With `--transport polling` clients use long-polling, and with `--transport upgrade` WebSocket after
+//! it, as clients do by default. With `--tls` the server is one of https, with any certificate.
 //! With `--deflate`, all connections have permessage-deflate, or the program fails. The events of
 //! `inbound` hold a text, or with `--records` JSON records, which compress as real ones do.
 //!
@@ -29,6 +32,8 @@
 //! The clients of `connect` do so at once, and those of `blocked` evenly within `--seconds`; other
 //! clients connect as fast as the server lets them in. `blocked` prints its report when a line comes on
 //! standard input. A connection may be lost until then, and only then.
+//!
+//! `requests` are ordinary ones of HTTP, on connections that are kept: see [`requests`].
 //!
 //! `watch` goes on receiving, prints a report each quarter of a second, and takes commands:
 //! see [`watch`].
@@ -44,24 +49,30 @@ mod arguments;
 mod client;
 mod clock;
 mod commands;
+mod connection;
 mod deflate;
 mod deliveries;
 mod filler;
 mod floor;
+mod http;
 mod live;
 mod news;
 mod peer;
 mod plan;
+mod polling;
 mod process;
 mod receipts;
 mod records;
 mod report;
+mod requests;
 mod ring;
 mod scenario;
 mod schedule;
 mod sender;
 mod swarm;
+mod tls;
 mod watch;
+mod websocket;
 
 use std::process::ExitCode;
 
@@ -90,27 +101,30 @@ fn run() -> Result<()> {
         return live::run();
     }
     let Arguments { clients, role } = Arguments::parse()?;
-    process::allow_descriptors(clients)?;
     match &role {
-        Role::Load(server, scenario) => load(*server, clients, scenario),
-        Role::Floor(plan, with) => floor::run(clients, plan, *with),
+        Role::Load(server, scenario) => {
+            process::allow_descriptors(clients * server.transport.connections())?;
+            load(*server, clients, scenario)
+        }
+        Role::Floor(plan, with) => {
+            process::allow_descriptors(clients)?;
+            floor::run(clients, plan, *with)
+        }
     }
 }
 
 fn load(server: Server, clients: usize, scenario: &Scenario) -> Result<()> {
-    if matches!(scenario, Scenario::Connect) {
-        let (swarm, connecting) = scenario::connect(server, clients)?;
-        print_connected(&swarm)?;
-        report::print(&connecting)?;
-        return swarm.hold();
-    }
     let mut swarm = match scenario {
+        Scenario::Connect => return connect(server, clients),
+        Scenario::Requests(warm_up, time) => {
+            return requests::run(server, clients, *warm_up, *time);
+        }
         Scenario::Blocked(time) => Swarm::connect_over(server, clients, *time),
         _ => Swarm::connect(server, clients),
     }?;
     print_connected(&swarm)?;
     match scenario {
-        Scenario::Idle | Scenario::Connect => {}
+        Scenario::Idle | Scenario::Connect | Scenario::Requests(..) => {}
         Scenario::Blocked(_) => report::print(&scenario::survive(&mut swarm)?)?,
         Scenario::Inbound(pace, content) => {
             report::print(&scenario::inbound(&mut swarm, pace, *content)?)?;
@@ -121,6 +135,13 @@ fn load(server: Server, clients: usize, scenario: &Scenario) -> Result<()> {
         Scenario::Broadcast(plan) => report::print(&scenario::broadcast(&mut swarm, plan)?)?,
         Scenario::Watch => return watch::run(swarm, server),
     }
+    swarm.hold()
+}
+
+fn connect(server: Server, clients: usize) -> Result<()> {
+    let (swarm, connecting) = scenario::connect(server, clients)?;
+    print_connected(&swarm)?;
+    report::print(&connecting)?;
     swarm.hold()
 }
 

@@ -7,7 +7,7 @@ use anyhow::Result;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-use crate::client::Traffic;
+use crate::connection::Traffic;
 
 /// The longest time that a [`Distribution`] distinguishes.
 const LONGEST: Duration = Duration::from_secs(60);

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 
-use crate::client::{Server, Traffic};
+use crate::client::Server;
 use crate::clock::monotonic_time;
+use crate::connection::Traffic;
 use crate::deliveries::Deliveries;
 use crate::filler::filler;
 use crate::plan::{Pacing, Plan};

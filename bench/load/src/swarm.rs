@@ -1,16 +1,18 @@
 //! All clients, and the one poll that serves them.
 
 use std::io::{ErrorKind, Read};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Error, Result, ensure};
 use bytes::Bytes;
 use mio::event::Event;
-use mio::{Events, Interest, Poll, Token, Waker};
+use mio::{Events, Poll, Registry, Token, Waker};
 
 use crate::alarm::Alarm;
-use crate::client::{Client, Server, Traffic};
+use crate::client::{CONNECTIONS, Client, Server};
+use crate::connection::Traffic;
 
 const ALARM: Token = Token(usize::MAX);
 const STDIN: Token = Token(usize::MAX - 1);
@@ -25,15 +27,21 @@ const CONNECT_PACE: Duration = Duration::from_millis(1);
 /// Deadline for the server to accept clients.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Deadline for it to accept all clients that connect at once: stock takes milliseconds for each.
+const CONNECT_ALL_TIMEOUT: Duration = Duration::from_secs(40);
+
 /// Size of the read buffer in bytes.
 const READ_BUFFER: usize = 64 << 10;
 
 /// The connected clients.
 pub struct Swarm {
     poll: Poll,
+    registry: Rc<Registry>,
     events: Events,
     alarm: Alarm,
     clients: Vec<Client>,
+    /// Number of clients that have become ready.
+    accepted: usize,
     buffer: Vec<u8>,
 }
 
@@ -43,9 +51,11 @@ impl Swarm {
         let poll = Poll::new()?;
         let mut swarm = Self {
             alarm: Alarm::new(poll.registry(), ALARM)?,
+            registry: Rc::new(poll.registry().try_clone()?),
             poll,
             events: Events::with_capacity(1024),
             clients: Vec::with_capacity(count),
+            accepted: 0,
             buffer: vec![0; READ_BUFFER],
         };
         while swarm.grow(server, count)? {
@@ -62,14 +72,13 @@ impl Swarm {
         mut accepted: impl FnMut(),
     ) -> Result<Self> {
         let mut swarm = Self::connect(server, 0)?;
-        let deadline = Instant::now() + CONNECT_TIMEOUT;
+        let deadline = Instant::now() + CONNECT_ALL_TIMEOUT;
         (0..count).try_for_each(|_| swarm.add_client(server))?;
-        let mut ready = 0;
-        while ready < count {
+        while swarm.accepted < count {
             ensure!(Instant::now() < deadline, "the server does not let clients in");
+            let before = swarm.accepted;
             swarm.poll(deadline, |_, _| Ok(()))?;
-            let before = std::mem::replace(&mut ready, swarm.ready_len());
-            (before..ready).for_each(|_| accepted());
+            (before..swarm.accepted).for_each(|_| accepted());
         }
         Ok(swarm)
     }
@@ -136,8 +145,8 @@ impl Swarm {
     }
 
     /// Returns whether the kernel has taken everything that was sent.
-    pub fn is_flushed(&self) -> bool {
-        self.clients.iter().all(Client::is_flushed)
+    pub fn is_flushed(&mut self) -> bool {
+        self.clients.iter_mut().all(Client::is_flushed)
     }
 
     /// Sends an Engine.IO packet in its text form from the client `index modulo their number`.
@@ -216,8 +225,9 @@ impl Swarm {
         mut lost: impl FnMut(Error),
     ) {
         for event in &self.events {
-            let Token(index) = event.token();
-            let client = self.clients.get_mut(index).filter(|client| !client.is_lost());
+            let Token(token) = event.token();
+            let client =
+                self.clients.get_mut(token / CONNECTIONS).filter(|client| !client.is_lost());
             if let Some(client) = client
                 && let Err(error) = serve_client(client, event, &mut self.buffer, received)
             {
@@ -263,13 +273,9 @@ impl Swarm {
     }
 
     fn add_client(&mut self, server: Server) -> Result<()> {
-        let mut client = Client::connect(server)
-            .with_context(|| format!("client {} cannot connect", self.clients.len()))?;
-        self.poll.registry().register(
-            client.stream(),
-            Token(self.clients.len()),
-            Interest::READABLE | Interest::WRITABLE,
-        )?;
+        let index = self.clients.len();
+        let client = Client::connect(server, Rc::clone(&self.registry), index * CONNECTIONS)
+            .with_context(|| format!("client {index}"))?;
         self.clients.push(client);
         Ok(())
     }
@@ -303,15 +309,18 @@ impl Swarm {
 
     fn serve(&mut self, received: &mut impl FnMut(usize, Bytes) -> Result<()>) -> Result<()> {
         for event in &self.events {
-            let Token(index) = event.token();
+            let Token(token) = event.token();
+            let index = token / CONNECTIONS;
             // The alarm is no client, and has nothing to serve; a lost client has not, either.
             if let Some(client) = self.clients.get_mut(index)
                 && !client.is_lost()
             {
+                let was_ready = client.is_ready();
                 serve_client(client, event, &mut self.buffer, &mut |packet| {
                     received(index, packet)
                 })
                 .with_context(|| format!("client {index}"))?;
+                self.accepted += usize::from(client.is_ready() && !was_ready);
             }
         }
         Ok(())
@@ -324,11 +333,13 @@ fn serve_client(
     buffer: &mut [u8],
     received: &mut impl FnMut(Bytes) -> Result<()>,
 ) -> Result<()> {
+    let Token(token) = event.token();
+    let connection = token % CONNECTIONS;
     if event.is_writable() {
-        client.flush()?;
+        client.flush(connection)?;
     }
     if event.is_readable() {
-        client.read(buffer, event.is_read_closed(), received)?;
+        client.read(connection, buffer, event.is_read_closed(), received)?;
     }
     Ok(())
 }

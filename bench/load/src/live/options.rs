@@ -126,7 +126,7 @@ impl Given {
         ensure!(auth.is_empty() || is_object(&auth), "--auth must be an object in JSON");
         // As long as the process.
         let site = Box::leak(Box::new(Site { host, path, namespace, auth }));
-        let server = Server { address, deflate: self.deflate, site: Some(site) };
+        let server = Server { deflate: self.deflate, site: Some(site), ..Server::new(address) };
         Ok(Options { server, clients, seconds, sending })
     }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use crate::client::Traffic;
+use crate::connection::Traffic;
 use crate::report::Distribution;
 
 /// Counts from a time on.

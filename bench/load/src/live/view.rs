@@ -113,7 +113,7 @@ fn print(text: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::Traffic;
+    use crate::connection::Traffic;
 
     fn busy() -> Result<Tally> {
         let mut tally = Tally::start()?;

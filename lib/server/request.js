@@ -1,0 +1,228 @@
+"use strict";
+
+const { IncomingMessage } = require("node:http");
+const { Readable, getDefaultHighWaterMark } = require("node:stream");
+const { inspect } = require("node:util");
+const { LeanKind, define, plain } = require("./lean.js");
+const { headersOf, rawHeadersOf, readHead, urlOf } = require("./request-head.js");
+const { connectionOf, createSocket } = require("./request-socket.js");
+
+/** The text of the head; its `HeadForm`, once it is read. */
+const kHead = Symbol("head");
+/** The values that other requests of the form do not share; the only one by itself. */
+const kOwn = Symbol("own");
+const kSocket = Symbol("socket");
+const kHeaders = Symbol("headers");
+const kQuery = Symbol("query");
+
+const isEndSilent = endsSilently(new Readable());
+
+/** The URL of most clients, see `COMMON_URL` in shared-strings.js. */
+const PLAIN_URL = /^[^?]*\?EIO=4&transport=websocket$/;
+
+/**
+ * The `http.IncomingMessage` of a connection that Node.js has never had: a lean object (see `lean.js`), made of
+ * the head's text. Expanded, it is what Node.js and engine.io leave of the request of an upgrade.
+ */
+const kind = new LeanKind(
+  IncomingMessage.prototype,
+  [kHead, kOwn, kSocket, kHeaders, kQuery],
+  expandRequest,
+);
+
+function LeanRequest(head, socket) {
+  this[kHead] = head;
+  this[kOwn] = null;
+  this[kSocket] = socket;
+  this[kHeaders] = null;
+  this[kQuery] = null;
+}
+
+LeanRequest.prototype = kind.prototype;
+
+/**
+ * Returns a request.
+ *
+ * @param {object} values
+ * @param {string} values.head latin1 text of a valid request head, up to and with the empty line
+ * @param {string} values.remoteAddress as Node.js spells it
+ * @param {object} values.connection see `createSocket()`
+ * @param {import("node:http").Server} values.server
+ * @param {boolean} values.isEncrypted
+ * @returns {import("node:http").IncomingMessage}
+ */
+function createRequest({ head, ...values }) {
+  return new LeanRequest(head, createSocket(values));
+}
+
+/** Returns the form of a request's head. */
+function formOf(request) {
+  const head = request[kHead];
+  if (typeof head !== "string") return head;
+  const { form, own } = readHead(head);
+  request[kOwn] = own.length === 1 ? own[0] : own;
+  request[kHead] = form;
+  return form;
+}
+
+/** Returns the values of a request's own. To be called after `formOf()`. */
+function ownOf(request) {
+  const own = request[kOwn];
+  return typeof own === "string" ? [own] : own;
+}
+
+const joinsDuplicates = (request) => request[kSocket].server.joinDuplicateHeaders || null;
+
+/** Properties that are found out when they are read. */
+const READ = {
+  method: (request) => formOf(request).method,
+  url: (request) => urlOf(formOf(request), ownOf(request)),
+  httpVersion: (request) => formOf(request).httpVersion,
+  httpVersionMajor: (request) => formOf(request).httpVersionMajor,
+  httpVersionMinor: (request) => formOf(request).httpVersionMinor,
+  upgrade: (request) => formOf(request).isUpgrade,
+  complete: () => true,
+  aborted: () => false,
+  joinDuplicateHeaders: joinsDuplicates,
+  statusCode: () => null,
+  statusMessage: () => null,
+  parser: () => null,
+  socket: (request) => request[kSocket],
+  client: (request) => request[kSocket],
+  _query: readQuery,
+  websocket: readWebSocket,
+  rawHeaders: (request) => defined(request, "rawHeaders", allHeaders(request)),
+  rawTrailers: (request) => defined(request, "rawTrailers", []),
+};
+
+/** What a program may change becomes a property of the request. */
+function defined(request, name, value) {
+  define(request, name, value);
+  return value;
+}
+
+function allHeaders(request) {
+  return rawHeadersOf(formOf(request), ownOf(request));
+}
+
+function readHeaders(request) {
+  request[kHeaders] ||= headersOf(formOf(request), ownOf(request), joinsDuplicates(request));
+  return request[kHeaders];
+}
+
+function writeHeaders(request, _name, value) {
+  request[kHeaders] = value;
+}
+
+/** Returns the query, which engine.io's `prepare()` adds to each request. */
+function readQuery(request) {
+  request[kQuery] ??= queryOf(request.url);
+  return request[kQuery];
+}
+
+function queryOf(url) {
+  if (PLAIN_URL.test(url)) return { EIO: "4", transport: "websocket" };
+  return Object.fromEntries(new URL(url, "https://socket.io").searchParams.entries());
+}
+
+/** Returns the WebSocket, which engine.io adds to the request of an upgrade when it has accepted it. */
+function readWebSocket(request) {
+  return hasWebSocket(request) ? connectionOf(request[kSocket]).websocket : undefined;
+}
+
+function hasWebSocket(request) {
+  const { isUpgrade } = formOf(request);
+  return isUpgrade && connectionOf(request[kSocket]).workers !== null;
+}
+
+/** Express gives a request another prototype, from which nothing lean is inherited. It sets `res` before. */
+function writeResponse(request, name, value) {
+  if (value) kind.expand(request);
+  define(request, name, value);
+}
+
+function writeConnection(request, _name, value) {
+  request.socket = value;
+}
+
+function addAccessors() {
+  for (const [name, read] of Object.entries(READ)) kind.add(name, read);
+  kind.add("headers", readHeaders, writeHeaders, false);
+  kind.add("connection", ({ socket }) => socket, writeConnection, false);
+  kind.add("res", () => undefined, writeResponse, false);
+  kind.addExpanding(["headersDistinct", "trailers", "trailersDistinct"], false);
+  kind.addExpanding(["_eventsCount"]);
+  kind.addExpanding(Reflect.ownKeys(new IncomingMessage(null)));
+}
+
+/** Called for `console.log()`, which goes on with the properties of the result: the WebSocket is one. */
+function shownRequest() {
+  kind.expand(this);
+  void this.websocket;
+  return this;
+}
+
+addAccessors();
+kind.addMethod(inspect.custom, shownRequest);
+
+function expandRequest(request) {
+  const { [kSocket]: socket, [kHeaders]: headers, rawHeaders, _query, url } = request;
+  const form = formOf(request);
+  const added = { _query: plain(_query) };
+  if (hasWebSocket(request)) added.websocket = lateWebSocket(socket);
+  Object.assign(added, kind.strip(request, IncomingMessage.prototype));
+  construct(request, form, socket);
+  request.url = url;
+  request._addHeaderLines(rawHeaders, form.rawHeaders.length);
+  if (headers) request.headers = headers;
+  request.complete = true;
+  endStream(request);
+  Object.defineProperties(request, added);
+}
+
+/** Does what Node.js does with a request whose head has been read. */
+function construct(request, form, socket) {
+  const { server } = socket;
+  const { highWaterMark = getDefaultHighWaterMark(false) } = server;
+  // The constructor reads nothing else of the socket, which stays lean.
+  IncomingMessage.call(request, { readableHighWaterMark: highWaterMark });
+  request.socket = socket;
+  request.client = socket;
+  for (const name of ["httpVersionMajor", "httpVersionMinor", "httpVersion", "method"]) {
+    request[name] = form[name];
+  }
+  request.joinDuplicateHeaders = server.joinDuplicateHeaders || null;
+  request.upgrade = form.isUpgrade;
+  request.parser = null;
+}
+
+/** Ends the stream. `readable` is not emitted: Node.js has done that before a program could listen. */
+function endStream(request) {
+  const { _readableState: state } = request;
+  const { sync } = state;
+  state.sync = isEndSilent;
+  request.push(null);
+  state.sync = sync;
+}
+
+/** Returns whether the end of a stream without listeners emits nothing, as from Node.js 26 on. */
+function endsSilently(stream) {
+  stream.push(null);
+  return !stream._readableState.emittedReadable;
+}
+
+/** Describes the property that makes the WebSocket when it is read. */
+function lateWebSocket(socket) {
+  return {
+    get() {
+      return defined(this, "websocket", connectionOf(socket).websocket);
+    },
+    set(value) {
+      define(this, "websocket", value);
+    },
+    enumerable: true,
+    configurable: true,
+  };
+}
+
+module.exports = { createRequest };
