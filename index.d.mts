@@ -20,6 +20,7 @@ export {
   nativeError,
   OpenTelemetryMeterProvider,
   openTelemetryMetrics,
+  PassReason,
   PrometheusRegister,
   parser,
   RedisAdapterFactory,

@@ -515,6 +515,31 @@ export type ServerFallbackReason =
   /** File descriptors or threads have run out. */
   | "resources";
 
+/** Why a connection that an I/O thread accepted for a server of {@link createServer} was passed to Node.js. */
+export type PassReason =
+  /** Its request is not one of Engine.IO that I/O threads serve. */
+  | "request"
+  /** No Socket.IO server of {@link turbo} is attached. */
+  | "noEngine"
+  /** The server has listeners of `connection` or `timeout`. */
+  | "connectionListeners"
+  /** The server has listeners of `upgrade` beside those of Socket.IO. */
+  | "upgradeListeners"
+  /** Listeners of `request` were added after Socket.IO was attached, so that they get its requests, too. */
+  | "requestListeners"
+  /** The path of one Socket.IO server begins with that of another. */
+  | "overlappingPaths"
+  /** The server's method `emit()` has been replaced, as by tracing. */
+  | "tracing"
+  /** A channel of `node:diagnostics_channel` on connections or HTTP requests has subscribers. */
+  | "diagnostics"
+  /** The server's property `timeout` is set. */
+  | "timeout"
+  /** The server's property `maxConnections` is set. */
+  | "maxConnections"
+  /** Another option or property of the server is set that concerns each request or connection. */
+  | "serverOptions";
+
 /** How a connection ended. */
 export type EndReason =
   /** After the closing handshake. */
@@ -641,6 +666,11 @@ export interface Stats extends Counters {
 
 /** Counters of the servers of {@link createServer}. */
 export interface ServerStats {
+  /**
+   * Connections that I/O threads accepted and passed to Node.js, by reason. Reasons that have not occurred are
+   * left out.
+   */
+  passed: Partial<Record<PassReason, number>>;
   /** How often a server began to listen by Node.js, by reason. Reasons that have not occurred are left out. */
   fallback: Partial<Record<ServerFallbackReason, number>>;
 }

@@ -14,6 +14,7 @@ const commonJs = require("..");
 const { binding, hasEngine } = require("../lib/addon/index.js");
 const { REASONS } = require("../lib/engine/fallback.js");
 const server = require("../lib/server/fallback.js");
+const { PASS_REASONS } = require("../lib/server/pass-reasons.js");
 const { WebSocket } = require("../lib/engine/websocket.js");
 
 const root = path.join(__dirname, "..");
@@ -125,6 +126,7 @@ async function comparisons() {
       same('keyof declared.Stats["connections"]', Object.keys(stats.connections)),
       same("declared.FallbackReason", Object.keys(REASONS)),
       same('keyof declared.Stats["server"]', Object.keys(stats.server)),
+      same("declared.PassReason", PASS_REASONS),
       same("declared.ServerFallbackReason", Object.keys(server.REASONS)),
     ],
     "wrong.cts": [

@@ -10,6 +10,8 @@ class Stats {
   #fallbacks = {};
   /** Servers whose listening was left to Node.js, by reason. */
   #serverFallbacks = {};
+  /** Connections that I/O threads have accepted, and Node.js got, by reason. */
+  #passed = {};
   /** Upgrade requests that our WebSocket servers have got. */
   #handshakes = 0;
   /** The counts of the limits of clients that no worker serves. */
@@ -40,6 +42,11 @@ class Stats {
   /** Counts a server whose listening is left to Node.js. */
   countServerFallback(reason) {
     this.#serverFallbacks[reason] = (this.#serverFallbacks[reason] ?? 0) + 1;
+  }
+
+  /** Counts a connection that I/O threads have accepted, and Node.js gets. */
+  countPassed(reason) {
+    this.#passed[reason] = (this.#passed[reason] ?? 0) + 1;
   }
 
   /** Counts a handshake that begins. */
@@ -103,7 +110,7 @@ class Stats {
       rateLimitDropped: sum("rateLimitDropped") + this.#rateLimit.dropped,
       delivery: histogram(workers.map(({ delivery }) => delivery)),
       loopLag: histogram(this.#workers === null ? [] : [this.#workers.native.loopLag()]),
-      server: { fallback: { ...this.#serverFallbacks } },
+      server: { passed: { ...this.#passed }, fallback: { ...this.#serverFallbacks } },
       redis: [...this.#links].map(({ state, native }) => ({ state, ...native.stats() })),
       workers: workers.map((worker) => ({
         ...worker,

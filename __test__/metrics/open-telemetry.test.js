@@ -60,6 +60,7 @@ describe("the metrics for OpenTelemetry", { skip, timeout: 60_000 }, () => {
     // By reason, so that it has a data point; counted for all servers of this process.
     stats.countFallback("tls");
     stats.countServerFallback("cluster");
+    stats.countPassed("request");
     const metrics = await collect();
     const counted = turbo.stats();
     const documented = documentedMetrics().flatMap(({ openTelemetry }) => openTelemetry);

@@ -119,4 +119,10 @@ function limit(value, byDefault) {
   return integer > 0 ? integer : Infinity;
 }
 
-module.exports = { ENGINE_OPTIONS, FOR_ENGINE_IO, connectionSettings, engineOptions };
+module.exports = {
+  DEFAULT_IO_THREADS: OPTIONS.ioThreads.default,
+  ENGINE_OPTIONS,
+  FOR_ENGINE_IO,
+  connectionSettings,
+  engineOptions,
+};

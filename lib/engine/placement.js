@@ -1,6 +1,7 @@
 "use strict";
 
 const { warnOnce } = require("../errors.js");
+const { ATTACH } = require("./attaching.js");
 const { limitClients } = require("./limited-clients.js");
 const { guardEngine, observeEngines } = require("./upgrade-guard.js");
 
@@ -73,6 +74,8 @@ class Placement {
     observeEngines(io, (engine) => {
       guardEngine(engine);
       limitClients(engine, this.rateLimit);
+      // `bind()` is called for engines that are attached to no server, too.
+      if (io.eio === engine) io.httpServer?.[ATTACH]?.(engine);
     });
   }
 

@@ -64,7 +64,7 @@ class WebSocket extends ws.WebSocket {
   /** As in ws: bytes that have been given to `send()` and not to the network. */
   get bufferedAmount() {
     if (this._connection === null) return super.bufferedAmount;
-    return Math.max(this._connection._bufferedBytes, this._connection.backlog);
+    return this._connection.bufferedAmount;
   }
 
   /**
@@ -196,6 +196,26 @@ function moveToWorker(websocket, socket, input) {
   if (!receiverMethods.areUntouched) connection.receiver = patchedReceiver(websocket);
 }
 
+/**
+ * Returns the WebSocket of a connection that a worker has accepted itself.
+ *
+ * @param {import("./connection.js").Connection} connection that is open
+ * @param {object} options of the server
+ * @param {import("node:net").Socket} socket a detached one
+ * @param {object} extensions as negotiated
+ * @returns {WebSocket}
+ */
+function acceptedWebSocket(connection, options, socket, extensions) {
+  const websocket = new WebSocket(null, undefined, options);
+  websocket._extensions = extensions;
+  websocket._socket = socket;
+  websocket._sender = connection;
+  websocket._connection = connection;
+  websocket._readyState = OPEN;
+  shareFields(websocket);
+  return websocket;
+}
+
 /** Pauses or resumes a WebSocket; `call` is ws's method. */
 function setPaused(websocket, isPaused, call) {
   if (websocket._connection === null) {
@@ -235,4 +255,4 @@ function emitTextAsString(event, ...args) {
   return ws.WebSocket.prototype.emit.call(this, event, ...args);
 }
 
-module.exports = { WebSocket };
+module.exports = { NO_EXTENSIONS, WebSocket, acceptedWebSocket };

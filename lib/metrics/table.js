@@ -57,6 +57,12 @@ const ENGINE_METRICS = [
     BY_REASON,
   ),
   counter(
+    "server.passed",
+    "Connections that I/O threads accepted and passed to Node.js",
+    (each) => each.server.passed,
+    BY_REASON,
+  ),
+  counter(
     "server.fallback",
     "Servers whose connections Node.js accepts",
     (each) => each.server.fallback,

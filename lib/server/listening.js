@@ -1,36 +1,126 @@
 "use strict";
 
-const { fallbackReason, reportFallback } = require("./fallback.js");
+const { ATTACH } = require("../engine/attaching.js");
+const { ServerState } = require("./server-state.js");
 
-/** The handle of a server that listens; as `_handle` of `net.Server`. */
-const HANDLE = Symbol("handle");
+/** The state of a server, which the constructors of Node.js use before ours has begun. */
+const STATE = Symbol("state");
+
+/** The properties of a server that I/O threads have to know. */
+const PROPERTIES = [
+  "blockList",
+  "headersTimeout",
+  "httpAllowHalfOpen",
+  "keepAlive",
+  "keepAliveInitialDelay",
+  "keepAliveTimeout",
+  "maxConnections",
+  "maxHeaderSize",
+  "maxHeadersCount",
+  "maxRequestsPerSocket",
+  "noDelay",
+  "pauseOnConnect",
+  "requestTimeout",
+  "timeout",
+];
+
+/** The methods that add or remove a listener. All others of an `EventEmitter` call these. */
+const LISTENER_METHODS = [
+  "addListener",
+  "off",
+  "on",
+  "prependListener",
+  "removeListener",
+  "removeAllListeners",
+];
+
+/** @returns {ServerState} */
+function stateOf(server) {
+  if (server[STATE] === undefined) {
+    Object.defineProperty(server, STATE, { value: new ServerState(server) });
+  }
+  return server[STATE];
+}
 
 /**
  * Returns a subclass of a server whose connections I/O threads accept.
  *
  * Node.js makes and binds the handle in all forms of `listen()`, and sets it as `_handle`, which is an
- * accessor here. From then on, the handle's `listen()` is ours.
+ * accessor here; see `ServerState`. What Node.js counts and closes is that which it has: the methods here add
+ * the connections that I/O threads have.
  *
  * @template {typeof import("node:http").Server | typeof import("node:https").Server} Base
  * @param {Base} Base
  * @returns {Base}
  */
 function withListener(Base) {
-  return class Server extends Base {
+  class Server extends Base {
+    constructor(options, listener) {
+      super(options, listener);
+      stateOf(this).handleConstructed(typeof options === "object" ? options : null);
+    }
+
     get _handle() {
-      return this[HANDLE];
+      return stateOf(this).handle;
     }
     set _handle(handle) {
-      this[HANDLE] = handle;
-      if (handle !== null) observe(handle);
+      stateOf(this).setHandle(handle);
     }
-  };
+
+    [ATTACH](engine) {
+      stateOf(this).engines.add(engine);
+    }
+
+    getConnections(callback) {
+      return super.getConnections((error, count) => {
+        if (error) callback(error);
+        else callback(error, count + stateOf(this).httpConnections);
+      });
+    }
+
+    closeAllConnections() {
+      super.closeAllConnections();
+      stateOf(this).closeHttpConnections(false);
+    }
+
+    closeIdleConnections() {
+      super.closeIdleConnections();
+      stateOf(this).closeHttpConnections(true);
+    }
+
+    _emitCloseIfDrained() {
+      if (!stateOf(this).holdClose()) super._emitCloseIfDrained();
+    }
+  }
+  for (const name of PROPERTIES) observeProperty(Server.prototype, name);
+  for (const name of LISTENER_METHODS) observeListeners(Server.prototype, Base, name);
+  return Server;
 }
 
-/** Counts a handle that Node.js listens on. */
-function observe(handle) {
-  const reason = fallbackReason(handle);
-  if (reason !== null) reportFallback(reason);
+function observeProperty(prototype, name) {
+  Object.defineProperty(prototype, name, {
+    get() {
+      return stateOf(this).properties[name];
+    },
+    set(value) {
+      stateOf(this).setProperty(name, value);
+    },
+    configurable: true,
+    enumerable: true,
+  });
+}
+
+function observeListeners(prototype, Base, name) {
+  const isRemovingAll = name === "removeAllListeners";
+  const value = function (...args) {
+    const state = stateOf(this);
+    if (isRemovingAll) state.engines.handleRemoval(args[0]);
+    const result = Base.prototype[name].apply(this, args);
+    state.handleListeners(args[0]);
+    return result;
+  };
+  Object.defineProperty(value, "name", { value: name });
+  Object.defineProperty(prototype, name, { value, configurable: true, writable: true });
 }
 
 module.exports = { withListener };

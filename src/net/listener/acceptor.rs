@@ -35,9 +35,18 @@ pub(super) struct Acceptor {
     state: RefCell<State>,
 }
 
+/// Tells the application that the socket is closed: dropped behind it.
+struct Open(Arc<Listener>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.is_open.store(false, Ordering::Release);
+    }
+}
+
 struct State {
     /// `None` once the listener is closed.
-    socket: Option<TcpListener>,
+    socket: Option<(TcpListener, Open)>,
     bucket: Bucket,
     /// Runs out when accepting may go on.
     rest: Option<Pin<Box<Sleep>>>,
@@ -52,7 +61,8 @@ impl Acceptor {
     /// The error of the operating system, if the socket cannot be watched.
     pub(super) fn new(worker: Rc<Worker>, listening: Listening) -> io::Result<Self> {
         let Listening { socket, listener, targets } = listening;
-        let socket = Some(TcpListener::from_std(socket)?);
+        let open = Open(Arc::clone(&listener));
+        let socket = Some((TcpListener::from_std(socket)?, open));
         let bucket = Bucket::new(Instant::now());
         let state = State { socket, bucket, rest: None, waker: None };
         Ok(Self { worker, listener, targets: RefCell::new(targets), state: RefCell::new(state) })
@@ -99,7 +109,7 @@ impl Acceptor {
         state: &mut State,
         context: &mut Context<'_>,
     ) -> Poll<Option<io::Result<TcpStream>>> {
-        let Some(socket) = &state.socket else { return Poll::Ready(None) };
+        let Some((socket, _)) = &state.socket else { return Poll::Ready(None) };
         loop {
             if let Some(rest) = &mut state.rest {
                 ready!(rest.as_mut().poll(context));

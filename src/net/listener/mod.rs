@@ -51,10 +51,10 @@ pub(super) use session_request::SessionRequest;
 pub(super) struct Listener {
     pub(super) id: ConnectionId,
     options: Mutex<Arc<ListenerOptions>>,
-    /// Set when there are no more connections to come, except from one worker to another.
-    pub(super) is_closed: AtomicBool,
     /// HTTP connections on all workers, and on their way there.
     connections: AtomicUsize,
+    /// Set until the worker that accepts has closed the socket.
+    is_open: AtomicBool,
 }
 
 impl Listener {
@@ -62,9 +62,14 @@ impl Listener {
         Self {
             id,
             options: Mutex::new(Arc::new(options)),
-            is_closed: AtomicBool::new(false),
             connections: AtomicUsize::new(0),
+            is_open: AtomicBool::new(true),
         }
+    }
+
+    /// Returns whether the socket is open, on its worker or on its way there.
+    pub(super) fn is_open(&self) -> bool {
+        self.is_open.load(Ordering::Acquire)
     }
 
     pub(super) fn options(&self) -> Arc<ListenerOptions> {

@@ -102,7 +102,7 @@ impl Listeners {
         stream: io::Result<TcpStream>,
     ) {
         let known = self.find(listener.id);
-        if known.is_none() && listener.is_closed.load(Ordering::SeqCst) {
+        if known.is_none() && !listener.is_open() {
             // It came from another worker, and this one has reported the end of the listener.
             listener.connections.fetch_sub(1, Ordering::Relaxed);
             worker.shared.http_connections.fetch_sub(1, Ordering::Relaxed);

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -17,6 +18,11 @@ use crate::net::listener::{
 use crate::net::traffic::Traffic;
 use crate::net::{ConnectionId, ConnectionOptions, PollingOptions};
 use crate::proto::websocket::OpeningHandshake;
+
+/// The longest time that the application waits for a worker to close a listening socket. A worker takes
+/// 0.1 ms, unless its thread cannot run.
+const MAX_CLOSING: Duration = Duration::from_secs(1);
+const CLOSING_INTERVAL: Duration = Duration::from_micros(50);
 
 /// A listener, as the application sees it.
 pub(super) struct ListenerRoute {
@@ -103,14 +109,19 @@ impl WorkerPool {
         Ok(())
     }
 
-    /// Stops accepting. [`Event::Ended`](crate::net::Event::Ended) follows once no HTTP connection of
-    /// this listener is left on the workers.
+    /// Stops accepting, and blocks until the socket is closed: the caller may bind its port again at
+    /// once. [`Event::Ended`](crate::net::Event::Ended) follows once no HTTP connection of this listener
+    /// is left on the workers.
     pub fn close_listener(&mut self, id: ConnectionId) {
-        if let Some(Route::Listener(route)) = self.routes.get_mut(id as usize) {
-            route.is_closed = true;
-            route.listener.is_closed.store(true, Ordering::SeqCst);
-        }
         self.command_acceptor(id, AcceptorCommand::Change(Change::Close));
+        let Some(Route::Listener(route)) = self.routes.get_mut(id as usize) else { return };
+        route.is_closed = true;
+        let listener = Arc::clone(&route.listener);
+        self.post();
+        let begin = Instant::now();
+        while listener.is_open() && begin.elapsed() < MAX_CLOSING {
+            thread::sleep(CLOSING_INTERVAL);
+        }
     }
 
     /// Ends the HTTP connections of a listener; if `is_idle_only`, only those between two requests.

@@ -1,0 +1,263 @@
+"use strict";
+
+const { AsyncResource } = require("node:async_hooks");
+const { closeSync } = require("node:fs");
+const { environmentWorkers } = require("../engine/workers.js");
+const { stats } = require("../stats.js");
+const { handleHandshake } = require("./handshake.js");
+
+/** The kind of a `TCP` handle for a connection, `constants.SOCKET` of Node.js's binding. */
+const SOCKET = 0;
+
+/** The parts of the number by which I/O threads say where a handshake comes from. */
+const PATH_SHIFT = 8;
+const TRANSPORT_SHIFT = 16;
+const BYTE = 0xff;
+
+/**
+ * The JavaScript side of a listening socket whose connections I/O threads accept. It stands among the
+ * connections of `Workers`, has an id as they have, and gets events in turns of its own.
+ *
+ * Its life: `open()`, events, `close()`, events of connections that had been accepted before, `handleRelease()`
+ * and `handleEnd()`. Node.js closes its own descriptor, and I/O threads close theirs.
+ *
+ * @typedef {object} Offer an opening request of Engine.IO that waits for an answer: `accept()`, `refuse()` or
+ *   `pass()`, once
+ * @property {import("engine.io").Server} engine
+ * @property {number} worker with `key` the name of the request
+ * @property {number} key
+ * @property {number} transport
+ * @property {string} head the request up to and with the empty line; a character for each byte
+ * @property {string} sid a new session id, made as Engine.IO makes them
+ * @property {string} remoteAddress
+ */
+class NativeListener {
+  /** Read by `EventBatch`. */
+  isReady = true;
+  context = null;
+  #server;
+  #state;
+  #handle;
+  #workers = null;
+  #id = -1;
+  #isReferenced = false;
+  #isClosed = false;
+  #backlog = 0;
+  /** The options that the I/O threads have, as JSON. */
+  #configured = "";
+  /** Requests that JavaScript has passed, and whose descriptors have not arrived yet. */
+  #passing = 0;
+
+  /**
+   * @param {import("node:http").Server} server
+   * @param {import("./server-state.js").ServerState} state
+   * @param {object} handle which is bound, but does not listen
+   */
+  constructor(server, state, handle) {
+    this.#server = server;
+    this.#state = state;
+    this.#handle = handle;
+  }
+
+  /** The server that listens. */
+  get server() {
+    return this.#server;
+  }
+
+  /**
+   * Begins to accept. To be called in the asynchronous context of the handle, which becomes that of connections.
+   *
+   * @param {number} backlog
+   * @returns {number} 0, or the negative number of a system error
+   */
+  open(backlog) {
+    // Returns what `bind()` has kept for itself, as libuv's `listen()` does.
+    const status = this.#handle.getsockname({});
+    if (status !== 0) return status;
+    this.context = new AsyncResource("socket.io-turbo");
+    this.#workers = environmentWorkers();
+    this.#backlog = backlog;
+    const options = this.#options;
+    this.#configured = JSON.stringify(options);
+    const id = this.#workers.listen(this, this.#handle.fd, ...options);
+    if (id < 0) return id;
+    this.#id = id;
+    this.#isReferenced = true;
+    this.#observeHandle();
+    return 0;
+  }
+
+  /** What the I/O threads have to know: `NativeListenerOptions` in binding.d.ts, and their number. */
+  get #options() {
+    const { ioThreads, nativeOptions } = this.#state;
+    return [{ ...nativeOptions, backlog: this.#backlog }, ioThreads];
+  }
+
+  /** Puts methods of ours in front of those of the handle, until it is closed. */
+  #observeHandle() {
+    const handle = this.#handle;
+    handle.ref = () => this.#setReferenced(true);
+    handle.unref = () => this.#setReferenced(false);
+    handle.hasRef = () => this.#isReferenced;
+    handle.close = (callback) => {
+      for (const name of ["ref", "unref", "hasRef", "close"]) delete handle[name];
+      this.#state.close(this);
+      handle.close(callback);
+    };
+  }
+
+  #setReferenced(isReferenced) {
+    if (this.#isReferenced === isReferenced) return;
+    this.#isReferenced = isReferenced;
+    this.#workers.setReferenced(isReferenced);
+  }
+
+  /** Schedules that I/O threads get the options as they are at the end of the turn. */
+  scheduleConfiguration() {
+    this.#workers.scheduleBefore(this);
+  }
+
+  /** @private for `Workers`: the turn ends */
+  flush() {
+    if (this.#isClosed || this.isEnded) return;
+    const options = this.#options;
+    const configured = JSON.stringify(options);
+    if (configured === this.#configured) return;
+    this.#configured = configured;
+    this.#workers.native.configureListener(this.#id, ...options);
+  }
+
+  /** Ends accepting. The process stays until `handleEnd()`, as a `close` event may wait for it. */
+  close() {
+    this.#isClosed = true;
+    this.#setReferenced(true);
+    this.#workers.native.closeListener(this.#id);
+    this.#workers.scheduleFlush();
+  }
+
+  /** True once no event will follow: also if the I/O thread could not accept at all. */
+  get isEnded() {
+    return this.#id < 0;
+  }
+
+  /** Connections whose next request is not known yet. */
+  get httpConnections() {
+    return this.isEnded ? 0 : this.#workers.native.httpConnections(this.#id);
+  }
+
+  /** @param {boolean} isIdleOnly true to close those between two requests alone */
+  closeHttpConnections(isIdleOnly) {
+    if (this.isEnded) return;
+    this.#workers.native.closeHttpConnections(this.#id, isIdleOnly);
+    this.#workers.scheduleFlush();
+  }
+
+  /**
+   * Gives a connection to Node.js, as if it had accepted it.
+   *
+   * @param {number} fd which belongs to the caller
+   * @param {boolean} isTimedOut true if the head of a request has not come in time
+   */
+  handlePassed(fd, isTimedOut) {
+    this.#countPassed();
+    const client = new this.#handle.constructor(SOCKET);
+    if (client.open(fd) !== 0) {
+      closeSync(fd);
+      return;
+    }
+    this.#handle.onconnection(0, client);
+    if (isTimedOut) handleTimeout(client);
+  }
+
+  #countPassed() {
+    // Counted when JavaScript passed it.
+    if (this.#passing > 0) this.#passing--;
+    else stats.countPassed(this.#state.passReason ?? "request");
+  }
+
+  /**
+   * Answers an opening request of Engine.IO.
+   *
+   * @param {number} key
+   * @param {number} origin its worker, the index of its path, and its transport
+   * @param {string[]} values
+   */
+  handleHandshake(key, origin, [head, sid, remoteAddress]) {
+    const path = (origin >> PATH_SHIFT) & BYTE;
+    const worker = origin & BYTE;
+    const transport = origin >> TRANSPORT_SHIFT;
+    const engine = this.#state.engines.engineAt(path);
+    const offer = { engine, worker, key, transport, head, sid, remoteAddress };
+    // What decides it may have changed since the I/O thread was told.
+    const reason = this.#state.passReason ?? this.#state.engines.passReasonAt(path);
+    if (reason === null) handleHandshake(this, offer);
+    else this.pass(offer, reason);
+  }
+
+  /**
+   * Turns a request into a session.
+   *
+   * @param {Offer} offer
+   * @param {import("../engine/connection.js").Connection} connection gets the events
+   * @param {object} options as `NativeConnectionOptions` in binding.d.ts
+   * @param {string} headers further lines of the response, each with its line break
+   * @returns {number} the connection's id
+   */
+  accept({ worker, key, sid }, connection, options, headers) {
+    this.#server._connections++;
+    return this.#workers.accept(connection, worker, key, options, sid, headers);
+  }
+
+  /** To be called once for each connection of `accept()`, when it is over. */
+  handleConnectionEnd() {
+    this.#server._connections--;
+    this.#server._emitCloseIfDrained();
+  }
+
+  /**
+   * Answers a request, and ends its connection.
+   *
+   * @param {Offer} offer
+   * @param {string} response all of it; a character for each byte
+   */
+  refuse({ worker, key }, response) {
+    this.#workers.native.refuse(worker, key, Buffer.from(response, "latin1"));
+    this.#workers.scheduleFlush();
+  }
+
+  /**
+   * Leaves a request to Node.js.
+   *
+   * @param {Offer} offer
+   * @param {string} reason one of `PASS_REASONS`
+   */
+  pass({ worker, key }, reason) {
+    this.#passing++;
+    stats.countPassed(reason);
+    this.#workers.native.pass(worker, key);
+    this.#workers.scheduleFlush();
+  }
+
+  /** The I/O threads have closed their descriptors. To be called before the id may be another one's. */
+  handleRelease() {
+    this.#id = -1;
+    this.#setReferenced(false);
+  }
+
+  /** None of its connections is left on I/O threads but those of sessions. */
+  handleEnd() {
+    this.#state.handleEnd(this);
+  }
+}
+
+/** Has Node.js answer a connection on which no request has come in time. */
+function handleTimeout(client) {
+  const owner = Object.getOwnPropertySymbols(client).find(
+    ({ description }) => description === "owner_symbol",
+  );
+  const error = new Error("Request timeout");
+  error.code = "ERR_HTTP_REQUEST_TIMEOUT";
+  client[owner].emit("error", error);
+}
+
+module.exports = { NativeListener };
