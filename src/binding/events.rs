@@ -73,6 +73,8 @@ pub enum EventKind {
     RateLimited = 16,
     /// Of a polling session. Number: an `UpgradeStep`.
     Upgrade = 19,
+    /// Of a polling session. Value: the payload for a poll that was begun by `poll()`.
+    Polled = 20,
     /// Of a listener. Number: the descriptor of a connection, which must be opened or closed. Length: 1
     /// if its request head has not come in time, else 0.
     Passed = 17,
@@ -200,6 +202,9 @@ impl<'env, 'a> EventWriter<'env, 'a> {
             Event::Text(text) | Event::Packet { message: text, .. } => {
                 self.values.push(text_value(env, text, text_mode)?);
             }
+            Event::Polled(payload) => {
+                self.values.push(text_value(env, payload, TextMode::String)?);
+            }
             Event::Binary(bytes) | Event::Ping(bytes) | Event::Pong(bytes) | Event::Raw(bytes) => {
                 self.values.push(buffer_value(env, bytes)?);
             }
@@ -281,6 +286,7 @@ fn numbers(event: &Event) -> (EventKind, u32) {
         Event::PeerEnded => (EventKind::PeerEnded, 0),
         Event::Ended(reason) => (EventKind::Ended, end_number(*reason)),
         Event::RateLimited(action) => (EventKind::RateLimited, rate_limit_step(*action) as u32),
+        Event::Polled(_) => (EventKind::Polled, 0),
         Event::Upgrade(step) => (EventKind::Upgrade, upgrade_step(*step) as u32),
         Event::Heartbeat(event) => (EventKind::Heartbeat, heartbeat_step(*event) as u32),
     }

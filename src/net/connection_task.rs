@@ -133,6 +133,7 @@ impl ConnectionTask {
             ConnectionCommand::Input(input) => self.handle_injected_input(state, input),
             ConnectionCommand::LimitPayload(length) => state.connection.limit_payload(length),
             ConnectionCommand::SplitPackets(is_split) => state.connection.split_packets(is_split),
+            ConnectionCommand::Poll(is_pending) => self.handle_application_poll(state, is_pending),
             ConnectionCommand::Configure(option) => {
                 // Node.js does not report such errors, either.
                 let _ = state.stream.set_option(option);

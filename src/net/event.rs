@@ -59,6 +59,8 @@ pub enum Event {
     /// The peer has sent more than [`rate_limit`](super::ConnectionOptions::rate_limit) allows, and this
     /// is done about it. Reported once for each window.
     RateLimited(RateLimitAction),
+    /// The payload for a poll of the application.
+    Polled(Bytes),
     /// A change of a polling session to a WebSocket.
     Upgrade(UpgradeStep),
     /// An error that precedes the end of the connection.
@@ -96,6 +98,7 @@ impl Event {
                 | Self::Binary(bytes)
                 | Self::Ping(bytes)
                 | Self::Pong(bytes)
+                | Self::Polled(bytes)
                 | Self::Raw(bytes) => bytes.len(),
                 Self::Passed { .. } => SOCKET_BYTES,
                 Self::Handshake(handshake) => SOCKET_BYTES + handshake.head.len(),

@@ -348,8 +348,10 @@ impl Worker {
         self.connections.borrow().get(id as usize).cloned().flatten()
     }
 
-    fn serve_accepted(self: &Rc<Self>, Accepted { listener, stream }: Accepted) {
-        self.listeners.serve(self, &listener, stream.and_then(TcpStream::from_std));
+    fn serve_accepted(self: &Rc<Self>, accepted: Accepted) {
+        let Accepted { listener, stream, is_moved } = accepted;
+        let stream = stream.and_then(TcpStream::from_std);
+        self.listeners.serve(self, &listener, stream, is_moved);
     }
 
     fn insert(&self, id: ConnectionId, task: Rc<ConnectionTask>) {

@@ -302,6 +302,12 @@ impl WorkerPool {
         self.command(id, ConnectionCommand::SplitPackets(is_split));
     }
 
+    /// Begins a poll of a polling session, whose payload is [`Event::Polled`], or forgets it: for requests
+    /// that the application has got.
+    pub fn poll(&mut self, id: ConnectionId, is_pending: bool) {
+        self.command(id, ConnectionCommand::Poll(is_pending));
+    }
+
     /// Sets an option of the connection's socket.
     pub fn configure(&mut self, id: ConnectionId, option: SocketOption) {
         self.command(id, ConnectionCommand::Configure(option));

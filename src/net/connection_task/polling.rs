@@ -13,8 +13,29 @@ use crate::net::{EndReason, Event, Failure, PollingError, UpgradeStep};
 impl ConnectionTask {
     /// Handles a poll, which stays pending until there are packets. The client must not send another
     /// one meanwhile.
-    pub(in crate::net) fn handle_poll(self: &Rc<Self>, exchange: &Rc<Exchange>) {
-        let state = &mut *self.state.borrow_mut();
+    pub(in crate::net) fn handle_poll(&self, exchange: &Rc<Exchange>) {
+        self.begin_poll(&mut self.state.borrow_mut(), exchange);
+    }
+
+    /// Begins or forgets a poll that the application has got.
+    pub(super) fn handle_application_poll(&self, state: &mut State, is_pending: bool) {
+        if is_pending {
+            let emit = {
+                let worker = Rc::downgrade(&self.worker);
+                let id = self.id;
+                move |payload| {
+                    if let Some(worker) = worker.upgrade() {
+                        worker.emit(id, Event::Polled(payload));
+                    }
+                }
+            };
+            self.begin_poll(state, &Rc::new(Exchange::of_application(emit)));
+        } else if let Some(transport) = state.stream.polling_mut() {
+            transport.drop_application_poll();
+        }
+    }
+
+    fn begin_poll(&self, state: &mut State, exchange: &Rc<Exchange>) {
         let Some(transport) = state.stream.polling_mut() else { return };
         if transport.has_poll() {
             self.refuse(state, exchange, PollingError::PollOverlap);

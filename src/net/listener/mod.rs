@@ -108,6 +108,8 @@ pub(super) struct Accepted {
     pub(super) listener: Arc<Listener>,
     /// Connected; or the error for which it is not.
     pub(super) stream: io::Result<TcpStream>,
+    /// True if another worker has served it before.
+    pub(super) is_moved: bool,
 }
 
 /// A command to the worker that accepts.

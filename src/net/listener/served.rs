@@ -100,10 +100,11 @@ impl Listeners {
         worker: &Rc<Worker>,
         listener: &Arc<Listener>,
         stream: io::Result<TcpStream>,
+        is_moved: bool,
     ) {
         let known = self.find(listener.id);
-        if known.is_none() && !listener.is_open() {
-            // It came from another worker, and this one has reported the end of the listener.
+        if known.is_none() && is_moved && !listener.is_open() {
+            // This worker has reported the end of the listener.
             listener.connections.fetch_sub(1, Ordering::Relaxed);
             worker.shared.http_connections.fetch_sub(1, Ordering::Relaxed);
             return;
@@ -340,7 +341,7 @@ impl Served {
     /// Moves a connection to another worker, where its session is.
     pub(super) fn move_to(&self, worker: &Worker, target: &Target, stream: TcpStream) {
         let listener = Arc::clone(&self.listener);
-        let accepted = Accepted { listener, stream: stream.into_std() };
+        let accepted = Accepted { listener, stream: stream.into_std(), is_moved: true };
         target.shared.http_connections.fetch_add(1, Ordering::Relaxed);
         target.mailbox.post(vec![Command::Accepted(Box::new(accepted))]);
         worker.shared.http_connections.fetch_sub(1, Ordering::Relaxed);

@@ -1,8 +1,11 @@
 //! A request of a session whose response is being made.
 
 use std::cell::RefCell;
+use std::fmt;
 use std::task::Waker;
 use std::time::{SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
 
 use crate::proto::http::{Content, ContentCoding, Persistence, RequestHead, Response};
 
@@ -13,13 +16,20 @@ const OLD_EXPLORER: [&[u8]; 2] = [b";MSIE", b"Trident/"];
 ///
 /// Both hold it on the same thread. The session calls [`respond`](Self::respond) once; the connection's
 /// task is woken, and takes the bytes.
-#[derive(Debug)]
 pub(in crate::net) struct Exchange {
+    /// Set if the application has the request; it gets the payload, and responds itself.
+    report: Option<Box<dyn Fn(Bytes)>>,
     coding: Option<ContentCoding>,
     has_xss_protection: bool,
     persistence: Persistence,
     response: RefCell<Option<Vec<u8>>>,
     waker: RefCell<Option<Waker>>,
+}
+
+impl fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exchange").finish_non_exhaustive()
+    }
 }
 
 impl Exchange {
@@ -29,6 +39,7 @@ impl Exchange {
         let is_last = head.has_list_element("connection", "close");
         let agent = head.values("user-agent").single().unwrap_or_default();
         Self {
+            report: None,
             coding: accepted_coding(head),
             has_xss_protection: OLD_EXPLORER
                 .iter()
@@ -41,6 +52,29 @@ impl Exchange {
             response: RefCell::default(),
             waker: RefCell::default(),
         }
+    }
+
+    /// Creates an exchange for a request that the application has. `report` gets the payload.
+    pub(in crate::net) fn of_application(report: impl Fn(Bytes) + 'static) -> Self {
+        Self {
+            report: Some(Box::new(report)),
+            coding: None,
+            has_xss_protection: false,
+            persistence: Persistence::Close,
+            response: RefCell::default(),
+            waker: RefCell::default(),
+        }
+    }
+
+    pub(super) const fn is_of_application(&self) -> bool {
+        self.report.is_some()
+    }
+
+    /// Gives a payload to the application. Returns it back if the request is not the application's.
+    pub(super) fn respond_to_application(&self, payload: Vec<u8>) -> Option<Vec<u8>> {
+        let Some(report) = &self.report else { return Some(payload) };
+        report(payload.into());
+        None
     }
 
     /// Returns the compression that the client takes and prefers.
@@ -95,6 +129,8 @@ fn accepted_coding(head: &RequestHead<'_>) -> Option<ContentCoding> {
 #[cfg(test)]
 mod tests {
     use super::Exchange;
+    use bytes::Bytes;
+
     use crate::proto::http::{Content, ContentCoding, HeadRead, read_head};
     use std::task::Waker;
 

@@ -114,6 +114,11 @@ impl PollingTransport {
         self.poll.take_if(|poll| Rc::ptr_eq(poll, exchange)).is_some()
     }
 
+    /// Forgets the pending poll, if it is one of the application.
+    pub(in crate::net) fn drop_application_poll(&mut self) {
+        self.poll.take_if(|poll| poll.is_of_application());
+    }
+
     /// Takes whole frames. Returns their length; `None` if they have to wait for a poll.
     pub(in crate::net) fn write(&mut self, slices: &[IoSlice<'_>]) -> Option<usize> {
         self.poll.as_ref()?;
@@ -212,6 +217,10 @@ impl PollingTransport {
         let Some(poll) = self.poll.take() else { return };
         self.is_closed = self.payload.has_close();
         let text = mem::take(&mut self.payload).into_text();
+        let text = match poll.respond_to_application(text) {
+            Some(text) => text,
+            None => return,
+        };
         let is_compressible = mem::take(&mut self.is_compressible)
             && self.options.compression_threshold.is_some_and(|threshold| text.len() >= threshold);
         let coding = poll.coding().filter(|_| is_compressible);
