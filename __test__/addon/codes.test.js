@@ -272,8 +272,9 @@ describe("the numbers that both halves share", { skip: !hasEngine, timeout: 30_0
       const peer = net.connect(port, "127.0.0.1");
       pool.peers.push(peer);
       peer.write(head, "latin1");
-      const [of, kind, key, text, sid, address] = await pool.next();
+      const [of, kind, key, text, sid, address, remotePort] = await pool.next();
       assert.deepEqual([of, kind, text, address], [id, "Handshake", head, "127.0.0.1"]);
+      assert.equal(remotePort, peer.localPort);
       assert.match(sid, /^[\w-]{20}$/);
       assert.equal(pool.native.httpConnections(id), 1);
       return { peer, key };

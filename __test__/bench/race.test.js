@@ -105,6 +105,13 @@ describe("the broadcasts of the race", () => {
     );
   });
 
+  test("do not wait for clients that are gone when they begin again", async () => {
+    const { broadcaster, sent } = begin({ rate: 50, payload: 64 });
+    await until(() => sent.length === 2 && broadcaster.take().leftOut > 0);
+    broadcaster.set({ offset: 0, rate: 50, payload: 64 });
+    await until(() => sent.length === 4);
+  });
+
   test("begin after their offset, and end at a pause", async () => {
     const { broadcaster, sent } = begin({ rate: 50, payload: 64, offset: 0.5 });
     assert.equal(sent.length, 0);
@@ -222,6 +229,18 @@ describe("the race", { skip: skipWithoutCargo }, () => {
     assert.deepEqual(moment.settings, SETTINGS);
   });
 
+  test("lets all clients of both reconnect at once, and goes on", async () => {
+    control.emit("reconnect");
+    await untilBoth(({ back }) => back === null);
+    await untilBoth(({ back, clients }) => back > 0 && clients === SETTINGS.clients);
+    await untilBoth(({ sent, leftOut }) => isNear(sent + leftOut, SETTINGS.rate));
+    await untilBoth(({ deliveries }) => deliveries > 0);
+    assert.deepEqual(
+      race.lanes.map(({ ended }) => ended),
+      [null, null],
+    );
+  });
+
   describe("on its page", { skip: skipWithoutChromium }, () => {
     let browser;
     let page;
@@ -281,6 +300,21 @@ describe("the race", { skip: skipWithoutCargo }, () => {
         await until(async () => (await figure("deliveries", name)) > 1_000);
       }
       assert.deepEqual(await page.locator("output").allInnerTexts(), ["300", "10", "512\u2009B"]);
+    });
+
+    test("has a button that lets all clients reconnect", async () => {
+      const backOf = (name) => moment.lanes[name].back;
+      const names = ["ws", "turbo"];
+      const before = names.map(backOf);
+      await page.getByRole("button", { name: "Reconnect all clients" }).click();
+      await until(() =>
+        names.every((name, index) => ![null, before[index]].includes(backOf(name))),
+      );
+      for (const name of names) {
+        await lane(name)
+          .getByText(/reconnected in [\d.]+ s/)
+          .waitFor();
+      }
     });
 
     test("follows the sliders of another page", async () => {

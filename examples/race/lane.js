@@ -28,6 +28,7 @@ const END_MILLISECONDS = 500;
  *   received it, 99th percentile of the worst recent interval
  * @property {number | null} loadCpu CPU time of the load client, in cores
  * @property {number} clients how many are connected
+ * @property {number | null} back seconds that all clients took to reconnect the last time
  */
 
 /**
@@ -42,7 +43,10 @@ class Lane extends EventEmitter {
   /** Time of the server's last report. */
   #heardAt = performance.now();
   #isStopped = false;
-  /** The contender. @type {string} */
+  #isReconnecting = false;
+  /** @type {number | null} */
+  #back = null;
+  /** @type {string} */
   name;
   /** The reason for its end; null while it runs. @type {string | null} */
   ended = null;
@@ -50,16 +54,17 @@ class Lane extends EventEmitter {
   /**
    * Starts a server and its clients.
    *
-   * @param {string} name of the contender
+   * @param {string} name
+   * @param {string} contender
    * @param {string} host the address to listen on
    * @param {number} clients how many connect
    * @returns {Promise<Lane>}
    * @throws {Error} if the server cannot serve, or not so many clients
    */
-  static async start(name, host, clients) {
+  static async start(name, contender, host, clients) {
     const lane = new Lane(name);
     try {
-      await lane.#start(host, clients);
+      await lane.#start(contender, host, clients);
     } catch (error) {
       await lane.stop();
       throw error;
@@ -88,9 +93,18 @@ class Lane extends EventEmitter {
     if (!this.#isStopped) this.#spectators.set(clients);
   }
 
+  /** Lets all clients reconnect at once. */
+  reconnect() {
+    if (this.#isStopped) return;
+    this.#isReconnecting = true;
+    this.#back = null;
+    this.#spectators.reconnect();
+  }
+
   /** Returns whether this many clients are connected, as far as is known, or none will ever be. */
   hasClients(clients) {
-    return this.#isStopped || this.#intervals.last?.clients >= clients;
+    if (this.#isStopped) return true;
+    return !this.#isReconnecting && this.#intervals.last?.clients >= clients;
   }
 
   /**
@@ -123,6 +137,7 @@ class Lane extends EventEmitter {
       latency: this.#intervals.largest(({ latency }) => latency.p99 / 1e3),
       loadCpu: this.#intervals.perSecond("cpu"),
       clients: this.#intervals.last?.clients ?? 0,
+      back: this.#back,
     };
   }
 
@@ -132,17 +147,24 @@ class Lane extends EventEmitter {
     await Promise.all([this.#racer?.stop(), this.#spectators?.stop()]);
   }
 
-  async #start(host, clients) {
-    this.#racer = await RacerProcess.start(this.name, host, (report) => {
+  async #start(contender, host, clients) {
+    this.#racer = await RacerProcess.start(contender, host, (report) => {
       this.#heardAt = performance.now();
       this.#reports.add(report);
     });
     const address = socketAddress(this.#racer.listening);
     this.#spectators = await Spectators.connect(address, clients, (interval) =>
-      // The server's CPU time is in seconds, too.
-      this.#intervals.add({ ...interval, cpu: interval.cpu / 1e6 }),
+      this.#handleInterval(interval),
     );
     this.#awaitEnd();
+  }
+
+  #handleInterval(interval) {
+    // The server's CPU time is in seconds, too.
+    this.#intervals.add({ ...interval, cpu: interval.cpu / 1e6 });
+    if (interval.back === null) return;
+    this.#isReconnecting = false;
+    this.#back = interval.back;
   }
 
   /** Notices when one of the processes ends. */

@@ -10,12 +10,13 @@
  * | `sample` → page | each quarter of a second: a {@link Moment} |
  * | `settings` → page | new {@link Settings} |
  * | `lanes` → page | one has ended: all {@link LaneState}s |
+ * | `reconnect` ← page | all clients of both servers close their connections and connect again, at once |
  * | `set` ← page | some of the {@link Settings}; acknowledged with `{ ok: true }`, or with `{ ok: false, error }` if one is wrong, and then none is applied |
  *
  * @typedef {import("./settings.js").Settings} Settings
  *
  * @typedef {object} LaneState
- * @property {string} name of the contender
+ * @property {string} name
  * @property {number} port of its server
  * @property {string | null} ended why it has ended
  *
@@ -37,13 +38,13 @@ const { createServer } = require("node:http");
 const path = require("node:path");
 const { Server } = require("socket.io");
 const { staticFiles } = require("../chat/static-files.js");
-const { OURS } = require("../../bench/processes/contenders.js");
+const { OURS, SERVER } = require("../../bench/processes/contenders.js");
 const { build } = require("../../bench/processes/load-process.js");
 const { Lane } = require("./lane.js");
 const { DEFAULTS, LIMITS, readSettings } = require("./settings.js");
 
-/** Socket.IO as it comes, and ours. */
-const CONTENDERS = ["ws", OURS];
+/** The lanes, and who runs in them: Socket.IO as it comes, and ours on our own server. */
+const CONTENDERS = { ws: "ws", [OURS]: SERVER };
 
 const SAMPLE_MILLISECONDS = 250;
 
@@ -84,7 +85,9 @@ async function createRace({ port = 0, host = "127.0.0.1", settings = DEFAULTS } 
 async function startLanes(host, clients) {
   const lanes = [];
   try {
-    for (const name of CONTENDERS) lanes.push(await Lane.start(name, host, clients));
+    for (const [name, contender] of Object.entries(CONTENDERS)) {
+      lanes.push(await Lane.start(name, contender, host, clients));
+    }
   } catch (error) {
     await stopLanes(lanes);
     throw error;
@@ -156,6 +159,10 @@ class Control {
     socket.on("set", (input, acknowledge) => {
       const answer = this.#set(input);
       if (typeof acknowledge === "function") acknowledge(answer);
+    });
+    socket.on("reconnect", () => {
+      for (const lane of this.#lanes) lane.reconnect();
+      this.#pace(false);
     });
   }
 

@@ -15,7 +15,7 @@
  * server moves its runner; so no page receives what is broadcast.
  */
 
-const { createServer } = require("node:http");
+const nodeHttp = require("node:http");
 const { contender } = require("../../bench/processes/contenders.js");
 const { Broadcaster } = require("./broadcaster.js");
 const { Gauges } = require("./gauges.js");
@@ -28,8 +28,9 @@ const TICK_MILLISECONDS = 16;
 /** Begins to serve, and says where. */
 function listen(name, host) {
   const { Server } = require("socket.io");
-  const http = createServer();
-  const io = new Server(http, contender(name).options());
+  const { http: module = () => nodeHttp, options } = contender(name);
+  const http = module().createServer();
+  const io = new Server(http, options());
   const broadcaster = new Broadcaster(io);
   io.on("connection", (socket) => socket.on("have", (number) => broadcaster.handleHave(number)));
   process.on("message", (message) => {

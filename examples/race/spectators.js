@@ -35,6 +35,11 @@ class Spectators {
     this.#process.tell(`clients ${clients}`);
   }
 
+  /** Lets all clients close their connections and connect again, at once. */
+  reconnect() {
+    this.#process.tell("reconnect");
+  }
+
   /** Ends the process, at once, and waits until it has. */
   stop() {
     return this.#process.kill();

@@ -38,7 +38,7 @@ const VALUES = {
   Polled: 1,
   NamespaceEvent: 1,
   NamespaceAck: 1,
-  Handshake: 3,
+  Handshake: 4,
 };
 
 function valueCounts() {

@@ -80,10 +80,10 @@ pub enum EventKind {
     Passed = 17,
     /// Of a listener: a request that opens a session. Number: its key. Length: the worker in the first 8
     /// bits, the position of the path in the next 8, then the transport: 0 for polling, 1 for a
-    /// WebSocket, 2 for a WebSocket of a polling session that exists. Three values: the head of the
+    /// WebSocket, 2 for a WebSocket of a polling session that exists. Four values: the head of the
     /// request with the blank line, a byte for each character; an id for the session, or its id; the
-    /// address of the peer. `accept()`, `acceptPolling()`, `acceptUpgrade()`, `refuse()` or `pass()` is
-    /// due.
+    /// address of the peer, and its port. `accept()`, `acceptPolling()`, `acceptUpgrade()`, `refuse()`
+    /// or `pass()` is due.
     Handshake = 18,
 }
 
@@ -217,10 +217,11 @@ impl<'env, 'a> EventWriter<'env, 'a> {
                 self.values.push(text_value(env, code.into(), TextMode::String)?);
             }
             Event::Handshake(handshake) => {
-                let Handshake { head, sid, address, .. } = *handshake;
+                let Handshake { head, sid, address, port, .. } = *handshake;
                 self.values.push(latin1_value(env, &head)?);
                 self.values.push(text_value(env, sid.into(), TextMode::String)?);
                 self.values.push(text_value(env, address.into(), TextMode::String)?);
+                self.values.push(env.create_uint32(port.into())?.raw());
             }
             // JavaScript owns the descriptor from now on.
             Event::Passed { descriptor, .. } => _ = descriptor.into_raw_fd(),

@@ -198,7 +198,7 @@ fn polling_options(options: NativePollingOptions) -> PollingOptions {
 
 fn listener_options(options: NativeListenerOptions) -> ListenerOptions {
     let timeouts = [options.headers_timeout, options.request_timeout];
-    let max_per_second = options.max_handshakes_per_second as u32;
+    let max_per_second = options.max_handshakes_per_second;
     ListenerOptions {
         paths: options.paths,
         is_passing: options.is_passing,
@@ -210,7 +210,8 @@ fn listener_options(options: NativeListenerOptions) -> ListenerOptions {
         keep_alive: options
             .keep_alive
             .then_some((options.keep_alive_initial_delay / 1000.0) as u32),
-        max_per_second: (max_per_second > 0).then_some(max_per_second),
+        max_per_second: (max_per_second > 0.0 && max_per_second.is_finite())
+            .then_some(max_per_second),
     }
 }
 

@@ -291,22 +291,28 @@ impl Worker {
     fn accept(self: &Rc<Self>, acceptance: Acceptance) {
         let Acceptance { id, key, options, headers, polling } = acceptance;
         let Some(handshake) = self.listeners.take_handshake(key) else { return };
-        match (handshake.accept(self, &headers), polling) {
-            (Some(Beginning::WebSocket { stream, response, traffic }), _) => {
+        let has_begun = handshake.accept(self, &headers, |beginning| match (beginning, polling) {
+            (Beginning::WebSocket { stream, response, traffic }, _) => {
                 self.shared.counters.opened.add(1);
                 self.start(id, stream, options, traffic).send_response(response);
             }
-            (Some(Beginning::Polling { served, stream, exchange, traffic }), Some(polling)) => {
+            (Beginning::Polling { served, stream, exchange, traffic }, Some(polling)) => {
                 self.shared.counters.opened.add(1);
                 let session = self.start_polling(id, options, polling, traffic);
                 let request = SessionRequest { exchange, head: 0, payload: None };
                 served.serve_session(self, session, &request, stream);
             }
-            (Some(Beginning::Upgrade { stream, response, traffic }), _) => {
+            (Beginning::Upgrade { stream, response, traffic }, _) => {
                 let output = BytesMut::from(response);
                 self.upgrade(id, Upgrading { stream, output, options, traffic });
             }
-            (_, _) => self.handle_gone(id),
+            (Beginning::Polling { served, .. }, None) => {
+                served.count_end(self);
+                self.handle_gone(id);
+            }
+        });
+        if !has_begun {
+            self.handle_gone(id);
         }
     }
 

@@ -1,14 +1,14 @@
 //! A worker pool with real sockets, and the peers at their other ends.
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use socket_io_turbo::net::{
-    ConnectionId, ConnectionOptions, EndReason, Event, WorkerPool, WorkerStats,
+    ConnectionId, ConnectionOptions, EndReason, Event, ListenerOptions, WorkerPool, WorkerStats,
 };
 use socket_io_turbo::proto::websocket::{self, Decoder, Limits, Opcode, Role, encode_frame};
 
@@ -58,13 +58,26 @@ impl Application {
         (self.open(stream, options, input, io_threads), peer)
     }
 
+    /// Has the pool listen on a free port. Returns the id of the listener, and its address.
+    pub fn listen(
+        &mut self,
+        options: ListenerOptions,
+        io_threads: usize,
+    ) -> (ConnectionId, SocketAddr) {
+        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let address = socket.local_addr().unwrap();
+        let id = self.pool.listen(socket, options, io_threads).unwrap();
+        self.pool.flush();
+        (id, address)
+    }
+
     /// Returns a connection that the pool does not own yet, and its peer.
     pub fn accept(&self) -> (TcpStream, Peer) {
-        let peer = TcpStream::connect(self.listener.local_addr().unwrap()).unwrap();
+        let peer = Peer::dial(self.listener.local_addr().unwrap());
         let (stream, _) = self.listener.accept().unwrap();
         stream.set_nonblocking(true).unwrap();
-        peer.set_read_timeout(Some(PATIENCE)).unwrap();
-        (stream, Peer::new(peer))
+        (stream, peer)
     }
 
     pub fn open(
@@ -157,7 +170,10 @@ pub struct Peer {
 }
 
 impl Peer {
-    fn new(stream: TcpStream) -> Self {
+    /// Connects to an address.
+    pub fn dial(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let decoder = Decoder::new(Role::Client, Limits::default());
         Self { stream, decoder, input: BytesMut::new() }
     }

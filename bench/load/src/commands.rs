@@ -12,12 +12,17 @@ use mio::Waker;
 pub enum Command {
     /// `clients N`: connect N clients, at least 1.
     Clients(usize),
+    /// `reconnect`: close all connections, and connect all clients at once.
+    Reconnect,
     /// Standard input has ended.
     End,
 }
 
 impl Command {
     fn decode(line: &str) -> Result<Self> {
+        if line == "reconnect" {
+            return Ok(Self::Reconnect);
+        }
         line.strip_prefix("clients ")
             .and_then(|count| count.parse().ok())
             .filter(|&count| count > 0)
@@ -77,8 +82,16 @@ mod tests {
     }
 
     #[test]
+    fn a_storm_is_a_command() -> Result<()> {
+        assert_eq!(Command::decode("reconnect")?, Command::Reconnect);
+        Ok(())
+    }
+
+    #[test]
     fn anything_else_is_refused() {
-        for line in ["", "clients", "clients 0", "clients -1", "clients 1 2", "rate 3"] {
+        for line in
+            ["", "clients", "clients 0", "clients -1", "clients 1 2", "rate 3", "reconnect 1"]
+        {
             assert!(Command::decode(line).is_err(), "{line}");
         }
     }

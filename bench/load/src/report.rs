@@ -92,6 +92,8 @@ pub struct Interval {
     pub cpu: u128,
     /// From when a broadcast was due until a client received it.
     pub latency: Summary,
+    /// Seconds from `reconnect` until all clients were connected, if they have been since.
+    pub back: Option<f64>,
 }
 
 /// Report that the floor listens.

@@ -42,6 +42,8 @@ pub struct Swarm {
     clients: Vec<Client>,
     /// Number of clients that have become ready.
     accepted: usize,
+    /// Number of clients, from the first on, that are known to be settled.
+    settled: usize,
     buffer: Vec<u8>,
 }
 
@@ -56,6 +58,7 @@ impl Swarm {
             events: Events::with_capacity(1024),
             clients: Vec::with_capacity(count),
             accepted: 0,
+            settled: 0,
             buffer: vec![0; READ_BUFFER],
         };
         while swarm.grow(server, count)? {
@@ -73,7 +76,7 @@ impl Swarm {
     ) -> Result<Self> {
         let mut swarm = Self::connect(server, 0)?;
         let deadline = Instant::now() + CONNECT_ALL_TIMEOUT;
-        (0..count).try_for_each(|_| swarm.add_client(server))?;
+        swarm.connect_more(server, count)?;
         while swarm.accepted < count {
             ensure!(Instant::now() < deadline, "the server does not let clients in");
             let before = swarm.accepted;
@@ -81,6 +84,11 @@ impl Swarm {
             (before..swarm.accepted).for_each(|_| accepted());
         }
         Ok(swarm)
+    }
+
+    /// Begins to connect `count` clients more, and waits for none.
+    pub fn connect_more(&mut self, server: Server, count: usize) -> Result<()> {
+        (0..count).try_for_each(|_| self.add_client(server))
     }
 
     /// Connects `count` clients evenly over a time. Returns when the server has accepted the last one.
@@ -111,12 +119,16 @@ impl Swarm {
     /// Closes the latest connections, down to `count`.
     pub fn truncate(&mut self, count: usize) {
         self.clients.truncate(count);
+        self.settled = self.settled.min(count);
     }
 
-    /// Returns whether the server has accepted all clients that have not been lost. Only the last [`MAX_CONNECTING`] may be
-    /// connecting.
-    pub fn is_connected(&self) -> bool {
-        self.clients.iter().rev().take(MAX_CONNECTING).all(Client::is_settled)
+    /// Returns whether the server has accepted all clients that have not been lost.
+    pub fn is_connected(&mut self) -> bool {
+        // A client that is settled stays so.
+        while self.clients.get(self.settled).is_some_and(Client::is_settled) {
+            self.settled += 1;
+        }
+        self.settled == self.clients.len()
     }
 
     /// Returns a waker for other threads.

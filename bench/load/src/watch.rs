@@ -31,6 +31,7 @@ pub fn run(swarm: Swarm, server: Server) -> Result<()> {
         server,
         wanted: swarm.len(),
         grown_at: Instant::now(),
+        reconnecting: None,
         swarm,
         receipts: Receipts::default(),
         told: None,
@@ -52,6 +53,8 @@ struct Watch {
     wanted: usize,
     /// Time of the last growth.
     grown_at: Instant,
+    /// Time since which all clients reconnect, if they do.
+    reconnecting: Option<Instant>,
     receipts: Receipts,
     /// The last number that the server has been sent.
     told: Option<u64>,
@@ -64,6 +67,7 @@ impl Watch {
         while let Some(command) = commands.next()? {
             match command {
                 Command::Clients(count) => self.want(count)?,
+                Command::Reconnect => self.reconnect()?,
                 Command::End => return Ok(false),
             }
         }
@@ -76,11 +80,25 @@ impl Watch {
         Ok(())
     }
 
+    /// Closes all connections, and begins to connect all clients, as after a restart of a proxy.
+    fn reconnect(&mut self) -> Result<()> {
+        let now = Instant::now();
+        // Those before are closed by then, so that their descriptors are free.
+        self.swarm.truncate(0);
+        self.receipts = Receipts::default();
+        self.told = None;
+        self.grown_at = now;
+        self.reconnecting = Some(now);
+        self.swarm.connect_more(self.server, self.wanted)
+    }
+
     /// Once all clients are connected, connects some more, or closes those beyond the wanted number.
     fn resize(&mut self) -> Result<()> {
         if !self.swarm.is_connected() {
             let waiting = self.grown_at.elapsed();
             ensure!(waiting < CONNECT_TIMEOUT, "the server does not let clients in");
+        } else if let Some(start) = self.reconnecting.take() {
+            self.tally.back = Some(start.elapsed());
         } else if self.swarm.grow(self.server, self.wanted)? {
             self.grown_at = Instant::now();
         } else {
@@ -127,12 +145,15 @@ struct Tally {
     cpu_at_start: Duration,
     deliveries: u64,
     latency: Distribution,
+    /// The time that all clients took to reconnect.
+    back: Option<Duration>,
 }
 
 impl Tally {
     fn start() -> Result<Self> {
         let latency = Distribution::new()?;
-        Ok(Self { start: Instant::now(), cpu_at_start: cpu_time(), deliveries: 0, latency })
+        let start = Instant::now();
+        Ok(Self { start, cpu_at_start: cpu_time(), deliveries: 0, latency, back: None })
     }
 
     /// Returns the time until the report is due.
@@ -154,6 +175,7 @@ impl Tally {
             deliveries: self.deliveries,
             cpu: (cpu - self.cpu_at_start).as_micros(),
             latency: self.latency.summary(),
+            back: self.back.take().map(|time| time.as_secs_f64()),
         };
         self.latency.clear();
         (self.start, self.cpu_at_start, self.deliveries) = (now, cpu, 0);

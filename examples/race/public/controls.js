@@ -1,4 +1,4 @@
-/** The sliders. */
+/** The sliders, and the button. */
 
 import { bytes, figure } from "./figures.js";
 
@@ -13,9 +13,10 @@ const SCALES = {
   payload: { step: 1, toSetting: (position) => 2 ** position, toPosition: Math.log2, text: bytes },
 };
 
-/** The three sliders, which say what is asked for and show what is set. */
+/** The three sliders, which say what is asked for and show what is set, and the button. */
 export class Controls {
   #send;
+  #button = document.getElementById("reconnect");
   #problem = document.getElementById("problem");
   /** Settings that have changed and have not been sent. */
   #moved = {};
@@ -24,16 +25,19 @@ export class Controls {
   /**
    * @param {(settings: object) => Promise<{ ok: boolean, error?: string }>} send sends some
    *   settings, and says whether they were accepted
+   * @param {() => void} reconnect lets all clients reconnect
    */
-  constructor(send) {
+  constructor(send, reconnect) {
     this.#send = send;
+    this.#button.addEventListener("click", reconnect);
     for (const name of Object.keys(SCALES)) {
       slider(name).addEventListener("input", () => this.#handleMove(name));
     }
   }
 
-  /** Sets the bounds, and lets the sliders be moved. */
+  /** Sets the bounds, and lets the sliders be moved and the button be pressed. */
   enable(limits) {
+    this.#button.disabled = false;
     for (const [name, { min, max }] of Object.entries(limits)) {
       const { step, toPosition } = SCALES[name];
       const input = slider(name);
@@ -42,8 +46,9 @@ export class Controls {
     }
   }
 
-  /** Keeps the sliders from being moved while nobody would listen. */
+  /** Keeps all of them from being moved or pressed while nobody would listen. */
   disable() {
+    this.#button.disabled = true;
     for (const name of Object.keys(SCALES)) slider(name).disabled = true;
   }
 

@@ -35,6 +35,7 @@ export class Lane {
   show(sample, moment) {
     if (sample === null) return;
     const parts = [clients(sample, moment.settings), pace(sample, moment), latency(sample)];
+    if (sample.back !== null) parts.push(`reconnected in ${figure(sample.back)} s`);
     this.#status.replaceChildren(...parts.flatMap((part) => [" · ", part]).slice(1));
   }
 

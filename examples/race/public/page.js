@@ -24,7 +24,7 @@ const cards = [...document.querySelectorAll(".card")].map((element) => new Card(
 const problem = document.getElementById("problem");
 const loadCpu = document.getElementById("load-cpu");
 const socket = io({ transports: ["websocket"] });
-const controls = new Controls(send);
+const controls = new Controls(send, () => socket.emit("reconnect"));
 let history = [];
 
 /** Sends settings; says so where nobody answers. */

@@ -5,6 +5,9 @@ use std::time::{Duration, Instant};
 /// The part of a second whose connections may come at once.
 const BURST: f64 = 0.1;
 
+/// The longest wait in seconds, after which the tokens are counted again.
+const MAX_WAIT: f64 = 3600.0;
+
 /// A token bucket: each accepted connection takes a token, and tokens come back at a constant rate.
 #[derive(Debug)]
 pub(super) struct Bucket {
@@ -18,12 +21,12 @@ impl Bucket {
     }
 
     /// Returns the time until there is a token; `None` if there is one now.
-    pub(super) fn poll_wait(&mut self, per_second: u32, now: Instant) -> Option<Duration> {
-        let rate = f64::from(per_second.max(1));
+    pub(super) fn poll_wait(&mut self, rate: f64, now: Instant) -> Option<Duration> {
         let elapsed = now.saturating_duration_since(self.filled_at).as_secs_f64();
         self.filled_at = now;
         self.tokens = (self.tokens + elapsed * rate).min((rate * BURST).max(1.0));
-        (self.tokens < 1.0).then(|| Duration::from_secs_f64((1.0 - self.tokens) / rate))
+        (self.tokens < 1.0)
+            .then(|| Duration::from_secs_f64(((1.0 - self.tokens) / rate).min(MAX_WAIT)))
     }
 
     /// Takes a token.
@@ -39,10 +42,10 @@ mod tests {
     use super::Bucket;
 
     /// Returns the connections that are accepted between two times, when there are always more.
-    fn accepted(bucket: &mut Bucket, per_second: u32, from: Instant, until: Instant) -> usize {
+    fn accepted(bucket: &mut Bucket, rate: f64, from: Instant, until: Instant) -> usize {
         let (mut now, mut count) = (from, 0);
         while now < until {
-            match bucket.poll_wait(per_second, now) {
+            match bucket.poll_wait(rate, now) {
                 None => {
                     bucket.take();
                     count += 1;
@@ -57,11 +60,11 @@ mod tests {
     #[test]
     fn no_more_than_the_rate_and_a_tenth_are_accepted_in_a_second() {
         let start = Instant::now();
-        for rate in [1, 7, 100, 5_000] {
+        for rate in [1_usize, 7, 100, 5_000] {
             let mut bucket = Bucket::new(start);
-            let burst = (rate as usize / 10).max(1);
-            let count = accepted(&mut bucket, rate, start, start + Duration::from_secs(10));
-            let most = rate as usize * 10 + burst;
+            let burst = (rate / 10).max(1);
+            let count = accepted(&mut bucket, rate as f64, start, start + Duration::from_secs(10));
+            let most = rate * 10 + burst;
             assert!((most * 98 / 100..=most).contains(&count), "{rate}: {count}");
         }
     }
@@ -70,8 +73,8 @@ mod tests {
     fn a_rest_saves_no_more_than_a_burst() {
         let start = Instant::now();
         let mut bucket = Bucket::new(start);
-        accepted(&mut bucket, 100, start, start + Duration::from_secs(1));
+        accepted(&mut bucket, 100.0, start, start + Duration::from_secs(1));
         let later = start + Duration::from_secs(60);
-        assert_eq!(accepted(&mut bucket, 100, later, later + Duration::from_micros(1)), 10);
+        assert_eq!(accepted(&mut bucket, 100.0, later, later + Duration::from_micros(1)), 10);
     }
 }

@@ -43,6 +43,8 @@ pub struct Handshake {
     pub sid: String,
     /// The address of the peer, as Node.js spells it.
     pub address: String,
+    /// The port of the peer.
+    pub port: u16,
     pub(in crate::net) traffic: Arc<Traffic>,
 }
 
@@ -149,24 +151,31 @@ pub(in crate::net) struct WaitingHandshake {
 }
 
 impl WaitingHandshake {
-    /// Takes the request from the kernel. `None` if the peer has ended its side: ws does not answer then,
-    /// either, and engine.io ends the session.
-    pub(in crate::net) fn accept(self, worker: &Worker, headers: &[u8]) -> Option<Beginning> {
+    /// Takes the request from the kernel, and calls `start` with what begins. Returns whether it has: if
+    /// the peer has ended its side, ws does not answer, either, and engine.io ends the session.
+    pub(in crate::net) fn accept(
+        self,
+        worker: &Worker,
+        headers: &[u8],
+        start: impl FnOnce(Beginning),
+    ) -> bool {
         let Self { served, stream, length, request, traffic } = self;
-        if has_peer_ended(&stream) || !skip(&stream, length) {
+        // First, since closing would reset the connection of what is unread.
+        let is_whole = skip(&stream, length);
+        if !is_whole || has_peer_ended(&stream) {
             served.end_handshake(worker);
-            return None;
+            return false;
         }
         worker.shared.counters.bytes_in.add(length);
-        let (request, sid) = match request {
+        let (request, is_upgrade) = match request {
             OfferedRequest::Polling(exchange) => {
                 served.release_handshake();
-                return Some(Beginning::Polling { served, stream, exchange, traffic });
+                start(Beginning::Polling { served, stream, exchange, traffic });
+                return true;
             }
-            OfferedRequest::WebSocket(request) => (request, None),
-            OfferedRequest::Upgrade(request, sid) => (request, Some(sid)),
+            OfferedRequest::WebSocket(request) => (request, false),
+            OfferedRequest::Upgrade(request, _) => (request, true),
         };
-        served.end_handshake(worker);
         let options = served.listener.options();
         let stream = Stream::Plain(stream);
         // As ws does, whatever the server's `noDelay`. Node.js does not report such errors, either.
@@ -175,10 +184,14 @@ impl WaitingHandshake {
             let _ = stream.set_option(keep_alive(delay));
         }
         let response = request.accept(headers);
-        Some(match sid {
-            None => Beginning::WebSocket { stream, response, traffic },
-            Some(_) => Beginning::Upgrade { stream, response, traffic },
-        })
+        start(if is_upgrade {
+            Beginning::Upgrade { stream, response, traffic }
+        } else {
+            Beginning::WebSocket { stream, response, traffic }
+        });
+        // Afterwards, so that the worker always has this connection for the one that accepts.
+        served.end_handshake(worker);
+        true
     }
 
     /// Answers with these bytes and closes the connection.

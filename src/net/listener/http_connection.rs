@@ -130,12 +130,12 @@ impl HttpConnection {
         buffer.resize(limit, 0);
         while !self.worker.is_stalled(context.waker()) {
             let verdict = match ready!(poll_peek(stream, context, buffer, *known)) {
-                Ok(Some(head)) => {
+                Ok(Some(input)) => {
                     if *known == 0 {
                         *since = Instant::now();
                     }
-                    *known = head.len();
-                    self.judge(head, limit, &options)
+                    let looked_at = std::mem::replace(known, input.len());
+                    self.judge(input, looked_at, limit, &options)
                 }
                 // A request that ends too early is one for Node.js's parser.
                 Ok(None) if *known > 0 => Verdict::Pass,
@@ -152,14 +152,28 @@ impl HttpConnection {
     }
 
     /// Judges what has arrived, which is a part of a request head, or more; `limit` is the most that is
-    /// looked at.
-    fn judge(&self, input: &[u8], limit: usize, options: &ListenerOptions) -> Verdict {
-        match read_head(input) {
-            HeadRead::Incomplete if input.len() < limit && may_be_served(input, &options.paths) => {
-                Verdict::Wait
-            }
+    /// looked at, and `looked_at` the bytes that have been judged.
+    fn judge(
+        &self,
+        input: &[u8],
+        looked_at: usize,
+        limit: usize,
+        options: &ListenerOptions,
+    ) -> Verdict {
+        if !may_be_served(input, &options.paths) {
+            return Verdict::Pass;
+        }
+        let is_short = input.len() < limit;
+        // The head is read once for each of its lines, however small the parts are in which it comes.
+        let has_line = input.get(looked_at..).is_some_and(|added| added.contains(&b'\n'));
+        match if has_line { read_head(input) } else { HeadRead::Incomplete } {
+            HeadRead::Incomplete if is_short => Verdict::Wait,
             HeadRead::Complete(head, length) => {
                 let input = input.get(..length).unwrap_or_default();
+                // Of a header value with a tab at its end, Node.js's parser may find something else.
+                if input.contains(&b'\t') {
+                    return Verdict::Pass;
+                }
                 match EngineTarget::of(&head, &options.paths) {
                     Some(target) => self.judge_engine_request(&target, &head, input, options),
                     None => Verdict::Pass,
@@ -220,7 +234,7 @@ impl HttpConnection {
     /// Ends the connection.
     pub(super) fn close(&self) {
         let state = &mut *self.state.borrow_mut();
-        state.stream = None;
+        state.stream.take().iter().for_each(drop_received);
         self.wake(state);
     }
 
@@ -248,11 +262,20 @@ fn may_be_served(head: &[u8], paths: &[String]) -> bool {
     paths.iter().any(is_to)
 }
 
-/// Answers a request and ends the connection. What the peer has sent is dropped before: the kernel would
-/// reset the connection because of it, and with it drop the answer.
-pub(super) fn answer_last(stream: &TcpStream, answer: &[u8]) {
+/// Drops what the peer has sent: because of that, the kernel would reset the connection when it is closed,
+/// and drop what we have sent.
+fn drop_received(stream: &TcpStream) {
     let mut dropped = [0; 4096];
-    while stream.try_read(&mut dropped).is_ok_and(|length| length > 0) {}
+    for _ in 0..MAX_HEAD / dropped.len() {
+        if !stream.try_read(&mut dropped).is_ok_and(|length| length > 0) {
+            return;
+        }
+    }
+}
+
+/// Answers a request, before its connection is closed.
+pub(super) fn answer_last(stream: &TcpStream, answer: &[u8]) {
+    drop_received(stream);
     // The send buffer of a connection that has sent nothing has room.
     let _ = stream.try_write(answer);
     let _ = SockRef::from(stream).shutdown(Shutdown::Write);
@@ -272,12 +295,13 @@ fn poll_peek<'a>(
         let peeked = stream.try_io(Interest::READABLE, || {
             match stream.poll_peek(context, &mut ReadBuf::new(buffer)) {
                 Poll::Ready(Ok(length)) if length <= known => Err(ErrorKind::WouldBlock.into()),
-                Poll::Ready(result) => result,
-                Poll::Pending => Err(ErrorKind::WouldBlock.into()),
+                // Pending: it has cleared the readiness itself, or wakes the task at once.
+                Poll::Ready(peeked) => peeked.map(Poll::Ready),
+                Poll::Pending => Ok(Poll::Pending),
             }
         });
         match peeked {
-            Ok(length) => return Poll::Ready(Ok(buffer.get(..length))),
+            Ok(peeked) => return peeked.map(|length| Ok(buffer.get(..length))),
             Err(error) if error.kind() != ErrorKind::WouldBlock => return Poll::Ready(Err(error)),
             Err(_) if has_peer_ended(stream) => return Poll::Ready(Ok(None)),
             Err(_) => {}
@@ -294,7 +318,21 @@ pub(super) fn has_peer_ended(stream: &TcpStream) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::may_be_served;
+    use super::{Verdict, judge, may_be_served};
+    use crate::net::ListenerOptions;
+
+    #[test]
+    fn a_head_is_read_when_a_line_is_complete() {
+        let options = ListenerOptions { paths: vec!["/socket.io/".into()], ..Default::default() };
+        let judge = |input: &str, looked_at| judge(input.as_bytes(), looked_at, 100, &options);
+        let line = "GET /socket.io/?EIO=4 HTTP/7.7\r\n";
+        // No version of HTTP, which is found when the line is read.
+        assert!(matches!(judge(line.trim_end(), 0), Verdict::Wait));
+        assert!(matches!(judge(line, line.len() - 1), Verdict::Pass));
+        assert!(matches!(judge(&line[..20], 19), Verdict::Wait));
+        let long = format!("GET /socket.io/?{}", "a".repeat(100));
+        assert!(matches!(judge(&long, 99), Verdict::Pass));
+    }
 
     #[test]
     fn only_requests_to_a_path_of_ours_are_looked_at() {

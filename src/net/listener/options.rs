@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Options of a listener, which can be replaced while it listens.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListenerOptions {
     /// The paths of requests that may be served here, each with a slash at its end.
     pub paths: Vec<String>,
@@ -22,7 +22,7 @@ pub struct ListenerOptions {
     /// Given if idle connections are probed: the seconds before the first probe, 0 for the system's.
     pub keep_alive: Option<u32>,
     /// Connections that are accepted in a second; `None` for no limit.
-    pub max_per_second: Option<u32>,
+    pub max_per_second: Option<f64>,
 }
 
 impl ListenerOptions {

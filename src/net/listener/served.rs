@@ -266,7 +266,7 @@ impl Served {
             }
             OfferedRequest::Upgrade(_, sid) => (HandshakeTransport::Upgrade, Some(sid.clone())),
         };
-        let (Some(address), Some(sid)) = (address(&stream), sid) else {
+        let (Some((address, port)), Some(sid)) = (address(&stream), sid) else {
             self.pass(worker, stream);
             return self.count_end(worker);
         };
@@ -287,6 +287,7 @@ impl Served {
             head,
             sid,
             address,
+            port,
             traffic: of_application,
         };
         worker.emit(self.listener.id, Event::Handshake(Box::new(handshake)));
@@ -354,7 +355,7 @@ impl Served {
     }
 
     /// Counts a connection out that is passed, begins a session or has ended.
-    pub(super) fn count_end(&self, worker: &Worker) {
+    pub(in crate::net) fn count_end(&self, worker: &Worker) {
         self.listener.connections.fetch_sub(1, Ordering::Relaxed);
         worker.shared.http_connections.fetch_sub(1, Ordering::Relaxed);
         self.end_if_over(worker);
@@ -436,11 +437,11 @@ impl Served {
     }
 }
 
-/// Returns the address of the peer as Node.js spells it; `None` if it would name an interface, too, or if
+/// Returns the address of the peer as Node.js spells it, and its port; `None` if it would name an interface, too, or if
 /// the peer has gone.
-fn address(stream: &TcpStream) -> Option<String> {
+fn address(stream: &TcpStream) -> Option<(String, u16)> {
     match stream.peer_addr().ok()? {
         SocketAddr::V6(address) if address.scope_id() != 0 => None,
-        address => Some(address.ip().to_string()),
+        address => Some((address.ip().to_string(), address.port())),
     }
 }
