@@ -155,6 +155,7 @@ const METHODS = {
     }
     if (this._readyState !== "open") return undefined;
     this._readyState = "closing";
+    if (!discard && this[kConnection].closeWhenPolled()) return undefined;
     this[kConnection].handleConnClose();
     this.onClose("forced close");
     return undefined;
@@ -192,7 +193,7 @@ function isText(message) {
 
 /** Makes a socket of engine.io of a lean one, in place. */
 function expand(conn) {
-  const { [kConnection]: connection, socketPrototype, server, request } = conn;
+  const { [kConnection]: connection, socketPrototype } = conn;
   const { route, writable } = connection;
   conn[kConnection] = undefined;
   Object.setPrototypeOf(conn, socketPrototype);
@@ -203,9 +204,7 @@ function expand(conn) {
   conn.packetsFn = [];
   conn.sentCallbackFn = [];
   conn.cleanupFn = [];
-  connection.makeWebSocket();
-  const transport = server.createTransport("websocket", request);
-  transport.perMessageDeflate = server.opts.perMessageDeflate;
+  const transport = connection.makeTransport(conn);
   transport.sid = conn.id;
   conn.setTransport(transport);
   transport.writable = writable;

@@ -12,8 +12,13 @@
 const { stats } = require("../stats.js");
 const { doorOf } = require("./door.js");
 const { LeanConnection } = require("./lean-connection.js");
+const { handlePollingHandshake, handleUpgradeHandshake } = require("./polling-handshake.js");
 const { createRequest } = require("./request.js");
 const { UpgradeResponse } = require("./upgrade-response.js");
+
+/** The transports of offers; see `EventKind.Handshake` in binding.d.ts. */
+const POLLING = 0;
+const UPGRADE = 2;
 
 /** As ws answers. */
 const INVALID_EXTENSIONS = "Invalid or unacceptable Sec-WebSocket-Extensions header";
@@ -27,7 +32,9 @@ const INVALID_EXTENSIONS = "Invalid or unacceptable Sec-WebSocket-Extensions hea
 function handleHandshake(listener, offer) {
   const door = doorOf(offer.engine);
   if (door === null) listener.pass(offer, "otherEngine");
+  else if (offer.transport === UPGRADE) handleUpgradeHandshake(listener, offer, door);
   else if (!door.isPlain) listener.pass(offer, "engineMethods");
+  else if (offer.transport === POLLING) handlePollingHandshake(listener, offer, door);
   else {
     stats.countHandshake();
     const connection = new LeanConnection(listener, offer, door.ws.options);

@@ -5,7 +5,7 @@ const { UpgradeStep } = require("../addon/codes.js");
 const { environmentWorkers } = require("../engine/workers.js");
 const { ConnectionEndedError } = require("../errors.js");
 const { LeanConnection } = require("./lean-connection.js");
-const { PollingTransport, decode, transportError } = require("./polling-transport.js");
+const { createPollingTransport } = require("./polling-transport.js");
 const { createRequest } = require("./request.js");
 
 const { Probed: PROBED, Completed: COMPLETED } = UpgradeStep;
@@ -13,8 +13,11 @@ const { Probed: PROBED, Completed: COMPLETED } = UpgradeStep;
 /** The code of a worker's error that engine.io's transport would have reported. */
 const TRANSPORT_ERROR = "TransportError";
 
+const EMPTY = Buffer.alloc(0);
+
 /** The error of two polls at once. */
 const OVERLAP = "overlap from client";
+const BAD_REQUEST = 400;
 
 /**
  * A connection whose session begins with long-polling, on a worker. Its commands and events are those of a
@@ -26,7 +29,7 @@ const OVERLAP = "overlap from client";
 class PollingConnection extends LeanConnection {
   /** True until the session goes on with a WebSocket. */
   isPolling = true;
-  /** The transport of an expanded socket. @type {PollingTransport | null} @private */
+  /** The transport of an expanded socket. @type {object | null} @private */
   transport = null;
   /** What makes the WebSocket, while the client changes to it. @private */
   upgrade = null;
@@ -68,12 +71,14 @@ class PollingConnection extends LeanConnection {
   makeTransport(conn) {
     if (!this.isPolling) return this.makeWebSocketTransport(conn);
     const { server, request } = conn;
-    this.transport = new PollingTransport(request, this, server.opts);
+    this.transport = createPollingTransport(server, request, this);
     this.conn = null;
+    // Packets that wait for a poll are the worker's: only its own upgrade has them follow.
+    conn._maybeUpgrade = refuseUpgrade;
     return this.transport;
   }
 
-  makeWebSocketTransport({ server, request }) {
+  makeWebSocketTransport({ server }) {
     const { upgrade } = this;
     if (upgrade.transport !== null) return upgrade.transport;
     const upgradeRequest = createRequest({
@@ -87,7 +92,6 @@ class PollingConnection extends LeanConnection {
     upgradeRequest.websocket = this.makeWebSocket();
     upgrade.transport = server.createTransport("websocket", upgradeRequest);
     upgrade.transport.perMessageDeflate = server.opts.perMessageDeflate;
-    void request;
     return upgrade.transport;
   }
 
@@ -102,7 +106,8 @@ class PollingConnection extends LeanConnection {
 
   /** Closes the session when the client polls, as engine.io does. The end is reported then. */
   closeWhenPolled() {
-    this.closeLean(Buffer.alloc(0));
+    if (this.isPolling) this.closeLean(EMPTY);
+    return this.isPolling;
   }
 
   handleConnClose() {
@@ -121,7 +126,7 @@ class PollingConnection extends LeanConnection {
     if (this.packetReceiver?.handleMessage(message, isBinary)) return;
     if (this.conn?.receive(message, isBinary)) return;
     this.expand();
-    this.transport.onPacket(decode(message, isBinary));
+    this.transport.handleMessage(message);
   }
 
   handleFailure(message, code, closeCode) {
@@ -130,19 +135,20 @@ class PollingConnection extends LeanConnection {
       else super.handleFailure(message, code, closeCode);
       return;
     }
-    this.transport?.handleFailure(message === OVERLAP);
+    if (message === OVERLAP) this.transport?.refusePoll(BAD_REQUEST);
     this.handleTransportError(message);
   }
 
   handleTransportError(message) {
     if (this.isTerminated) return;
-    if (this.transport === null) this.engineSocket.onClose("transport error", transportError(message));
+    if (this.transport === null)
+      this.engineSocket.onClose("transport error", transportError(message));
     else this.transport.onError(message);
   }
 
   /** @param {string} payload for a request that came through Node.js */
   handlePolled(payload) {
-    this.transport?.respond(payload);
+    this.transport?.handlePolled(payload);
   }
 
   /** @param {number} step of `UpgradeStep` in addon/codes.js */
@@ -161,6 +167,7 @@ class PollingConnection extends LeanConnection {
   }
 
   #endUpgrade() {
+    this.listener.handleConnectionEnd();
     this.upgrade = null;
     this.engineSocket.upgrading = false;
   }
@@ -181,7 +188,6 @@ class PollingConnection extends LeanConnection {
     }
     // As `_maybeUpgrade()` of engine.io does.
     this.transport.discard();
-    this.transport.leave();
     engineSocket.clearTransport();
     const transport = this.makeWebSocketTransport(engineSocket);
     engineSocket.setTransport(transport);
@@ -213,7 +219,8 @@ class PollingConnection extends LeanConnection {
       super.handleEnd(reason, systemError);
       return;
     }
-    this.listener.handleConnectionEnd();
+    // That of the WebSocket.
+    if (this.upgrade !== null) this.listener.handleConnectionEnd();
     this.endError = new ConnectionEndedError(reason, systemError);
     this.takeAwaited();
     this.isClosing = true;
@@ -223,12 +230,25 @@ class PollingConnection extends LeanConnection {
   }
 }
 
+/** Takes the place of engine.io's method for WebSockets that Node.js has accepted: the client goes on polling. */
+function refuseUpgrade(transport) {
+  transport.close();
+}
+
+/** Returns the error that engine.io's transport reports. */
+function transportError(message) {
+  return Object.assign(new Error(message), { type: TRANSPORT_ERROR, description: undefined });
+}
+
 /** Reports the end of a session that has not changed to a WebSocket. */
 function handlePollingEnd(connection) {
   const { engineSocket, transport } = connection;
   connection.isEndReported = true;
   if (transport !== null) transport.handleEnd();
-  else engineSocket.onClose(engineSocket.readyState === "closing" ? "forced close" : "transport close");
+  else
+    engineSocket.onClose(
+      engineSocket.readyState === "closing" ? "forced close" : "transport close",
+    );
 }
 
 module.exports = { PollingConnection };

@@ -6,6 +6,8 @@
 
 #[cfg(all(feature = "net", unix))]
 mod adapter;
+#[cfg(all(feature = "net", unix))]
+mod addresses;
 #[cfg(all(feature = "cluster", unix))]
 mod cluster;
 #[cfg(all(feature = "net", unix))]

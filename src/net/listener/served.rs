@@ -274,7 +274,7 @@ impl Served {
         // A polling session has no socket of its own.
         let has_socket = transport != HandshakeTransport::Polling;
         let descriptor = if has_socket { stream.as_raw_fd() } else { NO_DESCRIPTOR };
-        let traffic = Arc::new(Traffic::new(descriptor, length as u64, 0));
+        let traffic = Arc::new(Traffic::accepted(descriptor, port, length as u64));
         let of_application = Arc::clone(&traffic);
         let served = Rc::clone(self);
         self.handshakes.set(self.handshakes.get() + 1);

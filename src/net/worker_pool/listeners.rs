@@ -127,7 +127,15 @@ impl WorkerPool {
     /// Ends the HTTP connections of a listener; if `is_idle_only`, only those between two requests.
     pub fn close_http_connections(&mut self, id: ConnectionId, is_idle_only: bool) {
         let change = Change::CloseConnections { is_idle_only };
-        self.command_acceptor(id, AcceptorCommand::Change(change));
+        match self.routes.get(id as usize) {
+            // The worker that accepted has handed all connections on, and forgotten the listener.
+            Some(Route::Listener(route)) if route.is_closed => {
+                for worker in &mut self.workers {
+                    worker.queued.push(Command::Change(id, change));
+                }
+            }
+            _ => self.command_acceptor(id, AcceptorCommand::Change(change)),
+        }
     }
 
     /// Accepts a handshake: the response, with more header `lines`, is sent before all that is sent to the
