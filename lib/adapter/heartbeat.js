@@ -105,7 +105,7 @@ class HeartbeatSocket extends PacedSocket {
     const isFit = conn.readyState === "open" && !this.#isInstrumented;
     const start = isFit ? heartbeatStart(conn, connection.websocket._settings.maxLoopLag) : null;
     if (start === null) {
-      this.#release();
+      this.leaveHeartbeat();
       return;
     }
     this.heartbeatOwner = BY_WORKER;
@@ -122,10 +122,8 @@ class HeartbeatSocket extends PacedSocket {
     const isListenedTo = this.#isListenedTo;
     if (isListenedTo || isInstrumented) this.#show(isReceived);
     if (this.heartbeatOwner !== BY_WORKER) return;
-    if (isInstrumented) {
-      this.#release();
-      this.#restartTimers();
-    } else this.reportHeartbeats(isListenedTo);
+    if (isInstrumented) this.releaseHeartbeat();
+    else this.reportHeartbeats(isListenedTo);
   }
 
   /** Lets engine.io handle a heartbeat that the worker has handled. */
@@ -153,7 +151,14 @@ class HeartbeatSocket extends PacedSocket {
     }
   }
 
-  #release() {
+  /** Leaves the heartbeat to engine.io again. @protected */
+  releaseHeartbeat() {
+    this.leaveHeartbeat();
+    this.#restartTimers();
+  }
+
+  /** Leaves the heartbeat to engine.io, which starts its timers itself. */
+  leaveHeartbeat() {
     this.heartbeatOwner = BY_ENGINE;
     this.isHeartbeatReported = false;
     this.connection.sentHeartbeats = 0;

@@ -217,8 +217,7 @@ function isTransportKnown(connection, conn) {
     // engine.io before 6.6.7 restarts a timer with each packet.
     conn.hasRefreshedPingTimeout !== undefined &&
     // Long-polling on a worker has none.
-    connection.websocket !== null &&
-    connection.websocket._settings.connection.isTextAsString &&
+    connection.websocket?._settings.connection.isTextAsString &&
     isOfTransport(connection.websocket._events.message, conn.transport) &&
     // Engine.IO v3 has another.
     conn.transport.parser === latest.parser &&

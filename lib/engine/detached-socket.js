@@ -113,6 +113,11 @@ DetachedSocket.prototype[kDetached] = true;
 // For programs that show or compare the name of the class.
 DetachedSocket.prototype.constructor = net.Socket;
 
+/** The members that detached sockets have in front of those of `net.Socket`. */
+const OVERRIDDEN = Object.getOwnPropertyNames(DetachedSocket.prototype).filter(
+  (name) => name !== "constructor",
+);
+
 /**
  * Lets the worker report what it reads, from now on. A listener of our own keeps the stream flowing
  * when others are removed, as that of ws does.
@@ -155,6 +160,8 @@ function detach(socket, connection) {
  */
 function attach(socket, connection) {
   serve(socket, adoptUnopened(socket._handle, connection), connection);
+  // Begins now what `resume()` has scheduled, since the program may pause the socket in this turn.
+  socket.read(0);
 }
 
 function serve(socket, handle, connection) {
@@ -182,9 +189,15 @@ function shareNames(socket) {
   else lastLocalName = localName;
 }
 
-/** Returns whether a worker owns the connection of a socket. */
+/** Returns whether a worker owns the connection of a socket, whose handshake is over. */
 function isDetached(socket) {
-  return socket[kDetached] === true;
+  return socket[kDetached] === true && pendingConnectionOf(socket) === undefined;
+}
+
+/** Returns the connection of a socket whose handshake a worker offers; `undefined` for all others. */
+function pendingConnectionOf(socket) {
+  const connection = socket[kDetached] === true ? socket._handle?.connection : undefined;
+  return connection?.isPending === true ? connection : undefined;
 }
 
 /**
@@ -232,4 +245,14 @@ function readEnd() {
   if (!this.destroyed) read(this, null);
 }
 
-module.exports = { attach, detach, handleEnd, handlePeerEnd, handleRead, isDetached, readInput };
+module.exports = {
+  OVERRIDDEN,
+  attach,
+  detach,
+  handleEnd,
+  handlePeerEnd,
+  handleRead,
+  isDetached,
+  pendingConnectionOf,
+  readInput,
+};

@@ -7,7 +7,7 @@ const { WebSocket } = require("../engine/websocket.js");
 const { introduce, isUpgradeUntouched } = require("../engine/upgrade-guard.js");
 const { handshakeMethods, heartbeatMethods, packetMethods, receiverMethods, watchConnection } =
   require("../untouched.js");
-const { leanClassFor } = require("./engine-classes.js");
+const { classesFor } = require("./engine-classes.js");
 const { Negotiation } = require("./negotiation.js");
 
 /** The methods of engine.io's server that a lean handshake skips, or calls in its own order. */
@@ -27,6 +27,9 @@ const OF_UPGRADE = ["handleUpgrade"];
 const OF_WS = ["handleUpgrade", "completeUpgrade", "shouldHandle", "emit"];
 
 handshakeMethods.watch(WebSocketServer.prototype, OF_WS);
+
+/** Programs whose `DEBUG` may name a layer expect its output. */
+const isDebugged = /\*|engine/.test(process.env.DEBUG ?? "");
 
 /** Of ws's server: it is not being closed. */
 const RUNNING = 0;
@@ -48,16 +51,17 @@ class Door {
 
   /**
    * @param {import("engine.io").Server} engine with a WebSocket server of ours
-   * @param {{ EngineSocket: Function, Socket: Function }} classes
+   * @param {{ EngineSocket: Function, Socket: Function } | null} classes
    */
   constructor(engine, classes) {
     this.engine = engine;
     this.ws = engine.ws;
-    this.EngineSocket = classes.EngineSocket;
+    /** The class of lean sockets; `null` if there is none for this engine. */
+    this.EngineSocket = classes?.EngineSocket ?? null;
     introduce(engine);
     const prototype = Object.getPrototypeOf(engine);
     handshakeMethods.watch(prototype, [...OF_ENGINE, ...OF_UPGRADE]);
-    watchConnection({ server: engine }, classes.Socket.prototype);
+    if (classes !== null) watchConnection({ server: engine }, classes.Socket.prototype);
     this.#read();
   }
 
@@ -101,23 +105,32 @@ class Door {
     return `0{"sid":"${sid}${isPolling ? this.openTailOfPolling : this.openTail}`;
   }
 
+  /** True if no method is replaced that the packets of a lean socket skip, and nobody listens to all of them. */
+  get isUnobserved() {
+    const { engine } = this;
+    return (
+      packetMethods.areUntouched &&
+      heartbeatMethods.areUntouched &&
+      receiverMethods.areUntouched &&
+      engine.listenerCount("flush") === 0 &&
+      engine.listenerCount("drain") === 0
+    );
+  }
+
   /** True if nothing but options, middlewares and listeners of headers decides on a handshake. */
   get isPlain() {
     const { engine, ws } = this;
     const prototype = Object.getPrototypeOf(engine);
     return (
+      !isDebugged &&
+      this.EngineSocket !== null &&
       handshakeMethods.areUntouched &&
-      packetMethods.areUntouched &&
-      heartbeatMethods.areUntouched &&
-      receiverMethods.areUntouched &&
       isUpgradeUntouched(engine) &&
       OF_ENGINE.every((name) => engine[name] === prototype[name]) &&
       OF_WS.every((name) => ws[name] === WebSocketServer.prototype[name]) &&
       ws._state === RUNNING &&
       ws.listenerCount("headers") === 1 &&
       ws.listenerCount("wsClientError") === 0 &&
-      engine.listenerCount("flush") === 0 &&
-      engine.listenerCount("drain") === 0 &&
       !engine.opts.transports.includes("webtransport")
     );
   }
@@ -130,7 +143,7 @@ const doors = new WeakMap();
  * Returns the door of a server.
  *
  * @param {import("engine.io").Server} engine
- * @returns {Door | null} `null` if it is not engine.io's, or has no WebSocket server of ours
+ * @returns {Door | null} `null` if it has no WebSocket server of ours
  */
 function doorOf(engine) {
   const known = doors.get(engine);
@@ -138,9 +151,8 @@ function doorOf(engine) {
     known.refresh();
     return known;
   }
-  const classes = leanClassFor(engine);
-  if (classes === null || !isOurs(engine.ws)) return null;
-  const door = new Door(engine, classes);
+  if (!isOurs(engine.ws)) return null;
+  const door = new Door(engine, classesFor(engine));
   doors.set(engine, door);
   return door;
 }

@@ -3,7 +3,7 @@
 const { createRequire } = require("node:module");
 const { leanClass } = require("./engine-socket.js");
 
-/** By the class of engine.io's servers. */
+/** `undefined` until they are needed. */
 let known;
 
 /** The classes of the engine.io that Socket.IO uses; `null` where it cannot be found, as in a bundle. */
@@ -20,14 +20,15 @@ function loadClasses() {
 }
 
 /**
- * Returns the class of lean sockets for a server.
+ * Returns the class of lean sockets for a server, and the one behind it.
  *
  * @param {import("engine.io").Server} engine
- * @returns {Function | null} `null` for servers of another engine.io than Socket.IO's
+ * @returns {{ EngineSocket: Function, Socket: Function } | null} `null` for servers of another engine.io
+ *   than Socket.IO's
  */
-function leanClassFor(engine) {
+function classesFor(engine) {
   if (known === undefined) known = loadClasses();
   return known !== null && engine instanceof known.Server ? known : null;
 }
 
-module.exports = { leanClassFor };
+module.exports = { classesFor };

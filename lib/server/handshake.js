@@ -5,12 +5,16 @@
  *
  * Where only the options decide, a connection is accepted in the same turn. Middlewares, `allowRequest` and
  * listeners for headers get the request first, in the order in which engine.io and ws call them. In each
- * case the connection has an Engine.IO socket that is lean, see `engine-socket.js`. All else is passed to
- * Node.js, where engine.io does it itself.
+ * case the connection has an Engine.IO socket that is lean, see `engine-socket.js`.
+ *
+ * Where a program has replaced a method of engine.io or ws, or listens to what they do, they do all of it
+ * themselves, with a socket that keeps what is written to it. The connection is like one whose upgrade
+ * Node.js has handled, then.
  */
 
 const { stats } = require("../stats.js");
 const { doorOf } = require("./door.js");
+const { openByEngine } = require("./engine-socket.js");
 const { LeanConnection } = require("./lean-connection.js");
 const { handlePollingHandshake, handleUpgradeHandshake } = require("./polling-handshake.js");
 const { createRequest } = require("./request.js");
@@ -23,6 +27,9 @@ const UPGRADE = 2;
 /** As ws answers. */
 const INVALID_EXTENSIONS = "Invalid or unacceptable Sec-WebSocket-Extensions header";
 
+/** What has come behind the head: a worker keeps it. */
+const NO_INPUT = Buffer.alloc(0);
+
 /**
  * Handles a handshake.
  *
@@ -31,23 +38,29 @@ const INVALID_EXTENSIONS = "Invalid or unacceptable Sec-WebSocket-Extensions hea
  */
 function handleHandshake(listener, offer) {
   const door = doorOf(offer.engine);
-  if (door === null) listener.pass(offer, "otherEngine");
-  else if (offer.transport === UPGRADE) handleUpgradeHandshake(listener, offer, door);
-  else if (!door.isPlain) listener.pass(offer, "engineMethods");
-  else if (offer.transport === POLLING) handlePollingHandshake(listener, offer, door);
-  else {
-    stats.countHandshake();
-    const connection = new LeanConnection(listener, offer, door.ws.options);
-    const { head, remoteAddress } = offer;
-    const request = createRequest({ head, remoteAddress, connection, server: listener.server });
-    connection.socket = request.socket;
-    const handshake = { listener, offer, door, connection, request };
-    connection.context.runInAsyncScope(begin, null, handshake);
+  if (door === null) {
+    listener.pass(offer, "webSocketOptions");
+    return;
   }
+  if (offer.transport === POLLING) {
+    handlePollingHandshake(listener, offer, door);
+    return;
+  }
+  if (offer.transport === UPGRADE) {
+    handleUpgradeHandshake(listener, offer, door);
+    return;
+  }
+  const connection = new LeanConnection(listener, offer, door.ws.options);
+  const { head, remoteAddress } = offer;
+  const request = createRequest({ head, remoteAddress, connection, server: listener.server });
+  connection.socket = request.socket;
+  const handshake = { listener, offer, door, connection, request };
+  connection.context.runInAsyncScope(door.isPlain ? begin : leave, null, handshake);
 }
 
 function begin(handshake) {
   const { engine } = handshake.offer;
+  stats.countHandshake();
   const isAsked =
     engine.middlewares.length > 0 ||
     engine.opts.allowRequest ||
@@ -55,6 +68,11 @@ function begin(handshake) {
     engine.listenerCount("headers") > 0;
   if (isAsked) ask(handshake);
   else accept(handshake, noLines);
+}
+
+/** Leaves the handshake to engine.io and ws, which write their response to the socket. */
+function leave({ listener, request }) {
+  listener.server.emit("upgrade", request, request.socket, NO_INPUT);
 }
 
 /** Lets the program decide, as engine.io's `handleUpgrade()` does. */
@@ -121,9 +139,11 @@ function accept(handshake, addedLines) {
   }
   connection.accept(negotiated, addedLines());
   const conn = new door.EngineSocket(sid, engine, request, remoteAddress, connection);
-  connection.sendText(door.openPacket(sid));
-  connection.route.startFlight();
-  if (engine.opts.initialPacket) conn.sendPacket("message", engine.opts.initialPacket);
+  if (door.isUnobserved) {
+    connection.sendText(door.openPacket(sid));
+    connection.route.startFlight();
+    if (engine.opts.initialPacket) conn.sendPacket("message", engine.opts.initialPacket);
+  } else openByEngine(conn);
   engine.clients[sid] = conn;
   engine.clientsCount++;
   engine.emit("connection", conn);

@@ -5,12 +5,15 @@ const { nextTick } = require("node:process");
 // Taken now: test tools replace that of the global object with one that stands still.
 const { setImmediate } = require("node:timers");
 const { WebSocket } = require("ws");
+const { kEngineMethods } = require("../adapter/packet-route.js");
 const { Connection, NO_TRAFFIC } = require("../engine/connection.js");
 const { patchedReceiver } = require("../engine/patched-receiver.js");
+const detached = require("../engine/detached-socket.js");
 const { closePayload } = require("../engine/payload.js");
 const websocketEvents = require("../engine/websocket-events.js");
-const { acceptedWebSocket } = require("../engine/websocket.js");
+const { acceptedWebSocket, connect } = require("../engine/websocket.js");
 const { environmentWorkers } = require("../engine/workers.js");
+const { expand, receive } = require("./engine-socket.js");
 const { ConnectionEndedError } = require("../errors.js");
 const { endingMethods, receiverMethods } = require("../untouched.js");
 
@@ -18,6 +21,9 @@ const { CLOSED, CLOSING } = WebSocket;
 
 /** RFC 6455 §7.4.1: the peer's close frame had no code. */
 const NO_STATUS = 1005;
+
+/** The status and the headers of each response of ws, in front of all others. */
+const LINES_OF_WS = 4;
 
 const EMPTY = Buffer.alloc(0);
 
@@ -65,20 +71,45 @@ class LeanConnection extends Connection {
    */
   accept({ connection, extensions, header }, lines) {
     const { listener, offer } = this;
+    this.id = listener.accept(offer, this, connection, header + lines);
     this.isPending = false;
     this.offer = extensions;
-    this.id = listener.accept(offer, this, connection, header + lines);
     this.workers = environmentWorkers();
     this.workers.scheduleFlush();
   }
 
+  /**
+   * Accepts it for a WebSocket that ws has made, and whose response ws has written to the socket.
+   *
+   * @param {import("../engine/websocket.js").WebSocket} websocket
+   * @param {{ extensions: object, connection: object }} negotiated
+   */
+  acceptFor(websocket, { extensions, connection }) {
+    const lines = this.#takeWritten().split("\r\n").slice(LINES_OF_WS, -2);
+    const header = lines.map((line) => `${line}\r\n`).join("");
+    this.accept({ connection, extensions, header }, "");
+    connect(websocket, this, this.socket, extensions);
+    this.#use(websocket);
+  }
+
   /** @param {string} response latin1 text; nothing for none */
   refuse(response) {
+    this.#answer(response);
+    if (this.handle !== null) this.socket.destroy();
+  }
+
+  #answer(response) {
     this.isPending = false;
     this.endError = new ConnectionEndedError("closed", "");
+    // The socket will count itself out.
+    if (this.handle !== null) this.listener.server._connections++;
     this.listener.refuse(this.offer, response);
-    // As after the end of a socket.
-    nextTick(nextTick, handleRefused, this);
+  }
+
+  #takeWritten() {
+    const { written } = this;
+    this.written = [];
+    return Buffer.concat(written).latin1Slice();
   }
 
   // --- What a program does with its socket, while it is pending
@@ -93,13 +124,22 @@ class LeanConnection extends Connection {
   }
 
   end() {
-    if (this.isPending) this.refuse(Buffer.concat(this.written).latin1Slice());
-    else super.end();
+    if (!this.isPending) {
+      super.end();
+      return;
+    }
+    this.#answer(this.#takeWritten());
+    setImmediate(() => detached.handleEnd(this.socket, true));
   }
 
   terminate(isReset) {
-    if (this.isPending) this.end();
-    else super.terminate(isReset);
+    if (!this.isPending) {
+      super.terminate(isReset);
+      return;
+    }
+    this.#answer(this.#takeWritten());
+    // Two ticks: an error of the socket is emitted in the next one, and first.
+    nextTick(nextTick, handleTerminated, this);
   }
 
   command(name, ...values) {
@@ -122,7 +162,7 @@ class LeanConnection extends Connection {
   }
 
   get socketPrototype() {
-    return this.conn.socketPrototype;
+    return this.conn[kEngineMethods];
   }
 
   /** No program has seen the transport. */
@@ -132,7 +172,7 @@ class LeanConnection extends Connection {
 
   /** Makes the Engine.IO socket one of engine.io. */
   expand() {
-    this.conn?.expandInPlace();
+    if (this.conn !== null) expand(this.conn);
   }
 
   // --- The WebSocket
@@ -171,10 +211,13 @@ class LeanConnection extends Connection {
   makeWebSocket() {
     const websocket = acceptedWebSocket(this, this.options, this.socket, this.offer);
     this.#copyState(websocket);
+    this.#use(websocket);
+    this.conn = null;
+  }
+
+  #use(websocket) {
     this.madeWebSocket = websocket;
     this.receiver = receiverMethods.areUntouched ? websocket : patchedReceiver(websocket);
-    this.conn = null;
-    return websocket;
   }
 
   #copyState(websocket) {
@@ -199,9 +242,12 @@ class LeanConnection extends Connection {
   }
 
   handleMessage(message, isBinary) {
-    if (!this.isLean || this.isTerminated) super.handleMessage(message, isBinary);
-    else if (this.packetReceiver?.handleMessage(message, isBinary)) return;
-    else if (this.conn?.receive(message, isBinary) !== true) super.handleMessage(message, isBinary);
+    if (this.isLean && !this.isTerminated) {
+      if (this.packetReceiver?.handleMessage(message, isBinary)) return;
+      if (this.isLean && receive(this.conn, message, isBinary)) return;
+      this.expand();
+    }
+    super.handleMessage(message, isBinary);
   }
 
   handlePing(payload) {
@@ -289,8 +335,8 @@ class LeanConnection extends Connection {
   }
 }
 
-function handleRefused({ handle }) {
-  handle?.handleEnd();
+function handleTerminated({ handle }) {
+  handle.handleEnd();
 }
 
 /** Reports the end of a connection that was lean when it came. */

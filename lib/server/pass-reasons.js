@@ -12,6 +12,8 @@ const http = require("node:http");
 const PASS_REASONS = [
   // The first request is not one that I/O threads serve.
   "request",
+  // A session that polls, of whose requests a program may see something.
+  "polling",
   // No engine is attached whose requests I/O threads could serve.
   "noEngine",
   // The program listens in front of Socket.IO.
@@ -25,6 +27,8 @@ const PASS_REASONS = [
   "timeout",
   "maxConnections",
   "serverOptions",
+  // The WebSocket server is not ours, or has options that I/O threads do not know.
+  "webSocketOptions",
 ];
 
 /** The emitter's own method: tracing puts one of its own in front of it, on a prototype or a server. */

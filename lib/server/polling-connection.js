@@ -4,6 +4,7 @@ const { nextTick } = require("node:process");
 const { UpgradeStep } = require("../addon/codes.js");
 const { environmentWorkers } = require("../engine/workers.js");
 const { ConnectionEndedError } = require("../errors.js");
+const { receive } = require("./engine-socket.js");
 const { LeanConnection } = require("./lean-connection.js");
 const { createPollingTransport } = require("./polling-transport.js");
 const { createRequest } = require("./request.js");
@@ -89,7 +90,8 @@ class PollingConnection extends LeanConnection {
     });
     this.socket = upgradeRequest.socket;
     this.offer = upgrade.extensions;
-    upgradeRequest.websocket = this.makeWebSocket();
+    this.makeWebSocket();
+    upgradeRequest.websocket = this.madeWebSocket;
     upgrade.transport = server.createTransport("websocket", upgradeRequest);
     upgrade.transport.perMessageDeflate = server.opts.perMessageDeflate;
     return upgrade.transport;
@@ -124,7 +126,7 @@ class PollingConnection extends LeanConnection {
     }
     if (this.held?.hold("handleMessage", message, isBinary) || this.isTerminated) return;
     if (this.packetReceiver?.handleMessage(message, isBinary)) return;
-    if (this.conn?.receive(message, isBinary)) return;
+    if (this.isLean && receive(this.conn, message, isBinary)) return;
     this.expand();
     this.transport.handleMessage(message);
   }

@@ -45,9 +45,12 @@ function handlePollingHandshake(listener, offer, door) {
 }
 
 /** Returns whether a program sees nothing of the requests of a polling session. */
-function isPlain({ engine, ws }) {
+function isPlain(door) {
+  const { engine, ws } = door;
   const { opts } = engine;
   return (
+    door.isPlain &&
+    door.isUnobserved &&
     opts.transports.includes("polling") &&
     !opts.allowRequest &&
     engine.middlewares.length === (opts.cors ? 1 : 0) &&

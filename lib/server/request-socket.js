@@ -1,7 +1,7 @@
 "use strict";
 
 const net = require("node:net");
-const { attach } = require("../engine/detached-socket.js");
+const { OVERRIDDEN, attach } = require("../engine/detached-socket.js");
 const { REMOTE_PORT } = require("../addon/codes.js").Traffic;
 const { LeanKind } = require("./lean.js");
 
@@ -44,6 +44,8 @@ for (const name of ["server", "_server"]) kind.add(name, (socket) => socket[kSer
 kind.add("parser", () => null);
 kind.addExpanding(Reflect.ownKeys(new net.Socket()));
 kind.addExpanding([...METHODS, "setEncoding", "_paused", "_peername"]);
+// Found on the prototype of `net.Socket` otherwise.
+kind.addExpanding(OVERRIDDEN);
 
 /**
  * Returns a socket.
