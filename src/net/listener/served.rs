@@ -313,7 +313,8 @@ impl Served {
         stream: TcpStream,
     ) {
         if request.payload.is_none() {
-            if !skip(&stream, request.head) {
+            // The handshake has been read when it was accepted.
+            if request.head > 0 && !skip(&stream, request.head) {
                 return self.count_end(worker);
             }
             session.handle_poll(&request.exchange);
