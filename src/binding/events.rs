@@ -71,10 +71,6 @@ pub enum EventKind {
     Heartbeat = 15,
     /// Number: a `RateLimitStep`.
     RateLimited = 16,
-    /// Of a polling session. Number: an `UpgradeStep`.
-    Upgrade = 19,
-    /// Of a polling session. Value: the payload for a poll that was begun by `poll()`.
-    Polled = 20,
     /// Of a listener. Number: the descriptor of a connection, which must be opened or closed. Length: 1
     /// if its request head has not come in time, else 0.
     Passed = 17,
@@ -85,6 +81,10 @@ pub enum EventKind {
     /// address of the peer, and its port. `accept()`, `acceptPolling()`, `acceptUpgrade()`, `refuse()`
     /// or `pass()` is due.
     Handshake = 18,
+    /// Of a polling session. Number: an `UpgradeStep`.
+    Upgrade = 19,
+    /// Of a polling session. Value: the payload for a poll that was begun by `poll()`.
+    Polled = 20,
 }
 
 /// The number of a heartbeat event; see `HeartbeatEvent` in `src/net/heartbeat.rs`.
