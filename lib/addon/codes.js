@@ -39,6 +39,8 @@ const VALUES = {
   NamespaceEvent: 1,
   NamespaceAck: 1,
   Handshake: 4,
+  Stream: 2,
+  TlsFailed: 2,
 };
 
 function valueCounts() {

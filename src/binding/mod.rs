@@ -19,6 +19,8 @@ mod parser;
 mod payload;
 mod string;
 #[cfg(all(feature = "net", unix))]
+mod tls;
+#[cfg(all(feature = "net", unix))]
 mod wake;
 #[cfg(all(feature = "net", unix))]
 mod workers;

@@ -244,6 +244,7 @@ impl Worker {
             Command::Accept(acceptance) => self.accept(*acceptance),
             Command::Refuse(key, response) => self.listeners.refuse(self, key, &response),
             Command::Pass(key) => self.listeners.pass(self, key),
+            Command::Carry(id, key) => self.listeners.carry(self, id, key),
             Command::BeginTurn => self.begin_turn(),
             Command::Taken => self.stalled.take().into_iter().for_each(Waker::wake),
             Command::Shutdown => self.is_shut_down.set(true),
@@ -292,9 +293,11 @@ impl Worker {
         let Acceptance { id, key, options, headers, polling } = acceptance;
         let Some(handshake) = self.listeners.take_handshake(key) else { return };
         let has_begun = handshake.accept(self, &headers, |beginning| match (beginning, polling) {
-            (Beginning::WebSocket { stream, response, traffic }, _) => {
+            (Beginning::WebSocket { stream, response, input, traffic }, _) => {
                 self.shared.counters.opened.add(1);
-                self.start(id, stream, options, traffic).send_response(response);
+                let task = self.start(id, stream, options, traffic);
+                task.send_response(response);
+                task.handle_early_input(input);
             }
             (Beginning::Polling { served, stream, exchange, traffic }, Some(polling)) => {
                 self.shared.counters.opened.add(1);
@@ -373,8 +376,9 @@ impl Worker {
 
     fn handle_connection_command(&self, id: ConnectionId, command: ConnectionCommand) {
         let connections = self.connections.borrow();
-        if let Some(Some(task)) = connections.get(id as usize) {
-            task.handle_command(command);
+        match connections.get(id as usize) {
+            Some(Some(task)) => task.handle_command(command),
+            _ => self.listeners.command_carrier(id, command),
         }
     }
 

@@ -3,16 +3,17 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use tokio::net::TcpStream;
 
 use super::Target;
 use super::engine_target::EngineTarget;
-use super::http_connection::{answer_last, has_peer_ended};
 use super::served::Served;
+use super::source::Source;
 use crate::net::connection_options::ConnectionOptions;
 use crate::net::polling::{Exchange, PollingOptions};
 use crate::net::stream::Stream;
+use crate::net::tls::TlsDetails;
 use crate::net::traffic::Traffic;
 use crate::net::worker::Worker;
 use crate::net::{ConnectionId, SocketOption};
@@ -46,6 +47,7 @@ pub struct Handshake {
     /// The port of the peer.
     pub port: u16,
     pub(in crate::net) traffic: Arc<Traffic>,
+    pub(in crate::net) tls: Option<Arc<TlsDetails>>,
 }
 
 /// The transport with which a session begins.
@@ -132,18 +134,24 @@ pub(in crate::net) struct PollingAcceptance {
 /// What begins with an accepted handshake.
 pub(in crate::net) enum Beginning {
     /// A connection with a WebSocket.
-    WebSocket { stream: Stream, response: Bytes, traffic: Arc<Traffic> },
+    WebSocket {
+        stream: Stream,
+        response: Bytes,
+        /// Bytes behind the request that have been read.
+        input: BytesMut,
+        traffic: Arc<Traffic>,
+    },
     /// A session whose first poll is this exchange.
     Polling { served: Rc<Served>, stream: TcpStream, exchange: Rc<Exchange>, traffic: Arc<Traffic> },
     /// The change of a session to a WebSocket.
     Upgrade { stream: Stream, response: Bytes, traffic: Arc<Traffic> },
 }
 
-/// A connection whose handshake waits for the application. The request is still in the kernel, since it
-/// may be passed.
+/// A connection whose handshake waits for the application. The request is still to be read, since it may
+/// be passed.
 pub(in crate::net) struct WaitingHandshake {
     pub(super) served: Rc<Served>,
-    pub(super) stream: TcpStream,
+    pub(super) stream: Source,
     /// The bytes of the request.
     pub(super) length: usize,
     pub(super) request: OfferedRequest,
@@ -151,8 +159,8 @@ pub(in crate::net) struct WaitingHandshake {
 }
 
 impl WaitingHandshake {
-    /// Takes the request from the kernel, and calls `start` with what begins. Returns whether it has: if
-    /// the peer has ended its side, ws does not answer, either, and engine.io ends the session.
+    /// Takes the request, and calls `start` with what begins. Returns whether it has: if the peer has
+    /// ended its side, ws does not answer, either, and engine.io ends the session.
     pub(in crate::net) fn accept(
         self,
         worker: &Worker,
@@ -160,15 +168,14 @@ impl WaitingHandshake {
         start: impl FnOnce(Beginning),
     ) -> bool {
         let Self { served, stream, length, request, traffic } = self;
-        // First, since closing would reset the connection of what is unread.
-        let is_whole = skip(&stream, length);
-        if !is_whole || has_peer_ended(&stream) {
+        let Some((stream, input)) = stream.take(length) else {
             served.end_handshake(worker);
             return false;
-        }
+        };
         worker.shared.counters.bytes_in.add(length);
         let (request, is_upgrade) = match request {
             OfferedRequest::Polling(exchange) => {
+                let Stream::Plain(stream) = stream else { return false };
                 served.release_handshake();
                 start(Beginning::Polling { served, stream, exchange, traffic });
                 return true;
@@ -177,7 +184,6 @@ impl WaitingHandshake {
             OfferedRequest::Upgrade(request, _) => (request, true),
         };
         let options = served.listener.options();
-        let stream = Stream::Plain(stream);
         // As ws does, whatever the server's `noDelay`. Node.js does not report such errors, either.
         let _ = stream.set_option(SocketOption::NoDelay(true));
         if let Some(delay) = options.keep_alive {
@@ -187,7 +193,7 @@ impl WaitingHandshake {
         start(if is_upgrade {
             Beginning::Upgrade { stream, response, traffic }
         } else {
-            Beginning::WebSocket { stream, response, traffic }
+            Beginning::WebSocket { stream, response, input, traffic }
         });
         // Afterwards, so that the worker always has this connection for the one that accepts.
         served.end_handshake(worker);
@@ -195,8 +201,8 @@ impl WaitingHandshake {
     }
 
     /// Answers with these bytes and closes the connection.
-    pub(super) fn refuse(self, worker: &Worker, response: &[u8]) {
-        answer_last(&self.stream, response);
+    pub(super) fn refuse(mut self, worker: &Worker, response: &[u8]) {
+        self.stream.answer_last(response);
         self.served.end_handshake(worker);
     }
 
@@ -207,14 +213,8 @@ impl WaitingHandshake {
     }
 }
 
-/// Reads bytes that have been looked at. Returns whether they were all there.
-pub(super) fn skip(stream: &TcpStream, length: usize) -> bool {
-    let mut skipped = vec![0; length];
-    matches!(stream.try_read(&mut skipped), Ok(read) if read == length)
-}
-
 /// Returns the option that Node.js sets for a server's `keepAlive`. A delay of 0 is left as it is.
-fn keep_alive(delay: u32) -> SocketOption {
+pub(super) fn keep_alive(delay: u32) -> SocketOption {
     let given = |value| (delay > 0).then_some(value);
     SocketOption::KeepAlive {
         is_enabled: true,

@@ -1,16 +1,9 @@
 //! A connection that has been accepted, and whose next request is not known yet.
 
 use std::cell::RefCell;
-use std::io::{self, ErrorKind};
-use std::net::Shutdown;
-use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Instant;
-
-use socket2::SockRef;
-use tokio::io::{Interest, ReadBuf};
-use tokio::net::TcpStream;
 
 use super::ListenerOptions;
 use super::Target;
@@ -18,6 +11,8 @@ use super::engine_target::EngineTarget;
 use super::handshake::{HandshakeTransport, Offer};
 use super::served::Served;
 use super::session_request::SessionRequest;
+use super::source::Source;
+use super::tls::HandshakeEnd;
 use crate::net::connection_task::ConnectionTask;
 use crate::net::worker::Worker;
 use crate::proto::http::{HeadRead, RequestHead, read_head};
@@ -26,7 +21,7 @@ use crate::proto::http::{HeadRead, RequestHead, read_head};
 pub(super) const TIMED_OUT: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n";
 
 /// The longest request head that is looked at. Node.js's own limit is 16 KiB by default.
-const MAX_HEAD: usize = 64 * 1024;
+pub(super) const MAX_HEAD: usize = 64 * 1024;
 
 /// What is to be done with a connection.
 enum Verdict {
@@ -54,7 +49,7 @@ pub(super) struct HttpConnection {
 
 struct State {
     /// `None` once the connection is passed or has ended.
-    stream: Option<TcpStream>,
+    stream: Option<Source>,
     /// The position among those of the same listener.
     index: usize,
     /// Set if a request was answered before.
@@ -66,11 +61,17 @@ struct State {
     waker: Option<Waker>,
 }
 
+impl State {
+    const fn is_idle(&self) -> bool {
+        self.is_kept && self.known == 0
+    }
+}
+
 impl HttpConnection {
     pub(super) fn new(
         worker: Rc<Worker>,
         served: Rc<Served>,
-        stream: TcpStream,
+        stream: Source,
         index: usize,
         is_kept: bool,
     ) -> Self {
@@ -86,10 +87,14 @@ impl HttpConnection {
         }
         let state = &mut *self.state.borrow_mut();
         state.waker.get_or_insert_with(|| context.waker().clone());
-        let verdict = match &state.stream {
+        let verdict = match &mut state.stream {
             Some(stream) => {
-                let progress = (&mut state.known, &mut state.since);
-                ready!(self.poll_verdict(stream, progress, context))
+                let ready = ready!(self.poll_handshake(stream, &mut state.since, context));
+                if ready {
+                    ready!(self.poll_verdict(stream, (&mut state.known, &mut state.since), context))
+                } else {
+                    Verdict::End
+                }
             }
             None => Verdict::End,
         };
@@ -100,11 +105,11 @@ impl HttpConnection {
                 self.served.offer(&self.worker, stream, offer);
                 return Poll::Ready(());
             }
-            (Some(stream), Verdict::Serve(session, request)) => {
+            (Some(Source::Plain(stream)), Verdict::Serve(session, request)) => {
                 self.served.serve_session(&self.worker, session, &request, stream);
                 return Poll::Ready(());
             }
-            (Some(stream), Verdict::Move(target)) => {
+            (Some(Source::Plain(stream)), Verdict::Move(target)) => {
                 self.served.move_to(&self.worker, &target, stream);
                 return Poll::Ready(());
             }
@@ -115,9 +120,35 @@ impl HttpConnection {
         Poll::Ready(())
     }
 
+    /// Performs the handshake of TLS, if there is one. Returns whether it has succeeded; `since` is the
+    /// time of that then.
+    fn poll_handshake(
+        &self,
+        stream: &mut Source,
+        since: &mut Instant,
+        context: &mut Context<'_>,
+    ) -> Poll<bool> {
+        let Source::Tls(source) = stream else { return Poll::Ready(true) };
+        let is_done = match ready!(source.poll_handshake(context)) {
+            Ok(is_new) => {
+                if is_new {
+                    *since = Instant::now();
+                }
+                true
+            }
+            Err(error) => {
+                if let HandshakeEnd::Failed(code) = error {
+                    self.served.report_tls_failure(&self.worker, stream, code);
+                }
+                false
+            }
+        };
+        Poll::Ready(is_done)
+    }
+
     fn poll_verdict(
         &self,
-        stream: &TcpStream,
+        stream: &mut Source,
         (known, since): (&mut usize, &mut Instant),
         context: &mut Context<'_>,
     ) -> Poll<Verdict> {
@@ -128,14 +159,15 @@ impl HttpConnection {
         let limit = options.max_header_size.clamp(1, MAX_HEAD);
         let buffer = &mut *self.worker.listeners.buffer.borrow_mut();
         buffer.resize(limit, 0);
+        let is_plain = matches!(stream, Source::Plain(_));
         while !self.worker.is_stalled(context.waker()) {
-            let verdict = match ready!(poll_peek(stream, context, buffer, *known)) {
+            let verdict = match ready!(stream.poll_peek(context, buffer, *known)) {
                 Ok(Some(input)) => {
                     if *known == 0 {
                         *since = Instant::now();
                     }
                     let looked_at = std::mem::replace(known, input.len());
-                    self.judge(input, looked_at, limit, &options)
+                    self.judge(input, (looked_at, limit), is_plain, &options)
                 }
                 // A request that ends too early is one for Node.js's parser.
                 Ok(None) if *known > 0 => Verdict::Pass,
@@ -144,7 +176,7 @@ impl HttpConnection {
             match verdict {
                 Verdict::Wait => {}
                 // ws refuses a peer that has ended its side.
-                Verdict::Offer(_) if has_peer_ended(stream) => return Poll::Ready(Verdict::Pass),
+                Verdict::Offer(_) if stream.has_peer_ended() => return Poll::Ready(Verdict::Pass),
                 verdict => return Poll::Ready(verdict),
             }
         }
@@ -152,12 +184,13 @@ impl HttpConnection {
     }
 
     /// Judges what has arrived, which is a part of a request head, or more; `limit` is the most that is
-    /// looked at, and `looked_at` the bytes that have been judged.
+    /// looked at, and `looked_at` the bytes that have been judged. Long-polling needs a source that
+    /// `is_plain`.
     fn judge(
         &self,
         input: &[u8],
-        looked_at: usize,
-        limit: usize,
+        (looked_at, limit): (usize, usize),
+        is_plain: bool,
         options: &ListenerOptions,
     ) -> Verdict {
         if !may_be_served(input, &options.paths) {
@@ -175,8 +208,10 @@ impl HttpConnection {
                     return Verdict::Pass;
                 }
                 match EngineTarget::of(&head, &options.paths) {
-                    Some(target) => self.judge_engine_request(&target, &head, input, options),
-                    None => Verdict::Pass,
+                    Some(target) if is_plain || target.opens_websocket() => {
+                        self.judge_engine_request(&target, &head, input, options)
+                    }
+                    _ => Verdict::Pass,
                 }
             }
             _ => Verdict::Pass,
@@ -212,20 +247,35 @@ impl HttpConnection {
         request.flatten().map_or(Verdict::Pass, |request| Verdict::Serve(session, request))
     }
 
-    /// Returns the time from which the request head is awaited, and whether it is the first, or has
-    /// begun; `None` if it is not awaited.
-    pub(super) fn waits_since(&self) -> Option<(Instant, bool)> {
+    /// Returns the time at which the connection is overdue, if it has not got on until then.
+    pub(super) fn due(&self, options: &ListenerOptions) -> Option<Instant> {
         let state = self.state.borrow();
-        let is_request = !state.is_kept || state.known > 0;
-        state.stream.as_ref().map(|_| (state.since, is_request))
+        let timeout = match state.stream.as_ref()? {
+            Source::Tls(source) => source.handshake_timeout().or(options.headers_timeout),
+            Source::Plain(_) if state.is_idle() => options.keep_alive_timeout,
+            Source::Plain(_) => options.headers_timeout,
+        };
+        state.since.checked_add(timeout?)
     }
 
-    /// Ends the connection, since its request head has not come in time; or passes it.
+    /// Returns whether the connection is between two requests.
+    pub(super) fn is_idle(&self) -> bool {
+        self.state.borrow().is_idle()
+    }
+
+    /// Ends the connection, since its handshake or request head has not come in time; or passes it, if
+    /// that was the head. An idle connection just ends.
     pub(super) fn end_overdue(&self, is_passed: bool) {
         let state = &mut *self.state.borrow_mut();
+        let is_idle = state.is_idle();
         match state.stream.take() {
+            Some(mut stream) if is_idle => stream.close(),
+            Some(stream) if stream.is_handshaking() => {
+                let code = "ERR_TLS_HANDSHAKE_TIMEOUT";
+                self.served.report_tls_failure(&self.worker, &stream, code);
+            }
             Some(stream) if is_passed => self.served.pass_overdue(&self.worker, stream),
-            Some(stream) => answer_last(&stream, TIMED_OUT),
+            Some(mut stream) => stream.answer_last(TIMED_OUT),
             None => {}
         }
         self.wake(state);
@@ -234,7 +284,7 @@ impl HttpConnection {
     /// Ends the connection.
     pub(super) fn close(&self) {
         let state = &mut *self.state.borrow_mut();
-        state.stream.take().iter().for_each(drop_received);
+        state.stream.take().iter_mut().for_each(Source::close);
         self.wake(state);
     }
 
@@ -260,60 +310,6 @@ fn may_be_served(head: &[u8], paths: &[String]) -> bool {
         })
     };
     paths.iter().any(is_to)
-}
-
-/// Drops what the peer has sent: because of that, the kernel would reset the connection when it is closed,
-/// and drop what we have sent.
-fn drop_received(stream: &TcpStream) {
-    let mut dropped = [0; 4096];
-    for _ in 0..MAX_HEAD / dropped.len() {
-        if !stream.try_read(&mut dropped).is_ok_and(|length| length > 0) {
-            return;
-        }
-    }
-}
-
-/// Answers a request, before its connection is closed.
-pub(super) fn answer_last(stream: &TcpStream, answer: &[u8]) {
-    drop_received(stream);
-    // The send buffer of a connection that has sent nothing has room.
-    let _ = stream.try_write(answer);
-    let _ = SockRef::from(stream).shutdown(Shutdown::Write);
-}
-
-/// Returns what the kernel has received, if it is more than `known` bytes; `None` at the end of the
-/// stream. The bytes stay in the kernel.
-fn poll_peek<'a>(
-    stream: &TcpStream,
-    context: &mut Context<'_>,
-    buffer: &'a mut [u8],
-    known: usize,
-) -> Poll<io::Result<Option<&'a [u8]>>> {
-    loop {
-        ready!(stream.poll_read_ready(context))?;
-        // In `try_io()`, which clears the readiness unless bytes arrive meanwhile.
-        let peeked = stream.try_io(Interest::READABLE, || {
-            match stream.poll_peek(context, &mut ReadBuf::new(buffer)) {
-                Poll::Ready(Ok(length)) if length <= known => Err(ErrorKind::WouldBlock.into()),
-                // Pending: it has cleared the readiness itself, or wakes the task at once.
-                Poll::Ready(peeked) => peeked.map(Poll::Ready),
-                Poll::Pending => Ok(Poll::Pending),
-            }
-        });
-        match peeked {
-            Ok(peeked) => return peeked.map(|length| Ok(buffer.get(..length))),
-            Err(error) if error.kind() != ErrorKind::WouldBlock => return Poll::Ready(Err(error)),
-            Err(_) if has_peer_ended(stream) => return Poll::Ready(Ok(None)),
-            Err(_) => {}
-        }
-    }
-}
-
-/// Returns whether the end of the peer's stream has arrived, maybe behind bytes.
-pub(super) fn has_peer_ended(stream: &TcpStream) -> bool {
-    let readiness = pin!(stream.ready(Interest::READABLE));
-    let readiness = readiness.poll(&mut Context::from_waker(Waker::noop()));
-    matches!(readiness, Poll::Ready(Ok(readiness)) if readiness.is_read_closed())
 }
 
 #[cfg(test)]

@@ -10,6 +10,9 @@
 //!   ([`Handshake`]). A WebSocket is a connection of the same worker from then on;
 //! - or it has ended.
 //!
+//! Requests over TLS are read, and the plaintext is kept: connections that are passed go on here, see
+//! [`Carrier`](carrier::Carrier).
+//!
 //! Rules:
 //!
 //! - What is not certain to be served here is passed, so that the application's own HTTP server
@@ -21,6 +24,7 @@
 
 mod acceptor;
 mod bucket;
+mod carrier;
 mod engine_target;
 mod handshake;
 mod http_connection;
@@ -28,6 +32,8 @@ mod options;
 mod served;
 mod session_request;
 mod sid;
+mod source;
+mod tls;
 
 use std::io;
 use std::net::{TcpListener, TcpStream};
@@ -38,8 +44,10 @@ use parking_lot::Mutex;
 
 use super::ConnectionId;
 use super::mailbox::Mailbox;
+use super::tls::TlsSettings;
 use super::worker::Shared;
 
+pub use carrier::PassedStream;
 pub(super) use handshake::{Acceptance, Beginning, PollingAcceptance};
 pub use handshake::{Handshake, HandshakeKey, HandshakeTransport};
 pub use options::ListenerOptions;
@@ -51,6 +59,8 @@ pub(super) use session_request::SessionRequest;
 pub(super) struct Listener {
     pub(super) id: ConnectionId,
     options: Mutex<Arc<ListenerOptions>>,
+    /// Given if its connections speak TLS.
+    tls: Mutex<Option<Arc<TlsSettings>>>,
     /// HTTP connections on all workers, and on their way there.
     connections: AtomicUsize,
     /// Set until the worker that accepts has closed the socket.
@@ -62,6 +72,7 @@ impl Listener {
         Self {
             id,
             options: Mutex::new(Arc::new(options)),
+            tls: Mutex::default(),
             connections: AtomicUsize::new(0),
             is_open: AtomicBool::new(true),
         }
@@ -78,6 +89,15 @@ impl Listener {
 
     pub(super) fn configure(&self, options: ListenerOptions) {
         *self.options.lock() = Arc::new(options);
+    }
+
+    pub(super) fn tls(&self) -> Option<Arc<TlsSettings>> {
+        self.tls.lock().clone()
+    }
+
+    /// Sets the TLS of connections that come later.
+    pub(super) fn secure(&self, settings: Arc<TlsSettings>) {
+        *self.tls.lock() = Some(settings);
     }
 
     /// Returns the number of HTTP connections.

@@ -11,8 +11,9 @@ use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
-use super::http_connection::{TIMED_OUT, answer_last, has_peer_ended};
+use super::http_connection::TIMED_OUT;
 use super::served::Served;
+use super::source::{Source, has_peer_ended};
 use crate::net::connection_task::ConnectionTask;
 use crate::net::polling::Exchange;
 use crate::net::worker::Worker;
@@ -173,7 +174,7 @@ impl SessionExchange {
             && state.since + timeout <= now
             && let Some(stream) = state.stream.take()
         {
-            answer_last(&stream, TIMED_OUT);
+            Source::Plain(stream).answer_last(TIMED_OUT);
             wake(state);
         }
     }
