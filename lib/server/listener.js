@@ -30,6 +30,7 @@ const BYTE = 0xff;
  * @property {string} head the request up to and with the empty line; a character for each byte
  * @property {string} sid a new session id, made as Engine.IO makes them
  * @property {string} remoteAddress
+ * @property {number} remotePort
  */
 class NativeListener {
   /** Read by `EventBatch`. */
@@ -180,14 +181,14 @@ class NativeListener {
    *
    * @param {number} key
    * @param {number} origin its worker, the index of its path, and its transport
-   * @param {string[]} values
+   * @param {[string, string, string, number]} values
    */
-  handleHandshake(key, origin, [head, sid, remoteAddress]) {
+  handleHandshake(key, origin, [head, sid, remoteAddress, remotePort]) {
     const path = (origin >> PATH_SHIFT) & BYTE;
     const worker = origin & BYTE;
     const transport = origin >> TRANSPORT_SHIFT;
     const engine = this.#state.engines.engineAt(path);
-    const offer = { engine, worker, key, transport, head, sid, remoteAddress };
+    const offer = { engine, worker, key, transport, head, sid, remoteAddress, remotePort };
     // What decides it may have changed since the I/O thread was told.
     const reason = this.#state.passReason ?? this.#state.engines.passReasonAt(path);
     if (reason === null) handleHandshake(this, offer);

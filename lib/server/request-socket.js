@@ -51,8 +51,8 @@ kind.addExpanding(OVERRIDDEN);
  * Returns a socket.
  *
  * @param {object} values
- * @param {import("../engine/connection.js").Connection} values.connection on its worker, with a method
- *   `addresses()`; or what stands for it until it is accepted, see `setConnection()`
+ * @param {import("../engine/connection.js").Connection} values.connection on its worker,
+ *   or not yet; its `traffic()` has the peer's port in each case
  * @param {string} values.remoteAddress as Node.js spells it
  * @param {import("node:http").Server} values.server
  * @returns {import("node:net").Socket}
@@ -67,42 +67,20 @@ function connectionOf(socket) {
   return socket[kConnection] ?? expanded.get(socket);
 }
 
-/**
- * Sets the connection of a socket that has been accepted.
- *
- * @param {import("node:net").Socket} socket
- * @param {import("../engine/connection.js").Connection} connection
- */
-function setConnection(socket, connection) {
-  if (isLean(socket)) {
-    socket[kConnection] = connection;
-    return;
-  }
-  expanded.set(socket, connection);
-  if (socket._handle === null) return;
-  connection.handle = socket._handle;
-  socket._handle.connection = connection;
-}
-
-/** Returns whether a socket has not been expanded. */
-function isLean(socket) {
-  return socket[kConnection] !== undefined;
-}
-
 function expandSocket(socket) {
   const { [kConnection]: connection, [kRemoteAddress]: address, [kServer]: server } = socket;
   const added = kind.strip(socket, net.Socket.prototype);
   expanded.set(socket, connection);
-  if (connection.endError === null) {
-    construct(socket, new (tcpClass())(SOCKET), server);
-    setNames(socket, connection.addresses() ?? namesOf(address));
-    attach(socket, connection);
-  } else {
-    const traffic = connection.traffic();
-    construct(socket, new ClosedHandle(traffic), server);
-    setNames(socket, namesOf(address, traffic[REMOTE_PORT]));
-    close(socket, server);
-  }
+  const traffic = connection.traffic();
+  const isOpen = connection.endError === null;
+  construct(socket, isOpen ? new (tcpClass())(SOCKET) : new ClosedHandle(traffic), server);
+  // Node.js reads it once and keeps it; engine.io has read it.
+  const family = `IPv${net.isIP(address)}`;
+  socket._peername = { address, family, port: traffic[REMOTE_PORT] };
+  // As ws does when it has accepted the connection.
+  if (connection.workers !== null) socket.setTimeout(0);
+  if (isOpen) attach(socket, connection);
+  else close(socket, server);
   Object.defineProperties(socket, added);
 }
 
@@ -149,17 +127,6 @@ function refuseEncoding() {
   throw Object.assign(error, { code: "ERR_HTTP_SOCKET_ENCODING" });
 }
 
-/** Sets the addresses as Node.js keeps them. */
-function setNames(socket, { remote, local }) {
-  socket._peername = remote;
-  if (local !== undefined) socket._sockname = local;
-}
-
-/** Returns what is known of the addresses when the kernel does not tell. */
-function namesOf(address, port) {
-  return { remote: { address, family: `IPv${net.isIP(address)}`, port } };
-}
-
 /** The handle of a connection that is over. */
 class ClosedHandle {
   constructor([bytesRead, bytesWritten]) {
@@ -184,4 +151,4 @@ function close(socket, server) {
   socket._server = server;
 }
 
-module.exports = { connectionOf, createSocket, isLean, setConnection };
+module.exports = { connectionOf, createSocket };
