@@ -208,20 +208,6 @@ for (const kind of kinds) {
       assert.equal(closed, 2);
     });
 
-    test("emits `close` first when it listens again in the turn in which it closes", async (t) => {
-      const server = newServer(t, kind, answer);
-      await once(server.listen(0, "127.0.0.1"), "listening");
-      const { port } = server.address();
-      const events = [];
-      for (const event of ["close", "listening"]) server.on(event, () => events.push(event));
-      server.close();
-      await once(server.listen(port, "127.0.0.1"), "listening");
-      assert.deepEqual(events, ["close", "listening"]);
-      await assertAnswers(server);
-      await new Promise((resolve) => server.close(resolve));
-      assert.deepEqual(events, ["close", "listening", "close"]);
-    });
-
     test("has the asynchronous context of the call of listen()", async (t) => {
       const storage = new AsyncLocalStorage();
       const seen = [];
@@ -234,6 +220,20 @@ for (const kind of kinds) {
       await listening;
       await storage.run("another", () => assertAnswers(server));
       assert.deepEqual(seen, ["listening"]);
+    });
+
+    test("emits `close` first when it listens again in the turn in which it closes", async (t) => {
+      const server = newServer(t, kind, answer);
+      await once(server.listen(0, "127.0.0.1"), "listening");
+      const { port } = server.address();
+      const events = [];
+      for (const event of ["close", "listening"]) server.on(event, () => events.push(event));
+      server.close();
+      await once(server.listen(port, "127.0.0.1"), "listening");
+      assert.deepEqual(events, ["close", "listening"]);
+      await assertAnswers(server);
+      await new Promise((resolve) => server.close(resolve));
+      assert.deepEqual(events, ["close", "listening", "close"]);
     });
 
     test("reports to the callback of close() that it does not run", async (t) => {

@@ -8,13 +8,26 @@ const root = new AsyncResource("socket.io-turbo");
 const make = () => new AsyncResource("socket.io-turbo");
 
 /**
+ * Calls a function outside of all asynchronous contexts of the program: Node.js makes the handles of accepted
+ * connections there.
+ *
+ * @template A, R
+ * @param {(argument: A) => R} call
+ * @param {A} [argument]
+ * @returns {R}
+ */
+function outside(call, argument) {
+  return root.runInAsyncScope(call, null, argument);
+}
+
+/**
  * Returns an asynchronous context that has nothing of the one in which it is made, as that of a connection
  * that Node.js accepts.
  *
  * @returns {AsyncResource}
  */
 function newContext() {
-  return root.runInAsyncScope(make);
+  return outside(make);
 }
 
-module.exports = { newContext };
+module.exports = { newContext, outside };

@@ -16,7 +16,6 @@ const { environmentWorkers } = require("../engine/workers.js");
 const { expand, receive } = require("./engine-socket.js");
 const { ConnectionEndedError } = require("../errors.js");
 const { endingMethods, receiverMethods } = require("../untouched.js");
-const { outside } = require("./outside.js");
 
 const { CLOSED, CLOSING } = WebSocket;
 
@@ -61,7 +60,7 @@ class LeanConnection extends Connection {
     /** @private What the listener offers, while it is pending; then the extensions. */
     this.offer = offer;
     this.options = options;
-    this.context = outside(newContext);
+    this.context = newContext();
   }
 
   // --- The handshake
@@ -195,7 +194,20 @@ class LeanConnection extends Connection {
     this.madeWebSocket = null;
   }
 
-  /** Makes the WebSocket. @private for `EngineSocket` */
+  /** Makes the transport. @private for `EngineSocket` */
+  makeTransport({ server, request }) {
+    this.makeWebSocket();
+    const transport = server.createTransport("websocket", request);
+    transport.perMessageDeflate = server.opts.perMessageDeflate;
+    return transport;
+  }
+
+  /** Returns whether the session ends when the client polls. */
+  closeWhenPolled() {
+    return false;
+  }
+
+  /** Makes the WebSocket. @private */
   makeWebSocket() {
     const websocket = acceptedWebSocket(this, this.options, this.socket, this.offer);
     this.#copyState(websocket);
@@ -336,10 +348,6 @@ class LeanConnection extends Connection {
 
 function handleTerminated({ handle }) {
   handle.handleEnd();
-}
-
-function newContext() {
-  return new AsyncResource("socket.io-turbo");
 }
 
 /** Reports the end of a connection that was lean when it came. */

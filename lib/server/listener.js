@@ -1,12 +1,12 @@
 "use strict";
 
+const { AsyncResource } = require("node:async_hooks");
 const { closeSync } = require("node:fs");
-const { newContext } = require("../engine/contexts.js");
+const { outside } = require("../engine/contexts.js");
 const { environmentWorkers } = require("../engine/workers.js");
 const { stats } = require("../stats.js");
 const { CarriedConnection } = require("./carried-connection.js");
 const { handleHandshake } = require("./handshake.js");
-const { outside } = require("./outside.js");
 const { reportTlsFailure } = require("./tls-failures.js");
 
 /** The kind of a `TCP` handle for a connection, `constants.SOCKET` of Node.js's binding. */
@@ -80,7 +80,7 @@ class NativeListener {
     // Returns what `bind()` has kept for itself, as libuv's `listen()` does.
     const status = this.#handle.getsockname({});
     if (status !== 0) return status;
-    this.context = newContext();
+    this.context = new AsyncResource("socket.io-turbo");
     this.#workers = environmentWorkers();
     this.#backlog = backlog;
     const options = this.#options;
@@ -271,7 +271,33 @@ class NativeListener {
     return this.#workers.accept(connection, worker, key, options, sid, headers);
   }
 
-  /** To be called once for each connection of `accept()`, when it is over. */
+  /**
+   * Turns a request into a session that polls.
+   *
+   * @param {Offer} offer
+   * @param {object} connection as of `accept()`
+   * @param {object} options as of `accept()`
+   * @param {object} polling as `NativePollingOptions` in binding.d.ts
+   * @returns {number} the connection's id
+   */
+  acceptPolling({ worker, key, sid }, connection, options, polling) {
+    return this.#workers.acceptPolling(connection, worker, key, options, sid, polling);
+  }
+
+  /**
+   * Turns a request into a WebSocket for a session that polls.
+   *
+   * @param {Offer} offer
+   * @param {number} id of the session's connection
+   * @param {object} options as of `accept()`
+   * @param {string} headers as of `accept()`
+   */
+  acceptUpgrade({ worker, key }, id, options, headers) {
+    this.#server._connections++;
+    this.#workers.acceptUpgrade(worker, key, id, options, headers);
+  }
+
+  /** To be called once for each connection of `accept()` and `acceptUpgrade()`, when it is over. */
   handleConnectionEnd() {
     this.#server._connections--;
     this.#server._emitCloseIfDrained();
