@@ -25,10 +25,8 @@ const METHODS = ["on", "addListener", "prependListener"];
  * The `net.Socket` of a connection that Node.js has never had: a lean object (see `lean.js`). Expanded, it is
  * what `detach()` makes of the socket of an upgrade; of a connection that is over, a destroyed one.
  */
-const kind = new LeanKind(
-  net.Socket.prototype,
-  [kConnection, kRemoteAddress, kServer],
-  expandSocket,
+const kind = new LeanKind(net.Socket.prototype, [kConnection, kRemoteAddress, kServer], (socket) =>
+  expandSocket(socket, kind, net.Socket.prototype),
 );
 
 function LeanSocket(connection, remoteAddress, server) {
@@ -38,14 +36,36 @@ function LeanSocket(connection, remoteAddress, server) {
 }
 
 LeanSocket.prototype = kind.prototype;
+addAccessors(kind);
 
-kind.add("remoteAddress", (socket) => socket[kRemoteAddress], undefined, false);
-for (const name of ["server", "_server"]) kind.add(name, (socket) => socket[kServer]);
-kind.add("parser", () => null);
-kind.addExpanding(Reflect.ownKeys(new net.Socket()));
-kind.addExpanding([...METHODS, "setEncoding", "_paused", "_peername"]);
-// Found on the prototype of `net.Socket` otherwise.
-kind.addExpanding(OVERRIDDEN);
+/** The same for a connection with TLS. Made for the first, since few programs load `node:tls`. */
+let LeanTlsSocket = null;
+
+function makeTlsKind() {
+  const { CarriedTlsSocket, TLS_FIELDS } = require("./tls-socket.js");
+  const tlsKind = new LeanKind(
+    CarriedTlsSocket.prototype,
+    [kConnection, kRemoteAddress, kServer],
+    (socket) => expandSocket(socket, tlsKind, CarriedTlsSocket.prototype),
+  );
+  LeanTlsSocket = function LeanTlsSocket(...values) {
+    LeanSocket.apply(this, values);
+  };
+  LeanTlsSocket.prototype = tlsKind.prototype;
+  tlsKind.add("encrypted", () => true);
+  tlsKind.addExpanding(TLS_FIELDS);
+  addAccessors(tlsKind);
+}
+
+function addAccessors(kind) {
+  kind.add("remoteAddress", (socket) => socket[kRemoteAddress], undefined, false);
+  for (const name of ["server", "_server"]) kind.add(name, (socket) => socket[kServer]);
+  kind.add("parser", () => null);
+  kind.addExpanding(Reflect.ownKeys(new net.Socket()));
+  kind.addExpanding([...METHODS, "setEncoding", "_paused", "_peername"]);
+  // Found on the prototype of `net.Socket` otherwise.
+  kind.addExpanding(OVERRIDDEN);
+}
 
 /**
  * Returns a socket.
@@ -59,7 +79,10 @@ kind.addExpanding(OVERRIDDEN);
  */
 function createSocket({ connection, remoteAddress, server }) {
   tcp ??= server._handle?.constructor;
-  return new LeanSocket(connection, remoteAddress, server);
+  // Servers with TLS have this property.
+  if (server.requestCert === undefined) return new LeanSocket(connection, remoteAddress, server);
+  if (LeanTlsSocket === null) makeTlsKind();
+  return new LeanTlsSocket(connection, remoteAddress, server);
 }
 
 /** Returns the connection of a socket. */
@@ -67,9 +90,9 @@ function connectionOf(socket) {
   return socket[kConnection] ?? expanded.get(socket);
 }
 
-function expandSocket(socket) {
+function expandSocket(socket, kind, prototype) {
   const { [kConnection]: connection, [kRemoteAddress]: address, [kServer]: server } = socket;
-  const added = kind.strip(socket, net.Socket.prototype);
+  const added = kind.strip(socket, prototype);
   expanded.set(socket, connection);
   const traffic = connection.traffic();
   const isOpen = connection.endError === null;
@@ -80,8 +103,15 @@ function expandSocket(socket) {
   // As ws does when it has accepted the connection.
   if (connection.workers !== null) socket.setTimeout(0);
   if (isOpen) attach(socket, connection);
-  else close(socket, server);
+  beginTls(socket, server, connection);
+  if (!isOpen) close(socket, server);
   Object.defineProperties(socket, added);
+}
+
+/** Makes it a `tls.TLSSocket`, if its connection has TLS. */
+function beginTls(socket, server, connection) {
+  if (server.requestCert === undefined) return;
+  require("./tls-socket.js").beginTls(socket, server, connection.tlsDetails());
 }
 
 /** Returns the class of TCP handles. */
