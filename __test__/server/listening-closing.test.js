@@ -3,6 +3,7 @@
 /** The ends of servers and of connections without a complete request: the same as with Node.js. */
 
 const assert = require("node:assert/strict");
+const { execFileSync } = require("node:child_process");
 const { once } = require("node:events");
 const { describe, test } = require("node:test");
 const idle = require("../../lib/server/idle-connections.js");
@@ -19,6 +20,20 @@ const SERVED = areFreshIdle ? /^(HTTP\/1\.1 (400|200)|$)/ : /^HTTP\/1\.1 (400|20
 /** The begin of a request that may be one of Engine.IO, so that I/O threads wait for the rest. */
 const HALF = "GET /socket.io/?EIO=4";
 const REST = "&transport=none HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+const WEBSOCKET = "/socket.io/?EIO=4&transport=websocket";
+
+/** A program that sends a request, of a WebSocket if it is for one, and ends. */
+const CLIENT = `
+  const [, port, target] = process.argv;
+  const socket = require("node:net").connect(port, "127.0.0.1", () => {
+    const upgrade = target.endsWith("websocket") ? "Connection: Upgrade\\r\\nUpgrade: websocket\\r\\n" +
+      "Sec-WebSocket-Version: 13\\r\\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\\r\\n" : "";
+    socket.write("GET " + target + " HTTP/1.1\\r\\nHost: a\\r\\n" + upgrade + "\\r\\n");
+    // Time for I/O threads; without it the test proves less, and fails for nothing.
+    setTimeout(() => process.exit(), 200);
+  });
+`;
+
 const KEPT = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
 /** Starts a server whose requests are answered by `answer`. */
@@ -50,6 +65,23 @@ function close(server) {
 
 for (const kind of kinds) {
   describe(`a server of ${kind.name}`, { timeout: 60_000 }, () => {
+    test("serves no client that came in the turn in which it closes", async (t) => {
+      const seen = [];
+      const server = newServer(t, { ...kind, attach: null }, (request) => seen.push(request.url));
+      const io = kind.attach?.(server);
+      io?.engine.on("connection", (conn) => seen.push(conn.transport.name));
+      t.after(() => io?.engine.close());
+      await once(server.listen(0, "127.0.0.1"), "listening");
+      const { port } = server.address();
+      const targets = ["/", "/socket.io/?EIO=4&transport=polling", WEBSOCKET];
+      // Meanwhile JavaScript stands still here: Node.js has accepted none of them.
+      for (const target of targets) execFileSync(process.execPath, ["-e", CLIENT, port, target]);
+      // As with the end of all connections, some of which come again at once.
+      server.closeAllConnections();
+      await close(server).closed;
+      assert.deepEqual(seen, []);
+    });
+
     test("closes at once without connections, and refuses more", async (t) => {
       const server = await start(t, kind);
       const { port } = server.address();

@@ -29,8 +29,8 @@ function attach(server, options) {
 class Session {
   reports = [];
 
-  /** With `isBare`, Socket.IO does not see the session. */
-  static async open(t, kind, { isBare = false, ...options } = {}, headers = "") {
+  /** With `isBare`, Socket.IO does not see the session; `look` gets it from Engine.IO. */
+  static async open(t, kind, { isBare = false, look, ...options } = {}, headers = "") {
     const session = new Session();
     const { server, io } = kind.listen({ maxHttpBufferSize: 1000, ...options });
     server.listen(0, "127.0.0.1");
@@ -41,6 +41,7 @@ class Session {
       return new Promise((resolve) => server.close(resolve));
     });
     if (isBare) io.engine.removeAllListeners("connection");
+    if (look) io.engine.on("connection", look);
     Object.assign(session, { t, server, io, headers });
     io.engine.on("connection_error", ({ code, context }) => {
       session.reports.push([code, context.sid === session.sid]);
@@ -161,6 +162,20 @@ describe("long-polling", { timeout: 60_000 }, () => {
     assert.deepEqual(result[1], [["é", 1], []]);
     assert.equal(passed(), before, "a request has been left to Node.js");
   });
+
+  for (const isBare of [false, true]) {
+    const title = isBare ? "of Engine.IO alone" : "with Socket.IO";
+    test(`a session ${title} whose transport is looked at when it opens`, async (t) => {
+      const look = (conn) => assert.equal(conn.transport.name, "polling");
+      const answers = await same(t, { isBare, look }, async (session) => {
+        session.conn.send("first");
+        const first = bodyOf(await session.ask(session.get()));
+        session.conn.send("second");
+        return [first, bodyOf(await session.ask(session.get()))];
+      });
+      assert.deepEqual(answers, ["4first", "4second"]);
+    });
+  }
 
   test("binary packets are base64", async (t) => {
     const result = await same(t, {}, async (session) => {

@@ -46,6 +46,13 @@ class NativeListener {
   #id = -1;
   #isReferenced = false;
   #isClosed = false;
+  /** Set in the turn in which all connections are closed. */
+  #isCleared = false;
+  /**
+   * Set if it is closed, and I/O threads had no connection for it then: what comes after that has been accepted
+   * while JavaScript was busy. Node.js would have left it in the kernel's queue, which ends with the socket.
+   */
+  #isDropping = false;
   #backlog = 0;
   /** The options that the I/O threads have, as JSON. */
   #configured = "";
@@ -146,6 +153,7 @@ class NativeListener {
   /** Ends accepting. The process stays until `handleEnd()`, as a `close` event may wait for it. */
   close() {
     this.#isClosed = true;
+    this.#isDropping = this.#isCleared || this.httpConnections === 0;
     this.#setReferenced(true);
     this.#workers.native.closeListener(this.#id);
     this.#workers.scheduleFlush();
@@ -164,8 +172,17 @@ class NativeListener {
   /** @param {boolean} isIdleOnly true to close those between two requests alone */
   closeHttpConnections(isIdleOnly) {
     if (this.isEnded) return;
+    if (!isIdleOnly) this.#clear();
     this.#workers.native.closeHttpConnections(this.#id, isIdleOnly);
     this.#workers.scheduleFlush();
+  }
+
+  #clear() {
+    this.#isCleared = true;
+    this.#isDropping = this.#isClosed;
+    setImmediate(() => {
+      this.#isCleared = false;
+    }).unref();
   }
 
   /**
@@ -175,6 +192,10 @@ class NativeListener {
    * @param {boolean} isTimedOut true if the head of a request has not come in time
    */
   handlePassed(fd, isTimedOut) {
+    if (this.#isDropping) {
+      closeSync(fd);
+      return;
+    }
     this.#countPassed();
     // As Node.js makes them: what a program does when it listens is no context of its clients.
     const client = outside(newClient, this.#handle.constructor);
@@ -252,7 +273,8 @@ class NativeListener {
     const offer = { engine, worker, key, transport, head, sid, remoteAddress, remotePort };
     // What decides it may have changed since the I/O thread was told.
     const reason = this.#state.passReason ?? this.#state.engines.passReasonAt(path);
-    if (reason === null) handleHandshake(this, offer);
+    if (this.#isDropping) this.refuse(offer, "");
+    else if (reason === null) handleHandshake(this, offer);
     else this.pass(offer, reason);
   }
 

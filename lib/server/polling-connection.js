@@ -63,7 +63,8 @@ class PollingConnection extends LeanConnection {
 
   /** The Engine.IO socket, lean or not. */
   get engineSocket() {
-    return this.route.conn;
+    // The route is gone if engine.io sends all packets.
+    return this.route?.conn ?? this.expandedSocket;
   }
 
   // --- For `EngineSocket`
@@ -74,6 +75,8 @@ class PollingConnection extends LeanConnection {
     const { server, request } = conn;
     this.transport = createPollingTransport(server, request, this);
     this.conn = null;
+    /** @private */
+    this.expandedSocket = conn;
     // Packets that wait for a poll are the worker's: only its own upgrade has them follow.
     conn._maybeUpgrade = refuseUpgrade;
     return this.transport;

@@ -44,6 +44,8 @@ function pollingClass(Polling) {
     begin(connection) {
       // A program that shows the transport has not asked for this.
       Object.defineProperty(this, "connection", { value: connection });
+      // As transports of WebSockets have it: called when what was in flight before there was a transport is sent.
+      Object.defineProperty(this, "_onSentLast", { value: (error) => this.handleSent(error) });
       this.writable = true;
     }
 
