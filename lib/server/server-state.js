@@ -3,6 +3,8 @@
 const http = require("node:http");
 const { constants } = require("node:os");
 const { nextTick } = require("node:process");
+// Here, as `listener.js` is loaded in the context of the first `listen()`, and this must not be.
+require("../engine/contexts.js");
 const { DEFAULT_IO_THREADS } = require("../engine/options.js");
 const { AttachedEngines } = require("./attached-engines.js");
 const { fallbackReason, reportFallback } = require("./fallback.js");
