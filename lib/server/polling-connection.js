@@ -32,6 +32,8 @@ class PollingConnection extends LeanConnection {
   isPolling = true;
   /** The transport of an expanded socket. @type {object | null} @private */
   transport = null;
+  /** The Engine.IO socket, once it is expanded. @private */
+  expanded = null;
   /** What makes the WebSocket, while the client changes to it. @private */
   upgrade = null;
 
@@ -63,20 +65,18 @@ class PollingConnection extends LeanConnection {
 
   /** The Engine.IO socket, lean or not. */
   get engineSocket() {
-    // The route is gone if engine.io sends all packets.
-    return this.route?.conn ?? this.expandedSocket;
+    return this.conn ?? this.expanded;
   }
 
   // --- For `EngineSocket`
 
   /** Makes the transport of an expanded socket. */
   makeTransport(conn) {
+    this.expanded = conn;
     if (!this.isPolling) return this.makeWebSocketTransport(conn);
     const { server, request } = conn;
     this.transport = createPollingTransport(server, request, this);
     this.conn = null;
-    /** @private */
-    this.expandedSocket = conn;
     // Packets that wait for a poll are the worker's: only its own upgrade has them follow.
     conn._maybeUpgrade = refuseUpgrade;
     return this.transport;
@@ -197,7 +197,7 @@ class PollingConnection extends LeanConnection {
     const transport = this.makeWebSocketTransport(engineSocket);
     engineSocket.setTransport(transport);
     this.transport = null;
-    this.route.handleTransport();
+    this.route?.handleTransport();
     engineSocket.emit("upgrade", transport);
     engineSocket.flush();
   }
