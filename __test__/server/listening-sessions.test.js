@@ -43,6 +43,16 @@ for (const kind of kinds.filter(({ attach }) => attach !== null)) {
       await polled(async () => (await connectionsOf(server)) === 0);
     });
 
+    test("opens sessions of clients that poll", async (t) => {
+      const server = await start(t, kind);
+      const before = stats().server.sessions;
+      const path = "/socket.io/?EIO=4&transport=polling";
+      const { body } = await request(server, { path });
+      assert.match(body, /^0\{"sid":"/);
+      const opened = stats().server.sessions - before;
+      assert.equal(opened, kind.isOurs && hasEngine ? 1 : 0);
+    });
+
     test("waits for its clients when it is closed, and serves them", async (t) => {
       const server = await start(t, kind);
       const clients = [await enter(t, server), await enter(t, server)];

@@ -303,6 +303,7 @@ class NativeListener {
    * @returns {number} the connection's id
    */
   acceptPolling({ worker, key, sid }, connection, options, polling) {
+    stats.countSession();
     return this.#workers.acceptPolling(connection, worker, key, options, sid, polling);
   }
 
