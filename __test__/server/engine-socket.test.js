@@ -9,6 +9,7 @@ const assert = require("node:assert/strict");
 const { once } = require("node:events");
 const http = require("node:http");
 const { describe, test } = require("node:test");
+const { inspect } = require("node:util");
 const engineIo = require("engine.io");
 const { Server } = require("socket.io");
 const { WebSocket } = require("ws");
@@ -257,6 +258,7 @@ describe("A lean socket", { skip: !hasEngine }, () => {
     hasRefreshedPingTimeout: ({ hasRefreshedPingTimeout }) => hasRefreshedPingTimeout,
     "request.websocket": (conn) => conn.request.websocket === conn.transport.socket,
     "request.socket": (conn) => conn.request.socket === conn.transport.socket._socket,
+    "what console.log() shows": (conn) => /\btransport: /.test(inspect(conn, { depth: 0 })),
     eventNames: (conn) => conn.eventNames().filter((name) => !/istener$/.test(name)),
     listeners: (conn) => ["data", "close", "error"].map((name) => conn.listenerCount(name)),
     getAvailableUpgrades: (conn) => conn.getAvailableUpgrades(),

@@ -15,6 +15,7 @@
  */
 
 const { EventEmitter } = require("node:events");
+const { inspect } = require("node:util");
 const {
   flush,
   handleNewListener,
@@ -92,6 +93,7 @@ function leanClass({ prototype: socketPrototype }, { prototype: transportPrototy
   const { prototype } = EngineSocket;
   const values = { ...COMMON, ...METHODS };
   for (const name of Object.keys(values)) hide(prototype, name, values[name]);
+  hide(prototype, inspect.custom, expanded);
   hide(prototype, kEngineMethods, socketPrototype);
   hide(prototype, "transportPrototype", transportPrototype);
   for (const name of EXPANDING) Object.defineProperty(prototype, name, expanding(name));
@@ -103,6 +105,12 @@ function leanClass({ prototype: socketPrototype }, { prototype: transportPrototy
     .watch(transportPrototype, ["close", "doClose", "onClose", "emit"]);
   watchLeanSockets(prototype);
   return EngineSocket;
+}
+
+/** Called for `console.log()`, which goes on with the properties of what is returned. */
+function expanded() {
+  if (isLean(this)) expand(this);
+  return this;
 }
 
 function hide(object, name, value) {
