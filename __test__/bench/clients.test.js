@@ -132,6 +132,19 @@ describe("an ordinary request", { skip: skipWithoutCargo }, () => {
     });
   }
 
+  test("has a connection of its own if it is asked to", async (t) => {
+    const server = createServer((_request, response) => response.end());
+    let [connections, requests] = [0, 0];
+    server.on("connection", () => connections++).on("request", () => requests++);
+    const { port } = await listen(server);
+    const options = { clients: 2, warmUp: 0, seconds: 0.1, fresh: true };
+    const client = await LoadClient.connect("requests", port, options);
+    t.after(() => client.stop().then(() => server.close()));
+    assert.equal((await client.report()).sent, requests);
+    assert.equal(connections, requests);
+    assert.ok(requests > options.clients);
+  });
+
   test("fails where it is refused", async (t) => {
     const server = createServer((_request, response) => response.writeHead(503).end());
     const { port } = await listen(server);

@@ -13,7 +13,7 @@ class LoadClient {
    * @param {number} port where the server listens on 127.0.0.1
    * @param {Record<string, number | string | boolean | undefined>} options the other options of
    *   bench/load: `clients`, `rate` per second, `warmUp` and `seconds`, `payload` in bytes, `deflate`,
-   *   `tls`, `transport` (`"websocket"`, `"polling"` or `"upgrade"`); those of a plan (see
+   *   `tls`, `fresh`, `transport` (`"websocket"`, `"polling"` or `"upgrade"`); those of a plan (see
    *   `broadcasting.js`)
    * @returns {Promise<LoadClient>}
    * @throws {Error} if the clients cannot connect; why stands on standard error

@@ -1,8 +1,8 @@
 "use strict";
 
 /**
- * Ordinary requests to the HTTP server to which Socket.IO is attached: connections are kept, and each
- * sends the next request as soon as one is answered. They concern Socket.IO only as far as its server
+ * Ordinary requests to the HTTP server to which Socket.IO is attached: each of some clients sends the
+ * next request as soon as one is answered, on a connection that is kept or on another. They concern Socket.IO only as far as its server
  * stands in front of them.
  */
 
@@ -10,16 +10,18 @@ const { SERVER } = require("../processes/contenders.js");
 const { LOST, latencyMetrics, loadMetrics, usageMetrics } = require("../suite/metrics.js");
 const { pacedRound } = require("../suite/paced-round.js");
 
+const LOAD = { clients: 64, contenders: ["ws", "turbo", "server"] };
+
 /** @type {import("../suite/index.js").Scenario} */
 module.exports = {
   title: "Ordinary requests of HTTP beside Socket.IO",
   loads: [
     {
-      name: "64 connections",
-      clients: 64,
-      contenders: ["ws", "turbo", "server"],
+      ...LOAD,
+      name: "64 connections that are kept",
       asked: [{ of: SERVER, to: "ws", atLeast: 0.95 }],
     },
+    { ...LOAD, name: "a connection for each request, 64 at a time", fresh: true },
   ],
   round: (name, load, timing) => pacedRound(name, "requests", load, timing),
   metrics({ asked }) {

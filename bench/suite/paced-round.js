@@ -24,6 +24,7 @@ const DRAIN_MILLISECONDS = 5000;
  * @param {number} [load.rate] messages per second
  * @param {number} [load.payload] bytes of each
  * @param {boolean} [load.records] whether they hold records
+ * @param {boolean} [load.fresh] whether each request has a connection of its own
  * @param {import("./index.js").Timing} timing
  * @returns {Promise<object>} usage.js's `Usage` and the events `received` meanwhile; the report
  *   of the load client as `load`; how much CPU time that took meanwhile as `loadCpu`; how
@@ -31,7 +32,7 @@ const DRAIN_MILLISECONDS = 5000;
  * @throws {Error} if a message is lost
  */
 async function pacedRound(name, scenario, load, { warmUp, seconds }) {
-  const { clients, rate, payload, records, deflate, tls } = load;
+  const { clients, rate, payload, records, deflate, tls, fresh } = load;
   const server = await ServerProcess.start(name, serverOptions(load));
   try {
     const duration = seconds + OVERRUN_SECONDS;
@@ -42,6 +43,7 @@ async function pacedRound(name, scenario, load, { warmUp, seconds }) {
       records,
       deflate,
       tls,
+      fresh,
       warmUp,
       seconds: duration,
     });

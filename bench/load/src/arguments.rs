@@ -10,6 +10,7 @@ use lexopt::prelude::*;
 use crate::client::{Server, Transport};
 use crate::news::{self, Event, Form};
 use crate::plan::{Pacing, Plan, Rooms, Turns};
+use crate::requests::Times;
 use crate::scenario::{Content, INBOUND_LEN};
 use crate::schedule::Pace;
 use crate::tls;
@@ -68,8 +69,8 @@ pub enum Scenario {
     Broadcast(Plan),
     /// Receive broadcasts without a plan, until standard input ends.
     Watch,
-    /// Send ordinary requests for this time, after a warm-up.
-    Requests(Duration, Duration),
+    /// Send ordinary requests.
+    Requests(Times),
 }
 
 /// The options of the command line, each at most once, in any order.
@@ -79,6 +80,7 @@ struct Given {
     address: Option<SocketAddr>,
     transport: Option<Transport>,
     tls: bool,
+    fresh: bool,
     deflate: bool,
     clients: Option<usize>,
     rate: Option<u32>,
@@ -113,6 +115,7 @@ impl Given {
                 Long("address") => given.address = Some(parser.value()?.parse()?),
                 Long("transport") => given.transport = Some(parser.value()?.parse()?),
                 Long("tls") => given.tls = true,
+                Long("fresh") => given.fresh = true,
                 Long("deflate") => given.deflate = true,
                 Long("records") => given.records = true,
                 Long("clients") => given.clients = Some(parser.value()?.parse()?),
@@ -162,7 +165,11 @@ impl Given {
             }
             Some("broadcast") => Scenario::Broadcast(self.plan(clients)?),
             Some("watch") => Scenario::Watch,
-            Some("requests") => Scenario::Requests(self.warm_up()?, self.measured()?),
+            Some("requests") => Scenario::Requests(Times {
+                warm_up: self.warm_up()?,
+                measured: self.measured()?,
+                is_fresh: self.fresh,
+            }),
             _ => bail!(
                 "the first argument is idle, connect, blocked, inbound, echo, broadcast, watch, \
                  requests or floor"

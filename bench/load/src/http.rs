@@ -69,6 +69,11 @@ impl Requests {
         self.connection.as_mut()
     }
 
+    /// Closes the connection; the next request has one of its own.
+    pub fn close(&mut self) {
+        self.connection = None;
+    }
+
     /// Sends a request; the one before it has been answered.
     pub fn send(&mut self, request: &[u8]) -> Result<()> {
         ensure!(!self.is_waiting, "a request before the answer to another");

@@ -11,7 +11,7 @@
 //! socket-io-turbo-load echo    … as inbound … --payload BYTES
 //! socket-io-turbo-load broadcast --address IP:PORT --clients N PLAN
 //! socket-io-turbo-load watch     --address IP:PORT --clients N
-//! socket-io-turbo-load requests  --address IP:PORT --clients N --warm-up S --seconds S
+//! socket-io-turbo-load requests  --address IP:PORT --clients N --warm-up S --seconds S [--fresh]
 //! socket-io-turbo-load floor     --clients N PLAN [--with send|io-uring]
 //! PLAN: --rooms N --rooms-per-client N --warm-up S --seconds S [--payload BYTES]
 //!       [--event news|tick|quotes|rows] PACING
@@ -33,7 +33,7 @@
 //! clients connect as fast as the server lets them in. `blocked` prints its report when a line comes on
 //! standard input. A connection may be lost until then, and only then.
 //!
-//! `requests` are ordinary ones of HTTP, on connections that are kept: see [`requests`].
+//! `requests` are ordinary ones of HTTP, on connections that are kept, or with `--fresh` each on a new one: see [`requests`].
 //!
 //! `watch` goes on receiving, prints a report each quarter of a second, and takes commands:
 //! see [`watch`].
@@ -116,15 +116,13 @@ fn run() -> Result<()> {
 fn load(server: Server, clients: usize, scenario: &Scenario) -> Result<()> {
     let mut swarm = match scenario {
         Scenario::Connect => return connect(server, clients),
-        Scenario::Requests(warm_up, time) => {
-            return requests::run(server, clients, *warm_up, *time);
-        }
+        Scenario::Requests(times) => return requests::run(server, clients, times),
         Scenario::Blocked(time) => Swarm::connect_over(server, clients, *time),
         _ => Swarm::connect(server, clients),
     }?;
     print_connected(&swarm)?;
     match scenario {
-        Scenario::Idle | Scenario::Connect | Scenario::Requests(..) => {}
+        Scenario::Idle | Scenario::Connect | Scenario::Requests(_) => {}
         Scenario::Blocked(_) => report::print(&scenario::survive(&mut swarm)?)?,
         Scenario::Inbound(pace, content) => {
             report::print(&scenario::inbound(&mut swarm, pace, *content)?)?;

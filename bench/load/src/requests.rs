@@ -1,4 +1,5 @@
 //! Ordinary requests to the HTTP server, by clients that send the next as soon as one is answered.
+//! Connections are kept, or each request has one of its own.
 
 use std::io::Read;
 use std::rc::Rc;
@@ -21,13 +22,14 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const READ_BUFFER: usize = 64 << 10;
 
 /// Sends requests for a time, which begins when each of `count` connections has had an answer.
-pub fn run(server: Server, count: usize, warm_up: Duration, measured: Duration) -> Result<()> {
-    let (mut load, cpu_at_start) = (Load::open(server, count)?, cpu_time());
+pub fn run(server: Server, count: usize, times: &Times) -> Result<()> {
+    let (mut load, cpu_at_start) = (Load::open(server, count, times.is_fresh)?, cpu_time());
     load.send_all()?;
     load.answer_all()?;
     report::print(&Connected { connected: count })?;
     let start = Instant::now();
-    (load.measured_from, load.end) = (start + warm_up, start + warm_up + measured);
+    load.measured_from = start + times.warm_up;
+    load.end = load.measured_from + times.measured;
     load.send_all()?;
     load.answer_all()?;
     report::print(&Report {
@@ -43,9 +45,20 @@ pub fn run(server: Server, count: usize, warm_up: Duration, measured: Duration) 
     Ok(())
 }
 
+/// The time for which requests are sent.
+pub struct Times {
+    /// Length of the warm-up.
+    pub warm_up: Duration,
+    /// Length of the measurement, after the warm-up.
+    pub measured: Duration,
+    /// True if each request has a connection of its own.
+    pub is_fresh: bool,
+}
+
 struct Load {
     poll: Poll,
     request: String,
+    is_fresh: bool,
     openers: Vec<Opener>,
     connections: Vec<Requests>,
     sent_at: Vec<Instant>,
@@ -58,7 +71,7 @@ struct Load {
 }
 
 impl Load {
-    fn open(server: Server, count: usize) -> Result<Self> {
+    fn open(server: Server, count: usize, is_fresh: bool) -> Result<Self> {
         let (poll, now) = (Poll::new()?, Instant::now());
         let registry = Rc::new(poll.registry().try_clone()?);
         let opener = |token| Opener::new(server, Rc::clone(&registry), token);
@@ -67,6 +80,7 @@ impl Load {
             poll,
             request: format!("GET / HTTP/1.1\r\nHost: {}\r\n\r\n", server.host()),
             connections: openers.iter().map(|it| Requests::new(it.clone(), 0)).collect(),
+            is_fresh,
             openers,
             sent_at: vec![now; count],
             end: now,
@@ -112,6 +126,9 @@ impl Load {
         let since = std::mem::replace(sent_at, now);
         if since >= self.measured_from {
             self.latency.record(now - since);
+        }
+        if self.is_fresh {
+            connection.close();
         }
         if now < self.end { connection.send(self.request.as_bytes()) } else { Ok(()) }
     }
