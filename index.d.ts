@@ -538,7 +538,9 @@ export type PassReason =
   /** The server's property `maxConnections` is set. */
   | "maxConnections"
   /** Another option or property of the server is set that concerns each request or connection. */
-  | "serverOptions";
+  | "serverOptions"
+  /** The WebSocket server of Engine.IO has options by which its connections would be left to ws, too. */
+  | "webSocketOptions";
 
 /** How a connection ended. */
 export type EndReason =

@@ -119,6 +119,13 @@ receiverMethods.watch(ws.Receiver?.prototype, ["on", "addListener", "emit"]);
 /** The methods that are skipped when a received packet goes to the Socket.IO client; see below. */
 const receptionMethods = new Methods();
 
+/** The methods by which a socket of engine.io, its transport and its WebSocket end, or report their end. */
+const endingMethods = new Methods();
+endingMethods.watch(ws.WebSocket.prototype, [...STATE_METHODS, "emitClose", "emit"]);
+
+/** The methods of engine.io's server and of ws's that are skipped in a handshake. */
+const handshakeMethods = new Methods();
+
 /** The methods of socket.io-parser that ours override. */
 const encodeMethod = new Methods().watch(official.Encoder.prototype, ["encode"]);
 const decodeMethod = new Methods().watch(official.Decoder.prototype, ["add"]);
@@ -127,9 +134,10 @@ const decodeMethod = new Methods().watch(official.Decoder.prototype, ["add"]);
  * Watches the classes of an Engine.IO socket and its server.
  *
  * @param {import("engine.io").Socket} conn
+ * @param {object} [socket] the prototype of engine.io's class, where the socket has another in front
  */
-function watchConnection(conn) {
-  const [socket, server] = [Object.getPrototypeOf(conn), Object.getPrototypeOf(conn.server)];
+function watchConnection(conn, socket = Object.getPrototypeOf(conn)) {
+  const server = Object.getPrototypeOf(conn.server);
   packetMethods.watch(socket, ["sendPacket", "flush", "emit"]).watch(server, ["emit"]);
   broadcastMethods.watch(socket, ["write", "sendPacket", "flush", "emit"]).watch(server, ["emit"]);
   heartbeatMethods.watch(socket, HEARTBEAT_METHODS).watch(server, ["emit"]);
@@ -138,10 +146,9 @@ function watchConnection(conn) {
 /**
  * Watches the class of a WebSocket transport.
  *
- * @param {import("engine.io").Transport} transport
+ * @param {object} prototype of the transport
  */
-function watchTransport(transport) {
-  const prototype = Object.getPrototypeOf(transport);
+function watchTransport(prototype) {
   packetMethods.watch(prototype, ["send", "emit"]);
   broadcastMethods.watch(prototype, ["send", "emit"]);
   heartbeatMethods.watch(prototype, ["send", "emit", "onData", "onPacket"]);
@@ -185,15 +192,14 @@ const receptionLayers = new WeakMap();
  *
  * @param {import("engine.io").Socket} conn
  * @param {object} client
+ * @param {object | null} lean stands for the transport of a lean socket
  * @returns {ReceptionLayers | null} `null` while some of them are replaced
  */
-function receptionLayersOf(conn, client) {
-  const prototypes = [conn.transport, conn, client].map((object) => Object.getPrototypeOf(object));
-  const [transport, socket, clients] = prototypes;
-  receptionMethods
-    .watch(transport, ["onData", "onPacket"])
-    .watch(socket, ["onPacket"])
-    .watch(clients, ["ondata", "ondecoded", "_parseNamespace"]);
+function receptionLayersOf(conn, client, lean) {
+  const transport = lean?.transportPrototype ?? Object.getPrototypeOf(conn.transport);
+  const clients = Object.getPrototypeOf(client);
+  watchReception(transport, lean?.socketPrototype ?? Object.getPrototypeOf(conn));
+  receptionMethods.watch(clients, ["ondata", "ondecoded", "_parseNamespace"]);
   const areUntouched = receptionMethods.areUntouched && decodeMethod.areUntouched;
   if (!areUntouched || Object.hasOwn(conn, "onPacket")) return null;
   const known = receptionLayers.get(transport);
@@ -201,6 +207,16 @@ function receptionLayersOf(conn, client) {
   const layers = new ReceptionLayers(transport, clients);
   receptionLayers.set(transport, layers);
   return layers;
+}
+
+/**
+ * Watches the methods that pass a received packet on, from a WebSocket transport to an Engine.IO socket.
+ *
+ * @param {object} transport the prototype
+ * @param {object} socket the prototype
+ */
+function watchReception(transport, socket) {
+  receptionMethods.watch(transport, ["onData", "onPacket"]).watch(socket, ["onPacket"]);
 }
 
 /**
@@ -216,16 +232,20 @@ function watchSocket(socket) {
 module.exports = {
   broadcastMethods,
   decodeMethod,
+  endingMethods,
   encodeMethod,
+  handshakeMethods,
   heartbeatMethods,
   ownerOf,
   packetMethods,
   receiverMethods,
+  receptionMethods,
   receptionLayersOf,
   sendMethod,
   stateMethods,
   textOf,
   watchConnection,
+  watchReception,
   watchSocket,
   watchTransport,
 };

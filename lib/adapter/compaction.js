@@ -15,6 +15,7 @@
  * same properties in the same order, and go on to change in the same way.
  */
 
+const { kConnection } = require("../engine/connection.js");
 const { shared } = require("../engine/shared-strings.js");
 const { ownerOf } = require("../untouched.js");
 
@@ -77,13 +78,18 @@ function scheduleCompaction(socket, workers) {
 
 function compact(socket) {
   const { client, conn } = socket;
-  const websocket = conn.transport.socket;
-  if (conn.readyState !== "open" || !websocket?._connection) return;
+  if (conn.readyState !== "open") return;
   const { handshake } = socket;
   // A program may have frozen it.
   if (handshake?.time) Reflect.set(handshake, "time", shared(handshake.time));
   compactListeners(socket, toFields.socket);
   compactArrays(client?.decoder?._callbacks);
+  if (conn[kConnection] === undefined) compactConn(conn);
+}
+
+function compactConn(conn) {
+  const websocket = conn.transport.socket;
+  if (!websocket?._connection) return;
   removeUnused(conn, websocket);
   unwrapOnce(conn.transport, "error", "bound onError");
   unwrapOnce(conn.transport, "close", "bound onClose");

@@ -82,7 +82,7 @@ class FanOut extends RoomMirror {
    * @param {string} key
    */
   sendLatest(route, packet, packetOptions, key) {
-    if (packetOptions.volatile && !route.conn.transport.writable) return;
+    if (packetOptions.volatile && !route.transport.writable) return;
     const payloads = payloadsOf(packet);
     recipients.clear();
     recipients.add(MEMBERS, route.connection.id);

@@ -52,6 +52,11 @@ class HeartbeatSocket extends PacedSocket {
   /** Set while the worker reports heartbeats at once. @private */
   isHeartbeatReported = false;
 
+  /** The worker has had the heartbeat since the connection was accepted. @protected */
+  beginByWorker() {
+    this.heartbeatOwner = BY_WORKER;
+  }
+
   /** Begins to hand the heartbeat over to the worker of the connection. */
   prepareHeartbeat() {
     const { connection } = this;
@@ -117,14 +122,13 @@ class HeartbeatSocket extends PacedSocket {
     const isListenedTo = this.#isListenedTo;
     if (isListenedTo || isInstrumented) this.#show(isReceived);
     if (this.heartbeatOwner !== BY_WORKER) return;
-    if (isInstrumented) {
-      this.#release();
-      this.#restartTimers();
-    } else this.reportHeartbeats(isListenedTo);
+    if (isInstrumented) this.releaseHeartbeat();
+    else this.reportHeartbeats(isListenedTo);
   }
 
   /** Lets engine.io handle a heartbeat that the worker has handled. */
   #show(isReceived) {
+    this.expand();
     const { conn, connection } = this;
     if (isReceived && conn.protocol !== 3) {
       connection.handleMessage("3", false);
@@ -147,6 +151,12 @@ class HeartbeatSocket extends PacedSocket {
     }
   }
 
+  /** Leaves the heartbeat to engine.io again. @protected */
+  releaseHeartbeat() {
+    this.#release();
+    this.#restartTimers();
+  }
+
   #release() {
     this.heartbeatOwner = BY_ENGINE;
     this.isHeartbeatReported = false;
@@ -163,20 +173,27 @@ class HeartbeatSocket extends PacedSocket {
 
   /** True if listeners could see heartbeats. */
   get #isListenedTo() {
-    const { conn } = this;
-    return isHeartbeatObserved(conn) || isServerObserved(conn.server);
+    const { conn, transport } = this;
+    return isHeartbeatObserved(conn, transport) || isServerObserved(conn.server);
   }
 
   /** True if methods on the way of heartbeats have been replaced. */
   get #isInstrumented() {
-    const { conn, connection } = this;
-    const { transport } = conn;
+    const { conn } = this;
     return (
       !this.isInPlace ||
       !heartbeatMethods.areUntouched ||
       OF_SOCKET.some((name) => Object.hasOwn(conn, name)) ||
-      OF_TRANSPORT.some((name) => Object.hasOwn(transport, name)) ||
-      OF_TRANSPORT.some((name) => Object.hasOwn(connection.websocket, name))
+      this.#isTransportInstrumented
+    );
+  }
+
+  get #isTransportInstrumented() {
+    // No program has seen it.
+    if (this.lean !== null) return false;
+    const { conn, connection } = this;
+    return OF_TRANSPORT.some(
+      (name) => Object.hasOwn(conn.transport, name) || Object.hasOwn(connection.websocket, name),
     );
   }
 }

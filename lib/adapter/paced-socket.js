@@ -3,6 +3,8 @@
 const { nextTick } = require("node:process");
 const { isServerObserved } = require("./packet-listeners.js");
 
+const NO_PACKETS = Object.freeze([]);
+
 /** The packets in a `writeBuffer` that the worker has. Applications may remove some of them. */
 const shown = new WeakSet();
 
@@ -45,6 +47,28 @@ class PacedSocket {
     this.connection = null;
     /** Set while the socket has listeners that must get every packet. */
     this.isObserved = false;
+    /**
+     * Stands for the transport of a lean socket, `LeanTransport` in server/engine-socket.js; `null` for all
+     * other sockets.
+     */
+    this.lean = null;
+    /** @private What a lean socket has in place of its `writeBuffer`; `null` while that is empty. */
+    this.leanBuffer = null;
+  }
+
+  /** The transport; for a lean socket, what stands for it. */
+  get transport() {
+    return this.lean ?? this.conn.transport;
+  }
+
+  /** The packets that wait. To be read only. */
+  get writeBuffer() {
+    return this.lean === null ? this.conn.writeBuffer : (this.leanBuffer ?? NO_PACKETS);
+  }
+
+  /** Gives a lean socket all that engine.io's have: only engine.io's own code can go on. */
+  expand() {
+    this.lean?.expand();
   }
 
   /** Begins anew on another transport: the packets that are shown went to the one before. */
@@ -59,31 +83,34 @@ class PacedSocket {
     options.compress = options.compress !== false;
     const packet = data === undefined ? { type, options } : { type, options, data };
     shown.add(packet);
-    this.conn.writeBuffer.push(packet);
+    if (this.lean === null) this.conn.writeBuffer.push(packet);
+    else if (this.leanBuffer === null) this.leanBuffer = [packet];
+    else this.leanBuffer.push(packet);
   }
 
   /** Removes the packets that are shown from the beginning of `writeBuffer`, and returns them. */
   takeShown() {
-    const { writeBuffer } = this.conn;
+    const { writeBuffer } = this;
+    if (writeBuffer.length === 0) return [];
     const parked = writeBuffer.findIndex((packet) => !shown.has(packet));
     return writeBuffer.splice(0, parked === -1 ? writeBuffer.length : parked);
   }
 
   /** True if the first packet in `writeBuffer` is one that the worker has. */
   get hasShown() {
-    return shown.has(this.conn.writeBuffer[0]);
+    return shown.has(this.writeBuffer[0]);
   }
 
   /** True if `writeBuffer` holds packets that the worker does not have. */
   get hasParked() {
-    const { writeBuffer } = this.conn;
+    const { writeBuffer } = this;
     return writeBuffer.length > 0 && !shown.has(writeBuffer[writeBuffer.length - 1]);
   }
 
   /** Puts the latest packets in flight: until the end of the turn, or longer if much waits. */
   startFlight() {
-    const { conn, connection } = this;
-    conn.transport.writable = false;
+    const { connection } = this;
+    this.transport.writable = false;
     this.#isAwaiting = connection.isBehind;
     this.#isInFlight = !this.#isAwaiting;
     if (this.#isAwaiting) this.#due = connection.awaitedFrames;
@@ -111,10 +138,10 @@ class PacedSocket {
 
   /** True if listeners are called when the packets in flight are written. */
   get #hasListeners() {
-    const { transport, server } = this.conn;
+    const { transport } = this;
     return (
       this.isObserved ||
-      isServerObserved(server) ||
+      isServerObserved(this.conn.server) ||
       transport.listenerCount("drain") > 1 ||
       transport.listenerCount("ready") > 1
     );
@@ -141,7 +168,7 @@ class PacedSocket {
    * @param {number} bytes
    */
   handleBacklog(bytes) {
-    const { transport } = this.conn;
+    const { transport } = this;
     if (bytes === 0) {
       // With engine.io, the packets of broadcasts would have been in its buffer.
       this.#isDrainDue = true;
@@ -161,20 +188,19 @@ class PacedSocket {
 
   /** Does what engine.io's transport does when the packets in flight are written. */
   #handleWritten() {
-    const { conn } = this;
-    const { transport } = conn;
+    const { conn, transport } = this;
     if (conn.readyState === "closed") return;
     if (transport.listenerCount("drain") > 1) transport.emit("drain");
     transport.writable = true;
     if (transport.listenerCount("ready") > 1) transport.emit("ready");
-    else if (conn.writeBuffer.length > 0) conn.flush();
+    else if (this.writeBuffer.length > 0) conn.flush();
     if (this.#isDrainDue && conn.readyState === "open") this.#emitDrain();
   }
 
   /** Does what engine.io's `flush()` does, for packets that the worker has. */
   flushShown() {
     const { conn } = this;
-    if (conn.readyState === "closed" || !conn.transport.writable) return;
+    if (conn.readyState === "closed" || !this.transport.writable) return;
     const packets = this.takeShown();
     conn.emit("flush", packets);
     conn.server.emit("flush", conn, packets);
@@ -196,7 +222,7 @@ class PacedSocket {
    */
   showBroadcast(payloads) {
     for (const data of payloads) {
-      if (this.conn.transport.writable) this.startFlight();
+      if (this.transport.writable) this.startFlight();
       else this.show("message", data, {});
     }
   }
@@ -208,7 +234,7 @@ class PacedSocket {
    * @param {number} broadcasts the number of packets that were broadcast to the socket in this turn
    */
   handleFirstListener(broadcasts) {
-    const { writable } = this.conn.transport;
+    const { writable } = this.transport;
     if (broadcasts > 0) {
       this.#isDrainDue = !writable || broadcasts > 1;
       if (writable) this.startFlight();

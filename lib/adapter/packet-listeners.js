@@ -39,14 +39,14 @@ function isServerObserved(server) {
  * Returns whether an Engine.IO socket, its transport or the WebSocket has listeners that could see
  * heartbeats.
  *
- * @param {import("engine.io").Socket} conn whose transport is a WebSocket
+ * @param {import("engine.io").Socket} conn
+ * @param {import("engine.io").Transport} transport a WebSocket; what stands for it has no `socket`
  */
-function isHeartbeatObserved(conn) {
-  const { transport } = conn;
+function isHeartbeatObserved(conn, transport) {
   return (
     HEARTBEAT_EVENTS.some((event) => conn.listenerCount(event) > 0) ||
     TRANSPORT_EVENTS.some((event) => transport.listenerCount(event) > 1) ||
-    transport.socket.listenerCount("message") > 1
+    transport.socket?.listenerCount("message") > 1
   );
 }
 

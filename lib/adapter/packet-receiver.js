@@ -49,16 +49,15 @@ class PacketReceiver {
     this.client = client;
     this.layers = layers;
     /** The listeners and the parser of engine.io and socket.io, which have to be in place. @private */
-    this.onMessage = connection.websocket._events.message;
-    /** @private */
-    this.onPacket = conn.transport._events.packet;
-    /** @private */
-    this.parser = conn.transport.parser;
-    /** @private */
     this.ondata = client.ondata;
     /** @private */
     this.ondecoded = client.ondecoded;
+  }
+
+  /** Begins to receive. @returns {this} */
+  begin() {
     this.split(this.isPlain && this.isDecoderPlain);
+    return this;
   }
 
   /**
@@ -102,28 +101,23 @@ class PacketReceiver {
 
   /** True if the layers before the decoder do nothing but pass a packet on. @private */
   get isPlain() {
-    const { connection, conn, layers } = this;
-    const { websocket } = connection;
-    const { transport, _events: events } = conn;
+    return this.isConnPlain && this.isTransportPlain;
+  }
+
+  /** @private */
+  get isConnPlain() {
+    const { conn, layers } = this;
+    const { _events: events } = conn;
     return (
       events.data === this.ondata &&
       events.packet === undefined &&
       events.message === undefined &&
       conn.emit === emit &&
       conn.readyState === "open" &&
-      transport._events.packet === this.onPacket &&
-      transport.onPacket === layers.onPacket &&
-      transport.parser === this.parser &&
-      transport.emit === emit &&
-      websocket._events.message === this.onMessage &&
-      websocket.emit === emit &&
-      websocket._binaryType === "nodebuffer" &&
-      connection.receiver === websocket &&
       this.client._parseNamespace === layers.parseNamespace &&
       layers.areUntouched
     );
   }
-
   /** True if the next packet extends the wait for a heartbeat, which engine.io's socket does. @private */
   get isRefreshing() {
     return this.conn.pingTimeoutTimer !== null && !this.conn.hasRefreshedPingTimeout;
@@ -149,6 +143,47 @@ class PacketReceiver {
   }
 }
 
+/** The receiver of a connection whose WebSocket and transport exist. */
+class TransportReceiver extends PacketReceiver {
+  constructor(connection, conn, client, layers) {
+    super(connection, conn, client, layers);
+    /** @private */
+    this.onMessage = connection.websocket._events.message;
+    /** @private */
+    this.onPacket = conn.transport._events.packet;
+    /** @private */
+    this.parser = conn.transport.parser;
+  }
+
+  /** @private */
+  get isTransportPlain() {
+    const { connection, layers } = this;
+    const { websocket } = connection;
+    const { transport } = this.conn;
+    return (
+      transport._events.packet === this.onPacket &&
+      transport.onPacket === layers.onPacket &&
+      transport.parser === this.parser &&
+      transport.emit === emit &&
+      websocket._events.message === this.onMessage &&
+      websocket.emit === emit &&
+      websocket._binaryType === "nodebuffer" &&
+      connection.receiver === websocket
+    );
+  }
+}
+
+/** The receiver of a lean socket, which has neither. */
+class LeanReceiver extends PacketReceiver {
+  isSplitting = true;
+
+  /** Only classes can have been changed. @private */
+  get isTransportPlain() {
+    const { transport, onPacket } = this.layers;
+    return transport.onPacket === onPacket && transport.emit === emit;
+  }
+}
+
 /** Returns whether a message is a text with a message of Engine.IO that has data. */
 function isText(message) {
   return typeof message === "string" && message.length > 1 && message.charCodeAt(0) === MESSAGE;
@@ -161,22 +196,32 @@ function isText(message) {
  * @param {import("../engine/connection.js").Connection} connection
  * @param {import("engine.io").Socket} conn whose transport has the connection
  * @param {object} client of Socket.IO
+ * @param {object | null} lean stands for the transport of a lean socket
  * @returns {PacketReceiver | null}
  */
-function packetReceiverOf(connection, conn, client) {
+function packetReceiverOf(connection, conn, client, lean) {
   const isKnown =
     !isDebugged &&
+    (lean !== null || isTransportKnown(connection, conn)) &&
+    client.ondata?.name === "bound ondata" &&
+    client.ondecoded?.name === "bound ondecoded";
+  const layers = isKnown ? receptionLayersOf(conn, client, lean) : null;
+  if (layers === null) return null;
+  const Receiver = lean === null ? TransportReceiver : LeanReceiver;
+  return new Receiver(connection, conn, client, layers).begin();
+}
+
+/** Returns whether the transport of a connection is engine.io's, with its listeners and no others. */
+function isTransportKnown(connection, conn) {
+  return (
     // engine.io before 6.6.7 restarts a timer with each packet.
     conn.hasRefreshedPingTimeout !== undefined &&
     connection.websocket._settings.connection.isTextAsString &&
     isOfTransport(connection.websocket._events.message, conn.transport) &&
     // Engine.IO v3 has another.
     conn.transport.parser === latest.parser &&
-    conn.transport._events.packet?.name === "bound onPacket" &&
-    client.ondata?.name === "bound ondata" &&
-    client.ondecoded?.name === "bound ondecoded";
-  const layers = isKnown ? receptionLayersOf(conn, client) : null;
-  return layers === null ? null : new PacketReceiver(connection, conn, client, layers);
+    conn.transport._events.packet?.name === "bound onPacket"
+  );
 }
 
 /** Returns whether a listener is the function of a transport's class, by the text of both. */

@@ -15,6 +15,8 @@ const kPacketRoute = Symbol("packetRoute");
 /** Engine.IO v4, "Packet types": the heartbeats, as text. */
 const HEARTBEATS = { ping: "2", pong: "3" };
 
+const NO_MEMBERS = Object.freeze([]);
+
 /** Methods of engine.io's socket that tracing replaces on single sockets, to see their packets. */
 const INSTRUMENTED = ["sendPacket", "write", "send", "flush"];
 
@@ -33,6 +35,10 @@ const INSTRUMENTED = ["sendPacket", "write", "send", "flush"];
  *
  * The route takes the place of `sendPacket()` and `flush()` of the socket, follows its upgrade and its
  * listeners, and lives as long as the socket. `refresh()` finds the connection of a new transport.
+ *
+ * A *lean* socket (`server/engine-socket.js`) has had its connection and its heartbeat on a worker since
+ * its handshake, and no transport. Its class has the two methods, and calls `handleNewListener()`. Where
+ * engine.io itself has to send, `expand()` makes it a socket of engine.io, and calls `leaveLean()`.
  */
 class PacketRoute extends HeartbeatSocket {
   /** Set while engine.io is sending. */
@@ -43,13 +49,22 @@ class PacketRoute extends HeartbeatSocket {
   /** The options of the volatile packet in flight. Its attachments come with the same object. */
   #volatileOptions = null;
 
-  /** @param {import("engine.io").Socket} conn */
-  constructor(conn) {
+  /**
+   * @param {import("engine.io").Socket} conn
+   * @param {object | null} lean stands for the transport of a lean socket
+   */
+  constructor(conn, lean = null) {
     super(conn);
     this.#isVersion3 = conn.protocol === 3;
-    /** @type {Array<import("./member.js").Member>} one for each namespace */
-    this.members = [];
+    /** @type {ReadonlyArray<import("./member.js").Member>} one for each namespace */
+    this.members = NO_MEMBERS;
     conn[kPacketRoute] = this;
+    if (lean === null) this.#begin();
+    else this.#beginLean(lean);
+  }
+
+  #begin() {
+    const { conn } = this;
     watchConnection(conn);
     this.observe();
     this.refresh();
@@ -59,24 +74,58 @@ class PacketRoute extends HeartbeatSocket {
     if (this.isObserved) conn.on("removeListener", handleRemovedListener);
   }
 
+  #beginLean(lean) {
+    this.lean = lean;
+    this.connection = lean.connection;
+    this.connection.route = this;
+    this.beginByWorker();
+  }
+
+  /** Goes on as the route of a socket of engine.io. To be called when it has its transport. */
+  leaveLean() {
+    const { conn, connection } = this;
+    this.lean = null;
+    this.leanBuffer = null;
+    watchConnection(conn);
+    watchTransport(Object.getPrototypeOf(conn.transport));
+    // Those of a program call ours.
+    for (const [name, method] of [
+      ["sendPacket", sendPacket],
+      ["flush", flush],
+    ]) {
+      if (!Object.hasOwn(conn, name)) conn[name] = method;
+    }
+    conn.on("newListener", handleNewListener);
+    this.#receive();
+    for (const { socket } of this.members) scheduleCompaction(socket, connection.workers);
+  }
+
   /** @param {import("./member.js").Member} member */
   add(member) {
     // An array that grows has room for 16 more.
-    if (this.members.length === 0) this.members = [member];
-    else this.members.push(member);
+    this.members = [...this.members, member];
   }
 
   /** @param {object} client of Socket.IO; gets the packets of the socket */
   receiveBy(client) {
     if (this.#client === client) return;
     this.#client = client;
-    this.#receive();
+    if (this.lean !== null && isInstrumented(this.conn)) this.#leaveToEngine();
+    else this.#receive();
+  }
+
+  /** A program has put methods in front of ours before there was a member: they see all packets. */
+  #leaveToEngine() {
+    this.expand();
+    this.releaseHeartbeat();
+    this.connection.route = null;
+    this.connection = null;
   }
 
   #receive() {
     const { conn, connection } = this;
     if (connection === null || this.#client === null) return;
-    connection.packetReceiver = packetReceiverOf(connection, conn, this.#client);
+    connection.packetReceiver = packetReceiverOf(connection, conn, this.#client, this.lean);
   }
 
   /** @param {import("./member.js").Member} member */
@@ -107,7 +156,7 @@ class PacketRoute extends HeartbeatSocket {
 
   #use() {
     const { conn } = this;
-    watchTransport(conn.transport);
+    watchTransport(Object.getPrototypeOf(conn.transport));
     this.connection.route = this;
     if (this.#isVersion3) this.connection.workers.native.useVersion3(this.connection.id);
     conn.sendPacket = sendPacket;
@@ -176,7 +225,7 @@ class PacketRoute extends HeartbeatSocket {
 
   /** Sends a packet to the worker. It looks as if engine.io's `sendPacket()` had sent it. */
   send(type, data, options) {
-    const { transport } = this.conn;
+    const { transport } = this;
     // After a flight, the same options belong to another packet.
     if (transport.writable) this.#volatileOptions = null;
     else this.show(type, data, options);
@@ -216,6 +265,7 @@ function sendPacket(type, data, options, callback) {
     route.send(type, data, options ?? {});
     return;
   }
+  route.expand();
   const { sendPacket } = Object.getPrototypeOf(route.conn);
   route.sendByEngine(() => sendPacket.call(this, type, data, options, callback));
 }
@@ -223,8 +273,12 @@ function sendPacket(type, data, options, callback) {
 /** Replaces the method of engine.io's socket. */
 function flush() {
   const route = this[kPacketRoute];
-  if (route.hasShown) route.flushShown();
-  else route.flushByEngine();
+  if (route.hasShown) {
+    route.flushShown();
+    return;
+  }
+  route.expand();
+  route.flushByEngine();
 }
 
 function handleUpgrade() {
@@ -299,9 +353,28 @@ function packetRouteOf(conn) {
   return conn[kPacketRoute] ?? new PacketRoute(conn);
 }
 
+/**
+ * Returns the route of a lean socket, which is made at birth.
+ *
+ * @param {object} conn `EngineSocket`
+ * @param {object} lean `LeanTransport`
+ */
+function leanRouteOf(conn, lean) {
+  return new PacketRoute(conn, lean);
+}
+
 /** @returns {PacketRoute | undefined} the route of a socket, if it has one */
 function existingRouteOf(conn) {
   return conn[kPacketRoute];
 }
 
-module.exports = { existingRouteOf, isBytes, isPayload, packetRouteOf };
+module.exports = {
+  existingRouteOf,
+  flush,
+  handleNewListener,
+  isBytes,
+  isPayload,
+  leanRouteOf,
+  packetRouteOf,
+  sendPacket,
+};

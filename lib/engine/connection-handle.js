@@ -36,7 +36,7 @@ const WRAPPED =
 class ConnectionHandle {
   /** @private */
   get socket() {
-    return this.connection.websocket._socket;
+    return this.connection.socket;
   }
 
   /** Set by `net.Socket` when it closes its handle, and by `process.send()` when it sends it. */
@@ -73,7 +73,7 @@ class ConnectionHandle {
 
   /** Bytes that wait for the network. */
   get writeQueueSize() {
-    return this.connection.websocket.bufferedAmount;
+    return this.connection.bufferedAmount;
   }
 
   /** @private Returns whether more bytes wait than `highWaterMark`. */
@@ -234,12 +234,13 @@ function end(handle, callback = ignore, isReset) {
  */
 function finish(handle) {
   const { websocket } = handle.connection;
-  const isFirst = hasReadAll(websocket);
+  // A handshake that was refused has none.
+  const isFirst = websocket !== null && hasReadAll(websocket);
   try {
     if (isFirst) websocket.emitClose();
     handle.onclose();
   } finally {
-    if (!isFirst) websocket.emitClose();
+    if (!isFirst) websocket?.emitClose();
   }
 }
 

@@ -15,6 +15,9 @@ const websocketEvents = require("./websocket-events.js");
 
 const { binaryMessage } = websocketEvents;
 
+/** On a lean Engine.IO socket, which has no transport: its connection. */
+const kConnection = Symbol("connection");
+
 /** `traffic()` of no connection: bytes read and written, milliseconds without any, no descriptor. */
 const NO_TRAFFIC = [0, 0, 0, -1];
 
@@ -158,6 +161,11 @@ class Connection extends Sender {
     this.command("pause", false);
   }
 
+  /** The socket of the upgrade. */
+  get socket() {
+    return this.websocket._socket;
+  }
+
   /** Sets whether the process stays alive for this connection. */
   setReferenced(isReferenced) {
     this.workers.setReferenced(isReferenced);
@@ -263,4 +271,4 @@ class Connection extends Sender {
   }
 }
 
-module.exports = { Connection };
+module.exports = { Connection, NO_TRAFFIC, kConnection };

@@ -182,9 +182,15 @@ function shareNames(socket) {
   else lastLocalName = localName;
 }
 
-/** Returns whether a worker owns the connection of a socket. */
+/** Returns whether a worker owns the connection of a socket, whose handshake is over. */
 function isDetached(socket) {
-  return socket[kDetached] === true;
+  return socket[kDetached] === true && pendingConnectionOf(socket) === undefined;
+}
+
+/** Returns the connection of a socket whose handshake a worker offers; `undefined` for all others. */
+function pendingConnectionOf(socket) {
+  const connection = socket[kDetached] === true ? socket._handle?.connection : undefined;
+  return connection?.isPending === true ? connection : undefined;
 }
 
 /**
@@ -232,4 +238,13 @@ function readEnd() {
   if (!this.destroyed) read(this, null);
 }
 
-module.exports = { attach, detach, handleEnd, handlePeerEnd, handleRead, isDetached, readInput };
+module.exports = {
+  attach,
+  detach,
+  handleEnd,
+  handlePeerEnd,
+  handleRead,
+  isDetached,
+  pendingConnectionOf,
+  readInput,
+};

@@ -6,6 +6,7 @@
  */
 
 const { nextTick } = require("node:process");
+const { kConnection } = require("./connection.js");
 const { InputLimiter } = require("./input-limiter.js");
 const { reportRateLimit } = require("./rate-limit.js");
 const { handleFailure } = require("./websocket-events.js");
@@ -33,6 +34,8 @@ function ignore() {}
 function limitClients(engine, limit = engine.ws?.options?.turbo?.rateLimit) {
   if (limit === undefined) return;
   engine.on("connection", (conn) => {
+    // Lean sockets are on workers, which limit them.
+    if (conn[kConnection] !== undefined) return;
     const { transport } = conn;
     // Another engine may have transports of another kind.
     const isPossible = typeof transport?.onPacket === "function";

@@ -167,7 +167,12 @@ class Sender {
   /** Returns whether packets can be sent now: it is open, and no Blob before them is being read. */
   canSend() {
     const isFree = this.queued === null && this.sentHeartbeats === 0;
-    return this.endError === null && isFree && this.websocket._readyState === OPEN;
+    return this.endError === null && isFree && this.isOpen;
+  }
+
+  /** True until a close frame is sent or received, or the connection ends. @protected */
+  get isOpen() {
+    return this.websocket._readyState === OPEN;
   }
 
   /**
@@ -205,6 +210,11 @@ class Sender {
     this.workers.scheduleFlush();
   }
 
+  /** Bytes that have been given to `send()` and not to the network. */
+  get bufferedAmount() {
+    return Math.max(this._bufferedBytes, this.backlog);
+  }
+
   /** Returns whether so much waits for the network that callbacks wait, too. */
   get isBehind() {
     return this.backlog > 0 || this._bufferedBytes + this.unreported > this.highWaterMark;
@@ -237,8 +247,13 @@ class Sender {
     try {
       this.route?.handleBacklog(bytes);
     } finally {
-      if (bytes === 0) this._socket.emit("drain");
+      if (bytes === 0) this.handleDrained();
     }
+  }
+
+  /** Nothing waits for the network any more. @protected */
+  handleDrained() {
+    this._socket.emit("drain");
   }
 
   /**

@@ -24,6 +24,14 @@ function observeEngines(io, handle) {
   override(io, "bind", handle);
 }
 
+/** The method that guards upgrades, by the engine. */
+const guards = new WeakMap();
+
+/** Returns whether the upgrades of an engine are handled by the method of its class. */
+function isUpgradeUntouched(engine) {
+  return !Object.hasOwn(engine, "handleUpgrade") || engine.handleUpgrade === guards.get(engine);
+}
+
 /** @param {import("engine.io").Server} engine or another engine, which may have no such method */
 function guardEngine(engine) {
   if (typeof engine.handleUpgrade !== "function" || Object.hasOwn(engine, "handleUpgrade")) return;
@@ -32,6 +40,7 @@ function guardEngine(engine) {
     introduce(engine);
     guard(socket);
   });
+  guards.set(engine, engine.handleUpgrade);
 }
 
 /** Overrides a method of an object by one that calls `first` with the same arguments before it. */
@@ -60,4 +69,4 @@ function guard(socket) {
 /** Does nothing: the `close` event follows, and code that uses the socket finds it destroyed. */
 function ignoreError() {}
 
-module.exports = { guardEngine, ignoreError, observeEngines };
+module.exports = { guardEngine, ignoreError, introduce, isUpgradeUntouched, observeEngines };

@@ -3,7 +3,7 @@
 const { nextTick } = require("node:process");
 const ws = require("ws");
 const { Connection } = require("./connection.js");
-const { detach, readInput } = require("./detached-socket.js");
+const { detach, pendingConnectionOf, readInput } = require("./detached-socket.js");
 const { fallbackReason, reportFallback } = require("./fallback.js");
 const { limitWebSocket } = require("./limited-clients.js");
 const { patchedReceiver } = require("./patched-receiver.js");
@@ -64,7 +64,7 @@ class WebSocket extends ws.WebSocket {
   /** As in ws: bytes that have been given to `send()` and not to the network. */
   get bufferedAmount() {
     if (this._connection === null) return super.bufferedAmount;
-    return Math.max(this._connection._bufferedBytes, this._connection.backlog);
+    return this._connection.bufferedAmount;
   }
 
   /**
@@ -73,6 +73,13 @@ class WebSocket extends ws.WebSocket {
    * @returns {unknown} what ws returns: nothing, except in a runtime with its own ws
    */
   setSocket(socket, head, options) {
+    const pending = pendingConnectionOf(socket);
+    if (pending !== undefined) {
+      pending.acceptFor(this, negotiatedBy(this));
+      this._readyState = OPEN;
+      this.emit("open");
+      return;
+    }
     const reason = fallbackReason(this, socket, options);
     if (reason !== null) {
       return fallBack(this, reason, () => super.setSocket(socket, head, options));
@@ -187,13 +194,34 @@ function moveToWorker(websocket, socket, input) {
   const { ioThreads } = websocket._settings;
   const negotiated = negotiatedBy(websocket);
   connection.open(environmentWorkers(), socket._handle, input, negotiated.connection, ioThreads);
-  websocket._extensions = negotiated.extensions;
+  connect(websocket, connection, socket, negotiated.extensions);
+  detach(socket, connection);
+  if (!receiverMethods.areUntouched) connection.receiver = patchedReceiver(websocket);
+}
+
+/**
+ * Returns the WebSocket of a connection that a worker has accepted itself.
+ *
+ * @param {import("./connection.js").Connection} connection that is open
+ * @param {object} options of the server
+ * @param {import("node:net").Socket} socket a detached one
+ * @param {object} extensions as negotiated
+ * @returns {WebSocket}
+ */
+function acceptedWebSocket(connection, options, socket, extensions) {
+  const websocket = new WebSocket(null, undefined, options);
+  connect(websocket, connection, socket, extensions);
+  websocket._readyState = OPEN;
+  return websocket;
+}
+
+/** Sets what a WebSocket knows of its connection. */
+function connect(websocket, connection, socket, extensions) {
+  websocket._extensions = extensions;
   websocket._socket = socket;
   websocket._sender = connection;
   websocket._connection = connection;
   shareFields(websocket);
-  detach(socket, connection);
-  if (!receiverMethods.areUntouched) connection.receiver = patchedReceiver(websocket);
 }
 
 /** Pauses or resumes a WebSocket; `call` is ws's method. */
@@ -235,4 +263,4 @@ function emitTextAsString(event, ...args) {
   return ws.WebSocket.prototype.emit.call(this, event, ...args);
 }
 
-module.exports = { WebSocket };
+module.exports = { NO_EXTENSIONS, WebSocket, acceptedWebSocket, connect };

@@ -4,6 +4,7 @@ const { AsyncResource } = require("node:async_hooks");
 const { closeSync } = require("node:fs");
 const { environmentWorkers } = require("../engine/workers.js");
 const { stats } = require("../stats.js");
+const { handleHandshake } = require("./handshake.js");
 
 /** The kind of a `TCP` handle for a connection, `constants.SOCKET` of Node.js's binding. */
 const SOCKET = 0;
@@ -188,7 +189,9 @@ class NativeListener {
     const engine = this.#state.engines.engineAt(path);
     const offer = { engine, worker, key, transport, head, sid, remoteAddress };
     // What decides it may have changed since the I/O thread was told.
-    this.pass(offer, this.#state.passReason ?? this.#state.engines.passReasonAt(path) ?? "request");
+    const reason = this.#state.passReason ?? this.#state.engines.passReasonAt(path);
+    if (reason === null) handleHandshake(this, offer);
+    else this.pass(offer, reason);
   }
 
   /**

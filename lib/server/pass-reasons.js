@@ -25,6 +25,8 @@ const PASS_REASONS = [
   "timeout",
   "maxConnections",
   "serverOptions",
+  // The WebSocket server is not ours, or has options that I/O threads do not know.
+  "webSocketOptions",
 ];
 
 /** The emitter's own method: tracing puts one of its own in front of it, on a prototype or a server. */
