@@ -1,6 +1,7 @@
 export {
   ConnectionEndedError,
   Counters,
+  CreateServerOptions,
   createAdapter,
   createEngine,
   createRedisAdapter,
@@ -13,6 +14,7 @@ export {
   FallbackReason,
   Histogram,
   InvalidOptionError,
+  ListenerOptions,
   latest,
   MessageParser,
   metrics,

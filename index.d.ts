@@ -396,6 +396,20 @@ export declare function latest<Operator>(
  */
 export declare function createEngine(options?: EngineOptions): typeof WebSocketServer;
 
+/** Options of {@link createServer} that `http.createServer()` does not have. */
+export interface ListenerOptions {
+  /**
+   * Connections that are accepted in each second: an integer from 1 to 2147483647, or `Infinity`. More wait in
+   * the queue of the operating system, so that the clients that are in are served. Without effect where Node.js
+   * accepts.
+   * @default Infinity
+   */
+  maxHandshakesPerSecond?: number;
+}
+
+/** Options of {@link createServer}. */
+export type CreateServerOptions = HttpServerOptions & ListenerOptions;
+
 /**
  * Returns an `http.Server` as `http.createServer()` does. Its connections are accepted by I/O threads, which
  * serve the clients of the Socket.IO servers that are attached with {@link turbo}; every other connection is
@@ -415,11 +429,11 @@ export declare function createServer(listener?: RequestListener): HttpServer;
 /**
  * As above, with options.
  *
- * @param options as for `http.createServer()`
+ * @param options as for `http.createServer()`, and ours
  * @param listener called with each request that Socket.IO does not answer
  */
 export declare function createServer(
-  options: HttpServerOptions,
+  options: CreateServerOptions,
   listener?: RequestListener,
 ): HttpServer;
 

@@ -196,6 +196,7 @@ test("the guides have every option", () => {
   const interfaces = [
     "DrainOptions",
     "EngineOptions",
+    "ListenerOptions",
     "RedisAdapterOptions",
     "TurboOptions",
     "WebSocketServerOptions",

@@ -24,6 +24,9 @@ const HEARTBEAT_METHODS = [
   "resetPingTimeout",
 ];
 
+/** The methods of engine.io's socket that end it, or report its end. */
+const ENDING_METHODS = ["onClose", "close", "closeTransport", "clearTransport", "emit"];
+
 /** A list of methods of prototypes, which are compared with the packages' own. */
 class Methods {
   #prototypes = [];
@@ -49,6 +52,26 @@ class Methods {
       this.#names.push(name);
       this.#seen.push(undefined);
       this.#originals.push(undefined);
+    }
+    return this;
+  }
+
+  /**
+   * Adds methods to the list that are the package's own now.
+   *
+   * @param {object} prototype
+   * @param {string[]} names
+   * @returns {this}
+   */
+  watchFromNow(prototype, names) {
+    this.watch(prototype, names);
+    for (
+      let index = this.#prototypes.length - names.length;
+      index < this.#prototypes.length;
+      index++
+    ) {
+      this.#seen[index] = prototype[this.#names[index]];
+      this.#originals[index] = this.#seen[index];
     }
     return this;
   }
@@ -144,6 +167,19 @@ function watchConnection(conn, socket = Object.getPrototypeOf(conn)) {
 }
 
 /**
+ * Watches the class of lean sockets, whose methods are in front of those of engine.io's class.
+ *
+ * @param {object} prototype
+ */
+function watchLeanSockets(prototype) {
+  packetMethods.watchFromNow(prototype, ["sendPacket", "flush", "emit"]);
+  broadcastMethods.watchFromNow(prototype, ["write", "sendPacket", "flush", "emit"]);
+  heartbeatMethods.watchFromNow(prototype, HEARTBEAT_METHODS);
+  receptionMethods.watchFromNow(prototype, ["onPacket"]);
+  endingMethods.watchFromNow(prototype, ENDING_METHODS);
+}
+
+/**
  * Watches the class of a WebSocket transport.
  *
  * @param {object} prototype of the transport
@@ -230,6 +266,7 @@ function watchSocket(socket) {
 }
 
 module.exports = {
+  ENDING_METHODS,
   broadcastMethods,
   decodeMethod,
   endingMethods,
@@ -245,6 +282,7 @@ module.exports = {
   stateMethods,
   textOf,
   watchConnection,
+  watchLeanSockets,
   watchReception,
   watchSocket,
   watchTransport,

@@ -15,6 +15,7 @@ const os = require("node:os");
 const path = require("node:path");
 const { after, describe, test } = require("node:test");
 const { setTimeout: delay } = require("node:timers/promises");
+const tls = require("node:tls");
 const codes = require("../../lib/addon/codes.js");
 const { binding, hasCluster, hasEngine } = require("../../lib/addon/index.js");
 const { Recipients } = require("../../lib/adapter/recipients.js");
@@ -120,6 +121,7 @@ class Pool {
       event.push(...values.splice(0, VALUE_COUNTS[kind]));
       if (PACKETS.includes(name)) event.push(joined.next(length));
       else if (name === "Handshake") assert.equal(length, (1 << 8) | (1 << 16));
+      else if (name === "Stream") assert.equal(length, 0);
       else assert.equal(length, 0);
       this.events.push(event);
     }
@@ -155,6 +157,29 @@ const LISTENER_OPTIONS = {
   keepAlive: false,
   keepAliveInitialDelay: 0,
   maxHandshakesPerSecond: 0,
+};
+
+const CERTIFICATE = path.join(__dirname, "../../tests/support/certificate");
+
+/** Options of a listener's TLS. */
+const TLS_OPTIONS = {
+  contexts: [
+    {
+      identities: [
+        {
+          certificates: [fs.readFileSync(path.join(CERTIFICATE, "certificate.der"))],
+          key: fs.readFileSync(path.join(CERTIFICATE, "key.der")),
+        },
+      ],
+    },
+  ],
+  minVersion: 0x0303,
+  maxVersion: 0x0304,
+  cipherSuites: [0x1301, 0xc02b],
+  prefersOwnCiphers: true,
+  alpnProtocols: [],
+  sessionTimeout: 300_000,
+  handshakeTimeout: 120_000,
 };
 
 /** An HTTP server of Node.js whose connections workers accept. */
@@ -309,6 +334,43 @@ describe("the numbers that both halves share", { skip: !hasEngine, timeout: 30_0
     }
   });
 
+  test("connections with TLS", async (t) => {
+    const pool = new Pool(t);
+    const { server, id, port } = await listen(t, pool);
+    pool.native.secureListener(id, new binding.TlsSettings(TLS_OPTIONS));
+    const passed = async () => {
+      const transport = net.connect(port, "127.0.0.1");
+      const peer = tls.connect({ socket: transport, rejectUnauthorized: false });
+      pool.peers.push(peer.on("error", () => {}));
+      peer.write("GET /elsewhere HTTP/1.1\r\nHost: me\r\n\r\n");
+      const [of, kind, key, descriptor, details] = await pool.next();
+      assert.deepEqual([of, kind], [id, "Stream"]);
+      const { version, remote } = JSON.parse(details);
+      assert.deepEqual([version, remote.port], [0x0304, transport.localPort]);
+      const carried = pool.native.carry(0, key);
+      pool.native.flush();
+      assert.equal(pool.native.tlsDetails(carried), details);
+      const socket = new net.Socket({ fd: Number(descriptor) });
+      server.emit("connection", socket);
+      t.after(() => socket.destroy());
+      assert.match(await receivedUntil(peer, "/elsewhere"), /^HTTP\/1\.1 200 OK\r\n/);
+      return { carried, transport };
+    };
+    const { carried } = await passed();
+    pool.command("end", carried);
+    assert.deepEqual(await pool.next(), [carried, "Ended", END_REASONS.indexOf("terminated")]);
+    const { carried: failed, transport } = await passed();
+    transport.resetAndDestroy();
+    assert.deepEqual(await pool.next(), [failed, "StreamFailed", os.constants.errno.ECONNRESET]);
+    pool.command("end", failed);
+    assert.deepEqual(await pool.next(), [failed, "Ended", END_REASONS.indexOf("terminated")]);
+    const stranger = net.connect(port, "127.0.0.1");
+    pool.peers.push(stranger.on("error", () => {}));
+    stranger.write("GET / HTTP/1.1\r\n\r\n");
+    const failure = [id, "TlsFailed", 0, "ERR_SSL_WRONG_VERSION_NUMBER", "127.0.0.1"];
+    assert.deepEqual(await pool.next(), failure);
+  });
+
   test("the steps of a heartbeat", async (t) => {
     const pool = new Pool(t);
     await pool.connect();
@@ -445,6 +507,21 @@ describe("the numbers that both halves share", { skip: !hasEngine, timeout: 30_0
     assert.ok(traffic[Traffic.IDLE] >= 50 && traffic[Traffic.IDLE] < 30_000);
     assert.ok(fs.fstatSync(traffic[Traffic.DESCRIPTOR]).isSocket());
     assert.equal(traffic.length, Object.keys(Traffic).length);
+  });
+
+  test("the addresses of a connection, until it has ended", async (t) => {
+    const pool = new Pool(t);
+    const { id, peer } = await pool.connect();
+    if (peer.connecting) await once(peer, "connect");
+    const { remote, local } = pool.native.addresses(id);
+    assert.deepEqual(remote, { address: peer.localAddress, family: "IPv4", port: peer.localPort });
+    assert.deepEqual(local, { address: peer.remoteAddress, family: "IPv4", port: peer.remotePort });
+    peer.destroy();
+    assert.deepEqual((await pool.next()).slice(0, 2), [id, "PeerEnded"]);
+    pool.native.terminate(id);
+    pool.native.flush();
+    assert.deepEqual((await pool.next()).slice(0, 2), [id, "Ended"]);
+    assert.equal(pool.native.addresses(id), null);
   });
 
   test("the lists of recipients", async (t) => {

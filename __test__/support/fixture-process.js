@@ -51,13 +51,14 @@ function startProgram(t, file, args = [], { execArgv = [], env } = {}) {
  * @param {string} name of a file in `__test__/fixtures/`
  * @param {string[]} args
  * @param {object} [options] of `startProgram()`
- * @returns {{ next: () => Promise<object>, exited: Promise<object> }} the next report, and how the
+ * @returns {{ child: object, next: () => Promise<object>, exited: Promise<object> }} the next report, and how the
  *   process ended: `{ code, signal, reports }`, with all reports
  */
 function startFixture(t, name, args, options) {
   const program = startProgram(t, path.join(__dirname, "../fixtures", name), args, options);
   const parse = (line) => JSON.parse(line);
   return {
+    child: program.child,
     next: () => program.next().then(parse),
     exited: program.exited.then(({ lines, ...end }) => ({ ...end, reports: lines.map(parse) })),
   };

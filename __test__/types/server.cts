@@ -177,6 +177,9 @@ void [counted, ended];
 
 const httpServer: HttpServer = createTurboServer((_request, response) => response.end());
 new Server(turbo.createServer({ keepAliveTimeout: 1 }, (_request, response) => response.end()));
+createTurboServer({ maxHandshakesPerSecond: Number.POSITIVE_INFINITY });
+// @ts-expect-error: a number is wanted
+createTurboServer({ maxHandshakesPerSecond: "100" });
 // @ts-expect-error: an option of Node.js keeps its type
 createTurboServer({ keepAliveTimeout: "1" });
 const left: number = stats().server.fallback.cluster ?? 0;

@@ -105,7 +105,7 @@ class HeartbeatSocket extends PacedSocket {
     const isFit = conn.readyState === "open" && !this.#isInstrumented;
     const start = isFit ? heartbeatStart(conn, connection.websocket._settings.maxLoopLag) : null;
     if (start === null) {
-      this.#release();
+      this.leaveHeartbeat();
       return;
     }
     this.heartbeatOwner = BY_WORKER;
@@ -153,11 +153,12 @@ class HeartbeatSocket extends PacedSocket {
 
   /** Leaves the heartbeat to engine.io again. @protected */
   releaseHeartbeat() {
-    this.#release();
+    this.leaveHeartbeat();
     this.#restartTimers();
   }
 
-  #release() {
+  /** Leaves the heartbeat to engine.io, which starts its timers itself. */
+  leaveHeartbeat() {
     this.heartbeatOwner = BY_ENGINE;
     this.isHeartbeatReported = false;
     this.connection.sentHeartbeats = 0;

@@ -15,6 +15,9 @@ const kPacketRoute = Symbol("packetRoute");
 /** Engine.IO v4, "Packet types": the heartbeats, as text. */
 const HEARTBEATS = { ping: "2", pong: "3" };
 
+/** On the prototype of lean sockets: the one behind it, engine.io's. */
+const kEngineMethods = Symbol("engineMethods");
+
 const NO_MEMBERS = Object.freeze([]);
 
 /** Methods of engine.io's socket that tracing replaces on single sockets, to see their packets. */
@@ -83,19 +86,9 @@ class PacketRoute extends HeartbeatSocket {
 
   /** Goes on as the route of a socket of engine.io. To be called when it has its transport. */
   leaveLean() {
-    const { conn, connection } = this;
+    const { connection } = this;
     this.lean = null;
     this.leanBuffer = null;
-    watchConnection(conn);
-    watchTransport(Object.getPrototypeOf(conn.transport));
-    // Those of a program call ours.
-    for (const [name, method] of [
-      ["sendPacket", sendPacket],
-      ["flush", flush],
-    ]) {
-      if (!Object.hasOwn(conn, name)) conn[name] = method;
-    }
-    conn.on("newListener", handleNewListener);
     this.#receive();
     for (const { socket } of this.members) scheduleCompaction(socket, connection.workers);
   }
@@ -204,7 +197,7 @@ class PacketRoute extends HeartbeatSocket {
       connection.compressions = compressions;
     }
     try {
-      this.sendByEngine(() => Object.getPrototypeOf(conn).flush.call(conn));
+      this.sendByEngine(() => engineMethods(conn).flush.call(conn));
     } finally {
       if (connection !== null) connection.compressions = null;
     }
@@ -266,7 +259,7 @@ function sendPacket(type, data, options, callback) {
     return;
   }
   route.expand();
-  const { sendPacket } = Object.getPrototypeOf(route.conn);
+  const { sendPacket } = engineMethods(route.conn);
   route.sendByEngine(() => sendPacket.call(this, type, data, options, callback));
 }
 
@@ -279,6 +272,11 @@ function flush() {
   }
   route.expand();
   route.flushByEngine();
+}
+
+/** Returns the object that has engine.io's methods for a socket. */
+function engineMethods(conn) {
+  return conn[kEngineMethods] ?? Object.getPrototypeOf(conn);
 }
 
 function handleUpgrade() {
@@ -374,6 +372,7 @@ module.exports = {
   handleNewListener,
   isBytes,
   isPayload,
+  kEngineMethods,
   leanRouteOf,
   packetRouteOf,
   sendPacket,

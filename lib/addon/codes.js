@@ -35,6 +35,8 @@ const VALUES = {
   NamespaceEvent: 1,
   NamespaceAck: 1,
   Handshake: 4,
+  Stream: 2,
+  TlsFailed: 2,
 };
 
 function valueCounts() {
@@ -68,7 +70,13 @@ module.exports = {
   /** The number of an `Ended` event: the reason in these bits, the system's error number above. */
   END_REASON_BITS: 8,
   /** Positions in the result of `traffic()`. */
-  Traffic: Object.freeze({ BYTES_READ: 0, BYTES_WRITTEN: 1, IDLE: 2, DESCRIPTOR: 3 }),
+  Traffic: Object.freeze({
+    BYTES_READ: 0,
+    BYTES_WRITTEN: 1,
+    IDLE: 2,
+    DESCRIPTOR: 3,
+    REMOTE_PORT: 4,
+  }),
   /**
    * Positions of the lengths of the lists of recipients, which is also the order of the lists;
    * `COUNT` lengths stand in front of the first list.

@@ -18,8 +18,8 @@ const { binaryMessage } = websocketEvents;
 /** On a lean Engine.IO socket, which has no transport: its connection. */
 const kConnection = Symbol("connection");
 
-/** `traffic()` of no connection: bytes read and written, milliseconds without any, no descriptor. */
-const NO_TRAFFIC = [0, 0, 0, -1];
+/** `traffic()` of no connection: bytes read and written, milliseconds without any, no descriptor, no port. */
+const NO_TRAFFIC = [0, 0, 0, -1, 0];
 
 /**
  * A connection that a worker owns, in front of its WebSocket and its `net.Socket`.

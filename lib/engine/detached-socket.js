@@ -113,6 +113,11 @@ DetachedSocket.prototype[kDetached] = true;
 // For programs that show or compare the name of the class.
 DetachedSocket.prototype.constructor = net.Socket;
 
+/** The members that detached sockets have in front of those of `net.Socket`. */
+const OVERRIDDEN = Object.getOwnPropertyNames(DetachedSocket.prototype).filter(
+  (name) => name !== "constructor",
+);
+
 /**
  * Lets the worker report what it reads, from now on. A listener of our own keeps the stream flowing
  * when others are removed, as that of ws does.
@@ -155,6 +160,8 @@ function detach(socket, connection) {
  */
 function attach(socket, connection) {
   serve(socket, adoptUnopened(socket._handle, connection), connection);
+  // Begins now what `resume()` has scheduled, since the program may pause the socket in this turn.
+  socket.read(0);
 }
 
 function serve(socket, handle, connection) {
@@ -239,6 +246,7 @@ function readEnd() {
 }
 
 module.exports = {
+  OVERRIDDEN,
   attach,
   detach,
   handleEnd,

@@ -28,6 +28,9 @@ const {
   RateLimited: RATE_LIMITED,
   Passed: PASSED,
   Handshake: HANDSHAKE,
+  Stream: STREAM,
+  StreamFailed: STREAM_FAILED,
+  TlsFailed: TLS_FAILED,
 } = codes.EventKind;
 const END_REASON_MASK = (1 << END_REASON_BITS) - 1;
 
@@ -207,6 +210,12 @@ function dispatch(workers, id, kind, number, value, length) {
       return connection.handlePassed(number, length === 1);
     case HANDSHAKE:
       return connection.handleHandshake(number, length, value);
+    case STREAM:
+      return connection.handleStream(number, length, ...value);
+    case STREAM_FAILED:
+      return connection.handleStreamFailed(number);
+    case TLS_FAILED:
+      return connection.handleTlsFailure(...value);
     case ENDED:
       return workers.handleEnd(
         id,

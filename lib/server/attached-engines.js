@@ -1,5 +1,7 @@
 "use strict";
 
+const { textOf } = require("../untouched.js");
+
 /**
  * The Engine.IO servers of one HTTP server, and the listeners by which they get their requests.
  *
@@ -13,6 +15,8 @@ class AttachedEngines {
   #attached = [];
   /** The listeners of `request` when the last engine had been attached. */
   #requestListeners = [];
+  /** Set while an engine is being attached. */
+  #isAttaching = false;
 
   /**
    * @param {import("node:http").Server} server
@@ -33,17 +37,29 @@ class AttachedEngines {
       isObserved: false,
     });
     this.#requestListeners = this.#server.listeners("request");
+    this.#isAttaching = false;
     this.#onChange();
   }
 
   /**
-   * To be called before all listeners of an event, or of all events, are removed: an engine does so when it is
-   * attached, and calls these listeners itself from then on.
+   * To be called before all listeners of an event, or of all events, are removed. An engine that is attached does
+   * so, calls these listeners itself from then on, and Socket.IO may do the same once more. If a listener of the
+   * program is among them, it gets the requests of the engines before it, too.
    */
   handleRemoval(event) {
-    if (event !== undefined && event !== "request") return;
-    if (this.#attached.length === 0 || this.#hasOwnRequestListeners) return;
+    if ((event !== undefined && event !== "request") || this.#attached.length === 0) return;
+    const listeners = this.#server.listeners("request");
+    const isOwn = this.#isAttaching
+      ? listeners.every((listener) => this.#isOfEngine(listener))
+      : areSame(listeners, this.#requestListeners);
+    this.#isAttaching = isOwn;
+    if (isOwn) return;
     for (const attached of this.#attached) attached.isObserved = true;
+  }
+
+  /** Returns whether a function has been made by an engine's `attach()`, of which its text is a part. */
+  #isOfEngine(listener) {
+    return textOf(this.#attached[0].engine.attach).includes(textOf(listener));
   }
 
   /** True if nothing but engines has listened to `request` since the last was attached. */

@@ -99,6 +99,18 @@ class Door {
     return `0{"sid":"${sid}${this.openTail}`;
   }
 
+  /** True if no method is replaced that the packets of a lean socket skip, and nobody listens to all of them. */
+  get isUnobserved() {
+    const { engine } = this;
+    return (
+      packetMethods.areUntouched &&
+      heartbeatMethods.areUntouched &&
+      receiverMethods.areUntouched &&
+      engine.listenerCount("flush") === 0 &&
+      engine.listenerCount("drain") === 0
+    );
+  }
+
   /** True if nothing but options, middlewares and listeners of headers decides on a handshake. */
   get isPlain() {
     const { engine, ws } = this;
@@ -107,17 +119,12 @@ class Door {
       !isDebugged &&
       this.EngineSocket !== null &&
       handshakeMethods.areUntouched &&
-      packetMethods.areUntouched &&
-      heartbeatMethods.areUntouched &&
-      receiverMethods.areUntouched &&
       isUpgradeUntouched(engine) &&
       OF_ENGINE.every((name) => engine[name] === prototype[name]) &&
       OF_WS.every((name) => ws[name] === WebSocketServer.prototype[name]) &&
       ws._state === RUNNING &&
       ws.listenerCount("headers") === 1 &&
       ws.listenerCount("wsClientError") === 0 &&
-      engine.listenerCount("flush") === 0 &&
-      engine.listenerCount("drain") === 0 &&
       !engine.opts.transports.includes("webtransport")
     );
   }

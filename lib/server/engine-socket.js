@@ -3,23 +3,31 @@
 /**
  * The Engine.IO socket of a connection that a worker has accepted.
  *
- * It is *lean* at first: of the class `EngineSocket` in front of engine.io's, with few properties of its
- * own. What engine.io's sockets have besides is either the same for all of them (heartbeat timers: the
+ * Its class `EngineSocket` is in front of engine.io's. At first it is *lean*, with few properties of its own.
+ * What engine.io's sockets have besides is either the same for all of them (the heartbeat's state: the
  * worker has the heartbeat) and on the prototype, or an accessor that *expands* the socket in place: it
- * becomes an instance of engine.io's class, with a transport and a WebSocket, just as one whose upgrade
- * Node.js has handled and whose heartbeat a worker has taken over. So any method of engine.io that is
- * called on a lean socket finds what it looks for.
+ * gets all properties, a transport and a WebSocket, just as one whose upgrade Node.js has handled and whose
+ * heartbeat a worker has taken over. So any method of engine.io that is called on a lean socket finds what
+ * it looks for.
  *
  * Without expansion go: packets to the client and from it, as long as `PacketRoute` and `PacketReceiver`
  * need no engine.io for them; listeners; and whatever socket.io itself reads.
  */
 
 const { EventEmitter } = require("node:events");
-const { flush, handleNewListener, leanRouteOf, sendPacket } = require("../adapter/packet-route.js");
+const {
+  flush,
+  handleNewListener,
+  kEngineMethods,
+  leanRouteOf,
+  sendPacket,
+} = require("../adapter/packet-route.js");
 const { kConnection } = require("../engine/connection.js");
 const {
+  ENDING_METHODS,
   endingMethods,
   receptionMethods,
+  watchLeanSockets,
   watchReception,
   watchTransport,
 } = require("../untouched.js");
@@ -35,13 +43,9 @@ const COMMON = {
   upgrading: false,
   upgraded: false,
   pingTimeoutTimer: null,
-  pingIntervalTimer: null,
   hasRefreshedPingTimeout: false,
   protocol: 4,
 };
-
-/** Programs whose `DEBUG` may name a layer expect its output. */
-const isDebugged = /\*|engine/.test(process.env.DEBUG ?? "");
 
 /** Also the name of the constructor of other objects without a prototype: `console.log()` prints it. */
 const { Object: Listeners } = {
@@ -85,36 +89,79 @@ function leanClass({ prototype: socketPrototype }, { prototype: transportPrototy
   }
   EngineSocket.prototype = Object.create(socketPrototype);
   const { prototype } = EngineSocket;
-  for (const [name, value] of Object.entries({ ...COMMON, ...METHODS }))
-    hide(prototype, name, { value, writable: true });
-  hide(prototype, "socketPrototype", { value: socketPrototype });
-  hide(prototype, "transportPrototype", { value: transportPrototype });
-  for (const name of EXPANDING) hide(prototype, name, expanding(name));
+  const values = { ...COMMON, ...METHODS };
+  for (const name of Object.keys(values)) hide(prototype, name, values[name]);
+  hide(prototype, kEngineMethods, socketPrototype);
+  hide(prototype, "transportPrototype", transportPrototype);
+  for (const name of EXPANDING) Object.defineProperty(prototype, name, expanding(name));
+  Object.defineProperty(prototype, "pingIntervalTimer", intervalTimer);
   watchReception(transportPrototype, socketPrototype);
   watchTransport(transportPrototype);
   endingMethods
-    .watch(socketPrototype, ["onClose", "close", "closeTransport", "clearTransport", "emit"])
+    .watch(socketPrototype, ENDING_METHODS)
     .watch(transportPrototype, ["close", "doClose", "onClose", "emit"]);
+  watchLeanSockets(prototype);
   return EngineSocket;
 }
 
-function hide(prototype, name, descriptor) {
-  Object.defineProperty(prototype, name, { ...descriptor, configurable: true });
+function hide(object, name, value) {
+  Object.defineProperty(object, name, { value, writable: true, configurable: true });
+}
+
+/** Makes a property as an assignment does. */
+function define(object, name, value) {
+  const descriptor = { value, writable: true, enumerable: true, configurable: true };
+  Object.defineProperty(object, name, descriptor);
+}
+
+function isLean(conn) {
+  return conn[kConnection] !== undefined;
 }
 
 function expanding(name) {
   return {
     get() {
       // Of the prototype itself, as when a debugger shows it.
-      if (this[kConnection] === undefined) return undefined;
+      if (!isLean(this)) return undefined;
       expand(this);
       return this[name];
     },
     set(value) {
-      expand(this);
-      this[name] = value;
+      if (isLean(this)) expand(this);
+      define(this, name, value);
     },
+    configurable: true,
   };
+}
+
+/**
+ * The timer of pings. A program that reads it wants to stop it: engine.io gets the heartbeat back, and the worker
+ * takes it over as from other sockets, unless the timer is stopped by then.
+ */
+const intervalTimer = {
+  get() {
+    if (!isLean(this)) return undefined;
+    const { route } = this[kConnection];
+    expand(this);
+    if (this._readyState === "closed") return null;
+    route.releaseHeartbeat();
+    route.prepareHeartbeat();
+    return this.pingIntervalTimer;
+  },
+  set(value) {
+    define(this, "pingIntervalTimer", value);
+  },
+  configurable: true,
+};
+
+/** Calls engine.io's method of a socket that is not lean any more. */
+function callBehind(conn, name, args) {
+  return conn[kEngineMethods][name].apply(conn, args);
+}
+
+function expandAndCall(conn, name, args) {
+  expand(conn);
+  return callBehind(conn, name, args);
 }
 
 /** The methods in front of engine.io's. */
@@ -133,72 +180,66 @@ const METHODS = {
     handleNewListener.call(this, event);
     return EventEmitter.prototype.prependListener.call(this, event, listener);
   },
-  expandInPlace() {
-    expand(this);
-  },
-  onClose(reason, description) {
-    if (!endsAsPlain(this)) {
-      expand(this);
-      this.onClose(reason, description);
-      return;
-    }
-    if (this._readyState === "closed") return;
+  onClose(...args) {
+    if (!isLean(this)) return callBehind(this, "onClose", args);
+    if (!endsAsPlain(this)) return expandAndCall(this, "onClose", args);
+    if (this._readyState === "closed") return undefined;
     this._readyState = "closed";
     this[kConnection].handleConnClose();
-    this.emit("close", reason, description);
+    this.emit("close", args[0], args[1]);
+    return undefined;
   },
-  close(discard) {
-    const { route } = this[kConnection];
-    if (!endsAsPlain(this) || route.leanBuffer?.length > 0) {
-      expand(this);
-      return this.close(discard);
-    }
+  close(...args) {
+    if (!isLean(this)) return callBehind(this, "close", args);
+    const connection = this[kConnection];
+    const isWaiting = connection.route.leanBuffer?.length > 0;
+    if (isWaiting || !endsAsPlain(this)) return expandAndCall(this, "close", args);
     if (this._readyState !== "open") return undefined;
     this._readyState = "closing";
-    this[kConnection].handleConnClose();
+    connection.handleConnClose();
     this.onClose("forced close");
     return undefined;
   },
-  /**
-   * Receives a message as engine.io does.
-   *
-   * @returns {boolean} false if the WebSocket has to emit it
-   */
-  receive(message, isBinary) {
-    if (isDebugged || !(isBinary || isText(message)) || !receptionMethods.areUntouched)
-      return false;
-    this.onPacket({ type: "message", data: isBinary ? message : message.slice(1) });
-    return true;
-  },
 };
-
-/** Methods that a program may have replaced on a single socket. */
-const ENDING = ["onClose", "close", "closeTransport", "clearTransport", "emit"];
 
 /** Returns whether a socket can end without methods of engine.io: it would call no others. */
 function endsAsPlain(conn) {
   return (
     endingMethods.areUntouched &&
     conn.pingTimeoutTimer === null &&
-    conn.pingIntervalTimer === null &&
-    !ENDING.some((name) => Object.hasOwn(conn, name))
+    !Object.hasOwn(conn, "pingIntervalTimer") &&
+    !ENDING_METHODS.some((name) => Object.hasOwn(conn, name))
   );
 }
 
-/** Returns whether a message is a text with a message of Engine.IO. */
+/**
+ * Receives a message as engine.io does.
+ *
+ * @param {object} conn a lean socket
+ * @param {string | Buffer} message
+ * @param {boolean} isBinary
+ * @returns {boolean} false if the WebSocket has to emit it
+ */
+function receive(conn, message, isBinary) {
+  if (!(isBinary || isText(message)) || !receptionMethods.areUntouched) return false;
+  conn.onPacket({ type: "message", data: isBinary ? message : message.slice(1) });
+  return true;
+}
+
+/** Returns whether a message is a text with a message of Engine.IO that has data. */
 function isText(message) {
-  return typeof message === "string" && message.charCodeAt(0) === MESSAGE;
+  return typeof message === "string" && message.length > 1 && message.charCodeAt(0) === MESSAGE;
 }
 
 /** Makes a socket of engine.io of a lean one, in place. */
 function expand(conn) {
-  const { [kConnection]: connection, socketPrototype, server, request } = conn;
+  const { [kConnection]: connection, server, request } = conn;
   const { route, writable } = connection;
   conn[kConnection] = undefined;
-  Object.setPrototypeOf(conn, socketPrototype);
-  for (const [name, value] of Object.entries(COMMON)) {
-    if (!Object.hasOwn(conn, name)) conn[name] = value;
+  for (const name of Object.keys(COMMON)) {
+    if (!Object.hasOwn(conn, name)) conn[name] = COMMON[name];
   }
+  if (!Object.hasOwn(conn, "pingIntervalTimer")) conn.pingIntervalTimer = null;
   conn.writeBuffer = route.leanBuffer ?? [];
   conn.packetsFn = [];
   conn.sentCallbackFn = [];
@@ -213,6 +254,15 @@ function expand(conn) {
   route.leaveLean();
 }
 
+/** Opens the session of a new socket by engine.io's own methods, which have to see its packets. */
+function openByEngine(conn) {
+  const { route } = conn[kConnection];
+  expand(conn);
+  route.leaveHeartbeat();
+  conn._readyState = "opening";
+  conn.onOpen();
+}
+
 /** Does with the transport of a socket that has been closed what engine.io has done by now. */
 function leaveTransport({ transport, cleanupFn }, { hasEnded }) {
   for (const cleanUp of cleanupFn.splice(0)) cleanUp();
@@ -222,4 +272,4 @@ function leaveTransport({ transport, cleanupFn }, { hasEnded }) {
 
 function ignore() {}
 
-module.exports = { leanClass };
+module.exports = { expand, leanClass, openByEngine, receive };

@@ -14,6 +14,7 @@
 
 const { stats } = require("../stats.js");
 const { doorOf } = require("./door.js");
+const { openByEngine } = require("./engine-socket.js");
 const { LeanConnection } = require("./lean-connection.js");
 const { createRequest } = require("./request.js");
 const { UpgradeResponse } = require("./upgrade-response.js");
@@ -125,9 +126,11 @@ function accept(handshake, addedLines) {
   }
   connection.accept(negotiated, addedLines());
   const conn = new door.EngineSocket(sid, engine, request, remoteAddress, connection);
-  connection.sendText(door.openPacket(sid));
-  connection.route.startFlight();
-  if (engine.opts.initialPacket) conn.sendPacket("message", engine.opts.initialPacket);
+  if (door.isUnobserved) {
+    connection.sendText(door.openPacket(sid));
+    connection.route.startFlight();
+    if (engine.opts.initialPacket) conn.sendPacket("message", engine.opts.initialPacket);
+  } else openByEngine(conn);
   engine.clients[sid] = conn;
   engine.clientsCount++;
   engine.emit("connection", conn);

@@ -10,9 +10,10 @@ const HttpServer = withListener(http.Server);
 /**
  * Returns an `http.Server` whose connections I/O threads accept, as `http.createServer()` returns one.
  *
- * @param {import("node:http").ServerOptions | Function} [options] may be left out
+ * @param {import("../../index.js").CreateServerOptions | Function} [options] may be left out
  * @param {import("node:http").RequestListener} [listener] of `request` events
  * @returns {import("node:http").Server}
+ * @throws {import("../errors.js").InvalidOptionError} if an option of ours is invalid; and what Node.js throws
  */
 function createServer(options, listener) {
   return new HttpServer(options, listener);

@@ -5,6 +5,7 @@ const { nextTick } = require("node:process");
 // Taken now: test tools replace that of the global object with one that stands still.
 const { setImmediate } = require("node:timers");
 const { WebSocket } = require("ws");
+const { kEngineMethods } = require("../adapter/packet-route.js");
 const { Connection, NO_TRAFFIC } = require("../engine/connection.js");
 const { patchedReceiver } = require("../engine/patched-receiver.js");
 const detached = require("../engine/detached-socket.js");
@@ -12,6 +13,7 @@ const { closePayload } = require("../engine/payload.js");
 const websocketEvents = require("../engine/websocket-events.js");
 const { acceptedWebSocket, connect } = require("../engine/websocket.js");
 const { environmentWorkers } = require("../engine/workers.js");
+const { expand, receive } = require("./engine-socket.js");
 const { ConnectionEndedError } = require("../errors.js");
 const { endingMethods, receiverMethods } = require("../untouched.js");
 
@@ -160,7 +162,7 @@ class LeanConnection extends Connection {
   }
 
   get socketPrototype() {
-    return this.conn.socketPrototype;
+    return this.conn[kEngineMethods];
   }
 
   /** No program has seen the transport. */
@@ -170,7 +172,7 @@ class LeanConnection extends Connection {
 
   /** Makes the Engine.IO socket one of engine.io. */
   expand() {
-    this.conn?.expandInPlace();
+    if (this.conn !== null) expand(this.conn);
   }
 
   // --- The WebSocket
@@ -227,9 +229,12 @@ class LeanConnection extends Connection {
   }
 
   handleMessage(message, isBinary) {
-    if (!this.isLean || this.isTerminated) super.handleMessage(message, isBinary);
-    else if (this.packetReceiver?.handleMessage(message, isBinary)) return;
-    else if (this.conn?.receive(message, isBinary) !== true) super.handleMessage(message, isBinary);
+    if (this.isLean && !this.isTerminated) {
+      if (this.packetReceiver?.handleMessage(message, isBinary)) return;
+      if (this.isLean && receive(this.conn, message, isBinary)) return;
+      this.expand();
+    }
+    super.handleMessage(message, isBinary);
   }
 
   handlePing(payload) {

@@ -1,6 +1,7 @@
 "use strict";
 
 const { ATTACH } = require("../engine/attaching.js");
+const { readListenerOptions } = require("./listener-options.js");
 const { ServerState } = require("./server-state.js");
 
 /** The state of a server, which the constructors of Node.js use before ours has begun. */
@@ -56,8 +57,9 @@ function stateOf(server) {
 function withListener(Base) {
   class Server extends Base {
     constructor(options, listener) {
+      const ours = readListenerOptions(options);
       super(options, listener);
-      stateOf(this).handleConstructed(typeof options === "object" ? options : null);
+      stateOf(this).handleConstructed(typeof options === "object" ? options : null, ours);
     }
 
     get _handle() {

@@ -1,7 +1,8 @@
 "use strict";
 
 const net = require("node:net");
-const { attach } = require("../engine/detached-socket.js");
+const { OVERRIDDEN, attach } = require("../engine/detached-socket.js");
+const { REMOTE_PORT } = require("../addon/codes.js").Traffic;
 const { LeanKind } = require("./lean.js");
 
 const kConnection = Symbol("connection");
@@ -43,6 +44,8 @@ for (const name of ["server", "_server"]) kind.add(name, (socket) => socket[kSer
 kind.add("parser", () => null);
 kind.addExpanding(Reflect.ownKeys(new net.Socket()));
 kind.addExpanding([...METHODS, "setEncoding", "_paused", "_peername"]);
+// Found on the prototype of `net.Socket` otherwise.
+kind.addExpanding(OVERRIDDEN);
 
 /**
  * Returns a socket.
@@ -92,11 +95,12 @@ function expandSocket(socket) {
   expanded.set(socket, connection);
   if (connection.endError === null) {
     construct(socket, new (tcpClass())(SOCKET), server);
-    setNames(socket, address, connection.addresses());
+    setNames(socket, connection.addresses() ?? namesOf(address));
     attach(socket, connection);
   } else {
-    construct(socket, new ClosedHandle(connection.traffic()), server);
-    setNames(socket, address, null);
+    const traffic = connection.traffic();
+    construct(socket, new ClosedHandle(traffic), server);
+    setNames(socket, namesOf(address, traffic[REMOTE_PORT]));
     close(socket, server);
   }
   Object.defineProperties(socket, added);
@@ -146,10 +150,14 @@ function refuseEncoding() {
 }
 
 /** Sets the addresses as Node.js keeps them. */
-function setNames(socket, remoteAddress, names) {
-  const family = `IPv${net.isIP(remoteAddress)}`;
-  socket._peername = names?.remote ?? { address: remoteAddress, family };
-  if (names !== null) socket._sockname = names.local;
+function setNames(socket, { remote, local }) {
+  socket._peername = remote;
+  if (local !== undefined) socket._sockname = local;
+}
+
+/** Returns what is known of the addresses when the kernel does not tell. */
+function namesOf(address, port) {
+  return { remote: { address, family: `IPv${net.isIP(address)}`, port } };
 }
 
 /** The handle of a connection that is over. */

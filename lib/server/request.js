@@ -60,7 +60,8 @@ function formOf(request) {
   const head = request[kHead];
   if (typeof head !== "string") return head;
   const { form, own } = readHead(head);
-  request[kOwn] = own.length === 1 ? own[0] : own;
+  // An array that grew has room for 17.
+  request[kOwn] = own.length === 1 ? own[0] : own.slice();
   request[kHead] = form;
   return form;
 }

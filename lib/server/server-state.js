@@ -34,6 +34,7 @@ class ServerState {
   /** Node.js's own listeners of `connection`; `null` until the server is constructed. */
   #connectionListeners = null;
   #hasRequestOptions = false;
+  #options = null;
   /** Native listeners that are closed, and of which connections are left. */
   #closing = new Set();
   /** Set if a `close` event waits for these. */
@@ -47,8 +48,12 @@ class ServerState {
     this.engines = new AttachedEngines(server, () => this.#handleChange());
   }
 
-  /** @param {import("node:http").ServerOptions | null} options of the server */
-  handleConstructed(options) {
+  /**
+   * @param {import("node:http").ServerOptions | null} options of the server
+   * @param {{ maxHandshakesPerSecond: number }} ours
+   */
+  handleConstructed(options, ours) {
+    this.#options = ours;
     this.#connectionListeners = this.#server.listeners("connection");
     this.#hasRequestOptions = hasRequestOptions(options ?? {});
     this.#reason = undefined;
@@ -169,7 +174,7 @@ class ServerState {
       noDelay: Boolean(properties.noDelay),
       keepAlive: Boolean(properties.keepAlive),
       keepAliveInitialDelay: milliseconds(properties.keepAliveInitialDelay * 1000),
-      maxHandshakesPerSecond: 0,
+      maxHandshakesPerSecond: this.#options.maxHandshakesPerSecond,
     };
   }
 }

@@ -79,6 +79,15 @@ pub enum EventKind {
     /// WebSocket. Four values: the head of the request with the blank line, a byte for each character;
     /// an id for the session; the address of the peer, and its port. `accept()`, `refuse()` or `pass()` is due.
     Handshake = 18,
+    /// Of a listener: a TLS connection, whose plaintext goes through a socket. Number: its key. Length:
+    /// the worker in the first 8 bits, then 1 if its request head has not come in time. Two values: the
+    /// descriptor, which must be opened or closed, and JSON as of `tlsDetails()`. `carry()` is due.
+    Stream = 19,
+    /// A connection of `carry()` has failed; `end()` is due. Number: the system's error number.
+    StreamFailed = 20,
+    /// Of a listener: a client and the server do not agree about TLS. Two values: the code of the error,
+    /// and the address of the client.
+    TlsFailed = 21,
 }
 
 /// The number of a heartbeat event; see `HeartbeatEvent` in `src/net/heartbeat.rs`.
@@ -138,6 +147,7 @@ impl<'env, 'a> EventWriter<'env, 'a> {
         let (kind, number) = numbers(&event);
         let length = match &event {
             Event::Handshake(handshake) => location(handshake),
+            Event::Stream(stream) => stream.worker as u32 | u32::from(stream.is_overdue) << 8,
             Event::Passed { is_overdue, .. } => (*is_overdue).into(),
             _ => 0,
         };
@@ -202,10 +212,22 @@ impl<'env, 'a> EventWriter<'env, 'a> {
                 self.values.push(env.create_uint32(port.into())?.raw());
             }
             // JavaScript owns the descriptor from now on.
+            Event::Stream(stream) => {
+                let details = stream.details.to_json();
+                let descriptor = stream.descriptor.into_raw_fd().to_string();
+                self.values.push(text_value(env, descriptor.into(), TextMode::String)?);
+                self.values.push(text_value(env, details.into(), TextMode::String)?);
+            }
+            Event::TlsFailed { code, address } => {
+                self.values.push(text_value(env, code.into(), TextMode::String)?);
+                self.values.push(text_value(env, address.into(), TextMode::String)?);
+            }
+            // JavaScript owns the descriptor from now on.
             Event::Passed { descriptor, .. } => _ = descriptor.into_raw_fd(),
             Event::Sent(_)
             | Event::Backlog(_)
             | Event::PeerEnded
+            | Event::StreamFailed(_)
             | Event::Ended(_)
             | Event::RateLimited(_)
             | Event::Heartbeat(_) => {}
@@ -260,6 +282,9 @@ fn numbers(event: &Event) -> (EventKind, u32) {
         Event::Failed(failure) => (EventKind::Failed, close_code(*failure).into()),
         Event::Passed { descriptor, .. } => (EventKind::Passed, descriptor.as_raw_fd() as u32),
         Event::Handshake(handshake) => (EventKind::Handshake, handshake.key),
+        Event::Stream(stream) => (EventKind::Stream, stream.key),
+        Event::StreamFailed(number) => (EventKind::StreamFailed, *number as u32),
+        Event::TlsFailed { .. } => (EventKind::TlsFailed, 0),
         Event::Backlog(bytes) => (EventKind::Backlog, u32::try_from(*bytes).unwrap_or(u32::MAX)),
         Event::PeerEnded => (EventKind::PeerEnded, 0),
         Event::Ended(reason) => (EventKind::Ended, end_number(*reason)),

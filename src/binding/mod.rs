@@ -6,6 +6,8 @@
 
 #[cfg(all(feature = "net", unix))]
 mod adapter;
+#[cfg(all(feature = "net", unix))]
+mod addresses;
 #[cfg(all(feature = "cluster", unix))]
 mod cluster;
 #[cfg(all(feature = "net", unix))]
@@ -16,6 +18,8 @@ mod parser;
 #[cfg(all(feature = "net", unix))]
 mod payload;
 mod string;
+#[cfg(all(feature = "net", unix))]
+mod tls;
 #[cfg(all(feature = "net", unix))]
 mod wake;
 #[cfg(all(feature = "net", unix))]

@@ -379,12 +379,15 @@ impl Workers {
     }
 
     /// Returns the traffic of a connection that has not been released: bytes read, bytes written,
-    /// milliseconds since bytes were last read or written, the worker's descriptor.
+    /// milliseconds since bytes were last read or written, the worker's descriptor, the peer's port if a
+    /// worker has accepted the connection.
     #[napi(catch_unwind)]
     pub fn traffic(&self, id: u32) -> Option<Vec<f64>> {
         self.environment.borrow().pool().traffic(id).map(|traffic| {
-            let TrafficView { descriptor, bytes_read, bytes_written, idle } = traffic;
-            vec![bytes_read as f64, bytes_written as f64, idle as f64, descriptor.into()]
+            let TrafficView { descriptor, bytes_read, bytes_written, idle, remote_port, .. } =
+                traffic;
+            let counts = [bytes_read, bytes_written, idle].map(|count| count as f64);
+            [counts.as_slice(), &[descriptor.into(), remote_port.into()]].concat()
         })
     }
 
@@ -454,12 +457,13 @@ impl Workers {
     }
 }
 
-/// Borrows a descriptor during a call from JavaScript, whose socket keeps it open.
+/// Borrows a descriptor during a call from JavaScript, which keeps it open, or notices that it is not.
 pub(super) fn borrow_descriptor<'call>(descriptor: RawFd) -> Result<BorrowedFd<'call>> {
     if descriptor < 0 {
         return Err(Error::new(Status::InvalidArg, "not a descriptor"));
     }
-    // SAFETY: the descriptor is not -1, and the caller's socket keeps it open during this call.
+    // SAFETY: the descriptor is not -1. The caller's socket keeps it open during this call; or it
+    // is a worker's, which is only asked for its addresses, and the answer is dropped if it has been closed.
     Ok(unsafe { BorrowedFd::borrow_raw(descriptor) })
 }
 

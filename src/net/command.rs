@@ -49,6 +49,8 @@ pub(super) enum Command {
     Refuse(HandshakeKey, Bytes),
     /// Passes the connection of a handshake.
     Pass(HandshakeKey),
+    /// Goes on with a TLS connection that has been passed.
+    Carry(ConnectionId, HandshakeKey),
     /// The commands that follow belong to another turn of the application.
     BeginTurn,
     /// The application has taken events: stalled connections resume reading.

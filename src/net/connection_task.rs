@@ -320,6 +320,7 @@ impl ConnectionTask {
         counters.slow_clients.subtract(state.is_slow.into());
         state.waker = None;
         state.stream.finish();
+        self.traffic.handle_closing();
         self.worker.leave(self.id, reason);
     }
 

@@ -5,9 +5,8 @@ use std::os::fd::OwnedFd;
 use bytes::Bytes;
 use bytestring::ByteString;
 
-use super::Handshake;
-use super::RateLimitAction;
 use super::heartbeat::HeartbeatEvent;
+use super::{Handshake, PassedStream, RateLimitAction};
 use crate::proto::socket_io::PacketParts;
 use crate::proto::websocket::{CloseCode, DecodeError};
 
@@ -75,6 +74,18 @@ pub enum Event {
     },
     /// A request that opens a session; the application answers it.
     Handshake(Box<Handshake>),
+    /// A TLS connection of a listener, whose plaintext the application owns from now on.
+    Stream(Box<PassedStream>),
+    /// A connection of [`Stream`](Self::Stream) has failed, with this error of the operating system. The
+    /// application ends it.
+    StreamFailed(i32),
+    /// A client and a listener do not agree about TLS.
+    TlsFailed {
+        /// The name of the error, as OpenSSL and Node.js call it.
+        code: &'static str,
+        /// The address of the client; empty if it has gone.
+        address: String,
+    },
     /// The last event of a connection: its descriptor is closed. Of a listener: it has no HTTP
     /// connection left.
     Ended(EndReason),
@@ -97,6 +108,8 @@ impl Event {
                 | Self::Pong(bytes)
                 | Self::Raw(bytes) => bytes.len(),
                 Self::Passed { .. } => SOCKET_BYTES,
+                // Its own, and the pair.
+                Self::Stream(_) => 3 * SOCKET_BYTES,
                 Self::Handshake(handshake) => SOCKET_BYTES + handshake.head.len(),
                 _ => 0,
             }

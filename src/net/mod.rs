@@ -38,6 +38,7 @@ mod scheduling;
 mod stats;
 mod stream;
 mod threads;
+mod tls;
 mod traffic;
 mod worker;
 mod worker_pool;
@@ -49,10 +50,13 @@ pub use event::{ConnectionId, EndReason, Event, Failure};
 pub use heartbeat::{HeartbeatEvent, HeartbeatStart};
 pub use histogram::{HISTOGRAM_BOUNDS, HistogramView};
 pub use lag::{MAX_LAG, MAX_LAG_BYTES};
-pub use listener::{Handshake, HandshakeKey, HandshakeTransport, ListenerOptions};
+pub use listener::{Handshake, HandshakeKey, HandshakeTransport, ListenerOptions, PassedStream};
 #[cfg(feature = "cluster")]
 pub(crate) use pace::{Pace, Tempo};
 pub use stats::WorkerStats;
+pub use tls::{
+    ClientCertificateOptions, Identity, TlsContext, TlsDetails, TlsOptions, TlsSettings,
+};
 pub use traffic::TrafficView;
 pub use worker::MAX_HELD_BYTES;
 pub use worker_pool::WorkerPool;

@@ -4,7 +4,6 @@
 //! that a write has returned; it does not know which of the two it writes to. All of it runs on the
 //! worker's thread.
 
-#[cfg_attr(not(test), expect(dead_code, reason = "the listener makes them"))]
 mod tls;
 
 use std::io::{self, IoSlice};
@@ -20,7 +19,7 @@ use tokio::net::TcpStream;
 use tokio_util::io::poll_read_buf;
 
 use super::SocketOption;
-use tls::TlsStream;
+pub(super) use tls::TlsStream;
 
 /// Bytes that the kernel may hold unsent for a connection that gets packets with keys: they cannot be
 /// replaced any more. By default it takes megabytes, minutes of a slow peer.
@@ -35,7 +34,6 @@ pub(super) enum Stream {
     /// The bytes of the socket.
     Plain(TcpStream),
     /// The plaintext of a TLS session, whose handshake is done.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the listener makes them"))]
     Tls(Box<TlsStream>),
 }
 

@@ -1,7 +1,7 @@
 //! Traffic counters of one connection, which the application reads while a worker owns it.
 
 use std::os::fd::RawFd;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use super::clock::{TICKS_PER_MILLISECOND, stamp, ticks};
@@ -13,6 +13,10 @@ use crate::fanout::Stamp;
 #[derive(Debug)]
 pub(super) struct Traffic {
     descriptor: RawFd,
+    /// Set before the worker closes its descriptor.
+    is_closed: AtomicBool,
+    /// The peer's port; 0 for a connection that has been taken over.
+    remote_port: u16,
     read: SingleWriterCounter,
     /// Bytes of frames that the application has sent to this connection.
     posted: SingleWriterCounter,
@@ -27,6 +31,10 @@ pub(super) struct Traffic {
 pub struct TrafficView {
     /// The descriptor of the worker's socket.
     pub descriptor: RawFd,
+    /// True if the worker has not begun to close it.
+    pub is_open: bool,
+    /// The peer's port, if a worker has accepted the connection; else 0.
+    pub remote_port: u16,
     /// Bytes read from the socket, including those before the takeover.
     pub bytes_read: u64,
     /// Bytes written to the socket or queued for it, including those before the takeover.
@@ -40,11 +48,24 @@ impl Traffic {
     pub(super) fn new(descriptor: RawFd, bytes_read: u64, bytes_written: u64) -> Self {
         Self {
             descriptor,
+            is_closed: AtomicBool::new(false),
+            remote_port: 0,
             read: SingleWriterCounter::starting_at(bytes_read),
             posted: SingleWriterCounter::starting_at(bytes_written),
             queued: SingleWriterCounter::default(),
             active_at: AtomicU64::new(ticks(Instant::now())),
         }
+    }
+
+    /// Creates the counters of a connection that a worker has accepted, and from which it has read a
+    /// request.
+    pub(super) fn accepted(descriptor: RawFd, remote_port: u16, bytes_read: u64) -> Self {
+        Self { remote_port, ..Self::new(descriptor, bytes_read, 0) }
+    }
+
+    /// Records that the descriptor is about to be closed. For the worker only.
+    pub(super) fn handle_closing(&self) {
+        self.is_closed.store(true, Ordering::Release);
     }
 
     /// Counts bytes of frames that the application sends. For the application only.
@@ -80,6 +101,8 @@ impl Traffic {
     pub(super) fn view(&self) -> TrafficView {
         TrafficView {
             descriptor: self.descriptor,
+            is_open: !self.is_closed.load(Ordering::Acquire),
+            remote_port: self.remote_port,
             bytes_read: self.read.value(),
             bytes_written: self.posted.value() + self.queued.value(),
             idle: self.idle(),

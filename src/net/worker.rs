@@ -19,7 +19,7 @@ use super::command::{Batch, Broadcast, Command, ConnectionCommand, Opening};
 use super::connection::Turn;
 use super::connection_task::ConnectionTask;
 use super::deadlines::{Deadlines, Ticket};
-use super::listener::{Acceptance, Accepted, Listeners};
+use super::listener::{Acceptance, Accepted, AcceptedHandshake, Listeners};
 use super::liveness::{Liveness, SIGN_INTERVAL};
 use super::pace::{Pace, WORKER_TEMPO};
 use super::stats::{SingleWriterCounter, WorkerCounters};
@@ -239,6 +239,7 @@ impl Worker {
             Command::Accept(acceptance) => self.accept(*acceptance),
             Command::Refuse(key, response) => self.listeners.refuse(self, key, &response),
             Command::Pass(key) => self.listeners.pass(self, key),
+            Command::Carry(id, key) => self.listeners.carry(self, id, key),
             Command::BeginTurn => self.begin_turn(),
             Command::Taken => self.stalled.take().into_iter().for_each(Waker::wake),
             Command::Shutdown => self.is_shut_down.set(true),
@@ -287,8 +288,11 @@ impl Worker {
         let Acceptance { id, key, options, headers } = acceptance;
         let Some(handshake) = self.listeners.take_handshake(key) else { return };
         self.shared.counters.opened.add(1);
-        let has_started = handshake.accept(self, &headers, |stream, response, traffic| {
-            self.start(id, stream, options, traffic).send_response(response);
+        let has_started = handshake.accept(self, &headers, |accepted| {
+            let AcceptedHandshake { stream, response, input, traffic } = accepted;
+            let task = self.start(id, stream, options, traffic);
+            task.send_response(response);
+            task.handle_early_input(input);
         });
         if !has_started {
             self.fail(id, EndReason::PeerEnded);
@@ -312,8 +316,9 @@ impl Worker {
 
     fn handle_connection_command(&self, id: ConnectionId, command: ConnectionCommand) {
         let connections = self.connections.borrow();
-        if let Some(Some(task)) = connections.get(id as usize) {
-            task.handle_command(command);
+        match connections.get(id as usize) {
+            Some(Some(task)) => task.handle_command(command),
+            _ => self.listeners.command_carrier(id, command),
         }
     }
 

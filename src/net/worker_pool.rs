@@ -23,6 +23,7 @@ use super::heartbeat::{HeartbeatCommand, HeartbeatStart};
 use super::liveness::Liveness;
 use super::mailbox::Mailbox;
 use super::threads::IoThread;
+use super::tls::TlsDetails;
 use super::traffic::{Traffic, TrafficView};
 use super::worker::{self, EventBatch, EventSink, Notify, Shared};
 use super::{Broadcaster, ConnectionId, ConnectionOptions, Event, HistogramView, WorkerStats};
@@ -73,6 +74,8 @@ struct ConnectionRoute {
     traffic: Arc<Traffic>,
     /// True if the worker compresses messages.
     is_compressing: bool,
+    /// Given if the connection speaks TLS.
+    tls: Option<Arc<TlsDetails>>,
 }
 
 struct WorkerHandle {
@@ -123,7 +126,8 @@ impl WorkerPool {
         let worker = self.next_worker(io_threads.max(1))?;
         let traffic = Arc::new(Traffic::new(stream.as_raw_fd(), bytes_read, bytes_written));
         let is_compressing = options.compression.is_some();
-        let route = ConnectionRoute { worker, traffic: Arc::clone(&traffic), is_compressing };
+        let route =
+            ConnectionRoute { worker, traffic: Arc::clone(&traffic), is_compressing, tls: None };
         let id = self.routes.insert(Route::Connection(route)) as ConnectionId;
         let input = BytesMut::from(input);
         let opening = Opening { id, stream, input, options, traffic };
@@ -359,6 +363,10 @@ impl WorkerPool {
                 (Event::Ended(_), Some(Route::Listener(route))) => route.handle_end(),
                 (Event::Handshake(handshake), _) => {
                     handshakes.insert(handshake);
+                    true
+                }
+                (Event::Stream(stream), _) => {
+                    handshakes.insert_stream(stream);
                     true
                 }
                 _ => true,

@@ -4,13 +4,13 @@ use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use tokio::net::TcpStream;
+use bytes::{Bytes, BytesMut};
 
-use super::http_connection::{answer_last, has_peer_ended};
 use super::served::Served;
+use super::source::Source;
 use crate::net::connection_options::ConnectionOptions;
 use crate::net::stream::Stream;
+use crate::net::tls::TlsDetails;
 use crate::net::traffic::Traffic;
 use crate::net::worker::Worker;
 use crate::net::{ConnectionId, SocketOption};
@@ -44,6 +44,7 @@ pub struct Handshake {
     /// The port of the peer.
     pub port: u16,
     pub(in crate::net) traffic: Arc<Traffic>,
+    pub(in crate::net) tls: Option<Arc<TlsDetails>>,
 }
 
 /// The transport with which a session begins.
@@ -94,51 +95,58 @@ pub(in crate::net) struct Acceptance {
     pub(in crate::net) headers: Bytes,
 }
 
-/// A connection whose handshake waits for the application. The request is still in the kernel, since it
-/// may be passed.
+/// A connection whose handshake waits for the application. The request is still to be read, since it may
+/// be passed.
 pub(in crate::net) struct WaitingHandshake {
     pub(super) served: Rc<Served>,
-    pub(super) stream: TcpStream,
+    pub(super) stream: Source,
     /// The bytes of the request.
     pub(super) length: usize,
     pub(super) request: OpeningHandshake,
     pub(super) traffic: Arc<Traffic>,
 }
 
+/// The connection of a handshake that has been accepted.
+pub(in crate::net) struct AcceptedHandshake {
+    pub(in crate::net) stream: Stream,
+    /// The response to be sent.
+    pub(in crate::net) response: Bytes,
+    /// Bytes behind the request that have been read.
+    pub(in crate::net) input: BytesMut,
+    pub(in crate::net) traffic: Arc<Traffic>,
+}
+
 impl WaitingHandshake {
-    /// Takes the request from the kernel, and calls `start` with the stream, the response to be sent, and
-    /// the counters of the connection. Returns whether it has: if the peer has ended its side, ws does not
-    /// answer, either.
+    /// Takes the request, and calls `start` with the connection. Returns whether it has: if the peer has
+    /// ended its side, ws does not answer, either.
     pub(in crate::net) fn accept(
         self,
         worker: &Worker,
         headers: &[u8],
-        start: impl FnOnce(Stream, Bytes, Arc<Traffic>),
+        start: impl FnOnce(AcceptedHandshake),
     ) -> bool {
         let Self { served, stream, length, request, traffic } = self;
-        // First, since closing would reset the connection of what is unread.
-        let is_whole = skip(&stream, length);
-        if !is_whole || has_peer_ended(&stream) {
+        let Some((stream, input)) = stream.take(length) else {
             served.end_handshake(worker);
             return false;
-        }
+        };
         worker.shared.counters.bytes_in.add(length);
         let options = served.listener.options();
-        let stream = Stream::Plain(stream);
         // As ws does, whatever the server's `noDelay`. Node.js does not report such errors, either.
         let _ = stream.set_option(SocketOption::NoDelay(true));
         if let Some(delay) = options.keep_alive {
             let _ = stream.set_option(keep_alive(delay));
         }
-        start(stream, request.accept(headers), traffic);
+        let response = request.accept(headers);
+        start(AcceptedHandshake { stream, response, input, traffic });
         // Afterwards, so that the worker always has this connection for the one that accepts.
         served.end_handshake(worker);
         true
     }
 
     /// Answers with these bytes and closes the connection.
-    pub(super) fn refuse(self, worker: &Worker, response: &[u8]) {
-        answer_last(&self.stream, response);
+    pub(super) fn refuse(mut self, worker: &Worker, response: &[u8]) {
+        self.stream.answer_last(response);
         self.served.end_handshake(worker);
     }
 
@@ -149,14 +157,8 @@ impl WaitingHandshake {
     }
 }
 
-/// Reads bytes that have been looked at. Returns whether they were all there.
-fn skip(stream: &TcpStream, length: usize) -> bool {
-    let mut skipped = vec![0; length];
-    matches!(stream.try_read(&mut skipped), Ok(read) if read == length)
-}
-
 /// Returns the option that Node.js sets for a server's `keepAlive`. A delay of 0 is left as it is.
-fn keep_alive(delay: u32) -> SocketOption {
+pub(super) fn keep_alive(delay: u32) -> SocketOption {
     let given = |value| (delay > 0).then_some(value);
     SocketOption::KeepAlive {
         is_enabled: true,

@@ -1,20 +1,15 @@
 //! A connection that has been accepted, and whose next request is not known yet.
 
 use std::cell::RefCell;
-use std::io::{self, ErrorKind};
-use std::net::Shutdown;
-use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
-use std::time::Instant;
-
-use socket2::SockRef;
-use tokio::io::{Interest, ReadBuf};
-use tokio::net::TcpStream;
+use std::time::{Duration, Instant};
 
 use super::ListenerOptions;
 use super::handshake::Offer;
 use super::served::Served;
+use super::source::Source;
+use super::tls::HandshakeEnd;
 use crate::net::worker::Worker;
 use crate::proto::http::{HeadRead, read_head};
 
@@ -22,7 +17,7 @@ use crate::proto::http::{HeadRead, read_head};
 const TIMED_OUT: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n";
 
 /// The longest request head that is looked at. Node.js's own limit is 16 KiB by default.
-const MAX_HEAD: usize = 64 * 1024;
+pub(super) const MAX_HEAD: usize = 64 * 1024;
 
 /// What is to be done with a connection.
 #[derive(Debug)]
@@ -47,7 +42,7 @@ pub(super) struct HttpConnection {
 
 struct State {
     /// `None` once the connection is passed or has ended.
-    stream: Option<TcpStream>,
+    stream: Option<Source>,
     /// The position among those of the same listener.
     index: usize,
     /// Bytes of the request head that have been looked at.
@@ -61,7 +56,7 @@ impl HttpConnection {
     pub(super) fn new(
         worker: Rc<Worker>,
         served: Rc<Served>,
-        stream: TcpStream,
+        stream: Source,
         index: usize,
     ) -> Self {
         let (stream, since) = (Some(stream), Instant::now());
@@ -76,8 +71,15 @@ impl HttpConnection {
         }
         let state = &mut *self.state.borrow_mut();
         state.waker.get_or_insert_with(|| context.waker().clone());
-        let verdict = match &state.stream {
-            Some(stream) => ready!(self.poll_verdict(stream, &mut state.known, context)),
+        let verdict = match &mut state.stream {
+            Some(stream) => {
+                let ready = ready!(self.poll_handshake(stream, &mut state.since, context));
+                if ready {
+                    ready!(self.poll_verdict(stream, &mut state.known, context))
+                } else {
+                    Verdict::End
+                }
+            }
             None => Verdict::End,
         };
         state.waker = None;
@@ -94,9 +96,35 @@ impl HttpConnection {
         Poll::Ready(())
     }
 
+    /// Performs the handshake of TLS, if there is one. Returns whether it has succeeded; `since` is the
+    /// time of that then.
+    fn poll_handshake(
+        &self,
+        stream: &mut Source,
+        since: &mut Instant,
+        context: &mut Context<'_>,
+    ) -> Poll<bool> {
+        let Source::Tls(source) = stream else { return Poll::Ready(true) };
+        let is_done = match ready!(source.poll_handshake(context)) {
+            Ok(is_new) => {
+                if is_new {
+                    *since = Instant::now();
+                }
+                true
+            }
+            Err(error) => {
+                if let HandshakeEnd::Failed(code) = error {
+                    self.served.report_tls_failure(&self.worker, stream, code);
+                }
+                false
+            }
+        };
+        Poll::Ready(is_done)
+    }
+
     fn poll_verdict(
         &self,
-        stream: &TcpStream,
+        stream: &mut Source,
         known: &mut usize,
         context: &mut Context<'_>,
     ) -> Poll<Verdict> {
@@ -108,7 +136,7 @@ impl HttpConnection {
         let buffer = &mut *self.worker.listeners.buffer.borrow_mut();
         buffer.resize(limit, 0);
         while !self.worker.is_stalled(context.waker()) {
-            let verdict = match ready!(poll_peek(stream, context, buffer, *known)) {
+            let verdict = match ready!(stream.poll_peek(context, buffer, *known)) {
                 Ok(Some(input)) => {
                     let looked_at = std::mem::replace(known, input.len());
                     judge(input, looked_at, limit, &options)
@@ -120,25 +148,34 @@ impl HttpConnection {
             match verdict {
                 Verdict::Wait => {}
                 // ws refuses a peer that has ended its side.
-                Verdict::Offer(_) if has_peer_ended(stream) => return Poll::Ready(Verdict::Pass),
+                Verdict::Offer(_) if stream.has_peer_ended() => return Poll::Ready(Verdict::Pass),
                 verdict => return Poll::Ready(verdict),
             }
         }
         Poll::Pending
     }
 
-    /// Returns the time from which the request head is awaited; `None` if it is not.
-    pub(super) fn waits_since(&self) -> Option<Instant> {
+    /// Returns the time at which the connection is overdue, if it has not got on until then.
+    pub(super) fn due(&self, headers_timeout: Option<Duration>) -> Option<Instant> {
         let state = self.state.borrow();
-        state.stream.as_ref().map(|_| state.since)
+        let timeout = match state.stream.as_ref()? {
+            Source::Tls(source) => source.handshake_timeout().or(headers_timeout),
+            Source::Plain(_) => headers_timeout,
+        };
+        state.since.checked_add(timeout?)
     }
 
-    /// Ends the connection, since its request head has not come in time; or passes it.
+    /// Ends the connection, since its handshake or request head has not come in time; or passes it, if
+    /// that was the head.
     pub(super) fn end_overdue(&self, is_passed: bool) {
         let state = &mut *self.state.borrow_mut();
         match state.stream.take() {
+            Some(stream) if stream.is_handshaking() => {
+                let code = "ERR_TLS_HANDSHAKE_TIMEOUT";
+                self.served.report_tls_failure(&self.worker, &stream, code);
+            }
             Some(stream) if is_passed => self.served.pass_overdue(&self.worker, stream),
-            Some(stream) => answer_last(&stream, TIMED_OUT),
+            Some(mut stream) => stream.answer_last(TIMED_OUT),
             None => {}
         }
         self.wake(state);
@@ -147,7 +184,7 @@ impl HttpConnection {
     /// Ends the connection.
     pub(super) fn close(&self) {
         let state = &mut *self.state.borrow_mut();
-        state.stream.take().iter().for_each(drop_received);
+        state.stream.take().iter_mut().for_each(Source::close);
         self.wake(state);
     }
 
@@ -190,60 +227,6 @@ fn may_be_served(head: &[u8], paths: &[String]) -> bool {
         start.zip(head).all(|(expected, byte)| expected == byte)
     };
     paths.iter().any(is_to)
-}
-
-/// Drops what the peer has sent: because of that, the kernel would reset the connection when it is closed,
-/// and drop what we have sent.
-fn drop_received(stream: &TcpStream) {
-    let mut dropped = [0; 4096];
-    for _ in 0..MAX_HEAD / dropped.len() {
-        if !stream.try_read(&mut dropped).is_ok_and(|length| length > 0) {
-            return;
-        }
-    }
-}
-
-/// Answers a request, before its connection is closed.
-pub(super) fn answer_last(stream: &TcpStream, answer: &[u8]) {
-    drop_received(stream);
-    // The send buffer of a connection that has sent nothing has room.
-    let _ = stream.try_write(answer);
-    let _ = SockRef::from(stream).shutdown(Shutdown::Write);
-}
-
-/// Returns what the kernel has received, if it is more than `known` bytes; `None` at the end of the
-/// stream. The bytes stay in the kernel.
-fn poll_peek<'a>(
-    stream: &TcpStream,
-    context: &mut Context<'_>,
-    buffer: &'a mut [u8],
-    known: usize,
-) -> Poll<io::Result<Option<&'a [u8]>>> {
-    loop {
-        ready!(stream.poll_read_ready(context))?;
-        // In `try_io()`, which clears the readiness unless bytes arrive meanwhile.
-        let peeked = stream.try_io(Interest::READABLE, || {
-            match stream.poll_peek(context, &mut ReadBuf::new(buffer)) {
-                Poll::Ready(Ok(length)) if length <= known => Err(ErrorKind::WouldBlock.into()),
-                // Pending: it has cleared the readiness itself, or wakes the task at once.
-                Poll::Ready(peeked) => peeked.map(Poll::Ready),
-                Poll::Pending => Ok(Poll::Pending),
-            }
-        });
-        match peeked {
-            Ok(peeked) => return peeked.map(|length| Ok(buffer.get(..length))),
-            Err(error) if error.kind() != ErrorKind::WouldBlock => return Poll::Ready(Err(error)),
-            Err(_) if has_peer_ended(stream) => return Poll::Ready(Ok(None)),
-            Err(_) => {}
-        }
-    }
-}
-
-/// Returns whether the end of the peer's stream has arrived, maybe behind bytes.
-pub(super) fn has_peer_ended(stream: &TcpStream) -> bool {
-    let readiness = pin!(stream.ready(Interest::READABLE));
-    let readiness = readiness.poll(&mut Context::from_waker(Waker::noop()));
-    matches!(readiness, Poll::Ready(Ok(readiness)) if readiness.is_read_closed())
 }
 
 #[cfg(test)]

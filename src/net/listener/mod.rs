@@ -10,6 +10,9 @@
 //!   ([`Handshake`]). A WebSocket is a connection of the same worker from then on;
 //! - or it has ended.
 //!
+//! Requests over TLS are read, and the plaintext is kept: connections that are passed go on here, see
+//! [`Carrier`](carrier::Carrier).
+//!
 //! Rules:
 //!
 //! - What is not certain to be served here is passed, so that the application's own HTTP server
@@ -21,11 +24,14 @@
 
 mod acceptor;
 mod bucket;
+mod carrier;
 mod handshake;
 mod http_connection;
 mod options;
 mod served;
 mod sid;
+mod source;
+mod tls;
 
 use std::io;
 use std::net::{TcpListener, TcpStream};
@@ -36,9 +42,11 @@ use parking_lot::Mutex;
 
 use super::ConnectionId;
 use super::mailbox::Mailbox;
+use super::tls::TlsSettings;
 use super::worker::Shared;
 
-pub(super) use handshake::Acceptance;
+pub use carrier::PassedStream;
+pub(super) use handshake::{Acceptance, AcceptedHandshake};
 pub use handshake::{Handshake, HandshakeKey, HandshakeTransport};
 pub use options::ListenerOptions;
 pub(super) use served::Listeners;
@@ -48,6 +56,8 @@ pub(super) use served::Listeners;
 pub(super) struct Listener {
     pub(super) id: ConnectionId,
     options: Mutex<Arc<ListenerOptions>>,
+    /// Given if its connections speak TLS.
+    tls: Mutex<Option<Arc<TlsSettings>>>,
     /// HTTP connections on all workers, and on their way there.
     connections: AtomicUsize,
     /// Set until the worker that accepts has closed the socket.
@@ -59,6 +69,7 @@ impl Listener {
         Self {
             id,
             options: Mutex::new(Arc::new(options)),
+            tls: Mutex::default(),
             connections: AtomicUsize::new(0),
             is_open: AtomicBool::new(true),
         }
@@ -75,6 +86,15 @@ impl Listener {
 
     pub(super) fn configure(&self, options: ListenerOptions) {
         *self.options.lock() = Arc::new(options);
+    }
+
+    pub(super) fn tls(&self) -> Option<Arc<TlsSettings>> {
+        self.tls.lock().clone()
+    }
+
+    /// Sets the TLS of connections that come later.
+    pub(super) fn secure(&self, settings: Arc<TlsSettings>) {
+        *self.tls.lock() = Some(settings);
     }
 
     /// Returns the number of HTTP connections.

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -16,11 +15,14 @@ use slab::Slab;
 use tokio::net::TcpStream;
 
 use super::acceptor::Acceptor;
+use super::carrier::{Carrier, PassedStream, WaitingStream};
 use super::handshake::{Handshake, HandshakeKey, HandshakeTransport, Offer, WaitingHandshake};
 use super::http_connection::HttpConnection;
 use super::sid::SidGenerator;
+use super::source::Source;
+use super::tls::TlsSource;
 use super::{AcceptorCommand, Change, Listener, Listening, Target};
-use crate::net::command::Command;
+use crate::net::command::{Command, ConnectionCommand};
 use crate::net::traffic::Traffic;
 use crate::net::worker::Worker;
 use crate::net::{ConnectionId, EndReason, Event};
@@ -35,6 +37,9 @@ pub(in crate::net) struct Listeners {
     acceptors: RefCell<Vec<Rc<Acceptor>>>,
     served: RefCell<Vec<Rc<Served>>>,
     handshakes: RefCell<HashMap<HandshakeKey, WaitingHandshake>>,
+    /// TLS connections that the application has been given, and has not gone on with.
+    streams: RefCell<HashMap<HandshakeKey, WaitingStream>>,
+    carriers: RefCell<HashMap<ConnectionId, Rc<Carrier>>>,
     last_key: Cell<HandshakeKey>,
     sids: RefCell<SidGenerator>,
     /// For request heads that are looked at.
@@ -114,16 +119,42 @@ impl Listeners {
 
     /// Keeps a handshake until the application answers it. Returns the key for the answer.
     fn add_handshake(&self, handshake: WaitingHandshake) -> HandshakeKey {
-        let mut handshakes = self.handshakes.borrow_mut();
+        self.add(&mut self.handshakes.borrow_mut(), handshake)
+    }
+
+    fn add<T>(&self, waiting: &mut HashMap<HandshakeKey, T>, value: T) -> HandshakeKey {
         loop {
             let key = self.last_key.get().wrapping_add(1);
             self.last_key.set(key);
             // An application may leave one unanswered for as long as all others take.
-            if let Entry::Vacant(entry) = handshakes.entry(key) {
-                entry.insert(handshake);
+            if let Entry::Vacant(entry) = waiting.entry(key) {
+                entry.insert(value);
                 return key;
             }
         }
+    }
+
+    /// Goes on with a TLS connection that has been passed.
+    pub(in crate::net) fn carry(&self, worker: &Rc<Worker>, id: ConnectionId, key: HandshakeKey) {
+        let Some(stream) = self.streams.borrow_mut().remove(&key) else { return };
+        worker.shared.http_connections.fetch_add(1, Ordering::Relaxed);
+        let carrier = Rc::new(stream.carry(Rc::clone(worker), id));
+        self.carriers.borrow_mut().insert(id, Rc::clone(&carrier));
+        tokio::task::spawn_local(poll_fn(move |context| carrier.poll(context)));
+    }
+
+    /// Executes a command to a TLS connection that has been passed.
+    pub(in crate::net) fn command_carrier(&self, id: ConnectionId, command: ConnectionCommand) {
+        if let Some(carrier) = self.carriers.borrow().get(&id) {
+            carrier.handle_command(command);
+        }
+    }
+
+    /// Forgets a TLS connection that has ended, and reports that.
+    pub(super) fn remove_carrier(&self, worker: &Worker, id: ConnectionId, reason: EndReason) {
+        self.carriers.borrow_mut().remove(&id);
+        worker.shared.http_connections.fetch_sub(1, Ordering::Relaxed);
+        worker.emit(id, Event::Ended(reason));
     }
 
     /// Removes and returns a handshake that waits.
@@ -153,6 +184,8 @@ impl Listeners {
     pub(in crate::net) fn shut_down(&self) {
         self.acceptors.take().iter().for_each(|acceptor| acceptor.wake());
         self.handshakes.take();
+        self.streams.take();
+        self.carriers.take().values().for_each(|carrier| carrier.wake());
         for served in self.served.take() {
             let connections = served.connections.take();
             connections.iter().for_each(|(_, connection)| connection.reconsider());
@@ -198,14 +231,17 @@ impl Served {
 
     fn serve(self: &Rc<Self>, worker: &Rc<Worker>, stream: TcpStream) {
         if self.listener.options().is_passing {
-            self.pass(worker, stream);
+            self.pass(worker, Source::Plain(stream));
             return self.count_end(worker);
         }
+        let Ok(source) = Source::new(stream, self.listener.tls()) else {
+            return self.count_end(worker);
+        };
         let connection = {
             let mut connections = self.connections.borrow_mut();
             let entry = connections.vacant_entry();
             let (worker, served) = (Rc::clone(worker), Rc::clone(self));
-            let connection = HttpConnection::new(worker, served, stream, entry.key());
+            let connection = HttpConnection::new(worker, served, source, entry.key());
             Rc::clone(entry.insert(Rc::new(connection)))
         };
         self.schedule_sweep(worker, Instant::now());
@@ -213,35 +249,63 @@ impl Served {
     }
 
     /// Passes a connection to the application.
-    pub(super) fn pass(&self, worker: &Worker, stream: TcpStream) {
+    pub(super) fn pass(&self, worker: &Worker, stream: Source) {
         self.emit_passed(worker, stream, false);
     }
 
     /// Passes a connection whose request head has not come in time.
-    pub(super) fn pass_overdue(&self, worker: &Worker, stream: TcpStream) {
+    pub(super) fn pass_overdue(&self, worker: &Worker, stream: Source) {
         self.emit_passed(worker, stream, true);
     }
 
-    fn emit_passed(&self, worker: &Worker, stream: TcpStream, is_overdue: bool) {
-        if let Ok(stream) = stream.into_std() {
-            let event = Event::Passed { descriptor: stream.into(), is_overdue };
+    fn emit_passed(&self, worker: &Worker, stream: Source, is_overdue: bool) {
+        let event = match stream {
+            Source::Plain(stream) => stream
+                .into_std()
+                .map(|stream| Event::Passed { descriptor: stream.into(), is_overdue }),
+            Source::Tls(source) => self.event_of_stream(worker, *source, is_overdue),
+        };
+        // Descriptors may have run out.
+        if let Ok(event) = event {
             worker.emit(self.listener.id, event);
         }
     }
 
+    fn event_of_stream(
+        &self,
+        worker: &Worker,
+        source: TlsSource,
+        is_overdue: bool,
+    ) -> io::Result<Event> {
+        let options = self.listener.options();
+        let (stream, pair, details) = WaitingStream::new(source, &options)?;
+        let traffic = Arc::clone(&stream.traffic);
+        let key = worker.listeners.add(&mut worker.listeners.streams.borrow_mut(), stream);
+        let descriptor = pair.into();
+        let worker = worker.index;
+        let stream = PassedStream { worker, key, descriptor, is_overdue, details, traffic };
+        Ok(Event::Stream(Box::new(stream)))
+    }
+
+    /// Reports that a client and this server do not agree about TLS.
+    pub(super) fn report_tls_failure(&self, worker: &Worker, stream: &Source, code: &'static str) {
+        let (address, _) = stream.address().unwrap_or_default();
+        worker.emit(self.listener.id, Event::TlsFailed { code, address });
+    }
+
     /// Offers a request to the application. It is passed where the operating system has no random bytes,
     /// or no name for the peer.
-    pub(super) fn offer(self: &Rc<Self>, worker: &Worker, stream: TcpStream, offer: Offer) {
+    pub(super) fn offer(self: &Rc<Self>, worker: &Worker, stream: Source, offer: Offer) {
         let Offer { path, head, request } = offer;
-        let (Some((address, port)), Some(sid)) = (address(&stream), worker.listeners.next_sid())
+        let (Some((address, port)), Some(sid)) = (stream.address(), worker.listeners.next_sid())
         else {
             self.pass(worker, stream);
             return self.count_end(worker);
         };
         let length = head.len();
-        let traffic = Arc::new(Traffic::new(stream.as_raw_fd(), length as u64, 0));
+        let traffic = Arc::new(Traffic::accepted(stream.socket().as_raw_fd(), port, length as u64));
         let of_application = Arc::clone(&traffic);
-        let served = Rc::clone(self);
+        let (served, tls) = (Rc::clone(self), stream.tls_details());
         self.handshakes.set(self.handshakes.get() + 1);
         let waiting = WaitingHandshake { served, stream, length, request, traffic };
         let handshake = Handshake {
@@ -254,6 +318,7 @@ impl Served {
             address,
             port,
             traffic: of_application,
+            tls,
         };
         worker.emit(self.listener.id, Event::Handshake(Box::new(handshake)));
     }
@@ -308,33 +373,24 @@ impl Served {
     fn sweep(&self, worker: &Worker, now: Instant) {
         self.is_sweep_scheduled.set(false);
         let options = self.listener.options();
-        if let Some(timeout) = options.headers_timeout {
-            let connections = self.connections.borrow();
-            for (_, connection) in connections.iter() {
-                let since = connection.waits_since().filter(|since| *since + timeout <= now);
-                if since.is_some() {
-                    connection.end_overdue(options.is_passing_overdue);
-                }
+        let connections = self.connections.borrow();
+        for (_, connection) in connections.iter() {
+            if connection.due(options.headers_timeout).is_some_and(|due| due <= now) {
+                connection.end_overdue(options.is_passing_overdue);
             }
         }
+        drop(connections);
         self.schedule_sweep(worker, now);
     }
 
     /// Has the connections looked at, while there are some with a time limit.
     fn schedule_sweep(&self, worker: &Worker, now: Instant) {
-        let Some(timeout) = self.listener.options().headers_timeout else { return };
+        let of_tls = self.listener.tls().map(|tls| tls.handshake_timeout());
+        let timeouts = [self.listener.options().headers_timeout, of_tls];
+        let Some(timeout) = timeouts.into_iter().flatten().min() else { return };
         if !self.connections.borrow().is_empty() && !self.is_sweep_scheduled.replace(true) {
             let interval = (timeout / 8).clamp(MIN_SWEEP, MAX_SWEEP);
             worker.add_deadline(self.listener.id, now + interval);
         }
-    }
-}
-
-/// Returns the address of the peer as Node.js spells it, and its port; `None` if it would name an interface, too, or if
-/// the peer has gone.
-fn address(stream: &TcpStream) -> Option<(String, u16)> {
-    match stream.peer_addr().ok()? {
-        SocketAddr::V6(address) if address.scope_id() != 0 => None,
-        address => Some((address.ip().to_string(), address.port())),
     }
 }

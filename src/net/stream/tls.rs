@@ -19,7 +19,7 @@ use super::send;
 /// Plaintext that is encrypted at once: four full records, which leave in one `writev`.
 const MAX_BATCH: usize = 4 * 16 * 1024;
 
-/// A session whose handshake is done, and its socket.
+/// A session and its socket. [`poll_handshake`](Self::poll_handshake) comes before all else.
 #[derive(Debug)]
 pub(in crate::net) struct TlsStream {
     socket: TcpStream,
@@ -40,6 +40,36 @@ impl TlsStream {
         Self { socket, session, fixed: 0, has_ended: false, is_closed: false, error: None }
     }
 
+    /// Performs the handshake. Pending until the peer has done its part.
+    ///
+    /// # Errors
+    ///
+    /// The error of the socket or of TLS, which is [`ErrorKind::InvalidData`] with a
+    /// [`rustls::Error`]; the peer has been sent an alert then.
+    pub(in crate::net) fn poll_handshake(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            ready!(self.poll_flush(context))?;
+            if !self.session.is_handshaking() {
+                return Poll::Ready(Ok(()));
+            }
+            let mut socket = Polled { socket: &mut self.socket, context };
+            if ready!(poll(self.session.read_tls(&mut socket)))? == 0 {
+                return Poll::Ready(Err(ErrorKind::ConnectionReset.into()));
+            }
+            if let Err(error) = self.session.process_new_packets() {
+                let _ = self.flush_now();
+                return Poll::Ready(Err(io::Error::new(ErrorKind::InvalidData, error)));
+            }
+        }
+    }
+
+    pub(in crate::net) const fn session(&self) -> &ServerConnection {
+        &self.session
+    }
+
     pub(in crate::net) const fn socket(&self) -> &TcpStream {
         &self.socket
     }
@@ -53,7 +83,7 @@ impl TlsStream {
         self.session.set_buffer_limit(Some(length));
     }
 
-    pub(super) fn write_now(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    pub(in crate::net) fn write_now(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         self.encrypt(slices)?;
         self.flush_now()?;
         Ok(mem::take(&mut self.fixed))
@@ -96,7 +126,7 @@ impl TlsStream {
         Poll::Ready(Ok(()))
     }
 
-    pub(super) fn poll_read(
+    pub(in crate::net) fn poll_read(
         &mut self,
         context: &mut Context<'_>,
         buffer: &mut BytesMut,
@@ -170,7 +200,7 @@ impl TlsStream {
         Pin::new(&mut self.socket).poll_shutdown(context)
     }
 
-    pub(super) fn finish(&mut self) {
+    pub(in crate::net) fn finish(&mut self) {
         self.close();
         let _ = self.flush_now();
     }

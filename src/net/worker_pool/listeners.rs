@@ -13,8 +13,9 @@ use super::{ConnectionRoute, Route, WorkerHandle, WorkerPool};
 use crate::net::command::Command;
 use crate::net::listener::{
     Acceptance, AcceptorCommand, Change, Handshake, HandshakeKey, Listener, ListenerOptions,
-    Listening, Target,
+    Listening, PassedStream, Target,
 };
+use crate::net::tls::{TlsDetails, TlsSettings};
 use crate::net::traffic::Traffic;
 use crate::net::{ConnectionId, ConnectionOptions};
 use crate::proto::websocket::OpeningHandshake;
@@ -34,17 +35,31 @@ pub(super) struct ListenerRoute {
     serving: usize,
 }
 
-/// The counters of the connections whose handshakes the application has not answered.
+/// The connections whose handshakes the application has not answered, and those that were passed with
+/// TLS and are not gone on with.
 #[derive(Default)]
-pub(super) struct Handshakes(HashMap<(usize, HandshakeKey), Arc<Traffic>>);
+pub(super) struct Handshakes(HashMap<(usize, HandshakeKey), Waiting>);
+
+/// What will be known of a connection.
+struct Waiting {
+    traffic: Arc<Traffic>,
+    tls: Option<Arc<TlsDetails>>,
+}
 
 impl Handshakes {
     pub(super) fn insert(&mut self, handshake: &Handshake) {
-        let Handshake { worker, key, traffic, .. } = handshake;
-        self.0.insert((*worker, *key), Arc::clone(traffic));
+        let Handshake { worker, key, traffic, tls, .. } = handshake;
+        let waiting = Waiting { traffic: Arc::clone(traffic), tls: tls.clone() };
+        self.0.insert((*worker, *key), waiting);
     }
 
-    fn remove(&mut self, worker: usize, key: HandshakeKey) -> Option<Arc<Traffic>> {
+    pub(super) fn insert_stream(&mut self, stream: &PassedStream) {
+        let PassedStream { worker, key, traffic, details, .. } = stream;
+        let waiting = Waiting { traffic: Arc::clone(traffic), tls: Some(Arc::clone(details)) };
+        self.0.insert((*worker, *key), waiting);
+    }
+
+    fn remove(&mut self, worker: usize, key: HandshakeKey) -> Option<Waiting> {
         self.0.remove(&(worker, key))
     }
 }
@@ -127,7 +142,15 @@ impl WorkerPool {
     /// Ends the HTTP connections of a listener; if `is_idle_only`, only those between two requests.
     pub fn close_http_connections(&mut self, id: ConnectionId, is_idle_only: bool) {
         let change = Change::CloseConnections { is_idle_only };
-        self.command_acceptor(id, AcceptorCommand::Change(change));
+        match self.routes.get(id as usize) {
+            // The worker that accepted has handed all connections on, and forgotten the listener.
+            Some(Route::Listener(route)) if route.is_closed => {
+                for worker in &mut self.workers {
+                    worker.queued.push(Command::Change(id, change));
+                }
+            }
+            _ => self.command_acceptor(id, AcceptorCommand::Change(change)),
+        }
     }
 
     /// Accepts a handshake: the response, with more header `lines`, is sent before all that is sent to the
@@ -140,10 +163,10 @@ impl WorkerPool {
         options: Arc<ConnectionOptions>,
         headers: &[u8],
     ) -> Option<ConnectionId> {
-        let traffic = self.handshakes.remove(worker, key)?;
+        let Waiting { traffic, tls } = self.handshakes.remove(worker, key)?;
         traffic.count_posted(OpeningHandshake::accept_len(headers));
         let is_compressing = options.compression.is_some();
-        let route = ConnectionRoute { worker, traffic, is_compressing };
+        let route = ConnectionRoute { worker, traffic, is_compressing, tls };
         let id = self.routes.insert(Route::Connection(route)) as ConnectionId;
         let headers = Bytes::copy_from_slice(headers);
         if let Some(worker) = self.workers.get_mut(worker) {
@@ -152,6 +175,43 @@ impl WorkerPool {
             worker.queued.push(Command::Accept(Box::new(acceptance)));
         }
         Some(id)
+    }
+
+    /// Goes on with a connection of [`Event::Stream`](crate::net::Event::Stream). Returns its id; `None`
+    /// if it has been gone on with.
+    pub fn carry(&mut self, worker: usize, key: HandshakeKey) -> Option<ConnectionId> {
+        let Waiting { traffic, tls } = self.handshakes.remove(worker, key)?;
+        let route = ConnectionRoute { worker, traffic, is_compressing: false, tls };
+        let id = self.routes.insert(Route::Connection(route)) as ConnectionId;
+        if let Some(worker) = self.workers.get_mut(worker) {
+            worker.connections += 1;
+            worker.queued.push(Command::Carry(id, key));
+        }
+        Some(id)
+    }
+
+    /// Gives the connections of a listener TLS, or other settings of it to those that come later. To be
+    /// called before [`flush`](Self::flush) the first time.
+    pub fn secure_listener(&mut self, id: ConnectionId, settings: Arc<TlsSettings>) {
+        if let Some(Route::Listener(route)) = self.routes.get(id as usize) {
+            route.listener.secure(settings);
+        }
+    }
+
+    /// Returns what TLS has negotiated on a connection; `None` without TLS.
+    #[must_use]
+    pub fn tls_details(&self, id: ConnectionId) -> Option<&TlsDetails> {
+        self.connection(id).and_then(|route| route.tls.as_deref())
+    }
+
+    /// Returns the same for a handshake that has not been answered.
+    #[must_use]
+    pub fn tls_details_of_handshake(
+        &self,
+        worker: usize,
+        key: HandshakeKey,
+    ) -> Option<&TlsDetails> {
+        self.handshakes.0.get(&(worker, key)).and_then(|waiting| waiting.tls.as_deref())
     }
 
     /// Answers a handshake with this response and closes the connection. Does nothing if it has been

@@ -1,0 +1,257 @@
+"use strict";
+
+/** The ends of servers and of connections without a complete request: the same as with Node.js. */
+
+const assert = require("node:assert/strict");
+const { once } = require("node:events");
+const { describe, test } = require("node:test");
+const { connect, kinds, newServer } = require("../support/http-servers.js");
+const { polled } = require("../support/observed.js");
+const { connectionsOf } = require("../support/tcp-server.js");
+
+/** The begin of a request that may be one of Engine.IO, so that I/O threads wait for the rest. */
+const HALF = "GET /socket.io/?EIO=4";
+const REST = "&transport=none HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+const KEPT = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+
+/** Starts a server whose requests are answered by `answer`. */
+async function start(t, kind, options = {}, answer = (_request, response) => response.end("ok")) {
+  const server = newServer(t, kind, options, answer);
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  return server;
+}
+
+/** Connects clients, one after the other, and waits until the server counts them. */
+async function connectAll(t, server, count) {
+  const clients = [];
+  for (let i = 0; i < count; i++) clients.push(await connect(t, server));
+  await polled(async () => (await connectionsOf(server)) === count);
+  return clients;
+}
+
+/** Closes a server. Returns a promise of the error of the callback, and whether it has been called. */
+function close(server) {
+  const state = { isClosed: false };
+  state.closed = new Promise((resolve) => {
+    server.close((error) => {
+      state.isClosed = true;
+      resolve(error);
+    });
+  });
+  return state;
+}
+
+for (const kind of kinds) {
+  describe(`a server of ${kind.name}`, { timeout: 60_000 }, () => {
+    test("closes at once without connections, and refuses more", async (t) => {
+      const server = await start(t, kind);
+      const { port } = server.address();
+      const { closed } = close(server);
+      assert.equal(server.listening, false);
+      assert.equal(server.address(), null);
+      assert.equal(await closed, undefined);
+      const client = require("node:net").connect(port, "127.0.0.1");
+      const [error] = await once(client, "error");
+      assert.equal(error.code, "ECONNREFUSED");
+    });
+
+    test("waits for a client that has sent nothing", async (t) => {
+      const server = await start(t, kind);
+      const [client] = await connectAll(t, server, 1);
+      const state = close(server);
+      client.write(KEPT.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n"));
+      assert.match(await client.ended(), /^HTTP\/1\.1 200 OK\r\n/);
+      assert.equal(await state.closed, undefined);
+    });
+
+    test("waits for a client that has sent half of a request", async (t) => {
+      const server = await start(t, kind);
+      const [client] = await connectAll(t, server, 1);
+      client.write(HALF);
+      const state = close(server);
+      assert.equal(await connectionsOf(server), 1);
+      assert.equal(state.isClosed, false);
+      client.write(REST);
+      assert.match(await client.ended(), /^HTTP\/1\.1 (400|200)/);
+      assert.equal(await state.closed, undefined);
+    });
+
+    test("waits for a client that leaves", async (t) => {
+      const server = await start(t, kind);
+      const clients = await connectAll(t, server, 2);
+      const state = close(server);
+      clients[0].socket.destroy();
+      await polled(async () => (await connectionsOf(server)) === 1);
+      assert.equal(state.isClosed, false);
+      clients[1].socket.resetAndDestroy();
+      assert.equal(await state.closed, undefined);
+      assert.equal(await connectionsOf(server), 0);
+    });
+
+    test("waits for a response, and closes connections between two requests", async (t) => {
+      let respond;
+      const server = await start(t, kind, {}, (request, response) => {
+        if (request.url === "/") response.end("ok");
+        else respond = () => response.end("late");
+      });
+      const [kept, busy] = await connectAll(t, server, 2);
+      kept.write(KEPT);
+      await kept.until((received) => received.endsWith("ok"));
+      busy.write("GET /late HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+      await polled(() => respond !== undefined);
+      const state = close(server);
+      await kept.ended();
+      assert.equal(state.isClosed, false);
+      respond();
+      assert.match(await busy.ended(), /late$/);
+      assert.equal(await state.closed, undefined);
+    });
+
+    test("closes connections between two requests, and no others", async (t) => {
+      const server = await start(t, kind);
+      const [kept, half, fresh] = await connectAll(t, server, 3);
+      kept.write(KEPT);
+      await kept.until((received) => received.endsWith("ok"));
+      half.write(HALF);
+      server.closeIdleConnections();
+      await kept.ended();
+      half.write(REST);
+      assert.match(await half.ended(), /^HTTP\/1\.1 (400|200)/);
+      fresh.write(HALF + REST);
+      assert.match(await fresh.ended(), /^HTTP\/1\.1 (400|200)/);
+    });
+
+    test("closes all connections", async (t) => {
+      const server = await start(t, kind);
+      const clients = await connectAll(t, server, 3);
+      clients[0].write(KEPT);
+      await clients[0].until((received) => received.endsWith("ok"));
+      clients[1].write(HALF);
+      const { closed } = close(server);
+      server.closeAllConnections();
+      for (const client of clients) await client.ended();
+      assert.equal(await closed, undefined);
+    });
+
+    test("answers the requests that came before it was closed", async (t) => {
+      const server = await start(t, kind);
+      const clients = await connectAll(t, server, 5);
+      for (const client of clients) client.write(HALF + REST);
+      const { closed } = close(server);
+      for (const client of clients) assert.match(await client.ended(), /^HTTP\/1\.1 (400|200)/);
+      assert.equal(await closed, undefined);
+    });
+
+    test("drops what is more than `maxConnections`", async (t) => {
+      const server = await start(t, kind);
+      const [first] = await connectAll(t, server, 1);
+      first.write(KEPT);
+      await first.until((received) => received.endsWith("ok"));
+      server.maxConnections = 1;
+      const dropped = once(server, "drop");
+      const second = await connect(t, server);
+      const [{ remotePort, remoteFamily, localPort }] = await dropped;
+      assert.equal(remotePort, second.socket.localPort);
+      assert.deepEqual([remoteFamily, localPort], ["IPv4", server.address().port]);
+      assert.equal(await second.ended(), "");
+      first.write(HALF + REST);
+      assert.match(await first.ended(), /okHTTP\/1\.1 (400|200)/);
+      server.maxConnections = undefined;
+      await polled(async () => (await connectionsOf(server)) === 0);
+      await connectAll(t, server, 2);
+    });
+
+    test("emits `timeout` for a connection without traffic", async (t) => {
+      const server = await start(t, kind);
+      const clients = await connectAll(t, server, 1);
+      assert.equal(server.setTimeout(1), server);
+      const timedOut = once(server, "timeout");
+      clients.push(await connect(t, server));
+      const [socket] = await timedOut;
+      // Those that had been accepted before have no timeout with Node.js.
+      assert.ok(clients.some((client) => client.socket.localPort === socket.remotePort));
+      server.closeAllConnections();
+      await clients[1].ended();
+    });
+
+    for (const [name, sent] of [
+      ["no request", ""],
+      ["half of a request", HALF],
+      ["half of a head", `${HALF}&transport=polling HTTP/1.1\r\nHost: `],
+      ["half of a request of another path", "GET /ano"],
+    ]) {
+      const options = { headersTimeout: 30, requestTimeout: 40, connectionsCheckingInterval: 10 };
+
+      test(`answers a client that sends ${name} in time`, async (t) => {
+        const server = await start(t, kind, options);
+        const client = await connect(t, server);
+        client.write(sent);
+        const expected = "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n";
+        assert.equal(await client.ended(), expected);
+      });
+
+      test(`emits clientError for a client that sends ${name} in time`, async (t) => {
+        const server = await start(t, kind, options);
+        const failed = once(server, "clientError");
+        const client = await connect(t, server);
+        client.write(sent);
+        const [error, socket] = await failed;
+        const { name: kindOfError, code, message } = error;
+        assert.deepEqual(
+          { kindOfError, code, message },
+          { kindOfError: "Error", code: "ERR_HTTP_REQUEST_TIMEOUT", message: "Request timeout" },
+        );
+        assert.equal(socket.remotePort, client.socket.localPort);
+        socket.end("late");
+        assert.equal(await client.ended(), "late");
+      });
+
+      test(`ends a client that ends after ${name}`, async (t) => {
+        const server = await start(t, kind);
+        const client = await connect(t, server);
+        client.socket.end(sent);
+        const expected = sent === "" ? "" : "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n";
+        assert.equal(await client.ended(), expected);
+        await polled(async () => (await connectionsOf(server)) === 0);
+      });
+
+      test(`forgets a client that resets its connection after ${name}`, async (t) => {
+        const server = await start(t, kind);
+        const [client] = await connectAll(t, server, 1);
+        client.write(sent);
+        client.socket.resetAndDestroy();
+        await polled(async () => (await connectionsOf(server)) === 0);
+      });
+    }
+
+    test("ends a connection between two requests after `keepAliveTimeout`", async (t) => {
+      const server = await start(t, kind);
+      server.keepAliveTimeout = 1;
+      const client = await connect(t, server);
+      client.write(KEPT);
+      assert.match(await client.ended(), /ok$/);
+    });
+
+    test("has the timeouts that are set while it listens", async (t) => {
+      const server = await start(t, kind, { connectionsCheckingInterval: 10 });
+      const client = await connect(t, server);
+      server.headersTimeout = 20;
+      server.requestTimeout = 20;
+      const late = await connect(t, server);
+      late.write(HALF);
+      assert.match(await late.ended(), /^HTTP\/1\.1 408/);
+      client.socket.destroy();
+    });
+
+    test("has no timeouts if they are 0", async (t) => {
+      const options = { headersTimeout: 0, requestTimeout: 0, connectionsCheckingInterval: 1 };
+      const server = await start(t, kind, options);
+      const client = await connect(t, server);
+      for (const byte of HALF + REST) {
+        client.write(byte);
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+      assert.match(await client.ended(), /^HTTP\/1\.1 (400|200)/);
+    });
+  });
+}

@@ -1,0 +1,50 @@
+//! The addresses of connections, for their sockets in JavaScript.
+
+use napi::Result;
+use napi_derive::napi;
+use socket2::{SockAddr, SockRef};
+
+use super::workers::{Workers, borrow_descriptor};
+use crate::net::TrafficView;
+
+/// The addresses of a connection.
+#[napi(object, object_from_js = false)]
+pub struct NativeAddresses {
+    pub remote: NativeAddress,
+    pub local: NativeAddress,
+}
+
+/// An address as Node.js spells it.
+#[napi(object, object_from_js = false)]
+pub struct NativeAddress {
+    pub address: String,
+    pub family: &'static str,
+    pub port: u16,
+}
+
+impl NativeAddress {
+    fn of(address: SockAddr) -> Option<Self> {
+        let address = address.as_socket()?;
+        let family = if address.is_ipv4() { "IPv4" } else { "IPv6" };
+        Some(Self { address: address.ip().to_string(), family, port: address.port() })
+    }
+}
+
+#[napi]
+impl Workers {
+    /// Returns the addresses of a connection that has not been released; nothing if it has ended.
+    #[napi(catch_unwind)]
+    pub fn addresses(&self, id: u32) -> Result<Option<NativeAddresses>> {
+        let environment = self.environment.borrow();
+        let view = || environment.pool().traffic(id).filter(|traffic| traffic.is_open);
+        let Some(TrafficView { descriptor, .. }) = view() else { return Ok(None) };
+        let descriptor = borrow_descriptor(descriptor)?;
+        let socket = SockRef::from(&descriptor);
+        let (remote, local) = (socket.peer_addr(), socket.local_addr());
+        // The worker may have closed it meanwhile, and the descriptor may be another connection's.
+        let Some(_) = view() else { return Ok(None) };
+        let remote = remote.ok().and_then(NativeAddress::of);
+        let local = local.ok().and_then(NativeAddress::of);
+        Ok(remote.zip(local).map(|(remote, local)| NativeAddresses { remote, local }))
+    }
+}

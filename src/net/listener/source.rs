@@ -1,0 +1,183 @@
+//! The bytes of a connection until it is decided who serves its request.
+
+use std::io::{self, ErrorKind};
+use std::net::{Shutdown, SocketAddr};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
+
+use bytes::{Buf, BytesMut};
+use socket2::SockRef;
+use tokio::io::{Interest, ReadBuf};
+use tokio::net::TcpStream;
+
+use super::http_connection::MAX_HEAD;
+use super::tls::TlsSource;
+use crate::net::stream::Stream;
+use crate::net::tls::{TlsDetails, TlsSettings};
+
+/// A connection whose next request can be looked at.
+pub(in crate::net) enum Source {
+    /// What was looked at stays in the kernel.
+    Plain(TcpStream),
+    /// Plaintext that was looked at is kept. The handshake comes first.
+    Tls(Box<TlsSource>),
+}
+
+impl Source {
+    /// Creates a source, with TLS if there are settings of it.
+    ///
+    /// # Errors
+    ///
+    /// Fails if TLS cannot begin.
+    pub(super) fn new(socket: TcpStream, tls: Option<Arc<TlsSettings>>) -> io::Result<Self> {
+        Ok(match tls {
+            None => Self::Plain(socket),
+            Some(settings) => Self::Tls(Box::new(TlsSource::new(socket, settings)?)),
+        })
+    }
+
+    /// Returns the socket of the connection.
+    pub(super) const fn socket(&self) -> &TcpStream {
+        match self {
+            Self::Plain(socket) => socket,
+            Self::Tls(source) => source.socket(),
+        }
+    }
+
+    /// Returns what TLS has negotiated.
+    pub(super) fn tls_details(&self) -> Option<Arc<TlsDetails>> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Tls(source) => source.details().cloned(),
+        }
+    }
+
+    /// Returns whether a handshake of TLS is not done.
+    pub(super) fn is_handshaking(&self) -> bool {
+        match self {
+            Self::Plain(_) => false,
+            Self::Tls(source) => source.details().is_none(),
+        }
+    }
+
+    /// Returns the peer's address as Node.js spells it, and its port; `None` if it would name an interface,
+    /// too, or if the peer has gone.
+    pub(super) fn address(&self) -> Option<(String, u16)> {
+        match self.socket().peer_addr().ok()? {
+            SocketAddr::V6(address) if address.scope_id() != 0 => None,
+            address => Some((address.ip().to_string(), address.port())),
+        }
+    }
+
+    /// Returns what has arrived, if it is more than `known` bytes; `None` at the end of the stream.
+    /// `buffer` may be used for it.
+    pub(super) fn poll_peek<'a>(
+        &'a mut self,
+        context: &mut Context<'_>,
+        buffer: &'a mut [u8],
+        known: usize,
+    ) -> Poll<io::Result<Option<&'a [u8]>>> {
+        match self {
+            Self::Plain(socket) => poll_peek(socket, context, buffer, known),
+            Self::Tls(source) => source.poll_peek(context, buffer.len(), known),
+        }
+    }
+
+    /// Returns whether the peer has ended its side, maybe behind bytes.
+    pub(super) fn has_peer_ended(&self) -> bool {
+        match self {
+            Self::Plain(socket) => has_peer_ended(socket),
+            Self::Tls(source) => source.has_peer_ended(),
+        }
+    }
+
+    /// Takes a request of `length` bytes that was looked at. Returns the stream behind it, and what has
+    /// been read of it already; `None` if the peer has ended its side.
+    pub(super) fn take(self, length: usize) -> Option<(Stream, BytesMut)> {
+        match self {
+            // First, since closing would reset the connection of what is unread.
+            Self::Plain(socket) => (skip(&socket, length) && !has_peer_ended(&socket))
+                .then(|| (Stream::Plain(socket), BytesMut::new())),
+            Self::Tls(source) => {
+                let has_peer_ended = source.has_peer_ended();
+                let (stream, mut input) = source.into_parts();
+                (input.len() >= length && !has_peer_ended).then(|| {
+                    input.advance(length);
+                    (Stream::Tls(Box::new(stream)), input)
+                })
+            }
+        }
+    }
+
+    /// Ends the connection, before it is dropped.
+    pub(super) fn close(&mut self) {
+        drop_received(self.socket());
+        if let Self::Tls(source) = self {
+            source.finish();
+        }
+    }
+
+    /// Answers a request, before its connection is closed.
+    pub(super) fn answer_last(&mut self, answer: &[u8]) {
+        drop_received(self.socket());
+        // The send buffer of a connection that has sent little has room.
+        match self {
+            Self::Plain(socket) => drop(socket.try_write(answer)),
+            Self::Tls(source) => source.answer_last(answer),
+        }
+        let _ = SockRef::from(self.socket()).shutdown(Shutdown::Write);
+    }
+}
+
+/// Reads bytes that have been looked at. Returns whether they were all there.
+fn skip(socket: &TcpStream, length: usize) -> bool {
+    let mut skipped = vec![0; length];
+    matches!(socket.try_read(&mut skipped), Ok(read) if read == length)
+}
+
+/// Drops what the peer has sent: because of that, the kernel would reset the connection when it is closed,
+/// and drop what we have sent.
+fn drop_received(socket: &TcpStream) {
+    let mut dropped = [0; 4096];
+    for _ in 0..MAX_HEAD / dropped.len() {
+        if !socket.try_read(&mut dropped).is_ok_and(|length| length > 0) {
+            return;
+        }
+    }
+}
+
+/// Returns what the kernel has received, if it is more than `known` bytes; `None` at the end of the
+/// stream. The bytes stay in the kernel.
+fn poll_peek<'a>(
+    socket: &TcpStream,
+    context: &mut Context<'_>,
+    buffer: &'a mut [u8],
+    known: usize,
+) -> Poll<io::Result<Option<&'a [u8]>>> {
+    loop {
+        ready!(socket.poll_read_ready(context))?;
+        // In `try_io()`, which clears the readiness unless bytes arrive meanwhile.
+        let peeked = socket.try_io(Interest::READABLE, || {
+            match socket.poll_peek(context, &mut ReadBuf::new(buffer)) {
+                Poll::Ready(Ok(length)) if length <= known => Err(ErrorKind::WouldBlock.into()),
+                // Pending: it has cleared the readiness itself, or wakes the task at once.
+                Poll::Ready(peeked) => peeked.map(Poll::Ready),
+                Poll::Pending => Ok(Poll::Pending),
+            }
+        });
+        match peeked {
+            Ok(peeked) => return peeked.map(|length| Ok(buffer.get(..length))),
+            Err(error) if error.kind() != ErrorKind::WouldBlock => return Poll::Ready(Err(error)),
+            Err(_) if has_peer_ended(socket) => return Poll::Ready(Ok(None)),
+            Err(_) => {}
+        }
+    }
+}
+
+/// Returns whether the end of the peer's stream has arrived, maybe behind bytes.
+pub(super) fn has_peer_ended(socket: &TcpStream) -> bool {
+    let readiness = pin!(socket.ready(Interest::READABLE));
+    let readiness = readiness.poll(&mut Context::from_waker(Waker::noop()));
+    matches!(readiness, Poll::Ready(Ok(readiness)) if readiness.is_read_closed())
+}
