@@ -167,7 +167,7 @@ class HeartbeatSocket extends PacedSocket {
 
   #restartTimers() {
     const { conn } = this;
-    if (conn.readyState === "closed") return;
+    if (conn.readyState === "closed" || conn.readyState === "opening") return;
     if (conn.protocol === 3) conn.resetPingTimeout();
     else conn.schedulePing();
   }

@@ -49,6 +49,8 @@ class PacketRoute extends HeartbeatSocket {
   #isVersion3;
   /** The Socket.IO client that receives the packets; `null` until it is known. */
   #client = null;
+  /** Set while the socket has expanded, and has no members yet. */
+  #isLeft = false;
   /** The options of the volatile packet in flight. Its attachments come with the same object. */
   #volatileOptions = null;
 
@@ -89,6 +91,11 @@ class PacketRoute extends HeartbeatSocket {
     const { connection } = this;
     this.lean = null;
     this.leanBuffer = null;
+    // Without members, engine.io sends all packets, and has the heartbeat.
+    if (this.#client === null) {
+      this.#leaveToEngine();
+      return;
+    }
     this.#receive();
     for (const { socket } of this.members) scheduleCompaction(socket, connection.workers);
   }
@@ -102,17 +109,26 @@ class PacketRoute extends HeartbeatSocket {
   /** @param {object} client of Socket.IO; gets the packets of the socket */
   receiveBy(client) {
     if (this.#client === client) return;
+    // A program has put methods in front of ours before there was a member: they see all packets.
+    if (this.lean !== null && isInstrumented(this.conn)) this.expand();
     this.#client = client;
-    if (this.lean !== null && isInstrumented(this.conn)) this.#leaveToEngine();
+    if (this.#isLeft) this.#beginAgain();
     else this.#receive();
   }
 
-  /** A program has put methods in front of ours before there was a member: they see all packets. */
   #leaveToEngine() {
-    this.expand();
+    this.#isLeft = true;
+    this.reset();
+    this.conn.transport.writable = true;
     this.releaseHeartbeat();
     this.connection.route = null;
     this.connection = null;
+  }
+
+  #beginAgain() {
+    this.#isLeft = false;
+    this.observe();
+    this.refresh();
   }
 
   #receive() {

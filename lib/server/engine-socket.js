@@ -143,9 +143,10 @@ const intervalTimer = {
     if (!isLean(this)) return undefined;
     const { route } = this[kConnection];
     expand(this);
-    if (this._readyState === "closed") return null;
-    route.releaseHeartbeat();
-    route.prepareHeartbeat();
+    if (route.connection !== null && this._readyState !== "closed") {
+      route.releaseHeartbeat();
+      route.prepareHeartbeat();
+    }
     return this.pingIntervalTimer;
   },
   set(value) {
@@ -256,10 +257,8 @@ function expand(conn) {
 
 /** Opens the session of a new socket by engine.io's own methods, which have to see its packets. */
 function openByEngine(conn) {
-  const { route } = conn[kConnection];
-  expand(conn);
-  route.leaveHeartbeat();
   conn._readyState = "opening";
+  expand(conn);
   conn.onOpen();
 }
 

@@ -204,6 +204,7 @@ class LeanConnection extends Connection {
 
   #use(websocket) {
     this.madeWebSocket = websocket;
+    if (this.endCallback !== undefined) websocket.once("close", this.endCallback);
     this.receiver = receiverMethods.areUntouched ? websocket : patchedReceiver(websocket);
   }
 
@@ -284,6 +285,12 @@ class LeanConnection extends Connection {
     this.close(payload);
   }
 
+  /** Calls back when the peer has closed the connection, too. @param {() => void} callback */
+  whenEnded(callback) {
+    if (this.isEndReported) callback();
+    else this.endCallback = callback;
+  }
+
   traffic() {
     return this.lastTraffic ?? (this.workers === null ? NO_TRAFFIC : super.traffic());
   }
@@ -330,14 +337,23 @@ function handleTerminated({ handle }) {
 function handleLeanEnd(connection) {
   const { conn } = connection;
   connection.isEndReported = true;
-  if (conn !== null) conn.onClose("transport close");
-  else connection.websocket.emitClose();
+  if (conn === null) {
+    connection.websocket.emitClose();
+    return;
+  }
+  try {
+    conn.onClose("transport close");
+  } finally {
+    connection.endCallback?.();
+  }
 }
 
 /** On the prototype until they are set: few connections need own properties. */
 Object.assign(LeanConnection.prototype, {
   /** @private What a program has written while it was pending. */
   written: Object.freeze([]),
+  /** @private See `whenEnded()`. */
+  endCallback: undefined,
   /** @private Code and reason of the peer's close frame. */
   peerClose: undefined,
   /** @private */
