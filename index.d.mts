@@ -5,6 +5,7 @@ export {
   createAdapter,
   createEngine,
   createRedisAdapter,
+  createSecureServer,
   createServer,
   DrainOptions,
   DrainResult,

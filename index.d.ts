@@ -4,6 +4,7 @@ import type {
   IncomingMessage,
   RequestListener,
 } from "node:http";
+import type { Server as HttpsServer, ServerOptions as HttpsServerOptions } from "node:https";
 import type { Duplex } from "node:stream";
 import { Emitter } from "@socket.io/component-emitter";
 import type { Namespace, Server, ServerOptions, Socket } from "socket.io";
@@ -172,6 +173,7 @@ export declare namespace turbo {
     createAdapter,
     createEngine,
     createRedisAdapter,
+    createSecureServer,
     createServer,
     drain,
     latest,
@@ -437,6 +439,38 @@ export declare function createServer(
   listener?: RequestListener,
 ): HttpServer;
 
+/** Options of {@link createSecureServer}. */
+export type CreateSecureServerOptions = HttpsServerOptions & ListenerOptions;
+
+/**
+ * Returns an `https.Server` as `https.createServer()` does. I/O threads accept and decrypt its connections: they
+ * serve the clients of the Socket.IO servers that are attached with {@link turbo}, and go on with TLS for all other
+ * requests, whose plaintext Node.js reads and writes. Certificates are renewed by `setSecureContext()`.
+ *
+ * Where only OpenSSL can do what the options ask for, Node.js does the TLS of all connections: `stats().server.passed`
+ * counts them as `tlsOptions`.
+ *
+ * @param listener called with each request that Socket.IO does not answer
+ * @throws `TypeError` with `code` `TURBO_ERR_INVALID_OPTION` for `pfx`, `ticketKeys`, versions below TLS 1.2, and
+ *   `ciphers` that I/O threads do not have
+ *
+ * @example
+ * const server = turbo.createSecureServer({ key, cert }, app);
+ * const io = new Server(server, turbo());
+ * server.listen(3000);
+ */
+export declare function createSecureServer(listener?: RequestListener): HttpsServer;
+/**
+ * As above, with options.
+ *
+ * @param options as for `https.createServer()`, and ours
+ * @param listener called with each request that Socket.IO does not answer
+ */
+export declare function createSecureServer(
+  options: CreateSecureServerOptions,
+  listener?: RequestListener,
+): HttpsServer;
+
 /**
  * Options of a {@link WebSocketServer}: ours and those of ws. `perMessageDeflate` has no context takeover. With
  * `skipUTF8Validation`, `allowSynchronousEvents: false` or `WebSocket`, connections are left to ws; see
@@ -554,7 +588,11 @@ export type PassReason =
   /** Another option or property of the server is set that concerns each request or connection. */
   | "serverOptions"
   /** The WebSocket server of Engine.IO has options by which its connections would be left to ws, too. */
-  | "webSocketOptions";
+  | "webSocketOptions"
+  /** Options of TLS that only OpenSSL can honour, or a key that I/O threads cannot use. */
+  | "tlsOptions"
+  /** The server has listeners of `secureConnection`, `keylog`, `newSession`, `resumeSession` or `OCSPRequest`. */
+  | "tlsListeners";
 
 /** How a connection ended. */
 export type EndReason =
@@ -687,6 +725,8 @@ export interface ServerStats {
    * left out.
    */
   passed: Partial<Record<PassReason, number>>;
+  /** Clients of servers of {@link createSecureServer} that did not agree with an I/O thread about TLS. */
+  tlsFailed: number;
   /** How often a server began to listen by Node.js, by reason. Reasons that have not occurred are left out. */
   fallback: Partial<Record<ServerFallbackReason, number>>;
 }

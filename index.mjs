@@ -7,6 +7,7 @@ export const {
   createAdapter,
   createEngine,
   createRedisAdapter,
+  createSecureServer,
   createServer,
   drain,
   latest,

@@ -12,6 +12,8 @@ class Stats {
   #serverFallbacks = {};
   /** Connections that I/O threads have accepted, and Node.js got, by reason. */
   #passed = {};
+  /** Clients that did not agree with an I/O thread about TLS. */
+  #tlsFailed = 0;
   /** Upgrade requests that our WebSocket servers have got. */
   #handshakes = 0;
   /** The counts of the limits of clients that no worker serves. */
@@ -47,6 +49,11 @@ class Stats {
   /** Counts a connection that I/O threads have accepted, and Node.js gets. */
   countPassed(reason) {
     this.#passed[reason] = (this.#passed[reason] ?? 0) + 1;
+  }
+
+  /** Counts a client that does not agree with an I/O thread about TLS. */
+  countTlsFailure() {
+    this.#tlsFailed++;
   }
 
   /** Counts a handshake that begins. */
@@ -110,7 +117,11 @@ class Stats {
       rateLimitDropped: sum("rateLimitDropped") + this.#rateLimit.dropped,
       delivery: histogram(workers.map(({ delivery }) => delivery)),
       loopLag: histogram(this.#workers === null ? [] : [this.#workers.native.loopLag()]),
-      server: { passed: { ...this.#passed }, fallback: { ...this.#serverFallbacks } },
+      server: {
+        passed: { ...this.#passed },
+        tlsFailed: this.#tlsFailed,
+        fallback: { ...this.#serverFallbacks },
+      },
       redis: [...this.#links].map(({ state, native }) => ({ state, ...native.stats() })),
       workers: workers.map((worker) => ({
         ...worker,

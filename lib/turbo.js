@@ -144,6 +144,7 @@ turbo.createRedisAdapter = (options) =>
   require("./redis/redis-adapter.js").createRedisAdapter(options);
 turbo.createEngine = createEngine;
 // Loaded only where it is used.
+turbo.createSecureServer = (...args) => require("./server/index.js").createSecureServer(...args);
 turbo.createServer = (...args) => require("./server/index.js").createServer(...args);
 turbo.drain = drain;
 turbo.latest = latest;

@@ -401,6 +401,21 @@ fn a_peer_that_ends_before_its_request_is_complete_is_passed() {
 }
 
 #[test]
+fn a_peer_that_ends_behind_its_request_has_gone() {
+    // The second connection waits in the kernel until all that its peer sends has arrived.
+    let max_per_second = Some(0.001);
+    let mut listening = Listening::new(ListenerOptions { max_per_second, ..options() });
+    listening.open();
+    let peer = listening.dial(OPENING);
+    peer.stream.shutdown(Shutdown::Write).unwrap();
+    listening.configure(options());
+    let handshake = listening.next_handshake();
+    let id = listening.accept(&handshake, ConnectionOptions::default());
+    let events = listening.application.events_until(id, is_end);
+    assert_eq!((events.len(), end_reason(&events)), (1, EndReason::PeerEnded));
+}
+
+#[test]
 fn a_peer_that_ends_without_a_request_is_forgotten() {
     let listening = Listening::new(options());
     let mut peer = listening.dial("");
@@ -568,6 +583,8 @@ fn connections_without_a_handshake_can_be_closed() {
     first[0].stream.write_all(OTHER.as_bytes()).unwrap();
     listening.next_passed();
     let (handshake, mut peer) = listening.open();
+    // What is unread would reset the connection.
+    rest[0].stream.write_all(b"GET /soc").unwrap();
     listening.application.pool.close_http_connections(id, false);
     listening.close();
     for peer in rest {

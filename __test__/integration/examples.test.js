@@ -17,6 +17,10 @@ const examples = {
   Fastify: "fastify/server.js",
   Koa: "koa/server.js",
   Nest: "nest/dist/server.js",
+  "Express on createServer()": "server/express.js",
+  "Fastify on createServer()": "server/fastify.js",
+  "Koa on createServer()": "server/koa.js",
+  "Nest on createServer()": "nest/dist/own-server.js",
   metrics: "metrics/server.js",
 };
 

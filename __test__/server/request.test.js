@@ -24,9 +24,8 @@ class StandIn {
     this.websocket = websocket;
   }
 
-  addresses() {
-    const address = { address: "127.0.0.1", family: "IPv4", port: 1 };
-    return { remote: address, local: address };
+  traffic() {
+    return [0, 0, 0, -1, 1];
   }
 
   pause() {}

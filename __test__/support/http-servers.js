@@ -125,4 +125,4 @@ async function request(server, options) {
   return { status: response.statusCode, headers: response.headers, body };
 }
 
-module.exports = { connect, kinds, newServer, ours, request, stock };
+module.exports = { Client, connect, kinds, newServer, ours, request, stock };

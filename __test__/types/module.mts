@@ -3,6 +3,7 @@
 import { Server } from "socket.io";
 import byDefault, {
   createAdapter,
+  createSecureServer,
   createServer,
   type DrainOptions,
   drain,
@@ -21,6 +22,6 @@ const facts: [boolean, Error | null, string] = [native, nativeError, version];
 const decoder: parser.Decoder = new parser.Decoder();
 const counted: Stats = stats();
 new WebSocketServer({ noServer: true }).close();
-void [same, facts, decoder, counted, createAdapter(), createServer()];
+void [same, facts, decoder, counted, createAdapter(), createServer(), createSecureServer()];
 const draining: DrainOptions = { within: 1000 };
 void drain(new Server(), draining);

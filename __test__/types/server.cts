@@ -176,6 +176,7 @@ stats().connections.ended.bored;
 void [counted, ended];
 
 const httpServer: HttpServer = createTurboServer((_request, response) => response.end());
+new Server(turbo.createSecureServer({ key: "key", cert: "cert", maxHandshakesPerSecond: 1 }));
 new Server(turbo.createServer({ keepAliveTimeout: 1 }, (_request, response) => response.end()));
 createTurboServer({ maxHandshakesPerSecond: Number.POSITIVE_INFINITY });
 // @ts-expect-error: a number is wanted

@@ -6,6 +6,9 @@ const { join } = require("node:path");
 const { contender } = require("./contenders.js");
 const { LIFETIME_MILLISECONDS, LineProcess } = require("./line-process.js");
 
+/** MiB of each half, as many as it has at most unless that is set. */
+const YOUNG_GENERATION = "--min-semi-space-size=16";
+
 /**
  * @typedef {object} ServerOptions
  * @property {string} [redis] the URL of the Redis over which it is a node of a cluster
@@ -13,8 +16,9 @@ const { LIFETIME_MILLISECONDS, LineProcess } = require("./line-process.js");
  * @property {boolean} [perMessageDeflate] whether it compresses, if it is on Node's HTTP server and
  *   does not say so itself
  * @property {boolean} [isSecure] whether it is one of https
- * @property {boolean} [mayFallBack] whether connections need not be native: with long-polling, or TLS of
- *   Node.js
+ * @property {boolean} [isWeighed] whether V8's young generation has its whole size from the start, and is
+ *   used: it belongs to the process, and not to the connections during which it grows
+ * @property {boolean} [isPolled] whether clients use long-polling, so that no connection has to be native
  *
  * @typedef {object} Heartbeat options of Engine.IO, in milliseconds
  * @property {number} pingInterval
@@ -103,7 +107,7 @@ class ForkedServer {
     const executable = contender(name).executable?.();
     this.#child = fork(join(__dirname, "server.js"), [name, JSON.stringify(options)], {
       ...(executable === undefined
-        ? { execArgv: ["--expose-gc"] }
+        ? { execArgv: ["--expose-gc", ...(options.isWeighed ? [YOUNG_GENERATION] : [])] }
         : { execPath: executable, execArgv: [] }),
       timeout: LIFETIME_MILLISECONDS,
       killSignal: "SIGKILL",

@@ -29,16 +29,14 @@ const { Measurement } = require("./usage.js");
 /** Time for the allocator to return memory after a collection. */
 const SETTLE_MILLISECONDS = 150;
 
-/** Objects that together are larger than V8's young generation, at 28 bytes or more each. */
-const SURVIVORS = 2_000_000;
-
 /** As long as a small answer of an API. */
 const ANSWER = JSON.stringify({ text: "x".repeat(112) });
 
 const [name, json] = process.argv.slice(2);
-const { redis, heartbeat, perMessageDeflate, isSecure, mayFallBack } = JSON.parse(json);
+const { redis, heartbeat, perMessageDeflate, isSecure, isPolled, isWeighed } = JSON.parse(json);
 const contender = contenderOf(name);
 let io;
+let _garbage;
 let received = 0;
 let measurement;
 let receivedBefore;
@@ -86,7 +84,6 @@ const commands = {
   publish: (plan) => publish(io, plan, start, stop),
   received: () => ({ received }),
   async memory() {
-    youngGeneration.grow();
     // Twice: what finalizers let go of in between is garbage, too.
     for (let pass = 0; pass < 2; pass++) {
       collectGarbage();
@@ -103,18 +100,10 @@ const commands = {
   },
 };
 
-/** V8's young generation, up to 48 MiB that belong to the process, and not to its connections. */
-const youngGeneration = {
-  isGrown: false,
-
-  /** Lets it grow to its limit, once. It does so by itself, sooner or later, where a program allocates. */
-  grow() {
-    if (this.isGrown) return;
-    this.isGrown = true;
-    // Survivors make it grow.
-    for (let pass = 0; pass < 4; pass++) Array.from({ length: SURVIVORS }, () => ({ pass }));
-  },
-};
+/** Uses each page of V8's young generation: some 100 MiB of objects that nobody keeps. */
+function useYoungGeneration() {
+  for (let count = 0; count < 4_000_000; count++) _garbage = { count };
+}
 
 function collectGarbage() {
   if (globalThis.Bun === undefined) global.gc();
@@ -124,7 +113,9 @@ function collectGarbage() {
 /** @throws {Error} if a connection is not native, so that ws is not measured in our name */
 function checkNative() {
   // The emitting node of a cluster may have no clients.
-  if (!contender.isNative || mayFallBack || io.engine.clientsCount === 0) return;
+  if (!contender.isNative || io.engine.clientsCount === 0) return;
+  // Polling, and TLS of Node.js.
+  if (isPolled || (isSecure && contender.http === undefined)) return;
   const { connections } = require("../..").stats();
   if (connections.native === 0 || Object.keys(connections.fallback).length > 0) {
     throw new Error(`not all connections are native: ${JSON.stringify(connections)}`);
@@ -132,6 +123,7 @@ function checkNative() {
 }
 
 async function listen() {
+  if (isWeighed) useYoungGeneration();
   if (contender.listen !== undefined) return contender.listen(serve, heartbeat);
   const plugged = redis === undefined ? contender.options() : contender.nodeOptions(redis);
   // A contender may have an object of its own for it.

@@ -15,7 +15,7 @@ const STEPS = [1 / 8, 1 / 4, 1 / 2, 1];
 
 /** @returns {Promise<{ points: { clients: number, rss: number }[] }>} `rss` in bytes */
 async function round(name, { clients: all }) {
-  const server = await ServerProcess.start(name);
+  const server = await ServerProcess.start(name, { isWeighed: true });
   try {
     const points = [];
     const holders = [];

@@ -49,8 +49,6 @@ const OF_TRANSPORT = ["send", "emit"];
 class HeartbeatSocket extends PacedSocket {
   /** One of the constants above. @private */
   heartbeatOwner = BY_ENGINE;
-  /** Set while the worker reports heartbeats at once. @private */
-  isHeartbeatReported = false;
 
   /** The worker has had the heartbeat since the connection was accepted. @protected */
   beginByWorker() {
@@ -256,5 +254,8 @@ function stoppedTimer() {
   clearTimeout(timer);
   return timer;
 }
+
+/** Set while the worker reports heartbeats at once. On the prototype until it is set. @private */
+HeartbeatSocket.prototype.isHeartbeatReported = false;
 
 module.exports = { HeartbeatSocket };

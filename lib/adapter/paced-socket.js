@@ -45,15 +45,11 @@ class PacedSocket {
      * @type {import("../engine/connection.js").Connection | null}
      */
     this.connection = null;
-    /** Set while the socket has listeners that must get every packet. */
-    this.isObserved = false;
     /**
      * Stands for the transport of a lean socket, `LeanTransport` in server/engine-socket.js; `null` for all
      * other sockets.
      */
     this.lean = null;
-    /** @private What a lean socket has in place of its `writeBuffer`; `null` while that is empty. */
-    this.leanBuffer = null;
   }
 
   /** The transport; for a lean socket, what stands for it. */
@@ -247,5 +243,13 @@ class PacedSocket {
 function isShown(packet) {
   return shown.has(packet);
 }
+
+/** On the prototype until they are set: few sockets need own properties. */
+Object.assign(PacedSocket.prototype, {
+  /** Set while the socket has listeners that must get every packet. */
+  isObserved: false,
+  /** What a lean socket has in place of its `writeBuffer`; `null` while that is empty. @private */
+  leanBuffer: null,
+});
 
 module.exports = { PacedSocket, isShown };

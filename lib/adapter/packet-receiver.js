@@ -34,9 +34,6 @@ const latest = { Transport: null, source: "", listener: "", parser: null };
  * to the client's decoder. What cannot go is emitted on the WebSocket by the caller.
  */
 class PacketReceiver {
-  /** True while the worker splits packets. @private */
-  isSplitting = false;
-
   /**
    * @param {import("../engine/connection.js").Connection} connection
    * @param {import("engine.io").Socket} conn
@@ -175,14 +172,16 @@ class TransportReceiver extends PacketReceiver {
 
 /** The receiver of a lean socket, which has neither. */
 class LeanReceiver extends PacketReceiver {
-  isSplitting = true;
-
   /** Only classes can have been changed. @private */
   get isTransportPlain() {
     const { transport, onPacket } = this.layers;
     return transport.onPacket === onPacket && transport.emit === emit;
   }
 }
+
+/** True while the worker splits packets. On the prototype until it changes. @private */
+PacketReceiver.prototype.isSplitting = false;
+LeanReceiver.prototype.isSplitting = true;
 
 /** Returns whether a message is a text with a message of Engine.IO that has data. */
 function isText(message) {

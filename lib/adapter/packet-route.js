@@ -46,7 +46,6 @@ const INSTRUMENTED = ["sendPacket", "write", "send", "flush"];
 class PacketRoute extends HeartbeatSocket {
   /** Set while engine.io is sending. */
   #isEngineSending = false;
-  #isVersion3;
   /** The Socket.IO client that receives the packets; `null` until it is known. */
   #client = null;
   /** Set while the socket has expanded, and has no members yet. */
@@ -60,7 +59,6 @@ class PacketRoute extends HeartbeatSocket {
    */
   constructor(conn, lean = null) {
     super(conn);
-    this.#isVersion3 = conn.protocol === 3;
     /** @type {ReadonlyArray<import("./member.js").Member>} one for each namespace */
     this.members = NO_MEMBERS;
     conn[kPacketRoute] = this;
@@ -102,8 +100,8 @@ class PacketRoute extends HeartbeatSocket {
 
   /** @param {import("./member.js").Member} member */
   add(member) {
-    // An array that grows has room for 16 more.
-    this.members = [...this.members, member];
+    // An array that grows has room for 16 more, also one that is made by spreading another.
+    this.members = this.members.length === 0 ? [member] : [...this.members, member];
   }
 
   /** @param {object} client of Socket.IO; gets the packets of the socket */
@@ -146,6 +144,10 @@ class PacketRoute extends HeartbeatSocket {
   get direct() {
     const isOpen = this.connection !== null && this.connection.endError === null;
     return isOpen && !this.isObserved && !this.#isParked ? this.connection : null;
+  }
+
+  get #isVersion3() {
+    return this.conn.protocol === 3;
   }
 
   /** True if engine.io has packets that go before those that may follow. */

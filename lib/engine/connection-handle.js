@@ -161,11 +161,15 @@ class ConnectionHandle {
     this.lastTraffic = this.connection.traffic();
   }
 
-  /** `net.Socket` has kept the addresses that the kernel returned, see `detach()`. */
-  getsockname() {
-    return -constants.errno.ENOTCONN;
+  /** Asks the kernel. Of a connection that has been taken over, `net.Socket` has kept the answer. */
+  getsockname(result) {
+    const address = this.connection.localAddress();
+    if (address === null) return -constants.errno.ENOTCONN;
+    Object.assign(result, address);
+    return 0;
   }
 
+  /** `net.Socket` has kept the address; see `detach()` and `server/request-socket.js`. */
   getpeername() {
     return -constants.errno.ENOTCONN;
   }

@@ -40,9 +40,6 @@ const NO_TRAFFIC = [0, 0, 0, -1, 0];
  * connection is over.
  */
 class Connection extends Sender {
-  /** True once the application has terminated the connection, or it has ended. @private */
-  isTerminated = false;
-
   /**
    * @param {import("./websocket.js").WebSocket} websocket
    * @param {{ highWaterMark: number }} settings of the server
@@ -53,12 +50,6 @@ class Connection extends Sender {
     this.receiver = websocket;
     /** The asynchronous context of its events, once Node.js has closed its own descriptor. */
     this.context = null;
-    /** @private Events from before that, until they are delivered. */
-    this.early = null;
-    /** @private The events of a paused connection; null while it is not paused. */
-    this.held = null;
-    /** The handle of its socket; see `connection-handle.js`. */
-    this.handle = null;
     /**
      * Receives messages instead of listeners of the WebSocket; `null` for none.
      *
@@ -176,6 +167,12 @@ class Connection extends Sender {
     return this.workers.native.traffic(this.id) ?? NO_TRAFFIC;
   }
 
+  /** @returns {{ address: string, family: string, port: number } | null} `null` if there is none any more */
+  localAddress() {
+    if (this.endError !== null) return null;
+    return this.workers?.native.localAddress(this.id) ?? null;
+  }
+
   handleMessage(message, isBinary) {
     if (this.held?.hold("handleMessage", message, isBinary)) return;
     if (this.isTerminated) return;
@@ -271,4 +268,16 @@ class Connection extends Sender {
   }
 }
 
-module.exports = { Connection, NO_TRAFFIC, kConnection };
+/** On the prototype until they are set, as in `Sender`. */
+Object.assign(Connection.prototype, {
+  /** True once the application has terminated the connection, or it has ended. @private */
+  isTerminated: false,
+  /** Events from before the context, until they are delivered. @private */
+  early: null,
+  /** The events of a paused connection; null while it is not paused. @private */
+  held: null,
+  /** The handle of its socket; see `connection-handle.js`. */
+  handle: null,
+});
+
+module.exports = { Connection, kConnection };

@@ -144,6 +144,23 @@ class Workers {
     return id;
   }
 
+  /**
+   * Goes on with a TLS connection of a listener. It does not keep the process alive: its socket does.
+   *
+   * @param {object} connection gets the events: `handleStreamFailed(errno)`, then `handleRelease()` and
+   *   `handleEnd()`
+   * @param {number} worker
+   * @param {number} key of the connection
+   * @returns {number} the connection's id
+   */
+  carry(connection, worker, key) {
+    this.scheduleFlush();
+    const id = this.native.carry(worker, key);
+    this.connections[id] = connection;
+    this.#size++;
+    return id;
+  }
+
   /** Counts a connection that keeps the process alive, or no longer does. */
   setReferenced(isReferenced) {
     this.#referenced += isReferenced ? 1 : -1;

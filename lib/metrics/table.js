@@ -63,6 +63,11 @@ const ENGINE_METRICS = [
     BY_REASON,
   ),
   counter(
+    "server.tls_failed",
+    "Clients that did not agree with an I/O thread about TLS",
+    (each) => each.server.tlsFailed,
+  ),
+  counter(
     "server.fallback",
     "Servers whose connections Node.js accepts",
     (each) => each.server.fallback,

@@ -48,15 +48,16 @@ const COMMON = {
 };
 
 /** Also the name of the constructor of other objects without a prototype: `console.log()` prints it. */
-const { Object: Listeners } = {
-  Object: class {
-    close = handleClosed;
-  },
-};
+const { Object: Listeners } = { Object: class {} };
 
-/** Returns the listeners of a new socket, in an object with fields: a hash table would take 184 bytes. */
+/**
+ * Returns the listeners of a new socket, in an object with fields: a hash table would take 184 bytes. Fields that are
+ * added before the prototype is set would give each object a hidden class of its own, up to Node.js 22: 168 bytes.
+ */
 function firstListeners() {
-  return Object.setPrototypeOf(new Listeners(), null);
+  const listeners = Object.setPrototypeOf(new Listeners(), null);
+  listeners.close = handleClosed;
+  return listeners;
 }
 
 /** Removes a socket from its server. engine.io adds such a listener to each, in front of all others. */

@@ -19,4 +19,18 @@ function createServer(options, listener) {
   return new HttpServer(options, listener);
 }
 
-module.exports = { createServer };
+/**
+ * Returns an `https.Server` whose connections I/O threads accept and decrypt, as `https.createServer()` returns one.
+ *
+ * @param {import("node:https").ServerOptions | Function} [options] may be left out
+ * @param {import("node:http").RequestListener} [listener] of `request` events
+ * @returns {import("node:https").Server}
+ * @throws {InvalidOptionError} for an option that I/O threads cannot honour
+ */
+function createSecureServer(options, listener) {
+  // Loaded only where it is used, as `node:https` is.
+  const { SecureServer } = require("./secure-server.js");
+  return new SecureServer(options, listener);
+}
+
+module.exports = { createSecureServer, createServer };

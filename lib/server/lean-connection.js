@@ -6,7 +6,7 @@ const { nextTick } = require("node:process");
 const { setImmediate } = require("node:timers");
 const { WebSocket } = require("ws");
 const { kEngineMethods } = require("../adapter/packet-route.js");
-const { Connection, NO_TRAFFIC } = require("../engine/connection.js");
+const { Connection } = require("../engine/connection.js");
 const { patchedReceiver } = require("../engine/patched-receiver.js");
 const detached = require("../engine/detached-socket.js");
 const { closePayload } = require("../engine/payload.js");
@@ -27,6 +27,8 @@ const LINES_OF_WS = 4;
 
 const EMPTY = Buffer.alloc(0);
 
+const NO_DESCRIPTOR = -1;
+
 /**
  * A connection whose handshake a worker offers, and which the worker keeps if it is accepted.
  *
@@ -46,8 +48,6 @@ class LeanConnection extends Connection {
   conn = null;
   /** Of the request. @type {import("node:net").Socket | null} */
   socket = null;
-  /** Set while it is lean: nothing can be sent any more. @private */
-  isClosing = false;
 
   /**
    * @param {import("./listener.js").NativeListener} listener
@@ -292,12 +292,14 @@ class LeanConnection extends Connection {
   }
 
   traffic() {
-    return this.lastTraffic ?? (this.workers === null ? NO_TRAFFIC : super.traffic());
+    if (this.workers !== null) return this.lastTraffic ?? super.traffic();
+    const { head, remotePort } = this.offer;
+    return [head.length, 0, 0, NO_DESCRIPTOR, remotePort];
   }
 
-  /** @returns {{ local: object, remote: object } | null} `null` while it is pending */
-  addresses() {
-    return this.workers?.native.addresses?.(this.id) ?? null;
+  /** @returns {import("./tls-socket.js").TlsDetails | null} `null` without TLS */
+  tlsDetails() {
+    return this.lastTlsDetails ?? this.listener.tlsDetailsOf(this);
   }
 
   handleRelease() {
@@ -308,6 +310,8 @@ class LeanConnection extends Connection {
       super.handleRelease();
       return;
     }
+    const details = this.tlsDetails();
+    if (details !== null) this.lastTlsDetails = details;
     this.lastTraffic = this.traffic();
     this.setReferenced(false);
   }
@@ -350,6 +354,8 @@ function handleLeanEnd(connection) {
 
 /** On the prototype until they are set: few connections need own properties. */
 Object.assign(LeanConnection.prototype, {
+  /** @private Set while it is lean: nothing can be sent any more. */
+  isClosing: false,
   /** @private What a program has written while it was pending. */
   written: Object.freeze([]),
   /** @private See `whenEnded()`. */
@@ -364,6 +370,8 @@ Object.assign(LeanConnection.prototype, {
   isEndReported: false,
   /** @private The counters when the connection ended. */
   lastTraffic: undefined,
+  /** @private What TLS had negotiated, when the connection has ended. */
+  lastTlsDetails: undefined,
 });
 
 module.exports = { LeanConnection };

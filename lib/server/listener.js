@@ -4,7 +4,9 @@ const { AsyncResource } = require("node:async_hooks");
 const { closeSync } = require("node:fs");
 const { environmentWorkers } = require("../engine/workers.js");
 const { stats } = require("../stats.js");
+const { CarriedConnection } = require("./carried-connection.js");
 const { handleHandshake } = require("./handshake.js");
+const { reportTlsFailure } = require("./tls-failures.js");
 
 /** The kind of a `TCP` handle for a connection, `constants.SOCKET` of Node.js's binding. */
 const SOCKET = 0;
@@ -30,6 +32,7 @@ const BYTE = 0xff;
  * @property {string} head the request up to and with the empty line; a character for each byte
  * @property {string} sid a new session id, made as Engine.IO makes them
  * @property {string} remoteAddress
+ * @property {number} remotePort
  */
 class NativeListener {
   /** Read by `EventBatch`. */
@@ -45,6 +48,8 @@ class NativeListener {
   #backlog = 0;
   /** The options that the I/O threads have, as JSON. */
   #configured = "";
+  /** The settings of TLS that they have. */
+  #secured = null;
   /** Requests that JavaScript has passed, and whose descriptors have not arrived yet. */
   #passing = 0;
 
@@ -82,6 +87,7 @@ class NativeListener {
     const id = this.#workers.listen(this, this.#handle.fd, ...options);
     if (id < 0) return id;
     this.#id = id;
+    this.#secure();
     this.#isReferenced = true;
     this.#observeHandle();
     return 0;
@@ -91,6 +97,14 @@ class NativeListener {
   get #options() {
     const { ioThreads, nativeOptions } = this.#state;
     return [{ ...nativeOptions, backlog: this.#backlog }, ioThreads];
+  }
+
+  /** Gives the I/O threads the settings of TLS, if they have others. */
+  #secure() {
+    const settings = this.#state.tls?.settings ?? null;
+    if (settings === null || settings === this.#secured) return;
+    this.#secured = settings;
+    this.#workers.native.secureListener(this.#id, settings);
   }
 
   /** Puts methods of ours in front of those of the handle, until it is closed. */
@@ -120,6 +134,7 @@ class NativeListener {
   /** @private for `Workers`: the turn ends */
   flush() {
     if (this.#isClosed || this.isEnded) return;
+    this.#secure();
     const options = this.#options;
     const configured = JSON.stringify(options);
     if (configured === this.#configured) return;
@@ -169,6 +184,51 @@ class NativeListener {
     if (isTimedOut) handleTimeout(client);
   }
 
+  /**
+   * Gives a connection with TLS to Node.js, as after a handshake.
+   *
+   * @param {number} key
+   * @param {number} origin its worker, and whether the head of a request has not come in time
+   * @param {string} fd of a socket with the plaintext
+   * @param {string} details as JSON
+   */
+  handleStream(key, origin, fd, details) {
+    this.#countPassed();
+    const connection = new CarriedConnection(this.#workers, this.context);
+    const read = this.#readTlsDetails(details);
+    const socket = connection.open(this.#server, Number(fd), origin & BYTE, key, read);
+    if (socket === null) return;
+    this.#server.emit("secureConnection", socket);
+    if (origin > BYTE) socket.emit("error", requestTimeout());
+  }
+
+  #readTlsDetails(json) {
+    const { tls } = this.#state;
+    const ownCertificate = ({ serverName }) => tls.certificateFor(serverName);
+    return { ...JSON.parse(json), ownCertificate };
+  }
+
+  /**
+   * Returns what TLS has negotiated.
+   *
+   * @param {import("./lean-connection.js").LeanConnection} connection
+   * @returns {import("./tls-socket.js").TlsDetails | null} `null` without TLS
+   */
+  tlsDetailsOf({ isPending, offer, id }) {
+    if (this.#state.tls === null) return null;
+    const { native } = this.#workers;
+    const json = isPending
+      ? native.tlsDetailsOfHandshake(offer.worker, offer.key)
+      : native.tlsDetails(id);
+    return this.#readTlsDetails(json);
+  }
+
+  /** A client and this server do not agree about TLS. */
+  handleTlsFailure(code, address) {
+    stats.countTlsFailure();
+    reportTlsFailure(this.#server, code, address);
+  }
+
   #countPassed() {
     // Counted when JavaScript passed it.
     if (this.#passing > 0) this.#passing--;
@@ -180,14 +240,14 @@ class NativeListener {
    *
    * @param {number} key
    * @param {number} origin its worker, the index of its path, and its transport
-   * @param {string[]} values
+   * @param {[string, string, string, number]} values
    */
-  handleHandshake(key, origin, [head, sid, remoteAddress]) {
+  handleHandshake(key, origin, [head, sid, remoteAddress, remotePort]) {
     const path = (origin >> PATH_SHIFT) & BYTE;
     const worker = origin & BYTE;
     const transport = origin >> TRANSPORT_SHIFT;
     const engine = this.#state.engines.engineAt(path);
-    const offer = { engine, worker, key, transport, head, sid, remoteAddress };
+    const offer = { engine, worker, key, transport, head, sid, remoteAddress, remotePort };
     // What decides it may have changed since the I/O thread was told.
     const reason = this.#state.passReason ?? this.#state.engines.passReasonAt(path);
     if (reason === null) handleHandshake(this, offer);
@@ -255,9 +315,13 @@ function handleTimeout(client) {
   const owner = Object.getOwnPropertySymbols(client).find(
     ({ description }) => description === "owner_symbol",
   );
+  client[owner].emit("error", requestTimeout());
+}
+
+function requestTimeout() {
   const error = new Error("Request timeout");
   error.code = "ERR_HTTP_REQUEST_TIMEOUT";
-  client[owner].emit("error", error);
+  return error;
 }
 
 module.exports = { NativeListener };

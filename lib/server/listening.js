@@ -125,4 +125,4 @@ function observeListeners(prototype, Base, name) {
   Object.defineProperty(prototype, name, { value, configurable: true, writable: true });
 }
 
-module.exports = { withListener };
+module.exports = { stateOf, withListener };

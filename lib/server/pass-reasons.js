@@ -27,6 +27,9 @@ const PASS_REASONS = [
   "serverOptions",
   // The WebSocket server is not ours, or has options that I/O threads do not know.
   "webSocketOptions",
+  // OpenSSL alone can do what an HTTPS server asks for.
+  "tlsOptions",
+  "tlsListeners",
 ];
 
 /** The emitter's own method: tracing puts one of its own in front of it, on a prototype or a server. */

@@ -25,10 +25,8 @@ const METHODS = ["on", "addListener", "prependListener"];
  * The `net.Socket` of a connection that Node.js has never had: a lean object (see `lean.js`). Expanded, it is
  * what `detach()` makes of the socket of an upgrade; of a connection that is over, a destroyed one.
  */
-const kind = new LeanKind(
-  net.Socket.prototype,
-  [kConnection, kRemoteAddress, kServer],
-  expandSocket,
+const kind = new LeanKind(net.Socket.prototype, [kConnection, kRemoteAddress, kServer], (socket) =>
+  expandSocket(socket, kind, net.Socket.prototype),
 );
 
 function LeanSocket(connection, remoteAddress, server) {
@@ -38,28 +36,53 @@ function LeanSocket(connection, remoteAddress, server) {
 }
 
 LeanSocket.prototype = kind.prototype;
+addAccessors(kind);
 
-kind.add("remoteAddress", (socket) => socket[kRemoteAddress], undefined, false);
-for (const name of ["server", "_server"]) kind.add(name, (socket) => socket[kServer]);
-kind.add("parser", () => null);
-kind.addExpanding(Reflect.ownKeys(new net.Socket()));
-kind.addExpanding([...METHODS, "setEncoding", "_paused", "_peername"]);
-// Found on the prototype of `net.Socket` otherwise.
-kind.addExpanding(OVERRIDDEN);
+/** The same for a connection with TLS. Made for the first, since few programs load `node:tls`. */
+let LeanTlsSocket = null;
+
+function makeTlsKind() {
+  const { CarriedTlsSocket, TLS_FIELDS } = require("./tls-socket.js");
+  const tlsKind = new LeanKind(
+    CarriedTlsSocket.prototype,
+    [kConnection, kRemoteAddress, kServer],
+    (socket) => expandSocket(socket, tlsKind, CarriedTlsSocket.prototype),
+  );
+  LeanTlsSocket = function LeanTlsSocket(...values) {
+    LeanSocket.apply(this, values);
+  };
+  LeanTlsSocket.prototype = tlsKind.prototype;
+  tlsKind.add("encrypted", () => true);
+  tlsKind.addExpanding(TLS_FIELDS);
+  addAccessors(tlsKind);
+}
+
+function addAccessors(kind) {
+  kind.add("remoteAddress", (socket) => socket[kRemoteAddress], undefined, false);
+  for (const name of ["server", "_server"]) kind.add(name, (socket) => socket[kServer]);
+  kind.add("parser", () => null);
+  kind.addExpanding(Reflect.ownKeys(new net.Socket()));
+  kind.addExpanding([...METHODS, "setEncoding", "_paused", "_peername"]);
+  // Found on the prototype of `net.Socket` otherwise.
+  kind.addExpanding(OVERRIDDEN);
+}
 
 /**
  * Returns a socket.
  *
  * @param {object} values
- * @param {import("../engine/connection.js").Connection} values.connection on its worker, with a method
- *   `addresses()`; or what stands for it until it is accepted, see `setConnection()`
+ * @param {import("../engine/connection.js").Connection} values.connection on its worker,
+ *   or not yet; its `traffic()` has the peer's port in each case
  * @param {string} values.remoteAddress as Node.js spells it
  * @param {import("node:http").Server} values.server
  * @returns {import("node:net").Socket}
  */
 function createSocket({ connection, remoteAddress, server }) {
   tcp ??= server._handle?.constructor;
-  return new LeanSocket(connection, remoteAddress, server);
+  // Servers with TLS have this property.
+  if (server.requestCert === undefined) return new LeanSocket(connection, remoteAddress, server);
+  if (LeanTlsSocket === null) makeTlsKind();
+  return new LeanTlsSocket(connection, remoteAddress, server);
 }
 
 /** Returns the connection of a socket. */
@@ -67,43 +90,28 @@ function connectionOf(socket) {
   return socket[kConnection] ?? expanded.get(socket);
 }
 
-/**
- * Sets the connection of a socket that has been accepted.
- *
- * @param {import("node:net").Socket} socket
- * @param {import("../engine/connection.js").Connection} connection
- */
-function setConnection(socket, connection) {
-  if (isLean(socket)) {
-    socket[kConnection] = connection;
-    return;
-  }
-  expanded.set(socket, connection);
-  if (socket._handle === null) return;
-  connection.handle = socket._handle;
-  socket._handle.connection = connection;
-}
-
-/** Returns whether a socket has not been expanded. */
-function isLean(socket) {
-  return socket[kConnection] !== undefined;
-}
-
-function expandSocket(socket) {
+function expandSocket(socket, kind, prototype) {
   const { [kConnection]: connection, [kRemoteAddress]: address, [kServer]: server } = socket;
-  const added = kind.strip(socket, net.Socket.prototype);
+  const added = kind.strip(socket, prototype);
   expanded.set(socket, connection);
-  if (connection.endError === null) {
-    construct(socket, new (tcpClass())(SOCKET), server);
-    setNames(socket, connection.addresses() ?? namesOf(address));
-    attach(socket, connection);
-  } else {
-    const traffic = connection.traffic();
-    construct(socket, new ClosedHandle(traffic), server);
-    setNames(socket, namesOf(address, traffic[REMOTE_PORT]));
-    close(socket, server);
-  }
+  const traffic = connection.traffic();
+  const isOpen = connection.endError === null;
+  construct(socket, isOpen ? new (tcpClass())(SOCKET) : new ClosedHandle(traffic), server);
+  // Node.js reads it once and keeps it; engine.io has read it.
+  const family = `IPv${net.isIP(address)}`;
+  socket._peername = { address, family, port: traffic[REMOTE_PORT] };
+  // As ws does when it has accepted the connection.
+  if (connection.workers !== null) socket.setTimeout(0);
+  if (isOpen) attach(socket, connection);
+  beginTls(socket, server, connection);
+  if (!isOpen) close(socket, server);
   Object.defineProperties(socket, added);
+}
+
+/** Makes it a `tls.TLSSocket`, if its connection has TLS. */
+function beginTls(socket, server, connection) {
+  if (server.requestCert === undefined) return;
+  require("./tls-socket.js").beginTls(socket, server, connection.tlsDetails());
 }
 
 /** Returns the class of TCP handles. */
@@ -149,17 +157,6 @@ function refuseEncoding() {
   throw Object.assign(error, { code: "ERR_HTTP_SOCKET_ENCODING" });
 }
 
-/** Sets the addresses as Node.js keeps them. */
-function setNames(socket, { remote, local }) {
-  socket._peername = remote;
-  if (local !== undefined) socket._sockname = local;
-}
-
-/** Returns what is known of the addresses when the kernel does not tell. */
-function namesOf(address, port) {
-  return { remote: { address, family: `IPv${net.isIP(address)}`, port } };
-}
-
 /** The handle of a connection that is over. */
 class ClosedHandle {
   constructor([bytesRead, bytesWritten]) {
@@ -184,4 +181,4 @@ function close(socket, server) {
   socket._server = server;
 }
 
-module.exports = { connectionOf, createSocket, isLean, setConnection };
+module.exports = { connectionOf, createSocket };

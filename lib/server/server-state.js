@@ -7,9 +7,18 @@ const { AttachedEngines } = require("./attached-engines.js");
 const { fallbackReason, reportFallback } = require("./fallback.js");
 const { NativeListener } = require("./listener.js");
 const { hasRequestOptions, observationReason, propertyReason } = require("./pass-reasons.js");
+const { OF_OPENSSL, TlsState } = require("./tls-state.js");
 
 /** The events whose listeners decide what is passed. */
-const EVENTS = new Set(["clientError", "connection", "request", "timeout", "upgrade"]);
+const EVENTS = new Set([
+  "clientError",
+  "connection",
+  "request",
+  "secureConnection",
+  "timeout",
+  "upgrade",
+  ...OF_OPENSSL,
+]);
 
 /** The errors that mean that Node.js can listen, but I/O threads cannot. */
 const { EAGAIN, EMFILE, ENFILE, ENOMEM } = constants.errno;
@@ -30,6 +39,8 @@ class ServerState {
   properties = {};
   /** @type {import("./listener.js").NativeListener | null} null unless I/O threads accept */
   listener = null;
+  /** @type {import("./tls-state.js").TlsState | null} null unless it is an HTTPS server, which is constructed */
+  tls = null;
   #server;
   /** Node.js's own listeners of `connection`; `null` until the server is constructed. */
   #connectionListeners = null;
@@ -57,6 +68,14 @@ class ServerState {
     this.#connectionListeners = this.#server.listeners("connection");
     this.#hasRequestOptions = hasRequestOptions(options ?? {});
     this.#reason = undefined;
+  }
+
+  /**
+   * @param {import("node:https").ServerOptions} options of the server, which is constructed
+   * @throws {InvalidOptionError}
+   */
+  beginTls(options) {
+    this.tls = new TlsState(this.#server, options, () => this.#handleChange());
   }
 
   setHandle(handle) {
@@ -145,6 +164,8 @@ class ServerState {
   #findReason() {
     if (this.#hasConnectionListeners) return "connectionListeners";
     if (this.#hasRequestOptions) return "serverOptions";
+    const ofTls = this.tls?.passReason ?? null;
+    if (ofTls !== null) return ofTls;
     return propertyReason(this.#server) ?? this.engines.passReason;
   }
 

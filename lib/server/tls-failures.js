@@ -40,7 +40,7 @@ function reportTlsFailure(server, code, address) {
 /** Returns a socket of a connection that is over. */
 function endedSocket(server, address) {
   const socket = new net.Socket();
-  beginTls(socket, server, { isAuthorized: false, authorizationError: null });
+  beginTls(socket, server, { isAuthorized: false, authorizationError: null, certificates: [] });
   const family = net.isIPv6(address) ? "IPv6" : "IPv4";
   if (address !== "") socket._peername = { address, family };
   // As on Node.js's own: a listener may destroy it with an error, which is no other one.

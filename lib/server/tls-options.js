@@ -68,6 +68,9 @@ function refuseOptions(options) {
  * @param {Record<string, unknown>} options of `createSecureServer()` or `setSecureContext()`
  */
 function needsOpenssl(options) {
+  // Node.js has been started with `--tls-min-v1.0` or the like.
+  const { minVersion = tls.DEFAULT_MIN_VERSION } = options;
+  if (!Object.hasOwn(VERSIONS, minVersion)) return true;
   if (OF_OPENSSL.some((name) => options[name])) return true;
   return Boolean(options.ecdhCurve) && options.ecdhCurve !== tls.DEFAULT_ECDH_CURVE;
 }
@@ -102,7 +105,7 @@ function nativeTlsOptions(server, { handshakeTimeout, contexts }) {
   return {
     contexts: [{ identities: identitiesOf(server, authorities) }, ...named],
     clientCertificates: clientCertificates || undefined,
-    minVersion: VERSIONS[server.minVersion ?? tls.DEFAULT_MIN_VERSION] ?? VERSIONS["TLSv1.2"],
+    minVersion: VERSIONS[server.minVersion ?? tls.DEFAULT_MIN_VERSION],
     maxVersion: VERSIONS[server.maxVersion ?? tls.DEFAULT_MAX_VERSION],
     cipherSuites: readCiphers(server.ciphers),
     prefersOwnCiphers: server.honorCipherOrder,

@@ -126,6 +126,28 @@ class CarriedTlsSocket extends tls.TLSSocket {
   disableRenegotiation() {}
 }
 
+// For programs that show or compare the name of the class.
+CarriedTlsSocket.prototype.constructor = tls.TLSSocket;
+
+/** The properties that `beginTls()` gives a socket, but for the symbols. */
+const TLS_FIELDS = [
+  "_tlsOptions",
+  "_secureEstablished",
+  "_securePending",
+  "_newSessionPending",
+  "_controlReleased",
+  "secureConnecting",
+  "_SNICallback",
+  "servername",
+  "alpnProtocol",
+  "authorized",
+  "authorizationError",
+  "encrypted",
+  "ssl",
+  "_requestCert",
+  "_rejectUnauthorized",
+];
+
 /** As Node.js's own, which return `null` without a handle. */
 function ifOpen(socket, read) {
   return socket._handle ? read(socket[DETAILS]) : null;
@@ -160,6 +182,32 @@ function detailed([own, ...sent], server) {
 }
 
 /**
+ * Returns OpenSSL's name for the error of a client's certificate. Of an issuer that is not known, it tells whether
+ * the client has sent it: I/O threads do not look.
+ */
+function authorizationErrorOf(details) {
+  const { authorizationError: error } = details;
+  if (error === null || !error.startsWith("UNABLE_TO_")) return error;
+  const chain = chainOf(details);
+  const last = chain.at(-1);
+  if (last === undefined || !last.checkIssued(last)) return error;
+  return chain.length === 1 ? "DEPTH_ZERO_SELF_SIGNED_CERT" : "SELF_SIGNED_CERT_IN_CHAIN";
+}
+
+/** The prototypes of sockets with TLS, by those of the sockets that become such. */
+const prototypes = new WeakMap([[net.Socket.prototype, CarriedTlsSocket.prototype]]);
+prototypes.set(CarriedTlsSocket.prototype, CarriedTlsSocket.prototype);
+
+/** Returns a prototype with the members of another one in front of those of sockets with TLS. */
+function prototypeWith(prototype) {
+  if (!prototypes.has(prototype)) {
+    const { constructor: _, ...members } = Object.getOwnPropertyDescriptors(prototype);
+    prototypes.set(prototype, Object.create(CarriedTlsSocket.prototype, members));
+  }
+  return prototypes.get(prototype);
+}
+
+/**
  * Makes a socket that is open a `tls.TLSSocket`, as it is after a handshake.
  *
  * @param {net.Socket} socket
@@ -167,7 +215,7 @@ function detailed([own, ...sent], server) {
  * @param {TlsDetails & { ownCertificate: (details: TlsDetails) => X509Certificate | undefined }} details
  */
 function beginTls(socket, server, details) {
-  Object.setPrototypeOf(socket, CarriedTlsSocket.prototype);
+  Object.setPrototypeOf(socket, prototypeWith(Object.getPrototypeOf(socket)));
   const { requestCert, rejectUnauthorized } = server;
   Object.assign(socket, {
     [DETAILS]: details,
@@ -181,7 +229,7 @@ function beginTls(socket, server, details) {
     servername: details.serverName ?? false,
     alpnProtocol: details.alpnProtocol ?? false,
     authorized: details.isAuthorized,
-    authorizationError: details.authorizationError,
+    authorizationError: authorizationErrorOf(details),
     encrypted: true,
     ssl: null,
     server,
@@ -222,4 +270,4 @@ function fill(out, address) {
   return 0;
 }
 
-module.exports = { beginTls, openSocket };
+module.exports = { CarriedTlsSocket, TLS_FIELDS, beginTls, openSocket };

@@ -65,8 +65,8 @@ class TlsState {
   #makeSettings() {
     if (!binding?.TlsSettings) return null;
     const given = { handshakeTimeout: this.#handshakeTimeout, contexts: this.#contexts };
-    this.#options = nativeTlsOptions(this.#server, given);
     try {
+      this.#options = nativeTlsOptions(this.#server, given);
       return new binding.TlsSettings(this.#options);
     } catch (error) {
       const text = `Node.js does the TLS of a server: ${error.message}`;

@@ -1,4 +1,5 @@
-//! The addresses of connections, for their sockets in JavaScript.
+//! The local addresses of connections, for their sockets in JavaScript. Those of the peers come with the
+//! handshakes.
 
 use napi::Result;
 use napi_derive::napi;
@@ -6,13 +7,6 @@ use socket2::{SockAddr, SockRef};
 
 use super::workers::{Workers, borrow_descriptor};
 use crate::net::TrafficView;
-
-/// The addresses of a connection.
-#[napi(object, object_from_js = false)]
-pub struct NativeAddresses {
-    pub remote: NativeAddress,
-    pub local: NativeAddress,
-}
 
 /// An address as Node.js spells it.
 #[napi(object, object_from_js = false)]
@@ -32,19 +26,15 @@ impl NativeAddress {
 
 #[napi]
 impl Workers {
-    /// Returns the addresses of a connection that has not been released; nothing if it has ended.
+    /// Returns the local address of a connection that has not been released; nothing if it has ended.
     #[napi(catch_unwind)]
-    pub fn addresses(&self, id: u32) -> Result<Option<NativeAddresses>> {
+    pub fn local_address(&self, id: u32) -> Result<Option<NativeAddress>> {
         let environment = self.environment.borrow();
         let view = || environment.pool().traffic(id).filter(|traffic| traffic.is_open);
         let Some(TrafficView { descriptor, .. }) = view() else { return Ok(None) };
-        let descriptor = borrow_descriptor(descriptor)?;
-        let socket = SockRef::from(&descriptor);
-        let (remote, local) = (socket.peer_addr(), socket.local_addr());
+        let address = SockRef::from(&borrow_descriptor(descriptor)?).local_addr();
         // The worker may have closed it meanwhile, and the descriptor may be another connection's.
         let Some(_) = view() else { return Ok(None) };
-        let remote = remote.ok().and_then(NativeAddress::of);
-        let local = local.ok().and_then(NativeAddress::of);
-        Ok(remote.zip(local).map(|(remote, local)| NativeAddresses { remote, local }))
+        Ok(address.ok().and_then(NativeAddress::of))
     }
 }

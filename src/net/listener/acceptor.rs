@@ -134,7 +134,10 @@ impl Acceptor {
         let listener = Arc::clone(&self.listener);
         let targets = self.targets.borrow();
         let target = targets.iter().min_by_key(|target| target.shared.connections());
-        let other = target.filter(|target| !Arc::ptr_eq(&target.shared, &self.worker.shared));
+        // What is passed at once takes no other worker's time.
+        let is_passing = self.listener.options().is_passing;
+        let is_other = |target: &&Target| !Arc::ptr_eq(&target.shared, &self.worker.shared);
+        let other = target.filter(|target| !is_passing && is_other(target));
         let shared = other.map_or(&self.worker.shared, |target| &target.shared);
         shared.http_connections.fetch_add(1, Ordering::Relaxed);
         match other {

@@ -147,8 +147,6 @@ impl HttpConnection {
             };
             match verdict {
                 Verdict::Wait => {}
-                // ws refuses a peer that has ended its side.
-                Verdict::Offer(_) if stream.has_peer_ended() => return Poll::Ready(Verdict::Pass),
                 verdict => return Poll::Ready(verdict),
             }
         }

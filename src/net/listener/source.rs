@@ -1,6 +1,7 @@
 //! The bytes of a connection until it is decided who serves its request.
 
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read};
+use std::mem::MaybeUninit;
 use std::net::{Shutdown, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
@@ -84,20 +85,12 @@ impl Source {
         }
     }
 
-    /// Returns whether the peer has ended its side, maybe behind bytes.
-    pub(super) fn has_peer_ended(&self) -> bool {
-        match self {
-            Self::Plain(socket) => has_peer_ended(socket),
-            Self::Tls(source) => source.has_peer_ended(),
-        }
-    }
-
     /// Takes a request of `length` bytes that was looked at. Returns the stream behind it, and what has
     /// been read of it already; `None` if the peer has ended its side.
     pub(super) fn take(self, length: usize) -> Option<(Stream, BytesMut)> {
         match self {
             // First, since closing would reset the connection of what is unread.
-            Self::Plain(socket) => (skip(&socket, length) && !has_peer_ended(&socket))
+            Self::Plain(socket) => (skip(&socket, length) && !is_at_end(&socket))
                 .then(|| (Stream::Plain(socket), BytesMut::new())),
             Self::Tls(source) => {
                 let has_peer_ended = source.has_peer_ended();
@@ -123,7 +116,7 @@ impl Source {
         drop_received(self.socket());
         // The send buffer of a connection that has sent little has room.
         match self {
-            Self::Plain(socket) => drop(socket.try_write(answer)),
+            Self::Plain(socket) => drop(SockRef::from(&*socket).send(answer)),
             Self::Tls(source) => source.answer_last(answer),
         }
         let _ = SockRef::from(self.socket()).shutdown(Shutdown::Write);
@@ -133,15 +126,20 @@ impl Source {
 /// Reads bytes that have been looked at. Returns whether they were all there.
 fn skip(socket: &TcpStream, length: usize) -> bool {
     let mut skipped = vec![0; length];
-    matches!(socket.try_read(&mut skipped), Ok(read) if read == length)
+    matches!((&*SockRef::from(socket)).read(&mut skipped), Ok(read) if read == length)
+}
+
+/// Returns whether there are no more bytes and the peer has ended its side.
+fn is_at_end(socket: &TcpStream) -> bool {
+    matches!(SockRef::from(socket).peek(&mut [MaybeUninit::uninit()]), Ok(0))
 }
 
 /// Drops what the peer has sent: because of that, the kernel would reset the connection when it is closed,
-/// and drop what we have sent.
+/// and drop what we have sent. Asks the kernel, since tokio may not know of it yet.
 fn drop_received(socket: &TcpStream) {
     let mut dropped = [0; 4096];
     for _ in 0..MAX_HEAD / dropped.len() {
-        if !socket.try_read(&mut dropped).is_ok_and(|length| length > 0) {
+        if !(&*SockRef::from(socket)).read(&mut dropped).is_ok_and(|length| length > 0) {
             return;
         }
     }
@@ -175,7 +173,8 @@ fn poll_peek<'a>(
     }
 }
 
-/// Returns whether the end of the peer's stream has arrived, maybe behind bytes.
+/// Returns whether tokio knows that the peer has ended its side, maybe behind bytes. Of a connection that
+/// is new it does not.
 pub(super) fn has_peer_ended(socket: &TcpStream) -> bool {
     let readiness = pin!(socket.ready(Interest::READABLE));
     let readiness = readiness.poll(&mut Context::from_waker(Waker::noop()));
