@@ -567,6 +567,8 @@ export type ServerFallbackReason =
 export type PassReason =
   /** Its request is not one of Engine.IO that I/O threads serve. */
   | "request"
+  /** A session would begin with long-polling whose requests the program may see, or that needs JavaScript. */
+  | "polling"
   /** No Socket.IO server of {@link turbo} is attached. */
   | "noEngine"
   /** The server has listeners of `connection` or `timeout`. */
@@ -683,6 +685,10 @@ export interface WorkerStats extends Counters {
   connections: number;
   /** Connections that the thread has had. */
   opened: number;
+  /** Connections of {@link createServer} that the thread has accepted, for all threads. */
+  accepted: number;
+  /** Open ones on this thread that have neither become a session's nor been passed. */
+  httpConnections: number;
   /** Connections that have ended, by reason. Reasons that have not occurred are left out. */
   ended: Partial<Record<EndReason, number>>;
 }
@@ -720,6 +726,14 @@ export interface Stats extends Counters {
 
 /** Counters of the servers of {@link createServer}. */
 export interface ServerStats {
+  /** Connections that I/O threads have accepted. */
+  accepted: number;
+  /** Open ones among them that have neither become a session's nor been passed: their next request is awaited. */
+  httpConnections: number;
+  /** Sessions of Engine.IO that I/O threads have opened. */
+  sessions: number;
+  /** Requests for a session that were refused on I/O threads. */
+  refused: number;
   /**
    * Connections that I/O threads accepted and passed to Node.js, by reason. Reasons that have not occurred are
    * left out.

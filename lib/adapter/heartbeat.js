@@ -20,7 +20,11 @@ const { clearTimeout, setTimeout } = require("node:timers");
 const { HeartbeatStep } = require("../addon/codes.js");
 const { heartbeatMethods } = require("../untouched.js");
 const { PacedSocket } = require("./paced-socket.js");
-const { isHeartbeatObserved, isServerObserved } = require("./packet-listeners.js");
+const {
+  isHeartbeatObserved,
+  isServerObserved,
+  isTransportObserved,
+} = require("./packet-listeners.js");
 
 const { Ready: READY, Received: RECEIVED, TimedOut: TIMED_OUT } = HeartbeatStep;
 
@@ -172,8 +176,12 @@ class HeartbeatSocket extends PacedSocket {
 
   /** True if listeners could see heartbeats. */
   get #isListenedTo() {
-    const { conn, transport } = this;
-    return isHeartbeatObserved(conn, transport) || isServerObserved(conn.server);
+    const { conn } = this;
+    return (
+      isHeartbeatObserved(conn) ||
+      isServerObserved(conn.server) ||
+      (this.lean === null && isTransportObserved(conn.transport))
+    );
   }
 
   /** True if methods on the way of heartbeats have been replaced. */

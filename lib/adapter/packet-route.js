@@ -1,5 +1,6 @@
 "use strict";
 
+const { nextTick } = require("node:process");
 const { WebSocket } = require("../engine/websocket.js");
 const { packetMethods, watchConnection, watchTransport } = require("../untouched.js");
 const { scheduleCompaction } = require("./compaction.js");
@@ -98,6 +99,12 @@ class PacketRoute extends HeartbeatSocket {
     for (const { socket } of this.members) scheduleCompaction(socket, connection.workers);
   }
 
+  /** Goes on with the WebSocket to which the connection of an expanded socket has changed. */
+  handleTransport() {
+    watchTransport(Object.getPrototypeOf(this.conn.transport));
+    this.#receive();
+  }
+
   /** @param {import("./member.js").Member} member */
   add(member) {
     // An array that grows has room for 16 more, also one that is made by spreading another.
@@ -115,9 +122,14 @@ class PacketRoute extends HeartbeatSocket {
   }
 
   #leaveToEngine() {
+    const { conn } = this;
     this.#isLeft = true;
     this.reset();
-    this.conn.transport.writable = true;
+    if (conn.readyState !== "closed" && !conn.transport.writable) {
+      // The worker has what is in flight: engine.io goes on in the next tick, as after a write.
+      conn.sentCallbackFn.push(null);
+      nextTick(conn.transport._onSentLast, null);
+    }
     this.releaseHeartbeat();
     this.connection.route = null;
     this.connection = null;

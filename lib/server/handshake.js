@@ -12,12 +12,18 @@
  * Node.js has handled, then.
  */
 
+const { AsyncResource } = require("node:async_hooks");
 const { stats } = require("../stats.js");
 const { doorOf } = require("./door.js");
 const { openByEngine } = require("./engine-socket.js");
 const { LeanConnection } = require("./lean-connection.js");
+const { handlePollingHandshake, handleUpgradeHandshake } = require("./polling-handshake.js");
 const { createRequest } = require("./request.js");
 const { UpgradeResponse } = require("./upgrade-response.js");
+
+/** The transports of offers; see `EventKind.Handshake` in binding.d.ts. */
+const POLLING = 0;
+const UPGRADE = 2;
 
 /** As ws answers. */
 const INVALID_EXTENSIONS = "Invalid or unacceptable Sec-WebSocket-Extensions header";
@@ -37,12 +43,22 @@ function handleHandshake(listener, offer) {
     listener.pass(offer, "webSocketOptions");
     return;
   }
+  if (offer.transport === POLLING) {
+    handlePollingHandshake(listener, offer, door);
+    return;
+  }
+  if (offer.transport === UPGRADE) {
+    handleUpgradeHandshake(listener, offer, door);
+    return;
+  }
   const connection = new LeanConnection(listener, offer, door.ws.options);
   const { head, remoteAddress } = offer;
   const request = createRequest({ head, remoteAddress, connection, server: listener.server });
   connection.socket = request.socket;
   const handshake = { listener, offer, door, connection, request };
-  connection.context.runInAsyncScope(door.isPlain ? begin : leave, null, handshake);
+  // As with Node.js, what listeners of the handshake enter is not the context of the connection's events.
+  const context = new AsyncResource("socket.io-turbo");
+  context.runInAsyncScope(door.isPlain ? begin : leave, null, handshake);
 }
 
 function begin(handshake) {

@@ -130,6 +130,7 @@ impl Acceptor {
 
     /// Gives a connection to the worker that has the fewest.
     fn give(&self, stream: TcpStream) {
+        self.worker.shared.counters.accepted.add(1);
         self.listener.connections.fetch_add(1, Ordering::Relaxed);
         let listener = Arc::clone(&self.listener);
         let targets = self.targets.borrow();
@@ -141,10 +142,10 @@ impl Acceptor {
         let shared = other.map_or(&self.worker.shared, |target| &target.shared);
         shared.http_connections.fetch_add(1, Ordering::Relaxed);
         match other {
-            None => self.worker.listeners.serve(&self.worker, &listener, Ok(stream)),
+            None => self.worker.listeners.serve(&self.worker, &listener, Ok(stream), false),
             Some(target) => {
                 let stream = stream.into_std();
-                let accepted = Accepted { listener, stream };
+                let accepted = Accepted { listener, stream, is_moved: false };
                 target.mailbox.post(vec![Command::Accepted(Box::new(accepted))]);
             }
         }
