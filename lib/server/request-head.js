@@ -165,7 +165,11 @@ function formWith(text) {
   const form = earlier ?? new HeadForm(copyOf(text));
   const isShared =
     text.length <= MAX_FORM_LENGTH && form.rawHeaders.length <= 2 * MAX_SHARED_HEADERS;
-  if (!isShared) return form;
+  if (!isShared) {
+    // Only one request has it.
+    form.pieces = null;
+    return form;
+  }
   if (earlier === undefined) {
     if (known.size === MAX_FORMS) known.clear();
     known.set(form.pieces.join(OWN), form);
