@@ -32,6 +32,8 @@ class PollingConnection extends LeanConnection {
   isPolling = true;
   /** The transport of an expanded socket. @type {object | null} @private */
   transport = null;
+  /** The Engine.IO socket, once it is expanded. @private */
+  expanded = null;
   /** What makes the WebSocket, while the client changes to it. @private */
   upgrade = null;
 
@@ -63,13 +65,14 @@ class PollingConnection extends LeanConnection {
 
   /** The Engine.IO socket, lean or not. */
   get engineSocket() {
-    return this.route.conn;
+    return this.conn ?? this.expanded;
   }
 
   // --- For `EngineSocket`
 
   /** Makes the transport of an expanded socket. */
   makeTransport(conn) {
+    this.expanded = conn;
     if (!this.isPolling) return this.makeWebSocketTransport(conn);
     const { server, request } = conn;
     this.transport = createPollingTransport(server, request, this);
@@ -194,7 +197,7 @@ class PollingConnection extends LeanConnection {
     const transport = this.makeWebSocketTransport(engineSocket);
     engineSocket.setTransport(transport);
     this.transport = null;
-    this.route.handleTransport();
+    this.route?.handleTransport();
     engineSocket.emit("upgrade", transport);
     engineSocket.flush();
   }

@@ -13,13 +13,15 @@ const { EventEmitter } = require("node:events");
 const { stats } = require("../stats.js");
 const { PollingConnection } = require("./polling-connection.js");
 const { createRequest } = require("./request.js");
-const { existingRouteOf } = require("../adapter/packet-route.js");
 
 /** The longest time of `setTimeout()`, in milliseconds. */
 const MAX_DELAY = 2 ** 31 - 1;
 
 /** What can be a header's value in a response of a worker. */
 const ASCII = /^[\t\x20-\x7e]*$/;
+
+/** By the Engine.IO socket: its connection. */
+const connections = new WeakMap();
 
 /** The reason to leave a session to Node.js. */
 const REASON = "polling";
@@ -132,6 +134,7 @@ function accept(handshake, firstLines) {
   connection.sendText(door.openPacket(sid, true));
   connection.route.startFlight();
   if (opts.initialPacket) conn.sendPacket("message", opts.initialPacket);
+  connections.set(conn, connection);
   engine.clients[sid] = conn;
   engine.clientsCount++;
   engine.emit("connection", conn);
@@ -171,7 +174,7 @@ function delayOf(value) {
  */
 function handleUpgradeHandshake(listener, offer, door) {
   const conn = offer.engine.clients[offer.sid];
-  const connection = conn === undefined ? undefined : existingRouteOf(conn)?.connection;
+  const connection = connections.get(conn);
   const isPossible =
     connection instanceof PollingConnection &&
     connection.endError === null &&
