@@ -18,7 +18,7 @@ const YOUNG_GENERATION = "--min-semi-space-size=16";
  * @property {boolean} [isSecure] whether it is one of https
  * @property {boolean} [isWeighed] whether V8's young generation has its whole size from the start, and is
  *   used: it belongs to the process, and not to the connections during which it grows
- * @property {boolean} [isPolled] whether clients use long-polling, so that no connection has to be native
+ * @property {boolean} [isPolled] whether clients use long-polling
  *
  * @typedef {object} Heartbeat options of Engine.IO, in milliseconds
  * @property {number} pingInterval

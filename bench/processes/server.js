@@ -114,8 +114,8 @@ function collectGarbage() {
 function checkNative() {
   // The emitting node of a cluster may have no clients.
   if (!contender.isNative || io.engine.clientsCount === 0) return;
-  // Polling, and TLS of Node.js.
-  if (isPolled || (isSecure && contender.http === undefined)) return;
+  // On Node.js's server, those that poll or have TLS are not.
+  if ((isPolled || isSecure) && contender.http === undefined) return;
   const { connections } = require("../..").stats();
   if (connections.native === 0 || Object.keys(connections.fallback).length > 0) {
     throw new Error(`not all connections are native: ${JSON.stringify(connections)}`);
