@@ -567,6 +567,8 @@ export type ServerFallbackReason =
 export type PassReason =
   /** Its request is not one of Engine.IO that I/O threads serve. */
   | "request"
+  /** A session would begin with long-polling whose requests the program may see, or that needs JavaScript. */
+  | "polling"
   /** No Socket.IO server of {@link turbo} is attached. */
   | "noEngine"
   /** The server has listeners of `connection` or `timeout`. */

@@ -13,7 +13,9 @@ use bytes::Bytes;
 #[cfg(feature = "cluster")]
 use crate::cluster::{Address, DirectoryWriter, NamespaceId, RoomName};
 use crate::fanout::Frames;
-use crate::net::{ConnectionId, ConnectionOptions, Event, HandshakeKey, WorkerPool};
+use crate::net::{
+    ConnectionId, ConnectionOptions, Event, HandshakeKey, PollingOptions, WorkerPool,
+};
 use crate::proto::websocket::Opcode;
 
 /// The type of JavaScript value that text messages become.
@@ -132,6 +134,33 @@ impl Environment {
         let id = self.pool.accept(worker, key, options, headers)?;
         self.set_text_mode(id, text_mode);
         Some(id)
+    }
+
+    /// Accepts a handshake; see [`WorkerPool::accept_polling`].
+    pub fn accept_polling(
+        &mut self,
+        worker: usize,
+        key: HandshakeKey,
+        Configuration { options, text_mode }: Configuration,
+        sid: String,
+        polling: PollingOptions,
+    ) -> Option<ConnectionId> {
+        let id = self.pool.accept_polling(worker, key, options, sid, polling)?;
+        self.set_text_mode(id, text_mode);
+        Some(id)
+    }
+
+    /// Accepts a handshake; see [`WorkerPool::accept_upgrade`].
+    pub fn accept_upgrade(
+        &mut self,
+        worker: usize,
+        key: HandshakeKey,
+        id: ConnectionId,
+        Configuration { options, text_mode }: Configuration,
+        headers: &[u8],
+    ) -> bool {
+        self.set_text_mode(id, text_mode);
+        self.pool.accept_upgrade(worker, key, id, options, headers)
     }
 
     fn set_text_mode(&mut self, id: ConnectionId, text_mode: TextMode) {

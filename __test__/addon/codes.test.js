@@ -22,7 +22,8 @@ const { Recipients } = require("../../lib/adapter/recipients.js");
 const frames = require("../support/websocket/frames.js");
 
 const { Delivery, END_REASON_BITS, END_REASONS, EventBatch, EventNumbers } = codes;
-const { EventKind, HeartbeatStep, RateLimitStep, RecipientLists, Traffic, VALUE_COUNTS } = codes;
+const { EventKind, HeartbeatStep, RateLimitStep, RecipientLists, Traffic, UpgradeStep } = codes;
+const { VALUE_COUNTS } = codes;
 const { TEXT } = frames;
 
 const NOTHING = Buffer.alloc(0);
@@ -83,6 +84,8 @@ class Pool {
     this.events = [];
     this.hasMore = [];
     this.peers = [];
+    /** Worker, path and transport of handshakes. */
+    this.location = (1 << 8) | (1 << 16);
     this.server = net.createServer({ pauseOnConnect: true }).listen(0, "127.0.0.1");
     t.after(() => {
       this.native.shutDown();
@@ -120,7 +123,7 @@ class Pool {
       const event = [numbers[start + EventNumbers.ID], name, numbers[start + EventNumbers.NUMBER]];
       event.push(...values.splice(0, VALUE_COUNTS[kind]));
       if (PACKETS.includes(name)) event.push(joined.next(length));
-      else if (name === "Handshake") assert.equal(length, (1 << 8) | (1 << 16));
+      else if (name === "Handshake") assert.equal(length, this.location);
       else if (name === "Stream") assert.equal(length, 0);
       else assert.equal(length, 0);
       this.events.push(event);
@@ -154,6 +157,7 @@ const LISTENER_OPTIONS = {
   maxHeaderSize: 16 * 1024,
   headersTimeout: 60_000,
   requestTimeout: 300_000,
+  keepAliveTimeout: 5_000,
   keepAlive: false,
   keepAliveInitialDelay: 0,
   maxHandshakesPerSecond: 0,
@@ -222,7 +226,7 @@ async function receivedUntil(peer, end) {
 }
 
 describe("the numbers that both halves share", { skip: !hasEngine, timeout: 30_000 }, () => {
-  const names = ["Delivery", "EventKind", "HeartbeatStep", "RateLimitStep"];
+  const names = ["Delivery", "EventKind", "HeartbeatStep", "RateLimitStep", "UpgradeStep"];
   if (hasCluster) {
     names.push("AddressKind", "SubscriptionKind", "MessageKind", "RedisEventKind", "Topology");
   }
@@ -332,6 +336,69 @@ describe("the numbers that both halves share", { skip: !hasEngine, timeout: 30_0
     for (const { key } of [accepting, refusing, passing]) {
       assert.throws(() => pool.native.accept(0, key, pool.options, "sid", ""), /answered/);
     }
+  });
+
+  test("a session that polls, and changes to a WebSocket", async (t) => {
+    const pool = new Pool(t);
+    const { id, port } = await listen(t, pool);
+    pool.location = 0;
+    const connect = (request) => {
+      const peer = net.connect(port, "127.0.0.1");
+      pool.peers.push(peer);
+      peer.write(request);
+      return peer;
+    };
+    const query = "/socket.io/?EIO=4&transport=";
+    const peer = connect(`GET ${query}polling HTTP/1.1\r\nHost: me\r\n\r\n`);
+    const [of, kind, key, , sid] = await pool.next();
+    assert.deepEqual([of, kind], [id, "Handshake"]);
+    const session = pool.native.acceptPolling(0, key, pool.options, sid, {
+      firstLines: "A: b\r\n",
+      openingLines: "C: d\r\n",
+      dependsOnOrigin: false,
+      compressionThreshold: Infinity,
+      maxPayload: 100,
+      upgradeTimeout: 10_000,
+    });
+    pool.command("send", session, "0{}", TEXT, true, false, true);
+    const opened = await receivedUntil(peer, "0{}");
+    assert.match(opened, /^HTTP\/1\.1 200 OK\r\nA: b\r\n.*\r\nC: d\r\n.*\r\n\r\n0\{\}$/s);
+    const payload = "4hi\x1ebAQI=";
+    peer.write(
+      `POST ${query}polling&sid=${sid} HTTP/1.1\r\nHost: me\r\n` +
+        `Content-Length: ${payload.length}\r\n\r\n${payload}`,
+    );
+    assert.deepEqual(await pool.next(), [session, "Text", 0, "4hi"]);
+    assert.deepEqual(await pool.next(), [session, "Binary", 0, Buffer.of(1, 2)]);
+    pool.native.poll(session, true);
+    pool.command("send", session, "4día", TEXT, true, false, true);
+    assert.deepEqual(await pool.next(), [session, "Polled", 0, "4día"]);
+    pool.location = 2 << 16;
+    const open = async () => {
+      const websocket = connect(
+        `GET ${query}websocket&sid=${sid} HTTP/1.1\r\nHost: me\r\nConnection: Upgrade\r\n` +
+          "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
+          "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+      );
+      const [of, kind, key, , given] = await pool.next();
+      assert.deepEqual([of, kind, given], [id, "Handshake", sid]);
+      pool.native.acceptUpgrade(0, key, session, pool.options, "");
+      pool.native.flush();
+      websocket.write(frames.text("2probe"));
+      assert.deepEqual(await pool.next(), [session, "Upgrade", UpgradeStep.Probed]);
+      await receivedUntil(websocket, "3probe");
+      return websocket;
+    };
+    (await open()).destroy();
+    assert.deepEqual(await pool.next(), [session, "Upgrade", UpgradeStep.Abandoned]);
+    const websocket = await open();
+    const received = receivedUntil(websocket, "4second");
+    pool.command("send", session, "4first", TEXT, true, false, true);
+    websocket.write(Buffer.concat([frames.text("5"), frames.text("4hello")]));
+    assert.deepEqual(await pool.next(), [session, "Upgrade", UpgradeStep.Completed]);
+    assert.deepEqual(await pool.next(), [session, "Text", 0, "4hello"]);
+    pool.command("send", session, "4second", TEXT, true, false, true);
+    assert.equal(await received, "\x81\x064first\x81\x074second");
   });
 
   test("connections with TLS", async (t) => {

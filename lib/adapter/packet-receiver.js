@@ -215,7 +215,8 @@ function isTransportKnown(connection, conn) {
   return (
     // engine.io before 6.6.7 restarts a timer with each packet.
     conn.hasRefreshedPingTimeout !== undefined &&
-    connection.websocket._settings.connection.isTextAsString &&
+    // Long-polling on a worker has none.
+    connection.websocket?._settings.connection.isTextAsString &&
     isOfTransport(connection.websocket._events.message, conn.transport) &&
     // Engine.IO v3 has another.
     conn.transport.parser === latest.parser &&

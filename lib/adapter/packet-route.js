@@ -91,6 +91,12 @@ class PacketRoute extends HeartbeatSocket {
     for (const { socket } of this.members) scheduleCompaction(socket, connection.workers);
   }
 
+  /** Goes on with the WebSocket to which the connection of an expanded socket has changed. */
+  handleTransport() {
+    watchTransport(Object.getPrototypeOf(this.conn.transport));
+    this.#receive();
+  }
+
   /** @param {import("./member.js").Member} member */
   add(member) {
     // An array that grows has room for 16 more, also one that is made by spreading another.

@@ -23,6 +23,9 @@ const HeartbeatStep = enumeration("HeartbeatStep");
 /** The number of what is done when a client exceeds its limit. */
 const RateLimitStep = enumeration("RateLimitStep");
 
+/** The number of an event of a polling session that changes to a WebSocket. */
+const UpgradeStep = enumeration("UpgradeStep");
+
 /** The number of values of an event besides its numbers; 0 for the other kinds. */
 const VALUES = {
   Text: 1,
@@ -32,6 +35,7 @@ const VALUES = {
   Close: 1,
   Failed: 2,
   Raw: 1,
+  Polled: 1,
   NamespaceEvent: 1,
   NamespaceAck: 1,
   Handshake: 4,
@@ -51,6 +55,7 @@ module.exports = {
   EventKind,
   HeartbeatStep,
   RateLimitStep,
+  UpgradeStep,
   /** By event kind. */
   VALUE_COUNTS: Object.freeze(valueCounts()),
   /** A batch of events: positions in its header, where events begin, and the length of each. */

@@ -26,6 +26,8 @@ const {
   Raw: RAW,
   Heartbeat: HEARTBEAT,
   RateLimited: RATE_LIMITED,
+  Upgrade: UPGRADE,
+  Polled: POLLED,
   Passed: PASSED,
   Handshake: HANDSHAKE,
   Stream: STREAM,
@@ -204,6 +206,10 @@ function dispatch(workers, id, kind, number, value, length) {
       return connection.handleHeartbeat(number);
     case RATE_LIMITED:
       return connection.handleRateLimited(number);
+    case UPGRADE:
+      return connection.handleUpgradeStep(number);
+    case POLLED:
+      return connection.handlePolled(value);
     case RAW:
       return connection.handleRaw(value);
     case PASSED:

@@ -161,6 +161,37 @@ class Workers {
     return id;
   }
 
+  /**
+   * Accepts the handshake of a session with long-polling. What is sent to the connection in this turn is the
+   * first response.
+   *
+   * @param {object} connection, worker, key, options, sid as of `accept()`
+   * @param {object} polling as `NativePollingOptions` in binding.d.ts
+   * @returns {number} the connection's id
+   * @throws {Error} when the handshake has been answered
+   */
+  acceptPolling(connection, worker, key, options, sid, polling) {
+    this.scheduleFlush();
+    const configured = this.native.configure(options);
+    const id = this.native.acceptPolling(worker, key, configured, sid, polling);
+    this.connections[id] = connection;
+    this.#size++;
+    this.setReferenced(true);
+    return id;
+  }
+
+  /**
+   * Accepts the handshake of a WebSocket for the session of a connection, which reports how that goes by
+   * `handleUpgradeStep()`.
+   *
+   * @param {number} worker, key, options, headers as of `accept()`
+   * @param {number} id of the connection
+   */
+  acceptUpgrade(worker, key, id, options, headers) {
+    this.scheduleFlush();
+    this.native.acceptUpgrade(worker, key, id, this.native.configure(options), headers);
+  }
+
   /** Counts a connection that keeps the process alive, or no longer does. */
   setReferenced(isReferenced) {
     this.#referenced += isReferenced ? 1 : -1;

@@ -70,14 +70,15 @@ class Door {
     this.#pingInterval = pingInterval;
     this.#pingTimeout = pingTimeout;
     this.#maxPayload = maxHttpBufferSize;
-    const text = JSON.stringify({
-      sid: "",
-      upgrades: [],
-      pingInterval,
-      pingTimeout,
-      maxPayload: maxHttpBufferSize,
-    });
-    this.openTail = text.slice('{"sid":"'.length);
+    const tailWith = (upgrades) => {
+      const maxPayload = maxHttpBufferSize;
+      const text = JSON.stringify({ sid: "", upgrades, pingInterval, pingTimeout, maxPayload });
+      return text.slice('{"sid":"'.length);
+    };
+    this.openTail = tailWith([]);
+    const { transports } = this.engine.opts;
+    const upgrades = this.engine.upgrades("polling").filter((name) => transports.includes(name));
+    this.openTailOfPolling = tailWith(upgrades);
     const { turbo } = this.ws.options;
     const heartbeat = { pingInterval: delayOf(pingInterval), pingTimeout: delayOf(pingTimeout) };
     heartbeat.maxLoopLag = turbo.maxLoopLag ?? heartbeat.pingInterval + heartbeat.pingTimeout;
@@ -94,9 +95,14 @@ class Door {
     if (!isCurrent) this.#read();
   }
 
-  /** Returns the text of the packet that opens a session. @param {string} sid of characters that JSON leaves as they are */
-  openPacket(sid) {
-    return `0{"sid":"${sid}${this.openTail}`;
+  /**
+   * Returns the text of the packet that opens a session.
+   *
+   * @param {string} sid of characters that JSON leaves as they are
+   * @param {boolean} [isPolling] true if it begins with long-polling
+   */
+  openPacket(sid, isPolling = false) {
+    return `0{"sid":"${sid}${isPolling ? this.openTailOfPolling : this.openTail}`;
   }
 
   /** True if no method is replaced that the packets of a lean socket skip, and nobody listens to all of them. */

@@ -197,6 +197,7 @@ const METHODS = {
     if (isWaiting || !endsAsPlain(this)) return expandAndCall(this, "close", args);
     if (this._readyState !== "open") return undefined;
     this._readyState = "closing";
+    if (!args[0] && connection.closeWhenPolled()) return undefined;
     connection.handleConnClose();
     this.onClose("forced close");
     return undefined;
@@ -234,7 +235,7 @@ function isText(message) {
 
 /** Makes a socket of engine.io of a lean one, in place. */
 function expand(conn) {
-  const { [kConnection]: connection, server, request } = conn;
+  const { [kConnection]: connection } = conn;
   const { route, writable } = connection;
   conn[kConnection] = undefined;
   for (const name of Object.keys(COMMON)) {
@@ -245,9 +246,7 @@ function expand(conn) {
   conn.packetsFn = [];
   conn.sentCallbackFn = [];
   conn.cleanupFn = [];
-  connection.makeWebSocket();
-  const transport = server.createTransport("websocket", request);
-  transport.perMessageDeflate = server.opts.perMessageDeflate;
+  const transport = connection.makeTransport(conn);
   transport.sid = conn.id;
   conn.setTransport(transport);
   transport.writable = writable;

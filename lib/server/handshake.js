@@ -16,8 +16,13 @@ const { stats } = require("../stats.js");
 const { doorOf } = require("./door.js");
 const { openByEngine } = require("./engine-socket.js");
 const { LeanConnection } = require("./lean-connection.js");
+const { handlePollingHandshake, handleUpgradeHandshake } = require("./polling-handshake.js");
 const { createRequest } = require("./request.js");
 const { UpgradeResponse } = require("./upgrade-response.js");
+
+/** The transports of offers; see `EventKind.Handshake` in binding.d.ts. */
+const POLLING = 0;
+const UPGRADE = 2;
 
 /** As ws answers. */
 const INVALID_EXTENSIONS = "Invalid or unacceptable Sec-WebSocket-Extensions header";
@@ -35,6 +40,14 @@ function handleHandshake(listener, offer) {
   const door = doorOf(offer.engine);
   if (door === null) {
     listener.pass(offer, "webSocketOptions");
+    return;
+  }
+  if (offer.transport === POLLING) {
+    handlePollingHandshake(listener, offer, door);
+    return;
+  }
+  if (offer.transport === UPGRADE) {
+    handleUpgradeHandshake(listener, offer, door);
     return;
   }
   const connection = new LeanConnection(listener, offer, door.ws.options);

@@ -194,7 +194,20 @@ class LeanConnection extends Connection {
     this.madeWebSocket = null;
   }
 
-  /** Makes the WebSocket. @private for `EngineSocket` */
+  /** Makes the transport. @private for `EngineSocket` */
+  makeTransport({ server, request }) {
+    this.makeWebSocket();
+    const transport = server.createTransport("websocket", request);
+    transport.perMessageDeflate = server.opts.perMessageDeflate;
+    return transport;
+  }
+
+  /** Returns whether the session ends when the client polls. */
+  closeWhenPolled() {
+    return false;
+  }
+
+  /** Makes the WebSocket. @private */
   makeWebSocket() {
     const websocket = acceptedWebSocket(this, this.options, this.socket, this.offer);
     this.#copyState(websocket);

@@ -268,7 +268,33 @@ class NativeListener {
     return this.#workers.accept(connection, worker, key, options, sid, headers);
   }
 
-  /** To be called once for each connection of `accept()`, when it is over. */
+  /**
+   * Turns a request into a session that polls.
+   *
+   * @param {Offer} offer
+   * @param {object} connection as of `accept()`
+   * @param {object} options as of `accept()`
+   * @param {object} polling as `NativePollingOptions` in binding.d.ts
+   * @returns {number} the connection's id
+   */
+  acceptPolling({ worker, key, sid }, connection, options, polling) {
+    return this.#workers.acceptPolling(connection, worker, key, options, sid, polling);
+  }
+
+  /**
+   * Turns a request into a WebSocket for a session that polls.
+   *
+   * @param {Offer} offer
+   * @param {number} id of the session's connection
+   * @param {object} options as of `accept()`
+   * @param {string} headers as of `accept()`
+   */
+  acceptUpgrade({ worker, key }, id, options, headers) {
+    this.#server._connections++;
+    this.#workers.acceptUpgrade(worker, key, id, options, headers);
+  }
+
+  /** To be called once for each connection of `accept()` and `acceptUpgrade()`, when it is over. */
   handleConnectionEnd() {
     this.#server._connections--;
     this.#server._emitCloseIfDrained();

@@ -12,6 +12,8 @@ const http = require("node:http");
 const PASS_REASONS = [
   // The first request is not one that I/O threads serve.
   "request",
+  // A session that polls, of whose requests a program may see something.
+  "polling",
   // No engine is attached whose requests I/O threads could serve.
   "noEngine",
   // The program listens in front of Socket.IO.

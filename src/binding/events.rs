@@ -15,7 +15,7 @@ use napi_derive::napi;
 use super::payload::{buffer_value, latin1_value, string_value};
 use crate::environment::TextMode;
 use crate::net::{
-    EndReason, Event, Failure, Handshake, HandshakeTransport, HeartbeatEvent, RateLimitAction,
+    self, EndReason, Event, Failure, Handshake, HandshakeTransport, HeartbeatEvent, RateLimitAction,
 };
 use crate::proto::socket_io::{PacketParts, PacketType};
 use crate::proto::websocket::{CloseCode, DecodeError};
@@ -75,9 +75,11 @@ pub enum EventKind {
     /// if its request head has not come in time, else 0.
     Passed = 17,
     /// Of a listener: a request that opens a session. Number: its key. Length: the worker in the first 8
-    /// bits, the position of the path in the next 8, then the transport, 0 for polling and 1 for
-    /// WebSocket. Four values: the head of the request with the blank line, a byte for each character;
-    /// an id for the session; the address of the peer, and its port. `accept()`, `refuse()` or `pass()` is due.
+    /// bits, the position of the path in the next 8, then the transport: 0 for polling, 1 for a
+    /// WebSocket, 2 for a WebSocket of a polling session that exists. Four values: the head of the
+    /// request with the blank line, a byte for each character; an id for the session, or its id; the
+    /// address of the peer, and its port. `accept()`, `acceptPolling()`, `acceptUpgrade()`, `refuse()`
+    /// or `pass()` is due.
     Handshake = 18,
     /// Of a listener: a TLS connection, whose plaintext goes through a socket. Number: its key. Length:
     /// the worker in the first 8 bits, then 1 if its request head has not come in time. Two values: the
@@ -88,6 +90,10 @@ pub enum EventKind {
     /// Of a listener: a client and the server do not agree about TLS. Two values: the code of the error,
     /// and the address of the client.
     TlsFailed = 21,
+    /// Of a polling session. Number: an `UpgradeStep`.
+    Upgrade = 22,
+    /// Of a polling session. Value: the payload for a poll that was begun by `poll()`.
+    Polled = 23,
 }
 
 /// The number of a heartbeat event; see `HeartbeatEvent` in `src/net/heartbeat.rs`.
@@ -102,6 +108,19 @@ pub enum HeartbeatStep {
     Received = 2,
     /// The client has not answered in time.
     TimedOut = 3,
+}
+
+/// The number of an event of a polling session that changes to a WebSocket; see `UpgradeStep` in
+/// `src/net/event.rs`.
+#[napi]
+#[derive(Clone, Copy)]
+pub enum UpgradeStep {
+    /// The WebSocket works: a probe has been answered.
+    Probed = 0,
+    /// The session goes on with the WebSocket.
+    Completed = 1,
+    /// The session goes on without it.
+    Abandoned = 2,
 }
 
 /// The number of what is done when a client exceeds its limit; see `RateLimitAction` in
@@ -193,6 +212,9 @@ impl<'env, 'a> EventWriter<'env, 'a> {
             Event::Text(text) | Event::Packet { message: text, .. } => {
                 self.values.push(text_value(env, text, text_mode)?);
             }
+            Event::Polled(payload) => {
+                self.values.push(text_value(env, payload, TextMode::String)?);
+            }
             Event::Binary(bytes) | Event::Ping(bytes) | Event::Pong(bytes) | Event::Raw(bytes) => {
                 self.values.push(buffer_value(env, bytes)?);
             }
@@ -230,6 +252,7 @@ impl<'env, 'a> EventWriter<'env, 'a> {
             | Event::StreamFailed(_)
             | Event::Ended(_)
             | Event::RateLimited(_)
+            | Event::Upgrade(_)
             | Event::Heartbeat(_) => {}
         }
         Ok(())
@@ -289,6 +312,8 @@ fn numbers(event: &Event) -> (EventKind, u32) {
         Event::PeerEnded => (EventKind::PeerEnded, 0),
         Event::Ended(reason) => (EventKind::Ended, end_number(*reason)),
         Event::RateLimited(action) => (EventKind::RateLimited, rate_limit_step(*action) as u32),
+        Event::Polled(_) => (EventKind::Polled, 0),
+        Event::Upgrade(step) => (EventKind::Upgrade, upgrade_step(*step) as u32),
         Event::Heartbeat(event) => (EventKind::Heartbeat, heartbeat_step(*event) as u32),
     }
 }
@@ -298,6 +323,7 @@ const fn location(handshake: &Handshake) -> u32 {
     let transport = match handshake.transport {
         HandshakeTransport::Polling => 0,
         HandshakeTransport::WebSocket => 1,
+        HandshakeTransport::Upgrade => 2,
     };
     handshake.worker as u32 | (handshake.path as u32) << 8 | transport << 16
 }
@@ -308,6 +334,14 @@ const fn heartbeat_step(event: HeartbeatEvent) -> HeartbeatStep {
         HeartbeatEvent::Sent => HeartbeatStep::Sent,
         HeartbeatEvent::Received => HeartbeatStep::Received,
         HeartbeatEvent::TimedOut => HeartbeatStep::TimedOut,
+    }
+}
+
+const fn upgrade_step(step: net::UpgradeStep) -> UpgradeStep {
+    match step {
+        net::UpgradeStep::Probed => UpgradeStep::Probed,
+        net::UpgradeStep::Completed => UpgradeStep::Completed,
+        net::UpgradeStep::Abandoned => UpgradeStep::Abandoned,
     }
 }
 
@@ -337,7 +371,7 @@ fn text_value(env: &Env, text: Bytes, mode: TextMode) -> Result<sys::napi_value>
 fn close_code(failure: Failure) -> u16 {
     match failure {
         Failure::Protocol(error) => error.close_code().value(),
-        Failure::MaxBackpressure { .. } => 0,
+        Failure::MaxBackpressure { .. } | Failure::Polling(_) => 0,
         Failure::RateLimit => CloseCode::POLICY_VIOLATION.value(),
     }
 }
@@ -355,6 +389,7 @@ fn error_of(failure: Failure) -> (String, &'static str) {
         Failure::RateLimit => {
             ("the peer sends more than rateLimit allows".into(), "TURBO_ERR_RATE_LIMIT")
         }
+        Failure::Polling(error) => (error.to_string(), "TransportError"),
     }
 }
 

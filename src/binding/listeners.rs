@@ -10,7 +10,8 @@ use socket2::SockRef;
 
 use super::payload::PayloadArgument;
 use super::workers::{Workers, borrow_descriptor};
-use crate::net::ListenerOptions;
+use crate::environment::{Configuration, Environment};
+use crate::net::{ListenerOptions, PollingOptions};
 
 /// Options of a listener. Times in milliseconds; 0 or `Infinity` for no limit.
 #[napi(object)]
@@ -25,6 +26,8 @@ pub struct NativeListenerOptions {
     pub max_header_size: f64,
     pub headers_timeout: f64,
     pub request_timeout: f64,
+    /// Time for which a connection waits for another request.
+    pub keep_alive_timeout: f64,
     /// True if a connection whose request head is late is passed, instead of answered with 408.
     pub is_passing_timeouts: Option<bool>,
     /// True if idle connections are probed.
@@ -33,6 +36,24 @@ pub struct NativeListenerOptions {
     pub keep_alive_initial_delay: f64,
     /// Connections that are accepted in a second; 0 for no limit.
     pub max_handshakes_per_second: f64,
+}
+
+/// Options of a polling session.
+#[napi(object)]
+pub struct NativePollingOptions {
+    /// Header lines of all responses, in front of others, each with CRLF; ASCII.
+    pub first_lines: String,
+    /// Further header lines of the first response.
+    pub opening_lines: String,
+    /// True if the lines are for requests with this `origin` only.
+    pub depends_on_origin: bool,
+    /// The value of the header, if the request has it.
+    pub origin: Option<String>,
+    /// Packets of fewer bytes are not compressed; `Infinity` if packets never are.
+    pub compression_threshold: f64,
+    pub max_payload: f64,
+    /// Milliseconds.
+    pub upgrade_timeout: f64,
 }
 
 #[napi]
@@ -92,12 +113,45 @@ impl Workers {
         headers: Latin1String,
     ) -> Result<u32> {
         let mut environment = self.environment.borrow_mut();
-        let configuration = environment
-            .configuration(options)
-            .ok_or_else(|| Error::new(Status::InvalidArg, "no such options"))?;
+        let configuration = configuration(&environment, options)?;
+        environment.accept(worker as usize, key, configuration, &headers).ok_or_else(answered)
+    }
+
+    /// Accepts a handshake of a session with long-polling, and returns the id of its connection. What is
+    /// sent to it in the same turn is the first response.
+    #[napi(catch_unwind)]
+    pub fn accept_polling(
+        &self,
+        worker: u32,
+        key: u32,
+        options: u32,
+        sid: String,
+        polling: NativePollingOptions,
+    ) -> Result<u32> {
+        let mut environment = self.environment.borrow_mut();
+        let configuration = configuration(&environment, options)?;
         environment
-            .accept(worker as usize, key, configuration, &headers)
-            .ok_or_else(|| Error::new(Status::InvalidArg, "the handshake has been answered"))
+            .accept_polling(worker as usize, key, configuration, sid, polling_options(polling))
+            .ok_or_else(answered)
+    }
+
+    /// Accepts the handshake of a WebSocket for a polling session, whose connection has these options once
+    /// it has changed. `Upgrade` reports how that goes. `headers` are as of `accept()`.
+    #[napi(catch_unwind)]
+    pub fn accept_upgrade(
+        &self,
+        worker: u32,
+        key: u32,
+        id: u32,
+        options: u32,
+        headers: Latin1String,
+    ) -> Result<()> {
+        let mut environment = self.environment.borrow_mut();
+        let configuration = configuration(&environment, options)?;
+        environment
+            .accept_upgrade(worker as usize, key, id, configuration, &headers)
+            .then_some(())
+            .ok_or_else(answered)
     }
 
     /// Answers a handshake with this response and closes the connection. Does nothing if it has been
@@ -122,6 +176,26 @@ impl Workers {
     }
 }
 
+fn configuration(environment: &Environment, id: u32) -> Result<Configuration> {
+    environment.configuration(id).ok_or_else(|| Error::new(Status::InvalidArg, "no such options"))
+}
+
+fn answered() -> Error {
+    Error::new(Status::InvalidArg, "the handshake has been answered")
+}
+
+fn polling_options(options: NativePollingOptions) -> PollingOptions {
+    let threshold = options.compression_threshold;
+    PollingOptions {
+        first_lines: options.first_lines,
+        opening_lines: options.opening_lines,
+        origin: options.depends_on_origin.then(|| options.origin.map(String::into_bytes)),
+        compression_threshold: threshold.is_finite().then_some(threshold as usize),
+        max_payload: options.max_payload as usize,
+        upgrade_timeout: Duration::from_millis(options.upgrade_timeout as u64),
+    }
+}
+
 fn listener_options(options: NativeListenerOptions) -> ListenerOptions {
     let timeouts = [options.headers_timeout, options.request_timeout];
     let max_per_second = options.max_handshakes_per_second;
@@ -131,6 +205,8 @@ fn listener_options(options: NativeListenerOptions) -> ListenerOptions {
         max_header_size: options.max_header_size as usize,
         is_passing_overdue: options.is_passing_timeouts.unwrap_or_default(),
         headers_timeout: timeouts.into_iter().filter_map(timeout).min(),
+        request_timeout: timeout(options.request_timeout),
+        keep_alive_timeout: timeout(options.keep_alive_timeout),
         keep_alive: options
             .keep_alive
             .then_some((options.keep_alive_initial_delay / 1000.0) as u32),

@@ -41,6 +41,12 @@ impl PreparedPacket {
         self
     }
 
+    /// Returns whether the packet is compressed for peers that take compressed messages.
+    #[must_use]
+    pub const fn is_compressible(&self) -> bool {
+        self.is_compressible
+    }
+
     /// Sets the key of the packet, whose older one it replaces where that waits. By default, it has
     /// none.
     #[must_use]

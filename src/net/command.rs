@@ -132,6 +132,9 @@ pub(super) enum ConnectionCommand {
     LimitPayload(usize),
     /// Starts or stops splitting packets, see [`Event::Packet`](super::Event::Packet).
     SplitPackets(bool),
+    /// Begins a poll of the application if true, else forgets it; see
+    /// [`Event::Polled`](super::Event::Polled).
+    Poll(bool),
     /// Sets an option of the socket.
     Configure(SocketOption),
 }

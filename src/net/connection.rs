@@ -87,6 +87,13 @@ impl Connection {
         }
     }
 
+    /// Goes on with another transport of the same session: input begins with a new frame.
+    pub(super) fn handle_upgrade(&mut self, options: Arc<ConnectionOptions>) {
+        let decoder = Decoder::new(Role::Server, options.limits);
+        self.decoder = if options.compression.is_some() { decoder.inflating() } else { decoder };
+        self.options = options;
+    }
+
     pub(super) fn options(&self) -> &ConnectionOptions {
         &self.options
     }

@@ -1,6 +1,7 @@
 //! One connection with its socket, as a task of its worker.
 
 mod heartbeats;
+mod polling;
 
 use std::cell::RefCell;
 use std::io::{self, ErrorKind, IoSlice};
@@ -132,6 +133,7 @@ impl ConnectionTask {
             ConnectionCommand::Input(input) => self.handle_injected_input(state, input),
             ConnectionCommand::LimitPayload(length) => state.connection.limit_payload(length),
             ConnectionCommand::SplitPackets(is_split) => state.connection.split_packets(is_split),
+            ConnectionCommand::Poll(is_pending) => self.handle_application_poll(state, is_pending),
             ConnectionCommand::Configure(option) => {
                 // Node.js does not report such errors, either.
                 let _ = state.stream.set_option(option);
@@ -153,6 +155,9 @@ impl ConnectionTask {
         } else {
             let compression = self.compression(&state.connection);
             let frames = packet.frames(state.connection.version(), compression).clone();
+            if packet.is_compressible() {
+                state.stream.allow_compression();
+            }
             self.traffic.count_queued(frames.len());
             match packet.latest_key() {
                 None => self.send(state, frames, FrameKind::Silent, packet.count()),
@@ -164,6 +169,9 @@ impl ConnectionTask {
     fn send_frame(self: &Rc<Self>, state: &mut State, frame: Frames, kind: FrameKind) {
         // The application has counted those that are sent as they are.
         let is_counted = matches!(frame, Frames::Plain(_));
+        if !is_counted {
+            state.stream.allow_compression();
+        }
         let frame = frame.for_peer(self.compression(&state.connection));
         if !is_counted {
             self.traffic.count_queued(frame.len());
@@ -183,6 +191,9 @@ impl ConnectionTask {
             self.worker.shared.counters.volatile_dropped.add(state.is_volatile_dropped.into());
         }
         if !state.is_volatile_dropped {
+            if !matches!(frame, Frames::Plain(_)) {
+                state.stream.allow_compression();
+            }
             let frame = frame.for_peer(self.compression(&state.connection));
             self.traffic.count_queued(frame.len());
             self.send(state, frame, FrameKind::Silent, 1);
@@ -196,7 +207,7 @@ impl ConnectionTask {
         }
         // The queue has frames of earlier turns only, which may not have been tried yet.
         self.flush_now(state);
-        !state.connection.queue().is_empty()
+        !state.connection.queue().is_empty() || !state.stream.may_be_writable()
     }
 
     fn send(self: &Rc<Self>, state: &mut State, frames: Bytes, kind: FrameKind, count: usize) {
@@ -359,6 +370,10 @@ impl ConnectionTask {
 
     /// Reports what the socket has accepted, once it accepts no more.
     fn handle_flushed(&self, state: &mut State) {
+        state.stream.end_batch();
+        if state.stream.is_closed() {
+            state.connection.terminate(EndReason::Closed);
+        }
         state.connection.handle_flushed(|event| self.worker.emit(self.id, event));
         let is_slow = state.connection.is_slow();
         if is_slow != state.is_slow {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use bytestring::ByteString;
 
 use super::heartbeat::HeartbeatEvent;
-use super::{Handshake, PassedStream, RateLimitAction};
+use super::{Handshake, PassedStream, PollingError, RateLimitAction};
 use crate::proto::socket_io::PacketParts;
 use crate::proto::websocket::{CloseCode, DecodeError};
 
@@ -59,6 +59,10 @@ pub enum Event {
     /// The peer has sent more than [`rate_limit`](super::ConnectionOptions::rate_limit) allows, and this
     /// is done about it. Reported once for each window.
     RateLimited(RateLimitAction),
+    /// The payload for a poll of the application.
+    Polled(Bytes),
+    /// A change of a polling session to a WebSocket.
+    Upgrade(UpgradeStep),
     /// An error that precedes the end of the connection.
     Failed(Failure),
     /// The peer has ended its side, and the application has not. The application ends its own
@@ -106,6 +110,7 @@ impl Event {
                 | Self::Binary(bytes)
                 | Self::Ping(bytes)
                 | Self::Pong(bytes)
+                | Self::Polled(bytes)
                 | Self::Raw(bytes) => bytes.len(),
                 Self::Passed { .. } => SOCKET_BYTES,
                 // Its own, and the pair.
@@ -131,6 +136,19 @@ pub enum Failure {
     /// The peer has sent more than `rate_limit` allows. All further input is dropped; the application
     /// closes the connection with [`CloseCode::POLICY_VIOLATION`].
     RateLimit,
+    /// A polling session ends.
+    Polling(PollingError),
+}
+
+/// A step of a change to a WebSocket. [`WorkerPool::accept`](super::WorkerPool) begins it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UpgradeStep {
+    /// The WebSocket works: the probe of the client has been answered.
+    Probed,
+    /// The session goes on with the WebSocket.
+    Completed,
+    /// The WebSocket has ended or is closing; the session goes on without it.
+    Abandoned,
 }
 
 /// The reason for which a connection ended.

@@ -33,6 +33,7 @@ mod listener;
 mod liveness;
 mod mailbox;
 mod pace;
+mod polling;
 mod rate_limiter;
 mod scheduling;
 mod stats;
@@ -46,13 +47,14 @@ mod worker_pool;
 pub use broadcaster::{Broadcaster, OutgoingBroadcast, WorkerSet};
 pub use command::{SocketOption, Volatile};
 pub use connection_options::{ConnectionOptions, RateLimit, RateLimitAction, SessionOptions};
-pub use event::{ConnectionId, EndReason, Event, Failure};
+pub use event::{ConnectionId, EndReason, Event, Failure, UpgradeStep};
 pub use heartbeat::{HeartbeatEvent, HeartbeatStart};
 pub use histogram::{HISTOGRAM_BOUNDS, HistogramView};
 pub use lag::{MAX_LAG, MAX_LAG_BYTES};
 pub use listener::{Handshake, HandshakeKey, HandshakeTransport, ListenerOptions, PassedStream};
 #[cfg(feature = "cluster")]
 pub(crate) use pace::{Pace, Tempo};
+pub use polling::{PollingError, PollingOptions};
 pub use stats::WorkerStats;
 pub use tls::{
     ClientCertificateOptions, Identity, TlsContext, TlsDetails, TlsOptions, TlsSettings,

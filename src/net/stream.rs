@@ -1,4 +1,4 @@
-//! The socket of a connection: its bytes as they are, or encrypted by TLS.
+//! The socket of a connection: its bytes as they are, or encrypted by TLS. Or long-polling in its place.
 //!
 //! [`ConnectionTask`](super::connection_task::ConnectionTask) writes from its queue and removes the bytes
 //! that a write has returned; it does not know which of the two it writes to. All of it runs on the
@@ -19,6 +19,7 @@ use tokio::net::TcpStream;
 use tokio_util::io::poll_read_buf;
 
 use super::SocketOption;
+use super::polling::PollingTransport;
 pub(super) use tls::TlsStream;
 
 /// Bytes that the kernel may hold unsent for a connection that gets packets with keys: they cannot be
@@ -35,6 +36,8 @@ pub(super) enum Stream {
     Plain(TcpStream),
     /// The plaintext of a TLS session, whose handshake is done.
     Tls(Box<TlsStream>),
+    /// No socket: requests of a client that polls.
+    Polling(Box<PollingTransport>),
 }
 
 impl Stream {
@@ -45,6 +48,9 @@ impl Stream {
         match self {
             Self::Plain(socket) => send(socket, slices),
             Self::Tls(stream) => stream.write_now(slices),
+            Self::Polling(transport) => {
+                transport.write(slices).ok_or_else(|| io::ErrorKind::WouldBlock.into())
+            }
         }
     }
 
@@ -60,6 +66,10 @@ impl Stream {
                 slices => Pin::new(socket).poll_write_vectored(context, slices),
             },
             Self::Tls(stream) => stream.poll_write(context, slices),
+            // The next request wakes the task.
+            Self::Polling(transport) => {
+                transport.write(slices).map_or(Poll::Pending, |length| Poll::Ready(Ok(length)))
+            }
         }
     }
 
@@ -67,7 +77,7 @@ impl Stream {
     /// next write must begin with the same bytes.
     pub(super) const fn fixed(&self) -> usize {
         match self {
-            Self::Plain(_) => 0,
+            Self::Plain(_) | Self::Polling(_) => 0,
             Self::Tls(stream) => stream.fixed(),
         }
     }
@@ -75,7 +85,7 @@ impl Stream {
     /// Writes what the session has to say by itself: answers of TLS to what was read.
     pub(super) fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
-            Self::Plain(_) => Poll::Ready(Ok(())),
+            Self::Plain(_) | Self::Polling(_) => Poll::Ready(Ok(())),
             Self::Tls(stream) => stream.poll_flush(context),
         }
     }
@@ -90,6 +100,7 @@ impl Stream {
         match self {
             Self::Plain(socket) => poll_read_buf(Pin::new(socket), context, buffer),
             Self::Tls(stream) => stream.poll_read(context, buffer),
+            Self::Polling(_) => Poll::Pending,
         }
     }
 
@@ -98,29 +109,74 @@ impl Stream {
         match self {
             Self::Plain(socket) => Pin::new(socket).poll_shutdown(context),
             Self::Tls(stream) => stream.poll_shutdown(context),
+            Self::Polling(_) => Poll::Ready(Ok(())),
         }
     }
 
     /// Ends our side as far as that goes at once. The socket closes when the stream is dropped.
     pub(super) fn finish(&mut self) {
-        if let Self::Tls(stream) = self {
-            stream.finish();
+        match self {
+            Self::Plain(_) => {}
+            Self::Tls(stream) => stream.finish(),
+            Self::Polling(transport) => transport.finish(),
+        }
+    }
+
+    /// Sends what has been written, if that waits for more. To be called when there is no more.
+    pub(super) fn end_batch(&mut self) {
+        if let Self::Polling(transport) = self {
+            transport.end_batch();
+        }
+    }
+
+    /// Returns whether something can be written, as far as that is known without trying.
+    pub(super) fn may_be_writable(&self) -> bool {
+        self.polling().is_none_or(PollingTransport::has_poll)
+    }
+
+    /// Returns whether nothing can be written any more, though all went well.
+    pub(super) fn is_closed(&self) -> bool {
+        self.polling().is_some_and(PollingTransport::is_closed)
+    }
+
+    /// Marks what is written next as packets that may be compressed as a whole.
+    pub(super) fn allow_compression(&mut self) {
+        if let Self::Polling(transport) = self {
+            transport.allow_compression();
+        }
+    }
+
+    /// Returns the transport of a polling session.
+    pub(super) fn polling(&self) -> Option<&PollingTransport> {
+        match self {
+            Self::Polling(transport) => Some(transport),
+            Self::Plain(_) | Self::Tls(_) => None,
+        }
+    }
+
+    /// As [`polling`](Self::polling).
+    pub(super) fn polling_mut(&mut self) -> Option<&mut PollingTransport> {
+        match self {
+            Self::Polling(transport) => Some(transport),
+            Self::Plain(_) | Self::Tls(_) => None,
         }
     }
 
     /// Returns whether bytes have arrived that were not read, or the end of the peer's side.
     pub(super) fn has_unread(&self) -> bool {
-        self.socket().peek(&mut [MaybeUninit::uninit()]).is_ok()
+        self.socket().is_some_and(|socket| socket.peek(&mut [MaybeUninit::uninit()]).is_ok())
     }
 
     /// Has closing reset the connection, and drop what the kernel has queued.
     pub(super) fn reset_on_close(&self) {
-        let _ = self.socket().set_linger(Some(Duration::ZERO));
+        if let Some(socket) = self.socket() {
+            let _ = socket.set_linger(Some(Duration::ZERO));
+        }
     }
 
     /// Sets an option of the socket.
     pub(super) fn set_option(&self, option: SocketOption) -> io::Result<()> {
-        let socket = self.socket();
+        let Some(socket) = self.socket() else { return Ok(()) };
         match option {
             SocketOption::NoDelay(is_enabled) => socket.set_tcp_nodelay(is_enabled),
             SocketOption::KeepAlive { is_enabled: false, .. } => socket.set_keepalive(false),
@@ -154,13 +210,14 @@ impl Stream {
         if let Self::Tls(stream) = self {
             stream.limit_batch(MAX_UNSENT as usize);
         }
-        limit_unsent(&self.socket());
+        self.socket().iter().for_each(limit_unsent);
     }
 
-    fn socket(&self) -> SockRef<'_> {
+    fn socket(&self) -> Option<SockRef<'_>> {
         match self {
-            Self::Plain(socket) => SockRef::from(socket),
-            Self::Tls(stream) => SockRef::from(stream.socket()),
+            Self::Plain(socket) => Some(SockRef::from(socket)),
+            Self::Tls(stream) => Some(SockRef::from(stream.socket())),
+            Self::Polling(_) => None,
         }
     }
 }

@@ -19,9 +19,12 @@ use super::command::{Batch, Broadcast, Command, ConnectionCommand, Opening};
 use super::connection::Turn;
 use super::connection_task::ConnectionTask;
 use super::deadlines::{Deadlines, Ticket};
-use super::listener::{Acceptance, Accepted, AcceptedHandshake, Listeners};
+use super::listener::{
+    Acceptance, Accepted, Beginning, Listeners, PollingAcceptance, SessionRequest,
+};
 use super::liveness::{Liveness, SIGN_INTERVAL};
 use super::pace::{Pace, WORKER_TEMPO};
+use super::polling::{PollingTransport, SessionDirectory, SessionPlace, Upgrading};
 use super::stats::{SingleWriterCounter, WorkerCounters};
 use super::stream::Stream;
 use super::traffic::Traffic;
@@ -72,6 +75,8 @@ pub(super) struct EventSink {
     pub(super) batches: Sender<EventBatch>,
     /// One for all workers of a pool.
     pub(super) liveness: Arc<Liveness>,
+    /// One for all workers of a pool.
+    pub(super) sessions: Arc<SessionDirectory>,
     pub(super) notify: Notify,
 }
 
@@ -285,22 +290,77 @@ impl Worker {
 
     /// Begins a connection with the WebSocket of a handshake that the application has accepted.
     fn accept(self: &Rc<Self>, acceptance: Acceptance) {
-        let Acceptance { id, key, options, headers } = acceptance;
+        let Acceptance { id, key, options, headers, polling } = acceptance;
         let Some(handshake) = self.listeners.take_handshake(key) else { return };
-        self.shared.counters.opened.add(1);
-        let has_started = handshake.accept(self, &headers, |accepted| {
-            let AcceptedHandshake { stream, response, input, traffic } = accepted;
-            let task = self.start(id, stream, options, traffic);
-            task.send_response(response);
-            task.handle_early_input(input);
+        let has_begun = handshake.accept(self, &headers, |beginning| match (beginning, polling) {
+            (Beginning::WebSocket { stream, response, input, traffic }, _) => {
+                self.shared.counters.opened.add(1);
+                let task = self.start(id, stream, options, traffic);
+                task.send_response(response);
+                task.handle_early_input(input);
+            }
+            (Beginning::Polling { served, stream, exchange, traffic }, Some(polling)) => {
+                self.shared.counters.opened.add(1);
+                let session = self.start_polling(id, options, polling, traffic);
+                let request = SessionRequest { exchange, head: 0, payload: None };
+                served.serve_session(self, session, &request, stream);
+            }
+            (Beginning::Upgrade { stream, response, traffic }, _) => {
+                let output = BytesMut::from(response);
+                self.upgrade(id, Upgrading { stream, output, options, traffic });
+            }
+            (Beginning::Polling { served, .. }, None) => {
+                served.count_end(self);
+                self.handle_gone(id);
+            }
         });
-        if !has_started {
-            self.fail(id, EndReason::PeerEnded);
+        if !has_begun {
+            self.handle_gone(id);
         }
     }
 
-    fn serve_accepted(self: &Rc<Self>, Accepted { listener, stream }: Accepted) {
-        self.listeners.serve(self, &listener, stream.and_then(TcpStream::from_std));
+    /// Starts a session with long-polling.
+    fn start_polling(
+        self: &Rc<Self>,
+        id: ConnectionId,
+        options: Arc<ConnectionOptions>,
+        polling: PollingAcceptance,
+        traffic: Arc<Traffic>,
+    ) -> Rc<ConnectionTask> {
+        let PollingAcceptance { sid, options: polling, target } = polling;
+        self.sessions().insert(&sid, SessionPlace { target, worker: self.index, id });
+        let transport = PollingTransport::new(&sid, polling);
+        self.start(id, Stream::Polling(Box::new(transport)), options, traffic)
+    }
+
+    /// Begins to change a polling session to a WebSocket. If it is over, the WebSocket's connection ends.
+    fn upgrade(&self, id: ConnectionId, upgrading: Upgrading) {
+        let session = self.connection(id);
+        if let Some(probe) = session.and_then(|session| session.begin_upgrade(upgrading)) {
+            tokio::task::spawn_local(poll_fn(move |context| probe.poll(context)));
+        }
+    }
+
+    /// Handles the acceptance of a handshake whose peer has ended its side.
+    fn handle_gone(&self, id: ConnectionId) {
+        match self.connection(id) {
+            Some(session) => session.report_abandoned_upgrade(),
+            None => {
+                self.shared.counters.opened.add(1);
+                self.fail(id, EndReason::PeerEnded);
+            }
+        }
+    }
+
+    /// Returns a connection of this worker.
+    pub(super) fn connection(&self, id: ConnectionId) -> Option<Rc<ConnectionTask>> {
+        self.connections.borrow().get(id as usize).cloned().flatten()
+    }
+
+    fn serve_accepted(self: &Rc<Self>, accepted: Accepted) {
+        let Accepted { listener, stream, is_moved } = accepted;
+        let stream = stream.and_then(TcpStream::from_std);
+        self.listeners.serve(self, &listener, stream, is_moved);
     }
 
     fn insert(&self, id: ConnectionId, task: Rc<ConnectionTask>) {
@@ -433,6 +493,11 @@ impl Worker {
             self.shared.counters.notifications.add(1);
             (self.sink.notify)();
         }
+    }
+
+    /// Returns the polling sessions of all workers of the pool.
+    pub(super) fn sessions(&self) -> &SessionDirectory {
+        &self.sink.sessions
     }
 
     /// Returns whether so many events wait for the application that nothing is read.

@@ -22,6 +22,7 @@ use super::command::{Broadcast, Command, ConnectionCommand, Opening, SocketOptio
 use super::heartbeat::{HeartbeatCommand, HeartbeatStart};
 use super::liveness::Liveness;
 use super::mailbox::Mailbox;
+use super::polling::SessionDirectory;
 use super::threads::IoThread;
 use super::tls::TlsDetails;
 use super::traffic::{Traffic, TrafficView};
@@ -58,6 +59,7 @@ pub struct WorkerPool {
     /// Events that have been received from workers and not taken.
     received: VecDeque<(ConnectionId, Event)>,
     liveness: Arc<Liveness>,
+    sessions: Arc<SessionDirectory>,
     notify: Notify,
     broadcaster: Broadcaster,
 }
@@ -102,6 +104,7 @@ impl WorkerPool {
             rooms: Slab::new(),
             received: VecDeque::new(),
             liveness: Arc::new(Liveness::new(Instant::now())),
+            sessions: Arc::default(),
             notify: Arc::new(notify),
             broadcaster: Broadcaster::default(),
         }
@@ -303,6 +306,12 @@ impl WorkerPool {
         self.command(id, ConnectionCommand::SplitPackets(is_split));
     }
 
+    /// Begins a poll of a polling session, whose payload is [`Event::Polled`], or forgets it: for requests
+    /// that the application has got.
+    pub fn poll(&mut self, id: ConnectionId, is_pending: bool) {
+        self.command(id, ConnectionCommand::Poll(is_pending));
+    }
+
     /// Sets an option of the connection's socket.
     pub fn configure(&mut self, id: ConnectionId, option: SocketOption) {
         self.command(id, ConnectionCommand::Configure(option));
@@ -480,7 +489,8 @@ impl WorkerPool {
         let (commands, receiver) = unbounded_channel();
         let (batches, events) = channel();
         let liveness = Arc::clone(&self.liveness);
-        let sink = EventSink { batches, liveness, notify: Arc::clone(&self.notify) };
+        let sessions = Arc::clone(&self.sessions);
+        let sink = EventSink { batches, liveness, sessions, notify: Arc::clone(&self.notify) };
         let of_thread = Arc::clone(&shared);
         thread.spawn(move || worker::spawn(index, of_thread, sink, receiver));
         let mailbox = Arc::new(Mailbox::new(commands, Arc::clone(&shared)));

@@ -1,20 +1,23 @@
 //! Requests that open a session, while they wait for the application's answer.
 
-use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use tokio::net::TcpStream;
 
+use super::Target;
+use super::engine_target::EngineTarget;
 use super::served::Served;
 use super::source::Source;
 use crate::net::connection_options::ConnectionOptions;
+use crate::net::polling::{Exchange, PollingOptions};
 use crate::net::stream::Stream;
 use crate::net::tls::TlsDetails;
 use crate::net::traffic::Traffic;
 use crate::net::worker::Worker;
 use crate::net::{ConnectionId, SocketOption};
-use crate::proto::http::{Query, RequestHead};
+use crate::proto::http::RequestHead;
 use crate::proto::websocket::OpeningHandshake;
 
 /// Identifies a handshake that waits on a worker. Not used again before 2^32 others.
@@ -54,6 +57,8 @@ pub enum HandshakeTransport {
     Polling,
     /// A WebSocket.
     WebSocket,
+    /// A WebSocket, for a polling session that exists; its id is given.
+    Upgrade,
 }
 
 /// A request that opens a session, before the application knows of it.
@@ -61,26 +66,46 @@ pub enum HandshakeTransport {
 pub(super) struct Offer {
     pub(super) path: usize,
     pub(super) head: Bytes,
-    pub(super) request: OpeningHandshake,
+    pub(super) request: OfferedRequest,
+}
+
+/// What a request asks for.
+#[derive(Debug)]
+pub(super) enum OfferedRequest {
+    /// A session with a WebSocket.
+    WebSocket(OpeningHandshake),
+    /// A session whose first poll it is.
+    Polling(Rc<Exchange>),
+    /// A WebSocket for the session with this id.
+    Upgrade(OpeningHandshake, String),
 }
 
 impl Offer {
-    /// Returns the offer of a request that opens a session with a WebSocket; `None` for all others.
-    pub(super) fn of(request: &RequestHead<'_>, head: &[u8], paths: &[String]) -> Option<Self> {
-        // Of a header value with a tab at its end, Node.js's parser may find something else.
-        if head.contains(&b'\t') {
-            return None;
-        }
-        let path = paths.iter().position(|path| path == request.path())?;
-        let query = Query::parse(request.query());
-        let is_absent = |value: Option<Cow<'_, str>>| value.is_none_or(|value| value.is_empty());
-        let opens_session = query.protocol.as_deref() == Some("4")
-            && query.transport.as_deref() == Some("websocket")
-            && is_absent(query.sid)
-            // Binary messages would be base64 in text messages.
-            && is_absent(query.base64);
-        let request = OpeningHandshake::of(request).filter(|_| opens_session)?;
-        Some(Self { path, head: Bytes::copy_from_slice(head), request })
+    /// Returns the offer of a request that opens a session; `None` for all others.
+    pub(super) fn opening(
+        target: &EngineTarget<'_>,
+        request: &RequestHead<'_>,
+        head: &[u8],
+        keep_alive: Option<u64>,
+    ) -> Option<Self> {
+        let request = match target.transport {
+            HandshakeTransport::WebSocket => {
+                OfferedRequest::WebSocket(OpeningHandshake::of(request)?)
+            }
+            _ => OfferedRequest::Polling(target.opening(request, keep_alive)?),
+        };
+        Some(Self { path: target.path, head: Bytes::copy_from_slice(head), request })
+    }
+
+    /// Returns the offer of a request for a WebSocket for a polling session.
+    pub(super) fn upgrade(
+        target: &EngineTarget<'_>,
+        request: &RequestHead<'_>,
+        head: &[u8],
+        sid: &str,
+    ) -> Option<Self> {
+        let request = OfferedRequest::Upgrade(OpeningHandshake::of(request)?, sid.to_owned());
+        Some(Self { path: target.path, head: Bytes::copy_from_slice(head), request })
     }
 }
 
@@ -93,6 +118,33 @@ pub(in crate::net) struct Acceptance {
     pub(in crate::net) options: Arc<ConnectionOptions>,
     /// More header lines for the response.
     pub(in crate::net) headers: Bytes,
+    /// Given for a session that begins with long-polling.
+    pub(in crate::net) polling: Option<PollingAcceptance>,
+}
+
+/// A session that begins with long-polling.
+#[derive(Debug)]
+pub(in crate::net) struct PollingAcceptance {
+    pub(in crate::net) sid: String,
+    pub(in crate::net) options: PollingOptions,
+    /// The worker, for others.
+    pub(in crate::net) target: Target,
+}
+
+/// What begins with an accepted handshake.
+pub(in crate::net) enum Beginning {
+    /// A connection with a WebSocket.
+    WebSocket {
+        stream: Stream,
+        response: Bytes,
+        /// Bytes behind the request that have been read.
+        input: BytesMut,
+        traffic: Arc<Traffic>,
+    },
+    /// A session whose first poll is this exchange.
+    Polling { served: Rc<Served>, stream: TcpStream, exchange: Rc<Exchange>, traffic: Arc<Traffic> },
+    /// The change of a session to a WebSocket.
+    Upgrade { stream: Stream, response: Bytes, traffic: Arc<Traffic> },
 }
 
 /// A connection whose handshake waits for the application. The request is still to be read, since it may
@@ -102,28 +154,18 @@ pub(in crate::net) struct WaitingHandshake {
     pub(super) stream: Source,
     /// The bytes of the request.
     pub(super) length: usize,
-    pub(super) request: OpeningHandshake,
+    pub(super) request: OfferedRequest,
     pub(super) traffic: Arc<Traffic>,
 }
 
-/// The connection of a handshake that has been accepted.
-pub(in crate::net) struct AcceptedHandshake {
-    pub(in crate::net) stream: Stream,
-    /// The response to be sent.
-    pub(in crate::net) response: Bytes,
-    /// Bytes behind the request that have been read.
-    pub(in crate::net) input: BytesMut,
-    pub(in crate::net) traffic: Arc<Traffic>,
-}
-
 impl WaitingHandshake {
-    /// Takes the request, and calls `start` with the connection. Returns whether it has: if the peer has
-    /// ended its side, ws does not answer, either.
+    /// Takes the request, and calls `start` with what begins. Returns whether it has: if the peer has
+    /// ended its side, ws does not answer, either, and engine.io ends the session.
     pub(in crate::net) fn accept(
         self,
         worker: &Worker,
         headers: &[u8],
-        start: impl FnOnce(AcceptedHandshake),
+        start: impl FnOnce(Beginning),
     ) -> bool {
         let Self { served, stream, length, request, traffic } = self;
         let Some((stream, input)) = stream.take(length) else {
@@ -131,6 +173,16 @@ impl WaitingHandshake {
             return false;
         };
         worker.shared.counters.bytes_in.add(length);
+        let (request, is_upgrade) = match request {
+            OfferedRequest::Polling(exchange) => {
+                let Stream::Plain(stream) = stream else { return false };
+                served.release_handshake();
+                start(Beginning::Polling { served, stream, exchange, traffic });
+                return true;
+            }
+            OfferedRequest::WebSocket(request) => (request, false),
+            OfferedRequest::Upgrade(request, _) => (request, true),
+        };
         let options = served.listener.options();
         // As ws does, whatever the server's `noDelay`. Node.js does not report such errors, either.
         let _ = stream.set_option(SocketOption::NoDelay(true));
@@ -138,7 +190,11 @@ impl WaitingHandshake {
             let _ = stream.set_option(keep_alive(delay));
         }
         let response = request.accept(headers);
-        start(AcceptedHandshake { stream, response, input, traffic });
+        start(if is_upgrade {
+            Beginning::Upgrade { stream, response, traffic }
+        } else {
+            Beginning::WebSocket { stream, response, input, traffic }
+        });
         // Afterwards, so that the worker always has this connection for the one that accepts.
         served.end_handshake(worker);
         true

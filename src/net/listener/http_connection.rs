@@ -3,24 +3,27 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::ListenerOptions;
-use super::handshake::Offer;
+use super::Target;
+use super::engine_target::EngineTarget;
+use super::handshake::{HandshakeTransport, Offer};
 use super::served::Served;
+use super::session_request::SessionRequest;
 use super::source::Source;
 use super::tls::HandshakeEnd;
+use crate::net::connection_task::ConnectionTask;
 use crate::net::worker::Worker;
-use crate::proto::http::{HeadRead, read_head};
+use crate::proto::http::{HeadRead, RequestHead, read_head};
 
 /// Node.js's answer to a request whose head does not come in time.
-const TIMED_OUT: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n";
+pub(super) const TIMED_OUT: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n";
 
 /// The longest request head that is looked at. Node.js's own limit is 16 KiB by default.
 pub(super) const MAX_HEAD: usize = 64 * 1024;
 
 /// What is to be done with a connection.
-#[derive(Debug)]
 enum Verdict {
     /// Wait for more of the request head.
     Wait,
@@ -28,6 +31,10 @@ enum Verdict {
     Pass,
     /// Offer its request to the application.
     Offer(Offer),
+    /// Give its request to a polling session.
+    Serve(Rc<ConnectionTask>, SessionRequest),
+    /// Move it to the worker of its session.
+    Move(Target),
     /// Nothing: the peer has gone.
     End,
 }
@@ -45,11 +52,19 @@ struct State {
     stream: Option<Source>,
     /// The position among those of the same listener.
     index: usize,
+    /// Set if a request was answered before.
+    is_kept: bool,
     /// Bytes of the request head that have been looked at.
     known: usize,
     /// The time from which the head is awaited.
     since: Instant,
     waker: Option<Waker>,
+}
+
+impl State {
+    const fn is_idle(&self) -> bool {
+        self.is_kept && self.known == 0
+    }
 }
 
 impl HttpConnection {
@@ -58,9 +73,10 @@ impl HttpConnection {
         served: Rc<Served>,
         stream: Source,
         index: usize,
+        is_kept: bool,
     ) -> Self {
         let (stream, since) = (Some(stream), Instant::now());
-        let state = State { stream, index, known: 0, since, waker: None };
+        let state = State { stream, index, is_kept, known: 0, since, waker: None };
         Self { worker, served, state: RefCell::new(state) }
     }
 
@@ -75,7 +91,7 @@ impl HttpConnection {
             Some(stream) => {
                 let ready = ready!(self.poll_handshake(stream, &mut state.since, context));
                 if ready {
-                    ready!(self.poll_verdict(stream, &mut state.known, context))
+                    ready!(self.poll_verdict(stream, (&mut state.known, &mut state.since), context))
                 } else {
                     Verdict::End
                 }
@@ -87,6 +103,14 @@ impl HttpConnection {
         match (state.stream.take(), verdict) {
             (Some(stream), Verdict::Offer(offer)) => {
                 self.served.offer(&self.worker, stream, offer);
+                return Poll::Ready(());
+            }
+            (Some(Source::Plain(stream)), Verdict::Serve(session, request)) => {
+                self.served.serve_session(&self.worker, session, &request, stream);
+                return Poll::Ready(());
+            }
+            (Some(Source::Plain(stream)), Verdict::Move(target)) => {
+                self.served.move_to(&self.worker, &target, stream);
                 return Poll::Ready(());
             }
             (Some(stream), Verdict::Pass) => self.served.pass(&self.worker, stream),
@@ -125,7 +149,7 @@ impl HttpConnection {
     fn poll_verdict(
         &self,
         stream: &mut Source,
-        known: &mut usize,
+        (known, since): (&mut usize, &mut Instant),
         context: &mut Context<'_>,
     ) -> Poll<Verdict> {
         let options = self.served.listener.options();
@@ -135,11 +159,15 @@ impl HttpConnection {
         let limit = options.max_header_size.clamp(1, MAX_HEAD);
         let buffer = &mut *self.worker.listeners.buffer.borrow_mut();
         buffer.resize(limit, 0);
+        let is_plain = matches!(stream, Source::Plain(_));
         while !self.worker.is_stalled(context.waker()) {
             let verdict = match ready!(stream.poll_peek(context, buffer, *known)) {
                 Ok(Some(input)) => {
+                    if *known == 0 {
+                        *since = Instant::now();
+                    }
                     let looked_at = std::mem::replace(known, input.len());
-                    judge(input, looked_at, limit, &options)
+                    self.judge(input, (looked_at, limit), is_plain, &options)
                 }
                 // A request that ends too early is one for Node.js's parser.
                 Ok(None) if *known > 0 => Verdict::Pass,
@@ -153,21 +181,93 @@ impl HttpConnection {
         Poll::Pending
     }
 
+    /// Judges what has arrived, which is a part of a request head, or more; `limit` is the most that is
+    /// looked at, and `looked_at` the bytes that have been judged. Long-polling needs a source that
+    /// `is_plain`.
+    fn judge(
+        &self,
+        input: &[u8],
+        (looked_at, limit): (usize, usize),
+        is_plain: bool,
+        options: &ListenerOptions,
+    ) -> Verdict {
+        if !may_be_served(input, &options.paths) {
+            return Verdict::Pass;
+        }
+        let is_short = input.len() < limit;
+        // The head is read once for each of its lines, however small the parts are in which it comes.
+        let has_line = input.get(looked_at..).is_some_and(|added| added.contains(&b'\n'));
+        match if has_line { read_head(input) } else { HeadRead::Incomplete } {
+            HeadRead::Incomplete if is_short => Verdict::Wait,
+            HeadRead::Complete(head, length) => {
+                let input = input.get(..length).unwrap_or_default();
+                // Of a header value with a tab at its end, Node.js's parser may find something else.
+                if input.contains(&b'\t') {
+                    return Verdict::Pass;
+                }
+                match EngineTarget::of(&head, &options.paths) {
+                    Some(target) if is_plain || target.opens_websocket() => {
+                        self.judge_engine_request(&target, &head, input, options)
+                    }
+                    _ => Verdict::Pass,
+                }
+            }
+            _ => Verdict::Pass,
+        }
+    }
+
+    /// Judges a request whose target is Engine.IO's; `input` is the head.
+    fn judge_engine_request(
+        &self,
+        target: &EngineTarget<'_>,
+        head: &RequestHead<'_>,
+        input: &[u8],
+        options: &ListenerOptions,
+    ) -> Verdict {
+        let keep_alive = options.keep_alive_seconds();
+        let Some(sid) = target.sid() else {
+            let offer = Offer::opening(target, head, input, keep_alive);
+            return offer.map_or(Verdict::Pass, Verdict::Offer);
+        };
+        // Other ids are the application's to refuse.
+        let Some(place) = self.worker.sessions().find(sid) else { return Verdict::Pass };
+        if place.worker != self.worker.index {
+            return Verdict::Move(place.target);
+        }
+        let Some(session) = self.worker.connection(place.id) else { return Verdict::Pass };
+        if target.transport == HandshakeTransport::WebSocket {
+            let can_upgrade = !session.is_upgrading();
+            let offer = can_upgrade.then(|| Offer::upgrade(target, head, input, sid)).flatten();
+            return offer.map_or(Verdict::Pass, Verdict::Offer);
+        }
+        let request = session
+            .with_polling_options(|session| target.request(head, input.len(), session, keep_alive));
+        request.flatten().map_or(Verdict::Pass, |request| Verdict::Serve(session, request))
+    }
+
     /// Returns the time at which the connection is overdue, if it has not got on until then.
-    pub(super) fn due(&self, headers_timeout: Option<Duration>) -> Option<Instant> {
+    pub(super) fn due(&self, options: &ListenerOptions) -> Option<Instant> {
         let state = self.state.borrow();
         let timeout = match state.stream.as_ref()? {
-            Source::Tls(source) => source.handshake_timeout().or(headers_timeout),
-            Source::Plain(_) => headers_timeout,
+            Source::Tls(source) => source.handshake_timeout().or(options.headers_timeout),
+            Source::Plain(_) if state.is_idle() => options.keep_alive_timeout,
+            Source::Plain(_) => options.headers_timeout,
         };
         state.since.checked_add(timeout?)
     }
 
+    /// Returns whether the connection is between two requests.
+    pub(super) fn is_idle(&self) -> bool {
+        self.state.borrow().is_idle()
+    }
+
     /// Ends the connection, since its handshake or request head has not come in time; or passes it, if
-    /// that was the head.
+    /// that was the head. An idle connection just ends.
     pub(super) fn end_overdue(&self, is_passed: bool) {
         let state = &mut *self.state.borrow_mut();
+        let is_idle = state.is_idle();
         match state.stream.take() {
+            Some(mut stream) if is_idle => stream.close(),
             Some(stream) if stream.is_handshaking() => {
                 let code = "ERR_TLS_HANDSHAKE_TIMEOUT";
                 self.served.report_tls_failure(&self.worker, &stream, code);
@@ -198,31 +298,14 @@ impl HttpConnection {
     }
 }
 
-/// Judges what has arrived, which is a part of a request head, or more; `limit` is the most that is looked
-/// at, and `looked_at` the bytes that have been judged.
-fn judge(input: &[u8], looked_at: usize, limit: usize, options: &ListenerOptions) -> Verdict {
-    if !may_be_served(input, &options.paths) {
-        return Verdict::Pass;
-    }
-    let is_short = input.len() < limit;
-    // The head is read once for each of its lines, however small the parts are in which it comes.
-    let has_line = input.get(looked_at..).is_some_and(|added| added.contains(&b'\n'));
-    match if has_line { read_head(input) } else { HeadRead::Incomplete } {
-        HeadRead::Incomplete if is_short => Verdict::Wait,
-        HeadRead::Complete(head, length) => {
-            let offer = Offer::of(&head, input.get(..length).unwrap_or_default(), &options.paths);
-            offer.map_or(Verdict::Pass, Verdict::Offer)
-        }
-        _ => Verdict::Pass,
-    }
-}
-
 /// Returns whether the request that begins with these bytes may be one to a path of ours, without other
 /// segments behind.
 fn may_be_served(head: &[u8], paths: &[String]) -> bool {
     let is_to = |path: &String| {
-        let start = b"GET ".iter().chain(path.as_bytes()).chain(b"?");
-        start.zip(head).all(|(expected, byte)| expected == byte)
+        [&b"GET "[..], b"POST "].iter().any(|method| {
+            let start = method.iter().chain(path.as_bytes()).chain(b"?");
+            start.zip(head).all(|(expected, byte)| expected == byte)
+        })
     };
     paths.iter().any(is_to)
 }
@@ -249,10 +332,19 @@ mod tests {
     fn only_requests_to_a_path_of_ours_are_looked_at() {
         let paths = ["/socket.io/".to_owned(), "/other/".to_owned()];
         let may_be = |head: &str| may_be_served(head.as_bytes(), &paths);
-        for head in ["", "G", "GET /", "GET /so", "GET /socket.io/", "GET /other/?EIO=4&t"] {
+        for head in [
+            "",
+            "G",
+            "P",
+            "GET /",
+            "POST /so",
+            "GET /socket.io/",
+            "POST /socket.io/?",
+            "GET /other/?EIO=4&t",
+        ] {
             assert!(may_be(head), "{head}");
         }
-        for head in ["g", "P", "\r", "GET  ", "GET /s ", "GET /socket.io?", "GET /socket.io/x"] {
+        for head in ["g", "PU", "\r", "GET  ", "GET /s ", "GET /socket.io?", "GET /socket.io/x"] {
             assert!(!may_be(head), "{head}");
         }
     }

@@ -25,10 +25,12 @@
 mod acceptor;
 mod bucket;
 mod carrier;
+mod engine_target;
 mod handshake;
 mod http_connection;
 mod options;
 mod served;
+mod session_request;
 mod sid;
 mod source;
 mod tls;
@@ -46,10 +48,11 @@ use super::tls::TlsSettings;
 use super::worker::Shared;
 
 pub use carrier::PassedStream;
-pub(super) use handshake::{Acceptance, AcceptedHandshake};
+pub(super) use handshake::{Acceptance, Beginning, PollingAcceptance};
 pub use handshake::{Handshake, HandshakeKey, HandshakeTransport};
 pub use options::ListenerOptions;
 pub(super) use served::Listeners;
+pub(super) use session_request::SessionRequest;
 
 /// A listener, for all threads.
 #[derive(Debug)]
@@ -125,6 +128,8 @@ pub(super) struct Accepted {
     pub(super) listener: Arc<Listener>,
     /// Connected; or the error for which it is not.
     pub(super) stream: io::Result<TcpStream>,
+    /// True if another worker has served it before.
+    pub(super) is_moved: bool,
 }
 
 /// A command to the worker that accepts.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::future::poll_fn;
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, RawFd};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -16,13 +16,17 @@ use tokio::net::TcpStream;
 
 use super::acceptor::Acceptor;
 use super::carrier::{Carrier, PassedStream, WaitingStream};
-use super::handshake::{Handshake, HandshakeKey, HandshakeTransport, Offer, WaitingHandshake};
+use super::handshake::{
+    Handshake, HandshakeKey, HandshakeTransport, Offer, OfferedRequest, WaitingHandshake,
+};
 use super::http_connection::HttpConnection;
+use super::session_request::{SessionExchange, SessionRequest};
 use super::sid::SidGenerator;
-use super::source::Source;
+use super::source::{Source, skip};
 use super::tls::TlsSource;
-use super::{AcceptorCommand, Change, Listener, Listening, Target};
+use super::{Accepted, AcceptorCommand, Change, Listener, Listening, Target};
 use crate::net::command::{Command, ConnectionCommand};
+use crate::net::connection_task::ConnectionTask;
 use crate::net::traffic::Traffic;
 use crate::net::worker::Worker;
 use crate::net::{ConnectionId, EndReason, Event};
@@ -30,6 +34,9 @@ use crate::net::{ConnectionId, EndReason, Event};
 /// The longest and the shortest time between two looks at all HTTP connections of a listener.
 const MAX_SWEEP: Duration = Duration::from_secs(1);
 const MIN_SWEEP: Duration = Duration::from_millis(20);
+
+/// The descriptor of no socket.
+const NO_DESCRIPTOR: RawFd = -1;
 
 /// A worker's part in all listeners: the sockets from which it accepts, and its HTTP connections.
 #[derive(Default)]
@@ -98,8 +105,16 @@ impl Listeners {
         worker: &Rc<Worker>,
         listener: &Arc<Listener>,
         stream: io::Result<TcpStream>,
+        is_moved: bool,
     ) {
-        let served = self.find(listener.id).unwrap_or_else(|| {
+        let known = self.find(listener.id);
+        if known.is_none() && is_moved && !listener.is_open() {
+            // This worker has reported the end of the listener.
+            listener.connections.fetch_sub(1, Ordering::Relaxed);
+            worker.shared.http_connections.fetch_sub(1, Ordering::Relaxed);
+            return;
+        }
+        let served = known.unwrap_or_else(|| {
             let served = Rc::new(Served::new(Arc::clone(listener)));
             self.served.borrow_mut().push(Rc::clone(&served));
             served
@@ -189,6 +204,8 @@ impl Listeners {
         for served in self.served.take() {
             let connections = served.connections.take();
             connections.iter().for_each(|(_, connection)| connection.reconsider());
+            let exchanges = served.exchanges.take();
+            exchanges.iter().for_each(|(_, exchange)| exchange.reconsider());
         }
     }
 
@@ -208,9 +225,11 @@ fn post_change(targets: &[Target], id: ConnectionId, change: Change) {
 }
 
 /// The HTTP connections of a listener on one worker.
-pub(super) struct Served {
+pub(in crate::net) struct Served {
     pub(super) listener: Arc<Listener>,
     connections: RefCell<Slab<Rc<HttpConnection>>>,
+    /// Connections whose requests sessions have.
+    exchanges: RefCell<Slab<Rc<SessionExchange>>>,
     /// Those whose handshake waits for the application.
     handshakes: Cell<usize>,
     /// Set when there are no more to come.
@@ -223,6 +242,7 @@ impl Served {
         Self {
             listener,
             connections: RefCell::default(),
+            exchanges: RefCell::default(),
             handshakes: Cell::default(),
             is_closed: Cell::default(),
             is_sweep_scheduled: Cell::default(),
@@ -237,11 +257,15 @@ impl Served {
         let Ok(source) = Source::new(stream, self.listener.tls()) else {
             return self.count_end(worker);
         };
+        self.begin(worker, source, false);
+    }
+
+    fn begin(self: &Rc<Self>, worker: &Rc<Worker>, source: Source, is_kept: bool) {
         let connection = {
             let mut connections = self.connections.borrow_mut();
             let entry = connections.vacant_entry();
             let (worker, served) = (Rc::clone(worker), Rc::clone(self));
-            let connection = HttpConnection::new(worker, served, source, entry.key());
+            let connection = HttpConnection::new(worker, served, source, entry.key(), is_kept);
             Rc::clone(entry.insert(Rc::new(connection)))
         };
         self.schedule_sweep(worker, Instant::now());
@@ -297,13 +321,24 @@ impl Served {
     /// or no name for the peer.
     pub(super) fn offer(self: &Rc<Self>, worker: &Worker, stream: Source, offer: Offer) {
         let Offer { path, head, request } = offer;
-        let (Some((address, port)), Some(sid)) = (stream.address(), worker.listeners.next_sid())
-        else {
+        let (transport, sid) = match &request {
+            OfferedRequest::Polling(_) => {
+                (HandshakeTransport::Polling, worker.listeners.next_sid())
+            }
+            OfferedRequest::WebSocket(_) => {
+                (HandshakeTransport::WebSocket, worker.listeners.next_sid())
+            }
+            OfferedRequest::Upgrade(_, sid) => (HandshakeTransport::Upgrade, Some(sid.clone())),
+        };
+        let (Some((address, port)), Some(sid)) = (stream.address(), sid) else {
             self.pass(worker, stream);
             return self.count_end(worker);
         };
         let length = head.len();
-        let traffic = Arc::new(Traffic::accepted(stream.socket().as_raw_fd(), port, length as u64));
+        // A polling session has no socket of its own.
+        let has_socket = transport != HandshakeTransport::Polling;
+        let descriptor = if has_socket { stream.socket().as_raw_fd() } else { NO_DESCRIPTOR };
+        let traffic = Arc::new(Traffic::accepted(descriptor, port, length as u64));
         let of_application = Arc::clone(&traffic);
         let (served, tls) = (Rc::clone(self), stream.tls_details());
         self.handshakes.set(self.handshakes.get() + 1);
@@ -312,7 +347,7 @@ impl Served {
             worker: worker.index,
             key: worker.listeners.add_handshake(waiting),
             path,
-            transport: HandshakeTransport::WebSocket,
+            transport,
             head,
             sid,
             address,
@@ -325,8 +360,59 @@ impl Served {
 
     /// Counts a connection out whose handshake has been answered.
     pub(super) fn end_handshake(&self, worker: &Worker) {
-        self.handshakes.set(self.handshakes.get() - 1);
+        self.release_handshake();
         self.count_end(worker);
+    }
+
+    /// Counts an answered handshake whose connection stays.
+    pub(super) fn release_handshake(&self) {
+        self.handshakes.set(self.handshakes.get() - 1);
+    }
+
+    /// Gives a request to its session, and waits for the response.
+    pub(in crate::net) fn serve_session(
+        self: &Rc<Self>,
+        worker: &Rc<Worker>,
+        session: Rc<ConnectionTask>,
+        request: &SessionRequest,
+        stream: TcpStream,
+    ) {
+        if request.payload.is_none() {
+            // The handshake has been read when it was accepted.
+            if request.head > 0 && !skip(&stream, request.head) {
+                return self.count_end(worker);
+            }
+            session.handle_poll(&request.exchange);
+        }
+        let exchange = {
+            let mut exchanges = self.exchanges.borrow_mut();
+            let entry = exchanges.vacant_entry();
+            let owner = (Rc::clone(worker), Rc::clone(self));
+            let exchange = SessionExchange::begin(owner, session, request, stream, entry.key());
+            Rc::clone(entry.insert(Rc::new(exchange)))
+        };
+        self.schedule_sweep(worker, Instant::now());
+        tokio::task::spawn_local(poll_fn(move |context| exchange.poll(context)));
+    }
+
+    /// Forgets the task of a request.
+    pub(super) fn remove_exchange(&self, index: usize) {
+        self.exchanges.borrow_mut().try_remove(index);
+    }
+
+    /// Waits for the next request of a connection.
+    pub(super) fn serve_next(self: &Rc<Self>, worker: &Rc<Worker>, stream: TcpStream) {
+        self.begin(worker, Source::Plain(stream), true);
+    }
+
+    /// Moves a connection to another worker, where its session is.
+    pub(super) fn move_to(&self, worker: &Worker, target: &Target, stream: TcpStream) {
+        let listener = Arc::clone(&self.listener);
+        let accepted = Accepted { listener, stream: stream.into_std(), is_moved: true };
+        target.shared.http_connections.fetch_add(1, Ordering::Relaxed);
+        target.mailbox.post(vec![Command::Accepted(Box::new(accepted))]);
+        worker.shared.http_connections.fetch_sub(1, Ordering::Relaxed);
+        self.end_if_over(worker);
     }
 
     /// Forgets the task of a connection.
@@ -335,7 +421,7 @@ impl Served {
     }
 
     /// Counts a connection out that is passed, begins a session or has ended.
-    pub(super) fn count_end(&self, worker: &Worker) {
+    pub(in crate::net) fn count_end(&self, worker: &Worker) {
         self.listener.connections.fetch_sub(1, Ordering::Relaxed);
         worker.shared.http_connections.fetch_sub(1, Ordering::Relaxed);
         self.end_if_over(worker);
@@ -352,43 +438,58 @@ impl Served {
                 self.is_closed.set(true);
                 self.end_if_over(worker);
             }
-            // None of them is between two requests.
-            Change::CloseConnections { is_idle_only: true } => {}
-            Change::CloseConnections { is_idle_only: false } => {
+            Change::CloseConnections { is_idle_only } => {
                 let connections = self.connections.borrow();
-                connections.iter().for_each(|(_, connection)| connection.close());
+                for (_, connection) in connections.iter() {
+                    if connection.is_idle() || !is_idle_only {
+                        connection.close();
+                    }
+                }
+                if !is_idle_only {
+                    let exchanges = self.exchanges.borrow();
+                    exchanges.iter().for_each(|(_, exchange)| exchange.close());
+                }
             }
         }
     }
 
     fn end_if_over(&self, worker: &Worker) {
-        let is_empty = self.handshakes.get() == 0 && self.connections.borrow().is_empty();
+        let has_connections =
+            !self.connections.borrow().is_empty() || !self.exchanges.borrow().is_empty();
+        let is_empty = self.handshakes.get() == 0 && !has_connections;
         if is_empty && self.is_closed.get() {
             worker.listeners.remove(self.listener.id);
             worker.emit(self.listener.id, Event::Ended(EndReason::Closed));
         }
     }
 
-    /// Looks at all connections; ends those whose request head has not come in time.
+    /// Looks at all connections; ends those whose request has not come in time.
     fn sweep(&self, worker: &Worker, now: Instant) {
         self.is_sweep_scheduled.set(false);
         let options = self.listener.options();
-        let connections = self.connections.borrow();
-        for (_, connection) in connections.iter() {
-            if connection.due(options.headers_timeout).is_some_and(|due| due <= now) {
-                connection.end_overdue(options.is_passing_overdue);
+        {
+            let connections = self.connections.borrow();
+            for (_, connection) in connections.iter() {
+                if connection.due(&options).is_some_and(|due| due <= now) {
+                    connection.end_overdue(options.is_passing_overdue);
+                }
             }
         }
-        drop(connections);
+        if let Some(timeout) = options.request_timeout {
+            let exchanges = self.exchanges.borrow();
+            exchanges.iter().for_each(|(_, exchange)| exchange.handle_time(now, timeout));
+        }
         self.schedule_sweep(worker, now);
     }
 
     /// Has the connections looked at, while there are some with a time limit.
     fn schedule_sweep(&self, worker: &Worker, now: Instant) {
         let of_tls = self.listener.tls().map(|tls| tls.handshake_timeout());
-        let timeouts = [self.listener.options().headers_timeout, of_tls];
+        let timeouts = [self.listener.options().shortest_timeout(), of_tls];
         let Some(timeout) = timeouts.into_iter().flatten().min() else { return };
-        if !self.connections.borrow().is_empty() && !self.is_sweep_scheduled.replace(true) {
+        let has_connections =
+            !self.connections.borrow().is_empty() || !self.exchanges.borrow().is_empty();
+        if has_connections && !self.is_sweep_scheduled.replace(true) {
             let interval = (timeout / 8).clamp(MIN_SWEEP, MAX_SWEEP);
             worker.add_deadline(self.listener.id, now + interval);
         }

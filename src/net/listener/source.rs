@@ -124,7 +124,7 @@ impl Source {
 }
 
 /// Reads bytes that have been looked at. Returns whether they were all there.
-fn skip(socket: &TcpStream, length: usize) -> bool {
+pub(super) fn skip(socket: &TcpStream, length: usize) -> bool {
     let mut skipped = vec![0; length];
     matches!((&*SockRef::from(socket)).read(&mut skipped), Ok(read) if read == length)
 }

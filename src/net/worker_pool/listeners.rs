@@ -13,11 +13,11 @@ use super::{ConnectionRoute, Route, WorkerHandle, WorkerPool};
 use crate::net::command::Command;
 use crate::net::listener::{
     Acceptance, AcceptorCommand, Change, Handshake, HandshakeKey, Listener, ListenerOptions,
-    Listening, PassedStream, Target,
+    Listening, PassedStream, PollingAcceptance, Target,
 };
 use crate::net::tls::{TlsDetails, TlsSettings};
 use crate::net::traffic::Traffic;
-use crate::net::{ConnectionId, ConnectionOptions};
+use crate::net::{ConnectionId, ConnectionOptions, PollingOptions};
 use crate::proto::websocket::OpeningHandshake;
 
 /// The longest time that the application waits for a worker to close a listening socket. A worker takes
@@ -171,10 +171,58 @@ impl WorkerPool {
         let headers = Bytes::copy_from_slice(headers);
         if let Some(worker) = self.workers.get_mut(worker) {
             worker.connections += 1;
-            let acceptance = Acceptance { id, key, options, headers };
+            let acceptance = Acceptance { id, key, options, headers, polling: None };
             worker.queued.push(Command::Accept(Box::new(acceptance)));
         }
         Some(id)
+    }
+
+    /// Accepts a handshake of a session with long-polling: what is sent to the connection in the same turn
+    /// is the first response. Returns as [`accept`](Self::accept) does.
+    pub fn accept_polling(
+        &mut self,
+        worker: usize,
+        key: HandshakeKey,
+        options: Arc<ConnectionOptions>,
+        sid: String,
+        polling: PollingOptions,
+    ) -> Option<ConnectionId> {
+        let target = self.targets(worker + 1).pop()?;
+        let Waiting { traffic, tls } = self.handshakes.remove(worker, key)?;
+        let is_compressing =
+            options.compression.is_some() || polling.compression_threshold.is_some();
+        let route = ConnectionRoute { worker, traffic, is_compressing, tls };
+        let id = self.routes.insert(Route::Connection(route)) as ConnectionId;
+        if let Some(worker) = self.workers.get_mut(worker) {
+            worker.connections += 1;
+        }
+        let polling = Some(PollingAcceptance { sid, options: polling, target });
+        let acceptance = Acceptance { id, key, options, headers: Bytes::new(), polling };
+        self.command_worker(worker, Command::Accept(Box::new(acceptance)));
+        Some(id)
+    }
+
+    /// Accepts the handshake of a WebSocket for a polling session, which has these options once it has
+    /// changed to it. [`Event::Upgrade`](crate::net::Event::Upgrade) reports how that goes. Returns false
+    /// if the handshake has been answered.
+    pub fn accept_upgrade(
+        &mut self,
+        worker: usize,
+        key: HandshakeKey,
+        id: ConnectionId,
+        options: Arc<ConnectionOptions>,
+        headers: &[u8],
+    ) -> bool {
+        let is_waiting = self.handshakes.remove(worker, key).is_some();
+        if let Some(Route::Connection(route)) = self.routes.get_mut(id as usize)
+            && is_waiting
+        {
+            route.is_compressing |= options.compression.is_some();
+            let headers = Bytes::copy_from_slice(headers);
+            let acceptance = Acceptance { id, key, options, headers, polling: None };
+            self.command_worker(worker, Command::Accept(Box::new(acceptance)));
+        }
+        is_waiting
     }
 
     /// Goes on with a connection of [`Event::Stream`](crate::net::Event::Stream). Returns its id; `None`

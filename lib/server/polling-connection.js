@@ -1,0 +1,256 @@
+"use strict";
+
+const { nextTick } = require("node:process");
+const { UpgradeStep } = require("../addon/codes.js");
+const { environmentWorkers } = require("../engine/workers.js");
+const { ConnectionEndedError } = require("../errors.js");
+const { receive } = require("./engine-socket.js");
+const { LeanConnection } = require("./lean-connection.js");
+const { createPollingTransport } = require("./polling-transport.js");
+const { createRequest } = require("./request.js");
+
+const { Probed: PROBED, Completed: COMPLETED } = UpgradeStep;
+
+/** The code of a worker's error that engine.io's transport would have reported. */
+const TRANSPORT_ERROR = "TransportError";
+
+const EMPTY = Buffer.alloc(0);
+
+/** The error of two polls at once. */
+const OVERLAP = "overlap from client";
+const BAD_REQUEST = 400;
+
+/**
+ * A connection whose session begins with long-polling, on a worker. Its commands and events are those of a
+ * WebSocket's connection, so that the session can change to one.
+ *
+ * Until it has changed, it has no WebSocket; its Engine.IO socket, expanded, has a `PollingTransport`. Once
+ * it has, it is a `LeanConnection` in all, with the request of the upgrade.
+ */
+class PollingConnection extends LeanConnection {
+  /** True until the session goes on with a WebSocket. */
+  isPolling = true;
+  /** The transport of an expanded socket. @type {object | null} @private */
+  transport = null;
+  /** What makes the WebSocket, while the client changes to it. @private */
+  upgrade = null;
+
+  /**
+   * @param {object} connection as `NativeConnectionOptions` in binding.d.ts
+   * @param {object} polling as `NativePollingOptions`
+   */
+  acceptPolling(connection, polling) {
+    this.isPending = false;
+    const { listener, offer } = this;
+    this.id = listener.acceptPolling(offer, this, connection, polling);
+    this.workers = environmentWorkers();
+    this.workers.scheduleFlush();
+  }
+
+  /**
+   * Accepts a WebSocket for the session.
+   *
+   * @param {object} offer
+   * @param {object} negotiated `Negotiated`
+   * @param {string} lines of headers
+   */
+  acceptUpgrade(offer, { connection, extensions, header }, lines) {
+    const { head, remoteAddress } = offer;
+    this.upgrade = { head, remoteAddress, extensions, transport: null };
+    this.engineSocket.upgrading = true;
+    this.listener.acceptUpgrade(offer, this.id, connection, header + lines);
+  }
+
+  /** The Engine.IO socket, lean or not. */
+  get engineSocket() {
+    return this.route.conn;
+  }
+
+  // --- For `EngineSocket`
+
+  /** Makes the transport of an expanded socket. */
+  makeTransport(conn) {
+    if (!this.isPolling) return this.makeWebSocketTransport(conn);
+    const { server, request } = conn;
+    this.transport = createPollingTransport(server, request, this);
+    this.conn = null;
+    // Packets that wait for a poll are the worker's: only its own upgrade has them follow.
+    conn._maybeUpgrade = refuseUpgrade;
+    return this.transport;
+  }
+
+  makeWebSocketTransport({ server }) {
+    const { upgrade } = this;
+    if (upgrade.transport !== null) return upgrade.transport;
+    const upgradeRequest = createRequest({
+      head: upgrade.head,
+      remoteAddress: upgrade.remoteAddress,
+      connection: this,
+      server: this.listener.server,
+    });
+    this.socket = upgradeRequest.socket;
+    this.offer = upgrade.extensions;
+    this.makeWebSocket();
+    upgradeRequest.websocket = this.madeWebSocket;
+    upgrade.transport = server.createTransport("websocket", upgradeRequest);
+    upgrade.transport.perMessageDeflate = server.opts.perMessageDeflate;
+    return upgrade.transport;
+  }
+
+  /** There is none before the upgrade. */
+  get websocket() {
+    return this.isPolling ? this.madeWebSocket : super.websocket;
+  }
+
+  set websocket(_none) {
+    this.madeWebSocket = null;
+  }
+
+  /** Closes the session when the client polls, as engine.io does. The end is reported then. */
+  closeWhenPolled() {
+    if (this.isPolling) this.closeLean(EMPTY);
+    return this.isPolling;
+  }
+
+  handleConnClose() {
+    if (this.isPolling) this.terminate();
+    else super.handleConnClose();
+  }
+
+  // --- Events
+
+  handleMessage(message, isBinary) {
+    if (!this.isPolling) {
+      super.handleMessage(message, isBinary);
+      return;
+    }
+    if (this.held?.hold("handleMessage", message, isBinary) || this.isTerminated) return;
+    if (this.packetReceiver?.handleMessage(message, isBinary)) return;
+    if (this.isLean && receive(this.conn, message, isBinary)) return;
+    this.expand();
+    this.transport.handleMessage(message);
+  }
+
+  handleFailure(message, code, closeCode) {
+    if (code !== TRANSPORT_ERROR) {
+      if (this.isPolling) this.handleTransportError("transport error");
+      else super.handleFailure(message, code, closeCode);
+      return;
+    }
+    if (message === OVERLAP) this.transport?.refusePoll(BAD_REQUEST);
+    this.handleTransportError(message);
+  }
+
+  handleTransportError(message) {
+    if (this.isTerminated) return;
+    if (this.transport === null)
+      this.engineSocket.onClose("transport error", transportError(message));
+    else this.transport.onError(message);
+  }
+
+  /** @param {string} payload for a request that came through Node.js */
+  handlePolled(payload) {
+    this.transport?.handlePolled(payload);
+  }
+
+  /** @param {number} step of `UpgradeStep` in addon/codes.js */
+  handleUpgradeStep(step) {
+    if (step === PROBED) this.#handleProbed();
+    else if (step === COMPLETED) this.#handleUpgraded();
+    else this.#endUpgrade();
+  }
+
+  #handleProbed() {
+    const { engineSocket } = this;
+    if (engineSocket.listenerCount("upgrading") === 0) return;
+    this.expand();
+    const transport = this.makeWebSocketTransport(engineSocket);
+    engineSocket.emit("upgrading", transport);
+  }
+
+  #endUpgrade() {
+    this.listener.handleConnectionEnd();
+    this.upgrade = null;
+    this.engineSocket.upgrading = false;
+  }
+
+  #handleUpgraded() {
+    const { engineSocket } = this;
+    this.isPolling = false;
+    engineSocket.upgrading = false;
+    engineSocket.upgraded = true;
+    if (engineSocket.listenerCount("upgrade") > 0) this.expand();
+    if (this.isLean) {
+      this.offer = this.upgrade.extensions;
+      return;
+    }
+    if (this.transport === null) {
+      engineSocket.emit("upgrade", engineSocket.transport);
+      return;
+    }
+    // As `_maybeUpgrade()` of engine.io does.
+    this.transport.discard();
+    engineSocket.clearTransport();
+    const transport = this.makeWebSocketTransport(engineSocket);
+    engineSocket.setTransport(transport);
+    this.transport = null;
+    this.route.handleTransport();
+    engineSocket.emit("upgrade", transport);
+    engineSocket.flush();
+  }
+
+  get isOpen() {
+    return this.isPolling ? !this.isClosing : super.isOpen;
+  }
+
+  handleDrained() {
+    if (!this.isPolling) super.handleDrained();
+  }
+
+  handleRelease() {
+    if (!this.isPolling) {
+      super.handleRelease();
+      return;
+    }
+    this.lastTraffic = this.traffic();
+    this.setReferenced(false);
+  }
+
+  handleEnd(reason, systemError) {
+    if (!this.isPolling) {
+      super.handleEnd(reason, systemError);
+      return;
+    }
+    // That of the WebSocket.
+    if (this.upgrade !== null) this.listener.handleConnectionEnd();
+    this.endError = new ConnectionEndedError(reason, systemError);
+    this.takeAwaited();
+    this.isClosing = true;
+    this.isTerminated = true;
+    this.hasEnded = true;
+    nextTick(nextTick, handlePollingEnd, this);
+  }
+}
+
+/** Takes the place of engine.io's method for WebSockets that Node.js has accepted: the client goes on polling. */
+function refuseUpgrade(transport) {
+  transport.close();
+}
+
+/** Returns the error that engine.io's transport reports. */
+function transportError(message) {
+  return Object.assign(new Error(message), { type: TRANSPORT_ERROR, description: undefined });
+}
+
+/** Reports the end of a session that has not changed to a WebSocket. */
+function handlePollingEnd(connection) {
+  const { engineSocket, transport } = connection;
+  connection.isEndReported = true;
+  if (transport !== null) transport.handleEnd();
+  else
+    engineSocket.onClose(
+      engineSocket.readyState === "closing" ? "forced close" : "transport close",
+    );
+}
+
+module.exports = { PollingConnection };

@@ -1,0 +1,181 @@
+"use strict";
+
+/**
+ * The transport of a session whose client polls a worker, as programs and engine.io see it.
+ *
+ * The worker answers requests itself. This transport is for programs that look at it, for packets that
+ * engine.io sends itself, and for requests that have come through Node.js because the worker leaves them to
+ * it, such as a chunked payload.
+ */
+
+/** RFC 6455 §5.2: first bytes of frames that are whole, and the bit that says that they are masked. */
+const TEXT = 0x81;
+const BINARY = 0x82;
+const MASKED = 0x80;
+const LENGTH_16 = 126;
+const LENGTH_64 = 127;
+/** The masking key that leaves a payload as it is. */
+const NO_MASK = Buffer.alloc(4);
+
+/** By engine.io's class of long-polling: ours. */
+const classes = new WeakMap();
+
+/**
+ * Returns the transport of a session.
+ *
+ * @param {object} server of Engine.IO
+ * @param {import("node:http").IncomingMessage} request the one that has opened the session
+ * @param {import("./polling-connection.js").PollingConnection} connection
+ */
+function createPollingTransport(server, request, connection) {
+  const { constructor: Polling } = server.createTransport("polling", request);
+  if (!classes.has(Polling)) classes.set(Polling, pollingClass(Polling));
+  const transport = new (classes.get(Polling))(request);
+  transport.begin(connection);
+  transport.maxHttpBufferSize = server.opts.maxHttpBufferSize;
+  transport.httpCompression = server.opts.httpCompression;
+  return transport;
+}
+
+/** Returns the class of our transports. @param {Function} Polling engine.io's */
+function pollingClass(Polling) {
+  return class PollingTransport extends Polling {
+    /** @private for `createPollingTransport()` */
+    begin(connection) {
+      // A program that shows the transport has not asked for this.
+      Object.defineProperty(this, "connection", { value: connection });
+      this.writable = true;
+    }
+
+    /** Gives packets of engine.io to the worker, which has them wait for a poll. */
+    send(packets) {
+      const { connection } = this;
+      this.writable = false;
+      packets.forEach(({ type, data, options }, index) => {
+        const isLast = index === packets.length - 1;
+        const callback = isLast ? (error) => this.handleSent(error) : undefined;
+        const compress = options?.compress !== false;
+        this.parser.encodePacket({ type, data }, true, (encoded) => {
+          connection.send(encoded, { compress }, callback);
+        });
+      });
+    }
+
+    /** @private */
+    handleSent(error) {
+      if (error || this.readyState !== "open") return;
+      this.emit("drain");
+      this.writable = true;
+      this.emit("ready");
+    }
+
+    /** Receives a message of the client. */
+    handleMessage(message) {
+      this.onPacket(this.parser.decodePacket(message));
+    }
+
+    // --- Requests that have come through Node.js
+
+    onPollRequest(req, res) {
+      if (this.req) {
+        super.onPollRequest(req, res);
+        return;
+      }
+      const { connection } = this;
+      const handleClose = () => {
+        connection.command("poll", false);
+        this.onError("poll connection closed prematurely");
+      };
+      this.req = req;
+      this.res = res;
+      req.cleanup = () => {
+        req.removeListener("close", handleClose);
+        this.req = this.res = null;
+      };
+      req.on("close", handleClose);
+      connection.command("poll", true);
+    }
+
+    /** Answers a poll. @param {string} payload what the worker has for it */
+    handlePolled(payload) {
+      if (!this.req) return;
+      this.doWrite(payload, { compress: true }, () => this.req.cleanup());
+    }
+
+    /** Ends a poll that the worker refuses. @param {number} status */
+    refusePoll(status) {
+      const { req, res } = this;
+      if (!req) return;
+      req.cleanup();
+      res.writeHead(status);
+      res.end();
+    }
+
+    onData(payload) {
+      const { connection } = this;
+      const frames = [];
+      for (const packet of this.parser.decodePayload(payload)) {
+        if (packet.type === "close") {
+          this.connection.command("input", Buffer.concat(frames));
+          this.onClose();
+          return;
+        }
+        frames.push(...frameOf(packet, this.parser));
+      }
+      connection.command("input", Buffer.concat(frames));
+    }
+
+    // --- The end
+
+    onClose() {
+      this.readyState = "closed";
+      this.emit("close");
+    }
+
+    doClose(fn) {
+      const { connection } = this;
+      if (this.discarded || connection.engineSocket.readyState !== "closing") {
+        // The end of the session, or of its polling: a pending poll gets the close packet.
+        if (connection.isPolling) connection.terminate();
+        fn();
+        this.onClose();
+        return;
+      }
+      this.shouldClose = fn;
+      connection.closeWhenPolled();
+    }
+
+    /** The worker has ended the session. */
+    handleEnd() {
+      this.refusePoll(400);
+      const { shouldClose } = this;
+      this.shouldClose = null;
+      shouldClose?.();
+      if (this.readyState !== "closed") this.onClose();
+    }
+  };
+}
+
+/** Returns a packet as a frame that a WebSocket client would have sent, in parts. */
+function frameOf({ type, data }, { encodePacket }) {
+  let payload;
+  // An error is received as one.
+  if (type === "error") payload = "";
+  else encodePacket({ type, data }, true, (encoded) => (payload = encoded));
+  const isText = typeof payload === "string";
+  const bytes = isText ? Buffer.from(payload) : payload;
+  return [header(isText ? TEXT : BINARY, bytes.length), NO_MASK, bytes];
+}
+
+function header(first, length) {
+  if (length < LENGTH_16) return Buffer.of(first, MASKED | length);
+  const is16 = length <= 0xffff;
+  const header = Buffer.alloc(is16 ? 4 : 10);
+  header[0] = first;
+  header[1] = MASKED | (is16 ? LENGTH_16 : LENGTH_64);
+  if (is16) header.writeUInt16BE(length, 2);
+  else header.writeBigUInt64BE(BigInt(length), 2);
+  return header;
+}
+
+module.exports = { createPollingTransport };
