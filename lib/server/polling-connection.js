@@ -247,10 +247,8 @@ function handlePollingEnd(connection) {
   const { engineSocket, transport } = connection;
   connection.isEndReported = true;
   if (transport !== null) transport.handleEnd();
-  else
-    engineSocket.onClose(
-      engineSocket.readyState === "closing" ? "forced close" : "transport close",
-    );
+  const isOurs = engineSocket.readyState === "closing";
+  engineSocket.onClose(isOurs ? "forced close" : "transport close");
 }
 
 module.exports = { PollingConnection };

@@ -151,7 +151,6 @@ function pollingClass(Polling) {
       const { shouldClose } = this;
       this.shouldClose = null;
       shouldClose?.();
-      if (this.readyState !== "closed") this.onClose();
     }
   };
 }

@@ -188,14 +188,9 @@ impl HttpConnection {
         (looked_at, limit): (usize, usize),
         options: &ListenerOptions,
     ) -> Verdict {
-        if !may_be_served(input, &options.paths) {
-            return Verdict::Pass;
-        }
-        let is_short = input.len() < limit;
-        // The head is read once for each of its lines, however small the parts are in which it comes.
-        let has_line = input.get(looked_at..).is_some_and(|added| added.contains(&b'\n'));
-        match if has_line { read_head(input) } else { HeadRead::Incomplete } {
-            HeadRead::Incomplete if is_short => Verdict::Wait,
+        match look_at(input, looked_at, limit, &options.paths) {
+            HeadRead::Incomplete => Verdict::Wait,
+            HeadRead::NotCertain => Verdict::Pass,
             HeadRead::Complete(head, length) => {
                 let input = input.get(..length).unwrap_or_default();
                 // Of a header value with a tab at its end, Node.js's parser may find something else.
@@ -207,7 +202,6 @@ impl HttpConnection {
                     None => Verdict::Pass,
                 }
             }
-            _ => Verdict::Pass,
         }
     }
 
@@ -295,6 +289,19 @@ impl HttpConnection {
     }
 }
 
+/// Reads what has arrived; see [`HttpConnection::judge`].
+fn look_at<'a>(input: &'a [u8], looked_at: usize, limit: usize, paths: &[String]) -> HeadRead<'a> {
+    if !may_be_served(input, paths) {
+        return HeadRead::NotCertain;
+    }
+    // The head is read once for each of its lines, however small the parts are in which it comes.
+    let has_line = input.get(looked_at..).is_some_and(|added| added.contains(&b'\n'));
+    match if has_line { read_head(input) } else { HeadRead::Incomplete } {
+        HeadRead::Incomplete if input.len() >= limit => HeadRead::NotCertain,
+        read => read,
+    }
+}
+
 /// Returns whether the request that begins with these bytes may be one to a path of ours, without other
 /// segments behind.
 fn may_be_served(head: &[u8], paths: &[String]) -> bool {
@@ -309,20 +316,22 @@ fn may_be_served(head: &[u8], paths: &[String]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Verdict, judge, may_be_served};
-    use crate::net::ListenerOptions;
+    use super::{look_at, may_be_served};
+    use crate::proto::http::HeadRead;
 
     #[test]
     fn a_head_is_read_when_a_line_is_complete() {
-        let options = ListenerOptions { paths: vec!["/socket.io/".into()], ..Default::default() };
-        let judge = |input: &str, looked_at| judge(input.as_bytes(), looked_at, 100, &options);
+        let paths = ["/socket.io/".to_owned()];
+        let is_wait = |input: &str, looked_at| {
+            matches!(look_at(input.as_bytes(), looked_at, 100, &paths), HeadRead::Incomplete)
+        };
         let line = "GET /socket.io/?EIO=4 HTTP/7.7\r\n";
         // No version of HTTP, which is found when the line is read.
-        assert!(matches!(judge(line.trim_end(), 0), Verdict::Wait));
-        assert!(matches!(judge(line, line.len() - 1), Verdict::Pass));
-        assert!(matches!(judge(&line[..20], 19), Verdict::Wait));
+        assert!(is_wait(line.trim_end(), 0));
+        assert!(!is_wait(line, line.len() - 1));
+        assert!(is_wait(&line[..20], 19));
         let long = format!("GET /socket.io/?{}", "a".repeat(100));
-        assert!(matches!(judge(&long, 99), Verdict::Pass));
+        assert!(!is_wait(&long, 99));
     }
 
     #[test]

@@ -129,8 +129,6 @@ fn accepted_coding(head: &RequestHead<'_>) -> Option<ContentCoding> {
 #[cfg(test)]
 mod tests {
     use super::Exchange;
-    use bytes::Bytes;
-
     use crate::proto::http::{Content, ContentCoding, HeadRead, read_head};
     use std::task::Waker;
 
