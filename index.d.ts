@@ -685,6 +685,10 @@ export interface WorkerStats extends Counters {
   connections: number;
   /** Connections that the thread has had. */
   opened: number;
+  /** Connections of {@link createServer} that the thread has accepted, for all threads. */
+  accepted: number;
+  /** Open ones on this thread that have neither become a session's nor been passed. */
+  httpConnections: number;
   /** Connections that have ended, by reason. Reasons that have not occurred are left out. */
   ended: Partial<Record<EndReason, number>>;
 }
@@ -722,6 +726,14 @@ export interface Stats extends Counters {
 
 /** Counters of the servers of {@link createServer}. */
 export interface ServerStats {
+  /** Connections that I/O threads have accepted. */
+  accepted: number;
+  /** Open ones among them that have neither become a session's nor been passed: their next request is awaited. */
+  httpConnections: number;
+  /** Sessions of Engine.IO that I/O threads have opened. */
+  sessions: number;
+  /** Requests for a session that were refused on I/O threads. */
+  refused: number;
   /**
    * Connections that I/O threads accepted and passed to Node.js, by reason. Reasons that have not occurred are
    * left out.

@@ -42,6 +42,9 @@ const MAX_STEP = 5 * INTERVAL;
 const ANSWER_SHARE = 0.1;
 const MAX_ANSWER_TIME = 1000;
 
+/** On an Engine.IO socket that has no transport in JavaScript: its connection. */
+const kConnection = Symbol.for("socket.io-turbo.connection");
+
 const UNAVAILABLE = 503;
 /** RFC 9110, section 10.2.3, in seconds: another process can answer at once. */
 const RETRY_AFTER = "1";
@@ -190,10 +193,12 @@ class Drain {
     this.#closing.add(conn);
     // In front of Socket.IO, whose application may throw.
     conn.prependOnceListener("close", () => {
-      whenEnded(conn.transport, () => {
+      const handleEnd = () => {
         this.#closing.delete(conn);
         this.#closed += 1;
-      });
+      };
+      if (isLean(conn)) conn[kConnection].whenEnded(handleEnd);
+      else whenEnded(conn.transport, handleEnd);
     });
     conn.close();
   }
@@ -263,8 +268,14 @@ function takeAny(list) {
 }
 
 /** Returns whether a client is in the middle of a request whose packets closing it would lose. */
-function isBusy({ readyState, transport, upgrading }) {
-  return readyState === "open" && (upgrading || Boolean(transport.dataReq));
+function isBusy(conn) {
+  if (conn.readyState !== "open" || isLean(conn)) return false;
+  return conn.upgrading || Boolean(conn.transport.dataReq);
+}
+
+/** Returns whether a client has no transport in JavaScript, which would be made for the question. */
+function isLean(conn) {
+  return conn[kConnection] !== undefined;
 }
 
 /**

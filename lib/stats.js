@@ -10,6 +10,9 @@ class Stats {
   #fallbacks = {};
   /** Servers whose listening was left to Node.js, by reason. */
   #serverFallbacks = {};
+  /** Sessions that began on connections that I/O threads have accepted, and handshakes that were refused. */
+  #sessions = 0;
+  #refused = 0;
   /** Connections that I/O threads have accepted, and Node.js got, by reason. */
   #passed = {};
   /** Clients that did not agree with an I/O thread about TLS. */
@@ -44,6 +47,16 @@ class Stats {
   /** Counts a server whose listening is left to Node.js. */
   countServerFallback(reason) {
     this.#serverFallbacks[reason] = (this.#serverFallbacks[reason] ?? 0) + 1;
+  }
+
+  /** Counts a session that begins on a connection that I/O threads have accepted. */
+  countSession() {
+    this.#sessions++;
+  }
+
+  /** Counts a handshake on such a connection that is refused. */
+  countRefused() {
+    this.#refused++;
   }
 
   /** Counts a connection that I/O threads have accepted, and Node.js gets. */
@@ -118,6 +131,10 @@ class Stats {
       delivery: histogram(workers.map(({ delivery }) => delivery)),
       loopLag: histogram(this.#workers === null ? [] : [this.#workers.native.loopLag()]),
       server: {
+        accepted: sum("accepted"),
+        httpConnections: sum("httpConnections"),
+        sessions: this.#sessions,
+        refused: this.#refused,
         passed: { ...this.#passed },
         tlsFailed: this.#tlsFailed,
         fallback: { ...this.#serverFallbacks },

@@ -52,22 +52,30 @@ function counts(values, id) {
 
 /** Compares the traces of ours with those of the official packages. */
 function compare(tracer, moments, traceOf, skip = false) {
-  describe(`${tracer} sees the same of turbo() as of Socket.IO`, { skip }, () => {
-    for (const moment of moments) {
-      for (const isLeft of [false, true]) {
-        const who = isLeft ? "client" : "server";
-        test(`from the moment "${moment}" on, until the ${who} disconnects`, async (t) => {
-          const [stock, ours] = await Promise.all(
-            ["stock", "turbo"].map((engine) => trace(t, { engine, tracer, moment }, { isLeft })),
-          );
-          assert.deepEqual([stock.native, ours.native], [0, hasNative ? 1 : 0]);
-          const expected = counts(traceOf(stock), stock.id);
-          assert.notDeepEqual(expected, {});
-          assert.deepEqual(counts(traceOf(ours), ours.id), expected);
-        });
-      }
+  for (const isAccepting of [false, true]) {
+    const server = isAccepting ? ", on createServer()" : "";
+    describe(`${tracer} sees the same of turbo() as of Socket.IO${server}`, { skip }, () => {
+      compareWith({ tracer, isAccepting }, moments, traceOf);
+    });
+  }
+}
+
+function compareWith({ tracer, isAccepting }, moments, traceOf) {
+  for (const moment of moments) {
+    for (const isLeft of [false, true]) {
+      const who = isLeft ? "client" : "server";
+      test(`from the moment "${moment}" on, until the ${who} disconnects`, async (t) => {
+        const [stock, ours] = await Promise.all([
+          trace(t, { engine: "stock", tracer, moment }, { isLeft }),
+          trace(t, { engine: "turbo", isAccepting, tracer, moment }, { isLeft }),
+        ]);
+        assert.deepEqual([stock.native, ours.native], [0, hasNative ? 1 : 0]);
+        const expected = counts(traceOf(stock), stock.id);
+        assert.notDeepEqual(expected, {});
+        assert.deepEqual(counts(traceOf(ours), ours.id), expected);
+      });
     }
-  });
+  }
 }
 
 const reported = ({ reports }) => reports.find(({ trace }) => trace).trace;

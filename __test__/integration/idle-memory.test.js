@@ -20,6 +20,9 @@ const GUARD = { timeout: 120_000, skip: hasNative ? false : "needs the native en
 /** Measured: 0.71 with Node.js 20, 0.72 with 22, 0.69 with 24 and 26. Without the compaction 0.97 with 20. */
 const MOST = 0.85;
 
+/** The same of a server of `createServer()`. Measured: 0.29 with Node.js 20, 0.31 with 22, 0.37 with 24 and 26. */
+const MOST_OF_SERVER = 0.45;
+
 /** Of the heap of a client that does not compress. Measured: 0.91 to 1.02, with ws 1.33. */
 const MOST_HEAP = 1.15;
 /**
@@ -52,9 +55,9 @@ async function connect(port, { request, event }) {
 }
 
 /** Returns the memory of an idle client in bytes: on the heap, and of the process. */
-async function memoryOfClient(t, engineName, kind = PLAIN) {
+async function memoryOfClient(t, engineName, kind = PLAIN, serverName = "http") {
   const file = path.join(__dirname, "../fixtures/idle-server.js");
-  const args = [engineName, JSON.stringify(kind.options)];
+  const args = [engineName, JSON.stringify(kind.options), serverName];
   const child = fork(file, args, { execArgv: ["--expose-gc"] });
   t.after(() => child.kill());
   const [{ port }] = await once(child, "message");
@@ -81,6 +84,14 @@ test("an idle client takes less heap than with ws", GUARD, async (t) => {
   const shown = JSON.stringify(heaps);
   t.diagnostic(shown);
   assert.ok(heaps.turbo < MOST * heaps.stock, shown);
+});
+
+test("an idle client of createServer() takes less than half of the heap", GUARD, async (t) => {
+  const stock = (await memoryOfClient(t, "stock")).heap;
+  const server = (await memoryOfClient(t, "turbo", PLAIN, "server")).heap;
+  const shown = JSON.stringify({ stock, server });
+  t.diagnostic(shown);
+  assert.ok(server < MOST_OF_SERVER * stock, shown);
 });
 
 test("an idle client that compresses takes no more memory than another", GUARD, async (t) => {

@@ -29,7 +29,7 @@ const RUNTIMES = [
 ];
 
 /** Runs a program of this folder. @returns {Promise<object>} what it has printed */
-async function start([executable, ...args], program, argument, env = {}) {
+async function start([executable, ...args], program, argument = "", env = {}) {
   const options = { env: { ...process.env, NO_COLOR: "1", ...env }, timeout: 60_000 };
   const file = path.join(__dirname, "node_modules", executable);
   const all = [...args, path.join(__dirname, program), argument];
@@ -55,6 +55,18 @@ for (const { name, command, reason, words } of RUNTIMES) {
         connections: { native: 0, handshakes: 4, opened: 0, fallback: { [reason]: 4 }, ended: {} },
         warnings: [["TURBO_FALLBACK", `a WebSocket connection is left to ws: ${words}`]],
       });
+    });
+
+    test("accepts the connections of createServer() itself, and says so once", {
+      skip: !hasEngine && "without the engine, there is another reason",
+    }, async () => {
+      const { body, warnings, server } = await start(command, "listener.cjs");
+      assert.equal(body, "answer");
+      assert.deepEqual([server.accepted, server.fallback], [0, { noDescriptor: 1 }]);
+      const text =
+        "Node.js accepts the connections of a server: " +
+        "the runtime does not expose the file descriptor of the listening socket";
+      assert.deepEqual(warnings, [["TURBO_FALLBACK", text]]);
     });
 
     const skip = hasCluster ? skipWithoutRedis : "the addon does not reach Redis";

@@ -5,9 +5,16 @@
 const assert = require("node:assert/strict");
 const { once } = require("node:events");
 const { describe, test } = require("node:test");
+const idle = require("../../lib/server/idle-connections.js");
 const { connect, kinds, newServer } = require("../support/http-servers.js");
 const { polled } = require("../support/observed.js");
 const { connectionsOf } = require("../support/tcp-server.js");
+
+/** True with releases of Node.js that end connections which have sent nothing when they close. */
+const areFreshIdle = idle.areFreshIdle();
+
+/** What a client gets that sent a part of a request just before: it may not have arrived. */
+const SERVED = areFreshIdle ? /^(HTTP\/1\.1 (400|200)|$)/ : /^HTTP\/1\.1 (400|200)/;
 
 /** The begin of a request that may be one of Engine.IO, so that I/O threads wait for the rest. */
 const HALF = "GET /socket.io/?EIO=4";
@@ -55,12 +62,14 @@ for (const kind of kinds) {
       assert.equal(error.code, "ECONNREFUSED");
     });
 
-    test("waits for a client that has sent nothing", async (t) => {
+    test("waits for a client that has sent nothing, unless it counts as idle", async (t) => {
       const server = await start(t, kind);
       const [client] = await connectAll(t, server, 1);
       const state = close(server);
-      client.write(KEPT.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n"));
-      assert.match(await client.ended(), /^HTTP\/1\.1 200 OK\r\n/);
+      if (!areFreshIdle) {
+        client.write(KEPT.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n"));
+      }
+      assert.match(await client.ended(), areFreshIdle ? /^$/ : /^HTTP\/1\.1 200 OK\r\n/);
       assert.equal(await state.closed, undefined);
     });
 
@@ -69,14 +78,14 @@ for (const kind of kinds) {
       const [client] = await connectAll(t, server, 1);
       client.write(HALF);
       const state = close(server);
-      assert.equal(await connectionsOf(server), 1);
+      if (!areFreshIdle) assert.equal(await connectionsOf(server), 1);
       assert.equal(state.isClosed, false);
       client.write(REST);
-      assert.match(await client.ended(), /^HTTP\/1\.1 (400|200)/);
+      assert.match(await client.ended(), SERVED);
       assert.equal(await state.closed, undefined);
     });
 
-    test("waits for a client that leaves", async (t) => {
+    test("waits for a client that leaves", { skip: areFreshIdle && "it is idle" }, async (t) => {
       const server = await start(t, kind);
       const clients = await connectAll(t, server, 2);
       const state = close(server);
@@ -116,9 +125,9 @@ for (const kind of kinds) {
       server.closeIdleConnections();
       await kept.ended();
       half.write(REST);
-      assert.match(await half.ended(), /^HTTP\/1\.1 (400|200)/);
+      assert.match(await half.ended(), SERVED);
       fresh.write(HALF + REST);
-      assert.match(await fresh.ended(), /^HTTP\/1\.1 (400|200)/);
+      assert.match(await fresh.ended(), areFreshIdle ? /^$/ : SERVED);
     });
 
     test("closes all connections", async (t) => {
@@ -138,7 +147,7 @@ for (const kind of kinds) {
       const clients = await connectAll(t, server, 5);
       for (const client of clients) client.write(HALF + REST);
       const { closed } = close(server);
-      for (const client of clients) assert.match(await client.ended(), /^HTTP\/1\.1 (400|200)/);
+      for (const client of clients) assert.match(await client.ended(), SERVED);
       assert.equal(await closed, undefined);
     });
 

@@ -15,6 +15,8 @@ const { hasEngine } = require("../../lib/addon/index.js");
 const { startFixture } = require("../support/fixture-process.js");
 const { listen } = require("../support/tcp-server.js");
 
+const [major, minor] = process.versions.node.split(".").map(Number);
+const hasReusePort = process.platform === "linux" && (major > 22 || (major === 22 && minor >= 12));
 const skip = !hasEngine && "without the engine, Node.js accepts all connections";
 
 /** Returns the body of an answer. */
@@ -69,6 +71,17 @@ describe("a server of createServer()", { timeout: 60_000 }, () => {
     const { code, message } = warnings[0];
     assert.equal(code, "TURBO_FALLBACK");
     assert.match(message, /^Node\.js accepts the connections of a server: it listens on a Unix/);
+  });
+
+  test("listens itself in each worker of a cluster, by SO_REUSEPORT", {
+    skip: skip || (!hasReusePort && "this Node.js or system has no `reusePort`"),
+  }, async (t) => {
+    const options = JSON.stringify({ reusePort: true });
+    const fixture = startFixture(t, "cluster-listener.js", [cluster.SCHED_RR, options]);
+    const { reports } = await fixture.exited;
+    const [{ answer, server }] = reports;
+    assert.equal(answer, "answer");
+    assert.deepEqual([server.fallback, server.accepted], [{}, 1]);
   });
 
   for (const [name, policy] of [

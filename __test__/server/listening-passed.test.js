@@ -11,6 +11,7 @@ const { Server } = require("socket.io");
 const { WebSocket, WebSocketServer } = require("ws");
 const { createServer, stats, turbo } = require("../..");
 const { hasEngine } = require("../../lib/addon/index.js");
+const { polled } = require("../support/observed.js");
 const { connect, request } = require("../support/http-servers.js");
 
 const skip = !hasEngine && "without the engine, nothing is passed";
@@ -168,6 +169,69 @@ describe("a server with Socket.IO", { skip, timeout: 60_000 }, () => {
     const { server } = await start(t, { prepare });
     // I/O threads do not know its path.
     assert.deepEqual(await enter(t, server), { request: 1 });
+  });
+
+  test("serves clients of two servers", async (t) => {
+    const { server } = await start(t, { attach: [{}, { path: "/other" }] });
+    const before = stats().server;
+    assert.deepEqual(await enter(t, server), {});
+    assert.deepEqual(await enter(t, server, "/other/"), {});
+    assert.equal(stats().server.sessions, before.sessions + 2);
+  });
+
+  test("serves clients when what its listeners saw has been removed", async (t) => {
+    const { server } = await start(t);
+    server.on("connection", ignore).on("upgrade", ignore).on("request", ignore);
+    assert.deepEqual(await enter(t, server), { connectionListeners: 1 });
+    server.off("connection", ignore);
+    assert.deepEqual(await enter(t, server), { upgradeListeners: 1 });
+    server.removeListener("upgrade", ignore);
+    assert.deepEqual(await enter(t, server), { requestListeners: 1 });
+    server.removeListener("request", ignore);
+    assert.deepEqual(await enter(t, server), {});
+  });
+
+  test("passes clients once Socket.IO's listeners have been removed", async (t) => {
+    const { server } = await start(t);
+    const upgrade = server.listeners("upgrade");
+    server.removeAllListeners("upgrade");
+    const client = new WebSocket(
+      `ws://127.0.0.1:${server.address().port}/socket.io/?EIO=4&transport=websocket`,
+    );
+    // Without a listener of `upgrade`, it is an ordinary request.
+    const [, response] = await once(client, "unexpected-response");
+    assert.equal(response.statusCode, 400);
+    response.resume();
+    client.on("error", ignore).terminate();
+    for (const listener of upgrade) server.on("upgrade", listener);
+    assert.deepEqual(await enter(t, server), {});
+  });
+
+  test("counts what it accepts, and what becomes of it", async (t) => {
+    const { server } = await start(t, { options: {}, attach: [{ allowRequest }] });
+    function allowRequest({ url }, callback) {
+      callback(null, !url.includes("refused"));
+    }
+    const before = stats();
+    await enter(t, server);
+    await request(server, { path: "/" });
+    const { port } = server.address();
+    const refused = new WebSocket(
+      `ws://127.0.0.1:${port}/socket.io/?EIO=4&transport=websocket&refused`,
+    );
+    await once(refused, "error");
+    const waiting = await connect(t, server);
+    await polled(() => stats().server.httpConnections === before.server.httpConnections + 1);
+    const { accepted, sessions, refused: count } = stats().server;
+    assert.equal(accepted, before.server.accepted + 4);
+    assert.deepEqual([sessions, count], [before.server.sessions + 1, before.server.refused + 1]);
+    const { workers } = stats();
+    assert.equal(
+      workers.reduce((sum, worker) => sum + worker.accepted, 0),
+      accepted,
+    );
+    waiting.socket.destroy();
+    await polled(() => stats().server.httpConnections === before.server.httpConnections);
   });
 
   test("passes every other request", async (t) => {

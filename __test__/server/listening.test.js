@@ -3,6 +3,7 @@
 /** Listening, in all forms of `listen()`, and its errors: the same with `createServer()` as with Node.js. */
 
 const assert = require("node:assert/strict");
+const { AsyncLocalStorage } = require("node:async_hooks");
 const { once } = require("node:events");
 const fs = require("node:fs");
 const net = require("node:net");
@@ -205,6 +206,20 @@ for (const kind of kinds) {
       assert.equal(server.listening, true);
       await new Promise((resolve) => server.close(resolve));
       assert.equal(closed, 2);
+    });
+
+    test("has the asynchronous context of the call of listen()", async (t) => {
+      const storage = new AsyncLocalStorage();
+      const seen = [];
+      const server = newServer(t, kind, (_request, response) => {
+        seen.push(storage.getStore());
+        response.end("answer");
+      });
+      const listening = once(server, "listening");
+      storage.run("listening", () => server.listen(0, "127.0.0.1"));
+      await listening;
+      await storage.run("another", () => assertAnswers(server));
+      assert.deepEqual(seen, ["listening"]);
     });
 
     test("reports to the callback of close() that it does not run", async (t) => {

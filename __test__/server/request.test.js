@@ -12,6 +12,7 @@ const { inspect } = require("node:util");
 const engine = require("engine.io");
 const { createRequest } = require("../../lib/server/request.js");
 const { chromeHead, generatedHeads, headOf, startServer } = require("../support/heads.js");
+const { polled } = require("../support/observed.js");
 const { SEED } = require("../support/random.js");
 
 /** Stands for a connection on a worker. */
@@ -188,6 +189,15 @@ describe("the request of a connection that Node.js has never had", () => {
     }
   });
 
+  test("can be read when it is frozen", async (t) => {
+    const { ours, theirs } = await (await startPair(t))(chromeHead);
+    // Without this, reading them throws with Node's, too.
+    for (const request of [ours, theirs]) void request.headers;
+    for (const request of [ours, theirs]) Object.freeze(request);
+    for (const name of ["method", "url", "headers", "rawHeaders", "_query", "upgrade", "complete"])
+      assert.deepEqual(ours[name], theirs[name]);
+  });
+
   test("works as the prototype of another object, and behind a proxy", async (t) => {
     for (const request of Object.values(await (await startPair(t))(chromeHead))) {
       const heir = Object.create(request);
@@ -259,6 +269,34 @@ describe("the request of a connection that Node.js has never had", () => {
     }
     assert.equal(inspect(ours), inspect(theirs));
     assert.equal(JSON.stringify(ours), JSON.stringify(theirs));
+  });
+
+  test("without an upgrade it is as engine.io leaves it after the response", async (t) => {
+    const { server } = await startServer(t);
+    const engineServer = engine.attach(server);
+    const path = "/engine.io/?EIO=4&transport=polling";
+    const connected = once(engineServer, "connection");
+    http.get({ port: server.address().port, path, headers: { a: "b" } }, (response) => {
+      response.resume();
+    });
+    const [{ request: theirs }] = await connected;
+    await polled(() => theirs.closed);
+    const { rawHeaders } = theirs;
+    const lines = [0, 2, 4].map((index) => `${rawHeaders[index]}: ${rawHeaders[index + 1]}`);
+    const head = headOf(path, lines);
+    const ours = createRequest({ head, remoteAddress: "::1", connection: new StandIn({}), server });
+    assert.equal(ours.res, null);
+    assert.equal(ours.parser, theirs.parser);
+    // Of the listeners that Node.js and engine.io leave there.
+    const added = ["cleanup", "_eventsCount"];
+    ours.setMaxListeners(1);
+    assert.deepEqual(
+      ownKeysOf(ours),
+      ownKeysOf(theirs).filter((key) => !added.includes(key)),
+    );
+    assert.deepEqual(stateOf(ours), stateOf(theirs));
+    assert.equal(ours._dumped, theirs._dumped);
+    assert.deepEqual(ours.headers, theirs.headers);
   });
 
   test("without an upgrade it says so, and has no WebSocket", () => {

@@ -52,7 +52,7 @@ const contenders = {
     nodeOptions: async (redis) => turboOptions({ adapter: ourAdapter(redis) }),
   },
   server: {
-    title: "turbo() on turbo.createServer()",
+    title: "turbo() on turbo.createServer() or createSecureServer()",
     isNative: true,
     options: () => turboOptions(),
     http: () => require("../..").turbo,

@@ -21,6 +21,12 @@ const HOST = "127.0.0.1";
 /** As many wait to be accepted as the kernel allows: with fewer, it lets clients try again in a second. */
 const BACKLOG = 1 << 16;
 
+/**
+ * Longer than any event loop is busy here: with less, Node.js closes a connection whose next request has
+ * come, but has not been read.
+ */
+const KEEP_ALIVE_MILLISECONDS = 60_000;
+
 /** @type {HttpModule} */
 const NODE = { createServer: http.createServer, createSecureServer: https.createServer };
 
@@ -38,6 +44,7 @@ async function listenOnHttp(options, serve, { module = NODE, isSecure, handleReq
   const server = isSecure
     ? module.createSecureServer(createCertificate(), handleRequest)
     : module.createServer(handleRequest);
+  server.keepAliveTimeout = KEEP_ALIVE_MILLISECONDS;
   serve(new Server(server, options));
   await once(server.listen({ port: 0, host: HOST, backlog: BACKLOG }), "listening");
   return { port: server.address().port };

@@ -13,8 +13,7 @@ const { LIFETIME_MILLISECONDS, LineProcess } = require("./line-process.js");
  * @property {boolean} [perMessageDeflate] whether it compresses, if it is on Node's HTTP server and
  *   does not say so itself
  * @property {boolean} [isSecure] whether it is one of https
- * @property {boolean} [mayFallBack] whether connections need not be native: with long-polling, or TLS of
- *   Node.js
+ * @property {boolean} [isPolled] whether clients use long-polling, so that no connection has to be native
  *
  * @typedef {object} Heartbeat options of Engine.IO, in milliseconds
  * @property {number} pingInterval

@@ -36,7 +36,7 @@ const SURVIVORS = 2_000_000;
 const ANSWER = JSON.stringify({ text: "x".repeat(112) });
 
 const [name, json] = process.argv.slice(2);
-const { redis, heartbeat, perMessageDeflate, isSecure, mayFallBack } = JSON.parse(json);
+const { redis, heartbeat, perMessageDeflate, isSecure, isPolled } = JSON.parse(json);
 const contender = contenderOf(name);
 let io;
 let received = 0;
@@ -124,7 +124,9 @@ function collectGarbage() {
 /** @throws {Error} if a connection is not native, so that ws is not measured in our name */
 function checkNative() {
   // The emitting node of a cluster may have no clients.
-  if (!contender.isNative || mayFallBack || io.engine.clientsCount === 0) return;
+  if (!contender.isNative || io.engine.clientsCount === 0) return;
+  // Polling, and TLS of Node.js.
+  if (isPolled || (isSecure && contender.http === undefined)) return;
   const { connections } = require("../..").stats();
   if (connections.native === 0 || Object.keys(connections.fallback).length > 0) {
     throw new Error(`not all connections are native: ${JSON.stringify(connections)}`);

@@ -2,7 +2,8 @@
 
 /**
  * The server has TLS: what a broadcast, a message that clients send, a client that connects, and an
- * ordinary request cost then. Stock and turbo() are on Node.js's https.
+ * ordinary request cost then. `ws` and `turbo` are on https.createServer(), `server` on
+ * turbo.createSecureServer().
  */
 
 const { missingOpenssl } = require("../processes/certificate.js");
@@ -13,7 +14,7 @@ const { pacedMetrics, pacedRound } = require("../suite/paced-round.js");
 const connect = require("./connect.js");
 const http = require("./http.js");
 
-const COMMON = { tls: true, contenders: ["ws", "turbo"] };
+const COMMON = { tls: true, contenders: ["ws", "turbo", "server"] };
 
 /** One round each by the kind of a load. */
 const ROUNDS = {
@@ -34,6 +35,7 @@ const METRICS = {
 module.exports = {
   title: "The server has TLS: broadcasts, received events, clients that connect, ordinary requests",
   missing: missingOpenssl,
+  isSlow: true,
   // Those on a server of https.
   takesPart: (name) => !isFloor(name) && contender(name).options !== undefined,
   loads: [

@@ -113,8 +113,7 @@ function start(name, plan, connecting) {
  * @returns {import("../processes/server-process.js").ServerOptions} of the server for such clients
  */
 function serverOptions({ deflate, tls, transport }) {
-  const mayFallBack = tls || transport === "polling";
-  return { perMessageDeflate: deflate, isSecure: tls, mayFallBack };
+  return { perMessageDeflate: deflate, isSecure: tls, isPolled: transport === "polling" };
 }
 
 /**

@@ -20,7 +20,11 @@ const { clearTimeout, setTimeout } = require("node:timers");
 const { HeartbeatStep } = require("../addon/codes.js");
 const { heartbeatMethods } = require("../untouched.js");
 const { PacedSocket } = require("./paced-socket.js");
-const { isHeartbeatObserved, isServerObserved } = require("./packet-listeners.js");
+const {
+  isHeartbeatObserved,
+  isServerObserved,
+  isTransportObserved,
+} = require("./packet-listeners.js");
 
 const { Ready: READY, Received: RECEIVED, TimedOut: TIMED_OUT } = HeartbeatStep;
 
@@ -165,15 +169,19 @@ class HeartbeatSocket extends PacedSocket {
 
   #restartTimers() {
     const { conn } = this;
-    if (conn.readyState === "closed") return;
+    if (conn.readyState === "closed" || conn.readyState === "opening") return;
     if (conn.protocol === 3) conn.resetPingTimeout();
     else conn.schedulePing();
   }
 
   /** True if listeners could see heartbeats. */
   get #isListenedTo() {
-    const { conn, transport } = this;
-    return isHeartbeatObserved(conn, transport) || isServerObserved(conn.server);
+    const { conn } = this;
+    return (
+      isHeartbeatObserved(conn) ||
+      isServerObserved(conn.server) ||
+      (this.lean === null && isTransportObserved(conn.transport))
+    );
   }
 
   /** True if methods on the way of heartbeats have been replaced. */

@@ -36,17 +36,23 @@ function isServerObserved(server) {
 }
 
 /**
- * Returns whether an Engine.IO socket, its transport or the WebSocket has listeners that could see
- * heartbeats.
+ * Returns whether an Engine.IO socket has listeners that could see heartbeats.
  *
  * @param {import("engine.io").Socket} conn
- * @param {import("engine.io").Transport} transport a WebSocket; what stands for it has no `socket`
  */
-function isHeartbeatObserved(conn, transport) {
+function isHeartbeatObserved(conn) {
+  return HEARTBEAT_EVENTS.some((event) => conn.listenerCount(event) > 0);
+}
+
+/**
+ * Returns whether a transport or its WebSocket has listeners that could see heartbeats.
+ *
+ * @param {import("engine.io").Transport} transport a WebSocket
+ */
+function isTransportObserved(transport) {
   return (
-    HEARTBEAT_EVENTS.some((event) => conn.listenerCount(event) > 0) ||
     TRANSPORT_EVENTS.some((event) => transport.listenerCount(event) > 1) ||
-    transport.socket?.listenerCount("message") > 1
+    transport.socket.listenerCount("message") > 1
   );
 }
 
@@ -57,4 +63,5 @@ module.exports = {
   isHeartbeatObserved,
   isServerObserved,
   isSocketObserved,
+  isTransportObserved,
 };

@@ -1,5 +1,6 @@
 "use strict";
 
+const { nextTick } = require("node:process");
 const { WebSocket } = require("../engine/websocket.js");
 const { packetMethods, watchConnection, watchTransport } = require("../untouched.js");
 const { scheduleCompaction } = require("./compaction.js");
@@ -48,6 +49,8 @@ class PacketRoute extends HeartbeatSocket {
   #isEngineSending = false;
   /** The Socket.IO client that receives the packets; `null` until it is known. */
   #client = null;
+  /** Set while the socket has expanded, and has no members yet. */
+  #isLeft = false;
   /** The options of the volatile packet in flight. Its attachments come with the same object. */
   #volatileOptions = null;
 
@@ -87,6 +90,11 @@ class PacketRoute extends HeartbeatSocket {
     const { connection } = this;
     this.lean = null;
     this.leanBuffer = null;
+    // Without members, engine.io sends all packets, and has the heartbeat.
+    if (this.#client === null) {
+      this.#leaveToEngine();
+      return;
+    }
     this.#receive();
     for (const { socket } of this.members) scheduleCompaction(socket, connection.workers);
   }
@@ -106,17 +114,31 @@ class PacketRoute extends HeartbeatSocket {
   /** @param {object} client of Socket.IO; gets the packets of the socket */
   receiveBy(client) {
     if (this.#client === client) return;
+    // A program has put methods in front of ours before there was a member: they see all packets.
+    if (this.lean !== null && isInstrumented(this.conn)) this.expand();
     this.#client = client;
-    if (this.lean !== null && isInstrumented(this.conn)) this.#leaveToEngine();
+    if (this.#isLeft) this.#beginAgain();
     else this.#receive();
   }
 
-  /** A program has put methods in front of ours before there was a member: they see all packets. */
   #leaveToEngine() {
-    this.expand();
+    const { conn } = this;
+    this.#isLeft = true;
+    this.reset();
+    if (conn.readyState !== "closed" && !conn.transport.writable) {
+      // The worker has what is in flight: engine.io goes on in the next tick, as after a write.
+      conn.sentCallbackFn.push(null);
+      nextTick(conn.transport._onSentLast, null);
+    }
     this.releaseHeartbeat();
     this.connection.route = null;
     this.connection = null;
+  }
+
+  #beginAgain() {
+    this.#isLeft = false;
+    this.observe();
+    this.refresh();
   }
 
   #receive() {

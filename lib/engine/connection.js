@@ -15,8 +15,8 @@ const websocketEvents = require("./websocket-events.js");
 
 const { binaryMessage } = websocketEvents;
 
-/** On a lean Engine.IO socket, which has no transport: its connection. */
-const kConnection = Symbol("connection");
+/** On a lean Engine.IO socket, which has no transport: its connection. `drain.js` knows it, too. */
+const kConnection = Symbol.for("socket.io-turbo.connection");
 
 /** `traffic()` of no connection: bytes read and written, milliseconds without any, no descriptor, no port. */
 const NO_TRAFFIC = [0, 0, 0, -1, 0];

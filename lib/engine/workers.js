@@ -145,23 +145,6 @@ class Workers {
   }
 
   /**
-   * Goes on with a TLS connection of a listener. It does not keep the process alive: its socket does.
-   *
-   * @param {object} connection gets the events: `handleStreamFailed(errno)`, then `handleRelease()` and
-   *   `handleEnd()`
-   * @param {number} worker
-   * @param {number} key of the connection
-   * @returns {number} the connection's id
-   */
-  carry(connection, worker, key) {
-    this.scheduleFlush();
-    const id = this.native.carry(worker, key);
-    this.connections[id] = connection;
-    this.#size++;
-    return id;
-  }
-
-  /**
    * Accepts the handshake of a session with long-polling. What is sent to the connection in this turn is the
    * first response.
    *
@@ -190,6 +173,23 @@ class Workers {
   acceptUpgrade(worker, key, id, options, headers) {
     this.scheduleFlush();
     this.native.acceptUpgrade(worker, key, id, this.native.configure(options), headers);
+  }
+
+  /**
+   * Goes on with a TLS connection of a listener. It does not keep the process alive: its socket does.
+   *
+   * @param {object} connection gets the events: `handleStreamFailed(errno)`, then `handleRelease()` and
+   *   `handleEnd()`
+   * @param {number} worker
+   * @param {number} key of the connection
+   * @returns {number} the connection's id
+   */
+  carry(connection, worker, key) {
+    this.scheduleFlush();
+    const id = this.native.carry(worker, key);
+    this.connections[id] = connection;
+    this.#size++;
+    return id;
   }
 
   /** Counts a connection that keeps the process alive, or no longer does. */

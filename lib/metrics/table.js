@@ -57,6 +57,26 @@ const ENGINE_METRICS = [
     BY_REASON,
   ),
   counter(
+    "server.accepted",
+    "Connections that I/O threads have accepted",
+    (each) => each.server.accepted,
+  ),
+  gauge(
+    "server.http_connections",
+    "Accepted connections whose next request is awaited",
+    (each) => each.server.httpConnections,
+  ),
+  counter(
+    "server.sessions",
+    "Sessions that I/O threads have opened",
+    (each) => each.server.sessions,
+  ),
+  counter(
+    "server.refused",
+    "Requests for a session that were refused on I/O threads",
+    (each) => each.server.refused,
+  ),
+  counter(
     "server.passed",
     "Connections that I/O threads accepted and passed to Node.js",
     (each) => each.server.passed,

@@ -144,9 +144,10 @@ const intervalTimer = {
     if (!isLean(this)) return undefined;
     const { route } = this[kConnection];
     expand(this);
-    if (this._readyState === "closed") return null;
-    route.releaseHeartbeat();
-    route.prepareHeartbeat();
+    if (route.connection !== null && this._readyState !== "closed") {
+      route.releaseHeartbeat();
+      route.prepareHeartbeat();
+    }
     return this.pingIntervalTimer;
   },
   set(value) {
@@ -198,6 +199,7 @@ const METHODS = {
     if (this._readyState !== "open") return undefined;
     this._readyState = "closing";
     if (!args[0] && connection.closeWhenPolled()) return undefined;
+    connection.isDiscarded = Boolean(args[0]);
     connection.handleConnClose();
     this.onClose("forced close");
     return undefined;
@@ -250,16 +252,15 @@ function expand(conn) {
   transport.sid = conn.id;
   conn.setTransport(transport);
   transport.writable = writable;
+  if (connection.isDiscarded) transport.discard();
   if (conn._readyState === "closed") leaveTransport(conn, connection);
   route.leaveLean();
 }
 
 /** Opens the session of a new socket by engine.io's own methods, which have to see its packets. */
 function openByEngine(conn) {
-  const { route } = conn[kConnection];
-  expand(conn);
-  route.leaveHeartbeat();
   conn._readyState = "opening";
+  expand(conn);
   conn.onOpen();
 }
 

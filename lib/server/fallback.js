@@ -11,7 +11,8 @@ const { stats } = require("../stats.js");
 const REASONS = {
   addon: "the native addon is not loaded",
   platform: "the addon accepts connections on Linux and macOS only",
-  cluster: "the primary of the cluster listens; `exclusive: true` lets each process listen itself",
+  cluster:
+    "the primary of the cluster listens; `reusePort: true` of listen(), in Node.js 22.12, lets each process do so",
   notTcp: "it listens on a Unix domain socket or a pipe",
   noDescriptor: "the runtime does not expose the file descriptor of the listening socket",
   resources: "file descriptors or threads have run out",
@@ -30,8 +31,8 @@ function fallbackReason(handle) {
   if (binding === null) return "addon";
   if (!hasEngine) return "platform";
   if (isOfCluster(handle)) return "cluster";
-  if (handle.constructor.name !== "TCP") return "notTcp";
-  return handle.fd >= 0 ? null : "noDescriptor";
+  if (!(handle.fd >= 0)) return "noDescriptor";
+  return handle.constructor.name === "TCP" ? null : "notTcp";
 }
 
 /**

@@ -12,6 +12,7 @@
  * Node.js has handled, then.
  */
 
+const { AsyncResource } = require("node:async_hooks");
 const { stats } = require("../stats.js");
 const { doorOf } = require("./door.js");
 const { openByEngine } = require("./engine-socket.js");
@@ -55,7 +56,9 @@ function handleHandshake(listener, offer) {
   const request = createRequest({ head, remoteAddress, connection, server: listener.server });
   connection.socket = request.socket;
   const handshake = { listener, offer, door, connection, request };
-  connection.context.runInAsyncScope(door.isPlain ? begin : leave, null, handshake);
+  // As with Node.js, what listeners of the handshake enter is not the context of the connection's events.
+  const context = new AsyncResource("socket.io-turbo");
+  context.runInAsyncScope(door.isPlain ? begin : leave, null, handshake);
 }
 
 function begin(handshake) {

@@ -217,6 +217,7 @@ class LeanConnection extends Connection {
 
   #use(websocket) {
     this.madeWebSocket = websocket;
+    if (this.endCallback !== undefined) websocket.once("close", this.endCallback);
     this.receiver = receiverMethods.areUntouched ? websocket : patchedReceiver(websocket);
   }
 
@@ -297,6 +298,12 @@ class LeanConnection extends Connection {
     this.close(payload);
   }
 
+  /** Calls back when the peer has closed the connection, too. @param {() => void} callback */
+  whenEnded(callback) {
+    if (this.isEndReported) callback();
+    else this.endCallback = callback;
+  }
+
   traffic() {
     if (this.workers !== null) return this.lastTraffic ?? super.traffic();
     const { head, remotePort } = this.offer;
@@ -347,8 +354,15 @@ function handleTerminated({ handle }) {
 function handleLeanEnd(connection) {
   const { conn } = connection;
   connection.isEndReported = true;
-  if (conn !== null) conn.onClose("transport close");
-  else connection.websocket.emitClose();
+  if (conn === null) {
+    connection.websocket.emitClose();
+    return;
+  }
+  try {
+    conn.onClose("transport close");
+  } finally {
+    connection.endCallback?.();
+  }
 }
 
 /** On the prototype until they are set: few connections need own properties. */
@@ -357,6 +371,10 @@ Object.assign(LeanConnection.prototype, {
   isClosing: false,
   /** @private What a program has written while it was pending. */
   written: Object.freeze([]),
+  /** Set while it is lean: its transport is discarded. @private for `EngineSocket` */
+  isDiscarded: false,
+  /** @private See `whenEnded()`. */
+  endCallback: undefined,
   /** @private Code and reason of the peer's close frame. */
   peerClose: undefined,
   /** @private */

@@ -19,9 +19,9 @@ const { inspect } = require("node:util");
 /** Returns the descriptor of a property as an assignment makes it. */
 const plain = (value) => ({ value, writable: true, enumerable: true, configurable: true });
 
-/** Makes a property of an object, also where its prototype has an accessor. */
+/** Makes a property of an object, also where its prototype has an accessor. A frozen object stays as it is. */
 function define(object, name, value) {
-  Object.defineProperty(object, name, plain(value));
+  Reflect.defineProperty(object, name, plain(value));
 }
 
 /** A kind of lean objects. */

@@ -264,6 +264,7 @@ class NativeListener {
    * @returns {number} the connection's id
    */
   accept({ worker, key, sid }, connection, options, headers) {
+    stats.countSession();
     this.#server._connections++;
     return this.#workers.accept(connection, worker, key, options, sid, headers);
   }
@@ -307,6 +308,7 @@ class NativeListener {
    * @param {string} response all of it; a character for each byte
    */
   refuse({ worker, key }, response) {
+    stats.countRefused();
     this.#workers.native.refuse(worker, key, Buffer.from(response, "latin1"));
     this.#workers.scheduleFlush();
   }

@@ -1,6 +1,7 @@
 "use strict";
 
 const { ATTACH } = require("../engine/attaching.js");
+const { reportFallback } = require("./fallback.js");
 const { readListenerOptions } = require("./listener-options.js");
 const { ServerState } = require("./server-state.js");
 
@@ -67,6 +68,11 @@ function withListener(Base) {
     }
     set _handle(handle) {
       stateOf(this).setHandle(handle);
+    }
+
+    listen(...args) {
+      if (this._handle === undefined) reportFallback("noDescriptor");
+      return super.listen(...args);
     }
 
     [ATTACH](engine) {

@@ -87,7 +87,7 @@ const READ = {
   joinDuplicateHeaders: joinsDuplicates,
   statusCode: () => null,
   statusMessage: () => null,
-  parser: () => null,
+  parser: (request) => (formOf(request).isUpgrade ? null : undefined),
   socket: (request) => request[kSocket],
   client: (request) => request[kSocket],
   _query: readQuery,
@@ -107,8 +107,20 @@ function allHeaders(request) {
 }
 
 function readHeaders(request) {
-  request[kHeaders] ||= headersOf(formOf(request), ownOf(request), joinsDuplicates(request));
-  return request[kHeaders];
+  return (
+    request[kHeaders] ||
+    keep(request, kHeaders, headersOf(formOf(request), ownOf(request), joinsDuplicates(request)))
+  );
+}
+
+/** Keeps a value for later readings, unless a program has frozen the request. */
+function keep(request, field, value) {
+  try {
+    request[field] = value;
+  } catch {
+    // It is made anew for each reading, then.
+  }
+  return value;
 }
 
 function writeHeaders(request, _name, value) {
@@ -117,8 +129,7 @@ function writeHeaders(request, _name, value) {
 
 /** Returns the query, which engine.io's `prepare()` adds to each request. */
 function readQuery(request) {
-  request[kQuery] ??= queryOf(request.url);
-  return request[kQuery];
+  return request[kQuery] ?? keep(request, kQuery, queryOf(request.url));
 }
 
 function queryOf(url) {
@@ -129,6 +140,11 @@ function queryOf(url) {
 /** Returns the WebSocket, which engine.io adds to the request of an upgrade when it has accepted it. */
 function readWebSocket(request) {
   return hasWebSocket(request) ? connectionOf(request[kSocket]).websocket : undefined;
+}
+
+/** Returns whether a request of long-polling has had its response. */
+function isServed(request) {
+  return !formOf(request).isUpgrade && connectionOf(request[kSocket]).workers !== null;
 }
 
 function hasWebSocket(request) {
@@ -150,7 +166,7 @@ function addAccessors() {
   for (const [name, read] of Object.entries(READ)) kind.add(name, read);
   kind.add("headers", readHeaders, writeHeaders, false);
   kind.add("connection", ({ socket }) => socket, writeConnection, false);
-  kind.add("res", () => undefined, writeResponse, false);
+  kind.add("res", (request) => (isServed(request) ? null : undefined), writeResponse, false);
   kind.addExpanding(["headersDistinct", "trailers", "trailersDistinct"], false);
   kind.addExpanding(["_eventsCount"]);
   kind.addExpanding(Reflect.ownKeys(new IncomingMessage(null)));
@@ -171,6 +187,9 @@ function expandRequest(request) {
   const form = formOf(request);
   const added = { _query: plain(_query) };
   if (hasWebSocket(request)) added.websocket = lateWebSocket(socket);
+  const isClosed = isServed(request);
+  // As engine.io leaves it.
+  if (isClosed) added.res = plain(null);
   Object.assign(added, kind.strip(request, IncomingMessage.prototype));
   construct(request, form, socket);
   request.url = url;
@@ -178,6 +197,7 @@ function expandRequest(request) {
   if (headers) request.headers = headers;
   request.complete = true;
   endStream(request);
+  if (isClosed) closeStream(request);
   Object.defineProperties(request, added);
 }
 
@@ -194,7 +214,7 @@ function construct(request, form, socket) {
   }
   request.joinDuplicateHeaders = server.joinDuplicateHeaders || null;
   request.upgrade = form.isUpgrade;
-  request.parser = null;
+  if (form.isUpgrade) request.parser = null;
 }
 
 /** Ends the stream. `readable` is not emitted: Node.js has done that before a program could listen. */
@@ -204,6 +224,14 @@ function endStream(request) {
   state.sync = isEndSilent;
   request.push(null);
   state.sync = sync;
+}
+
+/** Brings the stream into the state after a response: Node.js has read it to its end, and closed it. */
+function closeStream(request) {
+  request._dumped = true;
+  const { _readableState: state } = request;
+  if (!isEndSilent) state.flowing = true;
+  for (const name of ["endEmitted", "destroyed", "closed", "closeEmitted"]) state[name] = true;
 }
 
 /** Returns whether the end of a stream without listeners emits nothing, as from Node.js 26 on. */

@@ -5,7 +5,7 @@ const { constants } = require("node:os");
 const { DEFAULT_IO_THREADS } = require("../engine/options.js");
 const { AttachedEngines } = require("./attached-engines.js");
 const { fallbackReason, reportFallback } = require("./fallback.js");
-const { NativeListener } = require("./listener.js");
+const { areFreshIdle } = require("./idle-connections.js");
 const { hasRequestOptions, observationReason, propertyReason } = require("./pass-reasons.js");
 const { OF_OPENSSL, TlsState } = require("./tls-state.js");
 
@@ -33,8 +33,8 @@ const SCARCITY = new Set([EAGAIN, EMFILE, ENFILE, ENOMEM]);
  * socket.
  */
 class ServerState {
-  /** The handle, as Node.js has set it. */
-  handle = null;
+  /** The handle, as Node.js has set it; `undefined` where servers of `node:http` have none, as in Bun. */
+  handle = undefined;
   /** The properties of the server that have accessors. */
   properties = {};
   /** @type {import("./listener.js").NativeListener | null} null unless I/O threads accept */
@@ -95,6 +95,8 @@ class ServerState {
    * @returns {number} 0, or the negative number of a system error
    */
   listen(handle, backlog) {
+    // Loaded only where it is used: there are runtimes that have not all of it.
+    const { NativeListener } = require("./listener.js");
     const listener = new NativeListener(this.#server, this, handle);
     const status = listener.open(backlog);
     if (status === 0) this.listener = listener;
@@ -187,6 +189,7 @@ class ServerState {
     return {
       paths: this.engines.paths,
       isPassing: this.passReason !== null,
+      areFreshIdle: areFreshIdle(),
       isPassingTimeouts: this.#server.listenerCount("clientError") > 0,
       maxHeaderSize: properties.maxHeaderSize || http.maxHeaderSize,
       headersTimeout: milliseconds(properties.headersTimeout),

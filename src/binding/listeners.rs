@@ -30,6 +30,8 @@ pub struct NativeListenerOptions {
     pub keep_alive_timeout: f64,
     /// True if a connection whose request head is late is passed, instead of answered with 408.
     pub is_passing_timeouts: Option<bool>,
+    /// True if connections that have sent nothing are ended with those between two requests.
+    pub are_fresh_idle: Option<bool>,
     /// True if idle connections are probed.
     pub keep_alive: bool,
     /// Time before the first probe.
@@ -203,6 +205,7 @@ fn listener_options(options: NativeListenerOptions) -> ListenerOptions {
         paths: options.paths,
         is_passing: options.is_passing,
         max_header_size: options.max_header_size as usize,
+        are_fresh_idle: options.are_fresh_idle.unwrap_or_default(),
         is_passing_overdue: options.is_passing_timeouts.unwrap_or_default(),
         headers_timeout: timeouts.into_iter().filter_map(timeout).min(),
         request_timeout: timeout(options.request_timeout),

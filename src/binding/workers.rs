@@ -104,6 +104,8 @@ pub struct NativeWorkerStats {
     pub stalls: f64,
     pub rate_limit_pauses: f64,
     pub rate_limit_dropped: f64,
+    pub accepted: f64,
+    pub http_connections: f64,
     pub delivery: NativeHistogram,
     /// Indexed as `endReasons()`.
     pub ended: Vec<f64>,
@@ -575,6 +577,8 @@ fn worker_stats(stats: WorkerStats) -> NativeWorkerStats {
         stalls: stats.stalls as f64,
         rate_limit_pauses: stats.rate_limit_pauses as f64,
         rate_limit_dropped: stats.rate_limit_dropped as f64,
+        accepted: stats.accepted as f64,
+        http_connections: stats.http_connections as f64,
         delivery: histogram(&stats.delivery),
         ended: stats.ended.map(|count| count as f64).to_vec(),
     }

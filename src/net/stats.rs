@@ -38,6 +38,7 @@ impl SingleWriterCounter {
 /// The counters of a worker, written by its thread alone; [`WorkerStats`] describes them.
 #[derive(Debug, Default)]
 pub(super) struct WorkerCounters {
+    pub(super) accepted: SingleWriterCounter,
     pub(super) connections: SingleWriterCounter,
     pub(super) opened: SingleWriterCounter,
     pub(super) messages_in: SingleWriterCounter,
@@ -67,8 +68,11 @@ impl WorkerCounters {
         }
     }
 
+    /// Returns the counters. The number of HTTP connections, which several threads change, is not among them.
     pub(super) fn read(&self) -> WorkerStats {
         WorkerStats {
+            accepted: self.accepted.value(),
+            http_connections: 0,
             connections: self.connections.value(),
             opened: self.opened.value(),
             messages_in: self.messages_in.value(),
@@ -97,6 +101,10 @@ impl WorkerCounters {
 /// a few messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WorkerStats {
+    /// Connections that have been accepted from listening sockets, for all workers.
+    pub accepted: u64,
+    /// Open connections that have been accepted, and have neither become a session's nor been passed.
+    pub http_connections: u64,
     /// Open connections.
     pub connections: u64,
     /// Connections that have been opened.

@@ -25,7 +25,7 @@ use super::listener::{
 use super::liveness::{Liveness, SIGN_INTERVAL};
 use super::pace::{Pace, WORKER_TEMPO};
 use super::polling::{PollingTransport, SessionDirectory, SessionPlace, Upgrading};
-use super::stats::{SingleWriterCounter, WorkerCounters};
+use super::stats::{SingleWriterCounter, WorkerCounters, WorkerStats};
 use super::stream::Stream;
 use super::traffic::Traffic;
 use super::{ConnectionId, ConnectionOptions, EndReason, Event};
@@ -67,6 +67,12 @@ impl Shared {
     pub(super) fn connections(&self) -> usize {
         let sessions = self.counters.connections.value() as usize;
         sessions + self.http_connections.load(Ordering::Relaxed)
+    }
+
+    /// Returns the counters of the worker.
+    pub(super) fn stats(&self) -> WorkerStats {
+        let http_connections = self.http_connections.load(Ordering::Relaxed) as u64;
+        WorkerStats { http_connections, ..self.counters.read() }
     }
 }
 

@@ -400,7 +400,7 @@ impl WorkerPool {
 
     /// Returns the counters of each worker.
     pub fn stats(&self) -> impl Iterator<Item = WorkerStats> {
-        self.shared.iter().map(|shared| shared.counters.read())
+        self.shared.iter().map(|shared| shared.stats())
     }
 
     /// Returns, for each `notify`, the time until [`take`](Self::take) was called.

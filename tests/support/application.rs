@@ -13,7 +13,7 @@ use socket_io_turbo::net::{
 use socket_io_turbo::proto::websocket::{self, Decoder, Limits, Opcode, Role, encode_frame};
 
 /// The time after which a test that waits fails.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 const MASK: Option<[u8; 4]> = Some([1, 2, 3, 4]);
 

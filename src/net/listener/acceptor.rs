@@ -130,6 +130,7 @@ impl Acceptor {
 
     /// Gives a connection to the worker that has the fewest.
     fn give(&self, stream: TcpStream) {
+        self.worker.shared.counters.accepted.add(1);
         self.listener.connections.fetch_add(1, Ordering::Relaxed);
         let listener = Arc::clone(&self.listener);
         let targets = self.targets.borrow();

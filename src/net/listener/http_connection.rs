@@ -270,6 +270,13 @@ impl HttpConnection {
         self.wake(state);
     }
 
+    /// Returns whether the peer has sent nothing, but for a handshake of TLS.
+    pub(super) fn is_fresh(&self) -> bool {
+        let state = self.state.borrow();
+        let is_handshaking = state.stream.as_ref().is_some_and(Source::is_handshaking);
+        state.known == 0 && !is_handshaking
+    }
+
     /// Ends the connection.
     pub(super) fn close(&self) {
         let state = &mut *self.state.borrow_mut();

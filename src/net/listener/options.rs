@@ -19,6 +19,8 @@ pub struct ListenerOptions {
     pub keep_alive_timeout: Option<Duration>,
     /// True if a connection whose request head is late is passed, instead of answered with 408.
     pub is_passing_overdue: bool,
+    /// True if connections without a request so far count as idle.
+    pub are_fresh_idle: bool,
     /// Given if idle connections are probed: the seconds before the first probe, 0 for the system's.
     pub keep_alive: Option<u32>,
     /// Connections that are accepted in a second; `None` for no limit.

@@ -445,9 +445,10 @@ impl Served {
                 self.end_if_over(worker);
             }
             Change::CloseConnections { is_idle_only } => {
-                let connections = self.connections.borrow();
-                for (_, connection) in connections.iter() {
-                    if connection.is_idle() || !is_idle_only {
+                let are_fresh_idle = self.listener.options().are_fresh_idle;
+                for (_, connection) in self.connections.borrow().iter() {
+                    let is_idle = connection.is_idle() || are_fresh_idle && connection.is_fresh();
+                    if is_idle || !is_idle_only {
                         connection.close();
                     }
                 }
