@@ -172,14 +172,21 @@ describe("clients over TLS of createSecureServer()", {
     assert.equal(facts[1].authorized, true);
   });
 
-  test("are served by I/O threads from the first request", async (t) => {
-    const before = stats();
-    const started = await startServer(t, ours);
-    await enter(t, started);
-    const { connections, server } = stats();
-    assert.equal(connections.opened, before.connections.opened + 1);
-    assert.deepEqual(server.passed, before.server.passed);
-  });
+  for (const [name, transports] of Object.entries(TRANSPORTS)) {
+    test(`are served by I/O threads from the first request, by ${name}`, async (t) => {
+      const before = stats();
+      const started = await startServer(t, ours);
+      const { client, socket } = await enter(t, started, { transports });
+      const { engine } = client.io;
+      if (engine.transport.name !== transports.at(-1)) await once(engine, "upgrade");
+      assert.deepEqual(await client.emitWithAck("echo", LONG), LONG);
+      assert.equal(socket.conn.transport.name, transports.at(-1));
+      const { connections, server } = stats();
+      assert.equal(connections.opened, before.connections.opened + 1);
+      assert.deepEqual(connections.fallback, before.connections.fallback);
+      assert.deepEqual(server.passed, before.server.passed);
+    });
+  }
 
   test("are not harmed by strangers", async (t) => {
     const started = await startServer(t, ours, { handshakeTimeout: 200 });

@@ -16,7 +16,7 @@ const REASONS = {
   addon: "the native addon is not loaded",
   platform: "the addon serves connections on Linux and macOS only",
   otherWs: "the runtime replaces the package ws with its own implementation",
-  tls: "Node.js has its TLS; createSecureServer() serves WebSockets, a reverse proxy in front all transports",
+  tls: "Node.js does its TLS; createSecureServer(), or a reverse proxy in front, can do that instead",
   notTcp: "the server does not listen on TCP",
   noDescriptor: "the socket has no file descriptor",
   hiddenDescriptor: "the runtime does not expose the file descriptors of its sockets",

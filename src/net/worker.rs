@@ -311,9 +311,9 @@ impl Worker {
                 let request = SessionRequest { exchange, head: 0, payload: None };
                 served.serve_session(self, session, &request, stream);
             }
-            (Beginning::Upgrade { stream, response, traffic }, _) => {
+            (Beginning::Upgrade { stream, response, input, traffic }, _) => {
                 let output = BytesMut::from(response);
-                self.upgrade(id, Upgrading { stream, output, options, traffic });
+                self.upgrade(id, Upgrading { stream, output, input, options, traffic });
             }
             (Beginning::Polling { served, .. }, None) => {
                 served.count_end(self);
@@ -364,9 +364,9 @@ impl Worker {
     }
 
     fn serve_accepted(self: &Rc<Self>, accepted: Accepted) {
-        let Accepted { listener, stream, is_moved } = accepted;
+        let Accepted { listener, stream, tls, is_moved } = accepted;
         let stream = stream.and_then(TcpStream::from_std);
-        self.listeners.serve(self, &listener, stream, is_moved);
+        self.listeners.serve(self, &listener, stream, tls, is_moved);
     }
 
     fn insert(&self, id: ConnectionId, task: Rc<ConnectionTask>) {

@@ -142,10 +142,10 @@ impl Acceptor {
         let shared = other.map_or(&self.worker.shared, |target| &target.shared);
         shared.http_connections.fetch_add(1, Ordering::Relaxed);
         match other {
-            None => self.worker.listeners.serve(&self.worker, &listener, Ok(stream), false),
+            None => self.worker.listeners.serve(&self.worker, &listener, Ok(stream), None, false),
             Some(target) => {
                 let stream = stream.into_std();
-                let accepted = Accepted { listener, stream, is_moved: false };
+                let accepted = Accepted { listener, stream, tls: None, is_moved: false };
                 target.mailbox.post(vec![Command::Accepted(Box::new(accepted))]);
             }
         }

@@ -39,11 +39,6 @@ impl<'a> EngineTarget<'a> {
         is_plain.then_some(Self { path, transport, sid })
     }
 
-    /// Returns whether the request opens a session with a WebSocket.
-    pub(super) fn opens_websocket(&self) -> bool {
-        self.transport == HandshakeTransport::WebSocket && self.sid.is_none()
-    }
-
     /// Returns the id of the session; `None` if the request opens one.
     pub(super) fn sid(&self) -> Option<&str> {
         self.sid.as_deref()

@@ -4,7 +4,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use tokio::net::TcpStream;
 
 use super::Target;
 use super::engine_target::EngineTarget;
@@ -142,9 +141,9 @@ pub(in crate::net) enum Beginning {
         traffic: Arc<Traffic>,
     },
     /// A session whose first poll is this exchange.
-    Polling { served: Rc<Served>, stream: TcpStream, exchange: Rc<Exchange>, traffic: Arc<Traffic> },
+    Polling { served: Rc<Served>, stream: Source, exchange: Rc<Exchange>, traffic: Arc<Traffic> },
     /// The change of a session to a WebSocket.
-    Upgrade { stream: Stream, response: Bytes, traffic: Arc<Traffic> },
+    Upgrade { stream: Stream, response: Bytes, input: BytesMut, traffic: Arc<Traffic> },
 }
 
 /// A connection whose handshake waits for the application. The request is still to be read, since it may
@@ -167,15 +166,14 @@ impl WaitingHandshake {
         headers: &[u8],
         start: impl FnOnce(Beginning),
     ) -> bool {
-        let Self { served, stream, length, request, traffic } = self;
-        let Some((stream, input)) = stream.take(length) else {
-            served.end_handshake(worker);
-            return false;
-        };
-        worker.shared.counters.bytes_in.add(length);
+        let Self { served, mut stream, length, request, traffic } = self;
         let (request, is_upgrade) = match request {
             OfferedRequest::Polling(exchange) => {
-                let Stream::Plain(stream) = stream else { return false };
+                if !stream.skip(length) || stream.is_at_end() {
+                    served.end_handshake(worker);
+                    return false;
+                }
+                worker.shared.counters.bytes_in.add(length);
                 served.release_handshake();
                 start(Beginning::Polling { served, stream, exchange, traffic });
                 return true;
@@ -183,6 +181,11 @@ impl WaitingHandshake {
             OfferedRequest::WebSocket(request) => (request, false),
             OfferedRequest::Upgrade(request, _) => (request, true),
         };
+        let Some((stream, input)) = stream.take(length) else {
+            served.end_handshake(worker);
+            return false;
+        };
+        worker.shared.counters.bytes_in.add(length);
         let options = served.listener.options();
         // As ws does, whatever the server's `noDelay`. Node.js does not report such errors, either.
         let _ = stream.set_option(SocketOption::NoDelay(true));
@@ -191,7 +194,7 @@ impl WaitingHandshake {
         }
         let response = request.accept(headers);
         start(if is_upgrade {
-            Beginning::Upgrade { stream, response, traffic }
+            Beginning::Upgrade { stream, response, input, traffic }
         } else {
             Beginning::WebSocket { stream, response, input, traffic }
         });

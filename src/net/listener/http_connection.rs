@@ -105,11 +105,11 @@ impl HttpConnection {
                 self.served.offer(&self.worker, stream, offer);
                 return Poll::Ready(());
             }
-            (Some(Source::Plain(stream)), Verdict::Serve(session, request)) => {
+            (Some(stream), Verdict::Serve(session, request)) => {
                 self.served.serve_session(&self.worker, session, &request, stream);
                 return Poll::Ready(());
             }
-            (Some(Source::Plain(stream)), Verdict::Move(target)) => {
+            (Some(stream), Verdict::Move(target)) => {
                 self.served.move_to(&self.worker, &target, stream);
                 return Poll::Ready(());
             }
@@ -159,7 +159,6 @@ impl HttpConnection {
         let limit = options.max_header_size.clamp(1, MAX_HEAD);
         let buffer = &mut *self.worker.listeners.buffer.borrow_mut();
         buffer.resize(limit, 0);
-        let is_plain = matches!(stream, Source::Plain(_));
         while !self.worker.is_stalled(context.waker()) {
             let verdict = match ready!(stream.poll_peek(context, buffer, *known)) {
                 Ok(Some(input)) => {
@@ -167,7 +166,7 @@ impl HttpConnection {
                         *since = Instant::now();
                     }
                     let looked_at = std::mem::replace(known, input.len());
-                    self.judge(input, (looked_at, limit), is_plain, &options)
+                    self.judge(input, (looked_at, limit), &options)
                 }
                 // A request that ends too early is one for Node.js's parser.
                 Ok(None) if *known > 0 => Verdict::Pass,
@@ -182,13 +181,11 @@ impl HttpConnection {
     }
 
     /// Judges what has arrived, which is a part of a request head, or more; `limit` is the most that is
-    /// looked at, and `looked_at` the bytes that have been judged. Long-polling needs a source that
-    /// `is_plain`.
+    /// looked at, and `looked_at` the bytes that have been judged.
     fn judge(
         &self,
         input: &[u8],
         (looked_at, limit): (usize, usize),
-        is_plain: bool,
         options: &ListenerOptions,
     ) -> Verdict {
         match look_at(input, looked_at, limit, &options.paths) {
@@ -201,10 +198,8 @@ impl HttpConnection {
                     return Verdict::Pass;
                 }
                 match EngineTarget::of(&head, &options.paths) {
-                    Some(target) if is_plain || target.opens_websocket() => {
-                        self.judge_engine_request(&target, &head, input, options)
-                    }
-                    _ => Verdict::Pass,
+                    Some(target) => self.judge_engine_request(&target, &head, input, options),
+                    None => Verdict::Pass,
                 }
             }
         }
@@ -243,9 +238,11 @@ impl HttpConnection {
     pub(super) fn due(&self, options: &ListenerOptions) -> Option<Instant> {
         let state = self.state.borrow();
         let timeout = match state.stream.as_ref()? {
-            Source::Tls(source) => source.handshake_timeout().or(options.headers_timeout),
-            Source::Plain(_) if state.is_idle() => options.keep_alive_timeout,
-            Source::Plain(_) => options.headers_timeout,
+            Source::Tls(source) if source.handshake_timeout().is_some() => {
+                source.handshake_timeout()
+            }
+            _ if state.is_idle() => options.keep_alive_timeout,
+            _ => options.headers_timeout,
         };
         state.since.checked_add(timeout?)
     }

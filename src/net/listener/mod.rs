@@ -53,6 +53,7 @@ pub use handshake::{Handshake, HandshakeKey, HandshakeTransport};
 pub use options::ListenerOptions;
 pub(super) use served::Listeners;
 pub(super) use session_request::SessionRequest;
+pub(super) use tls::DetachedTls;
 
 /// A listener, for all threads.
 #[derive(Debug)]
@@ -128,6 +129,8 @@ pub(super) struct Accepted {
     pub(super) listener: Arc<Listener>,
     /// Connected; or the error for which it is not.
     pub(super) stream: io::Result<TcpStream>,
+    /// Its TLS, if another worker has begun that.
+    pub(super) tls: Option<Box<DetachedTls>>,
     /// True if another worker has served it before.
     pub(super) is_moved: bool,
 }

@@ -22,8 +22,8 @@ use super::handshake::{
 use super::http_connection::HttpConnection;
 use super::session_request::{SessionExchange, SessionRequest};
 use super::sid::SidGenerator;
-use super::source::{Source, skip};
-use super::tls::TlsSource;
+use super::source::Source;
+use super::tls::{DetachedTls, TlsSource};
 use super::{Accepted, AcceptorCommand, Change, Listener, Listening, Target};
 use crate::net::command::{Command, ConnectionCommand};
 use crate::net::connection_task::ConnectionTask;
@@ -105,6 +105,7 @@ impl Listeners {
         worker: &Rc<Worker>,
         listener: &Arc<Listener>,
         stream: io::Result<TcpStream>,
+        tls: Option<Box<DetachedTls>>,
         is_moved: bool,
     ) {
         let known = self.find(listener.id);
@@ -119,9 +120,13 @@ impl Listeners {
             self.served.borrow_mut().push(Rc::clone(&served));
             served
         });
-        match stream {
-            Ok(stream) => served.serve(worker, stream),
-            Err(_) => served.count_end(worker),
+        match (stream, tls) {
+            (Ok(stream), None) => served.serve(worker, stream),
+            (Ok(stream), Some(tls)) => {
+                let source = TlsSource::attach(stream, *tls);
+                served.begin(worker, Source::Tls(Box::new(source)), false);
+            }
+            (Err(_), _) => served.count_end(worker),
         }
     }
 
@@ -375,11 +380,11 @@ impl Served {
         worker: &Rc<Worker>,
         session: Rc<ConnectionTask>,
         request: &SessionRequest,
-        stream: TcpStream,
+        mut stream: Source,
     ) {
         if request.payload.is_none() {
             // The handshake has been read when it was accepted.
-            if request.head > 0 && !skip(&stream, request.head) {
+            if request.head > 0 && !stream.skip(request.head) {
                 return self.count_end(worker);
             }
             session.handle_poll(&request.exchange);
@@ -401,14 +406,15 @@ impl Served {
     }
 
     /// Waits for the next request of a connection.
-    pub(super) fn serve_next(self: &Rc<Self>, worker: &Rc<Worker>, stream: TcpStream) {
-        self.begin(worker, Source::Plain(stream), true);
+    pub(super) fn serve_next(self: &Rc<Self>, worker: &Rc<Worker>, stream: Source) {
+        self.begin(worker, stream, true);
     }
 
     /// Moves a connection to another worker, where its session is.
-    pub(super) fn move_to(&self, worker: &Worker, target: &Target, stream: TcpStream) {
+    pub(super) fn move_to(&self, worker: &Worker, target: &Target, stream: Source) {
         let listener = Arc::clone(&self.listener);
-        let accepted = Accepted { listener, stream: stream.into_std(), is_moved: true };
+        let (stream, tls) = stream.detach();
+        let accepted = Accepted { listener, stream, tls, is_moved: true };
         target.shared.http_connections.fetch_add(1, Ordering::Relaxed);
         target.mailbox.post(vec![Command::Accepted(Box::new(accepted))]);
         worker.shared.http_connections.fetch_sub(1, Ordering::Relaxed);

@@ -2,30 +2,22 @@
 
 use std::cell::RefCell;
 use std::io::{self, ErrorKind};
-use std::net::Shutdown;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
-use socket2::SockRef;
-use tokio::io::Interest;
-use tokio::net::TcpStream;
-
 use super::http_connection::TIMED_OUT;
 use super::served::Served;
-use super::source::{Source, has_peer_ended};
+use super::source::Source;
 use crate::net::connection_task::ConnectionTask;
 use crate::net::polling::Exchange;
 use crate::net::worker::Worker;
-
-/// The most bytes of a payload that are read at once.
-const READ_BUFFER: usize = 64 * 1024;
 
 /// A request of a session: a poll, or a payload.
 #[derive(Debug)]
 pub(in crate::net) struct SessionRequest {
     pub(in crate::net) exchange: Rc<Exchange>,
-    /// The length of the head, which is still in the kernel.
+    /// The length of the head, which is still to be read.
     pub(in crate::net) head: usize,
     /// The length of a payload; `None` for a poll.
     pub(in crate::net) payload: Option<usize>,
@@ -44,7 +36,7 @@ pub(super) struct SessionExchange {
 
 struct State {
     /// `None` once the connection has ended.
-    stream: Option<TcpStream>,
+    stream: Option<Source>,
     /// The position among those of the same listener.
     index: usize,
     phase: Phase,
@@ -75,7 +67,7 @@ impl SessionExchange {
         (worker, served): (Rc<Worker>, Rc<Served>),
         session: Rc<ConnectionTask>,
         request: &SessionRequest,
-        stream: TcpStream,
+        stream: Source,
         index: usize,
     ) -> Self {
         let exchange = Rc::clone(&request.exchange);
@@ -107,8 +99,8 @@ impl SessionExchange {
         self.served.remove_exchange(index);
         match (outcome, stream) {
             (Ok(Outcome::Keep), Some(stream)) => self.served.serve_next(&self.worker, stream),
-            (Ok(Outcome::End), Some(stream)) => {
-                let _ = SockRef::from(&stream).shutdown(Shutdown::Write);
+            (Ok(Outcome::End), Some(mut stream)) => {
+                stream.shut_down();
                 self.served.count_end(&self.worker);
             }
             _ => {
@@ -135,7 +127,7 @@ impl SessionExchange {
         state: &mut State,
         context: &mut Context<'_>,
     ) -> Poll<io::Result<Outcome>> {
-        let Some(stream) = &state.stream else {
+        let Some(stream) = &mut state.stream else {
             return Poll::Ready(Err(ErrorKind::ConnectionAborted.into()));
         };
         loop {
@@ -144,7 +136,7 @@ impl SessionExchange {
                     if self.worker.is_stalled(context.waker()) {
                         return Poll::Pending;
                     }
-                    ready!(poll_fill(stream, context, input, *length))?;
+                    ready!(stream.poll_fill(context, input, *length))?;
                     if !*is_refused {
                         let body = input.get(*head..).unwrap_or_default();
                         self.session.handle_payload(&self.exchange, body, *length);
@@ -153,12 +145,12 @@ impl SessionExchange {
                 }
                 Phase::Waiting => {
                     let Some(response) = self.exchange.poll_response(context.waker()) else {
-                        return poll_peer_end(stream, context).map(Err);
+                        return stream.poll_peer_end(context).map(Err);
                     };
                     state.phase = Phase::Responding { response, written: 0 };
                 }
                 Phase::Responding { response, written } => {
-                    ready!(poll_write(stream, context, response, written))?;
+                    ready!(stream.poll_write(context, response, written))?;
                     let is_last = self.exchange.is_last();
                     return Poll::Ready(Ok(if is_last { Outcome::End } else { Outcome::Keep }));
                 }
@@ -172,9 +164,9 @@ impl SessionExchange {
         let is_receiving = matches!(state.phase, Phase::Receiving { .. });
         if is_receiving
             && state.since + timeout <= now
-            && let Some(stream) = state.stream.take()
+            && let Some(mut stream) = state.stream.take()
         {
-            Source::Plain(stream).answer_last(TIMED_OUT);
+            stream.answer_last(TIMED_OUT);
             wake(state);
         }
     }
@@ -195,71 +187,5 @@ impl SessionExchange {
 fn wake(state: &State) {
     if let Some(waker) = &state.waker {
         waker.wake_by_ref();
-    }
-}
-
-/// Reads until `input` has this length.
-fn poll_fill(
-    stream: &TcpStream,
-    context: &mut Context<'_>,
-    input: &mut Vec<u8>,
-    length: usize,
-) -> Poll<io::Result<()>> {
-    while input.len() < length {
-        let known = input.len();
-        // Memory grows with what arrives, not with what is announced.
-        input.resize(length.min(known + READ_BUFFER), 0);
-        let read = stream.try_read(input.get_mut(known..).unwrap_or_default());
-        input.truncate(known + read.as_ref().map_or(0, |read| *read));
-        match read {
-            Ok(0) => return Poll::Ready(Err(ErrorKind::UnexpectedEof.into())),
-            Ok(_) => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                ready!(stream.poll_read_ready(context))?;
-            }
-            Err(error) => return Poll::Ready(Err(error)),
-        }
-    }
-    Poll::Ready(Ok(()))
-}
-
-fn poll_write(
-    stream: &TcpStream,
-    context: &mut Context<'_>,
-    response: &[u8],
-    written: &mut usize,
-) -> Poll<io::Result<()>> {
-    while let Some(rest) = response.get(*written..).filter(|rest| !rest.is_empty()) {
-        match stream.try_write(rest) {
-            Ok(length) => *written += length,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                ready!(stream.poll_write_ready(context))?;
-            }
-            Err(error) => return Poll::Ready(Err(error)),
-        }
-    }
-    Poll::Ready(Ok(()))
-}
-
-/// Ready when the peer has ended its side. A request that arrives meanwhile stays in the kernel.
-fn poll_peer_end(stream: &TcpStream, context: &mut Context<'_>) -> Poll<io::Error> {
-    loop {
-        if has_peer_ended(stream) {
-            return Poll::Ready(ErrorKind::UnexpectedEof.into());
-        }
-        if let Err(error) = ready!(stream.poll_read_ready(context)) {
-            return Poll::Ready(error);
-        }
-        // In `try_io()`, which clears the readiness if there is nothing.
-        let peeked = stream.try_io(Interest::READABLE, || {
-            SockRef::from(stream).peek(&mut [std::mem::MaybeUninit::uninit()])
-        });
-        match peeked {
-            Ok(0) => return Poll::Ready(ErrorKind::UnexpectedEof.into()),
-            // The end of the peer behind another request is not seen; the session notices by heartbeats.
-            Ok(_) => return Poll::Pending,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-            Err(error) => return Poll::Ready(error),
-        }
     }
 }

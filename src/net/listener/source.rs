@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind, Read};
 use std::mem::MaybeUninit;
-use std::net::{Shutdown, SocketAddr};
+use std::net::{Shutdown, SocketAddr, TcpStream as StdTcpStream};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
@@ -13,9 +13,12 @@ use tokio::io::{Interest, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::http_connection::MAX_HEAD;
-use super::tls::TlsSource;
+use super::tls::{DetachedTls, TlsSource};
 use crate::net::stream::Stream;
 use crate::net::tls::{TlsDetails, TlsSettings};
+
+/// The most bytes of a payload that are read at once.
+const READ_BUFFER: usize = 64 * 1024;
 
 /// A connection whose next request can be looked at.
 pub(in crate::net) enum Source {
@@ -36,6 +39,17 @@ impl Source {
             None => Self::Plain(socket),
             Some(settings) => Self::Tls(Box::new(TlsSource::new(socket, settings)?)),
         })
+    }
+
+    /// Takes the connection from its worker, for another one. Returns what TLS there is.
+    pub(super) fn detach(self) -> (io::Result<StdTcpStream>, Option<Box<DetachedTls>>) {
+        match self {
+            Self::Plain(socket) => (socket.into_std(), None),
+            Self::Tls(source) => {
+                let (socket, tls) = source.detach();
+                (socket, Some(Box::new(tls)))
+            }
+        }
     }
 
     /// Returns the socket of the connection.
@@ -103,6 +117,64 @@ impl Source {
         }
     }
 
+    /// Returns whether there are no more bytes and the peer has ended its side.
+    pub(super) fn is_at_end(&self) -> bool {
+        match self {
+            Self::Plain(socket) => is_at_end(socket),
+            Self::Tls(source) => source.has_peer_ended(),
+        }
+    }
+
+    /// Takes `length` bytes that were looked at. Returns whether they were all there.
+    pub(super) fn skip(&mut self, length: usize) -> bool {
+        match self {
+            Self::Plain(socket) => skip(socket, length),
+            Self::Tls(source) => source.skip(length),
+        }
+    }
+
+    /// Reads until `input` has this length.
+    pub(super) fn poll_fill(
+        &mut self,
+        context: &mut Context<'_>,
+        input: &mut Vec<u8>,
+        length: usize,
+    ) -> Poll<io::Result<()>> {
+        match self {
+            Self::Plain(socket) => poll_fill(socket, context, input, length),
+            Self::Tls(source) => source.poll_fill(context, input, length),
+        }
+    }
+
+    /// Writes all of a response; `written` is how much of it has been written.
+    pub(super) fn poll_write(
+        &mut self,
+        context: &mut Context<'_>,
+        response: &[u8],
+        written: &mut usize,
+    ) -> Poll<io::Result<()>> {
+        match self {
+            Self::Plain(socket) => poll_write(socket, context, response, written),
+            Self::Tls(source) => source.poll_write(context, response, written),
+        }
+    }
+
+    /// Ready when the peer has ended its side. A request that arrives meanwhile is still to be read.
+    pub(super) fn poll_peer_end(&mut self, context: &mut Context<'_>) -> Poll<io::Error> {
+        match self {
+            Self::Plain(socket) => poll_peer_end(socket, context),
+            Self::Tls(source) => source.poll_peer_end(context),
+        }
+    }
+
+    /// Ends our side, before it is dropped.
+    pub(super) fn shut_down(&mut self) {
+        if let Self::Tls(source) = self {
+            source.finish();
+        }
+        let _ = SockRef::from(self.socket()).shutdown(Shutdown::Write);
+    }
+
     /// Ends the connection, before it is dropped.
     pub(super) fn close(&mut self) {
         drop_received(self.socket());
@@ -119,12 +191,12 @@ impl Source {
             Self::Plain(socket) => drop(SockRef::from(&*socket).send(answer)),
             Self::Tls(source) => source.answer_last(answer),
         }
-        let _ = SockRef::from(self.socket()).shutdown(Shutdown::Write);
+        self.shut_down();
     }
 }
 
 /// Reads bytes that have been looked at. Returns whether they were all there.
-pub(super) fn skip(socket: &TcpStream, length: usize) -> bool {
+fn skip(socket: &TcpStream, length: usize) -> bool {
     let mut skipped = vec![0; length];
     matches!((&*SockRef::from(socket)).read(&mut skipped), Ok(read) if read == length)
 }
@@ -179,4 +251,70 @@ pub(super) fn has_peer_ended(socket: &TcpStream) -> bool {
     let readiness = pin!(socket.ready(Interest::READABLE));
     let readiness = readiness.poll(&mut Context::from_waker(Waker::noop()));
     matches!(readiness, Poll::Ready(Ok(readiness)) if readiness.is_read_closed())
+}
+
+/// Reads until `input` has this length.
+fn poll_fill(
+    stream: &TcpStream,
+    context: &mut Context<'_>,
+    input: &mut Vec<u8>,
+    length: usize,
+) -> Poll<io::Result<()>> {
+    while input.len() < length {
+        let known = input.len();
+        // Memory grows with what arrives, not with what is announced.
+        input.resize(length.min(known + READ_BUFFER), 0);
+        let read = stream.try_read(input.get_mut(known..).unwrap_or_default());
+        input.truncate(known + read.as_ref().map_or(0, |read| *read));
+        match read {
+            Ok(0) => return Poll::Ready(Err(ErrorKind::UnexpectedEof.into())),
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                ready!(stream.poll_read_ready(context))?;
+            }
+            Err(error) => return Poll::Ready(Err(error)),
+        }
+    }
+    Poll::Ready(Ok(()))
+}
+
+fn poll_write(
+    stream: &TcpStream,
+    context: &mut Context<'_>,
+    response: &[u8],
+    written: &mut usize,
+) -> Poll<io::Result<()>> {
+    while let Some(rest) = response.get(*written..).filter(|rest| !rest.is_empty()) {
+        match stream.try_write(rest) {
+            Ok(length) => *written += length,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                ready!(stream.poll_write_ready(context))?;
+            }
+            Err(error) => return Poll::Ready(Err(error)),
+        }
+    }
+    Poll::Ready(Ok(()))
+}
+
+/// Ready when the peer has ended its side. A request that arrives meanwhile stays in the kernel.
+fn poll_peer_end(stream: &TcpStream, context: &mut Context<'_>) -> Poll<io::Error> {
+    loop {
+        if has_peer_ended(stream) {
+            return Poll::Ready(ErrorKind::UnexpectedEof.into());
+        }
+        if let Err(error) = ready!(stream.poll_read_ready(context)) {
+            return Poll::Ready(error);
+        }
+        // In `try_io()`, which clears the readiness if there is nothing.
+        let peeked = stream.try_io(Interest::READABLE, || {
+            SockRef::from(stream).peek(&mut [std::mem::MaybeUninit::uninit()])
+        });
+        match peeked {
+            Ok(0) => return Poll::Ready(ErrorKind::UnexpectedEof.into()),
+            // The end of the peer behind another request is not seen; the session notices by heartbeats.
+            Ok(_) => return Poll::Pending,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) => return Poll::Ready(error),
+        }
+    }
 }

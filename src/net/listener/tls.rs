@@ -1,11 +1,13 @@
 //! A TLS connection until it is decided who serves its request.
 
-use std::io::{self, IoSlice};
+use std::io::{self, ErrorKind, IoSlice};
+use std::net::TcpStream as StdTcpStream;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Buf, BytesMut};
+use rustls::ServerConnection;
 use tokio::net::TcpStream;
 
 use super::source::has_peer_ended;
@@ -20,6 +22,16 @@ pub(in crate::net) struct TlsSource {
     stream: TlsStream,
     settings: Arc<TlsSettings>,
     /// Set when the handshake is done.
+    details: Option<Arc<TlsDetails>>,
+    input: BytesMut,
+    has_ended: bool,
+}
+
+/// A session on its way to another worker, without its socket.
+#[derive(Debug)]
+pub(in crate::net) struct DetachedTls {
+    session: ServerConnection,
+    settings: Arc<TlsSettings>,
     details: Option<Arc<TlsDetails>>,
     input: BytesMut,
     has_ended: bool,
@@ -40,6 +52,19 @@ impl TlsSource {
         let stream = TlsStream::new(socket, session);
         let (details, input, has_ended) = (None, BytesMut::new(), false);
         Ok(Self { stream, settings, details, input, has_ended })
+    }
+
+    /// Goes on with a session that another worker has begun.
+    pub(super) fn attach(socket: TcpStream, tls: DetachedTls) -> Self {
+        let DetachedTls { session, settings, details, input, has_ended } = tls;
+        Self { stream: TlsStream::new(socket, session), settings, details, input, has_ended }
+    }
+
+    /// Takes the session from its worker, between two requests.
+    pub(super) fn detach(self) -> (io::Result<StdTcpStream>, DetachedTls) {
+        let Self { stream, settings, details, input, has_ended } = self;
+        let (socket, session) = stream.into_parts();
+        (socket.into_std(), DetachedTls { session, settings, details, input, has_ended })
     }
 
     pub(super) const fn socket(&self) -> &TcpStream {
@@ -84,20 +109,82 @@ impl TlsSource {
         known: usize,
     ) -> Poll<io::Result<Option<&[u8]>>> {
         while self.input.len() <= known && !self.has_ended && self.input.len() < limit {
-            self.input.reserve(READ);
-            let length = match self.stream.poll_read(context, &mut self.input) {
-                Poll::Pending => {
-                    if self.input.is_empty() {
-                        self.input = BytesMut::new();
-                    }
-                    return Poll::Pending;
-                }
-                Poll::Ready(length) => length?,
-            };
-            self.has_ended = length == 0;
+            ready!(self.poll_more(context))?;
         }
         let is_new = self.input.len() > known;
         Poll::Ready(Ok(is_new.then(|| self.input.get(..limit).unwrap_or(&self.input))))
+    }
+
+    /// Takes bytes that were looked at. Returns whether they were all there.
+    pub(super) fn skip(&mut self, length: usize) -> bool {
+        let is_whole = length <= self.input.len();
+        self.input.advance(length.min(self.input.len()));
+        self.release();
+        is_whole
+    }
+
+    /// Reads more plaintext. Returns whether there was some.
+    fn poll_more(&mut self, context: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        self.input.reserve(READ);
+        let length = match self.stream.poll_read(context, &mut self.input) {
+            Poll::Pending => {
+                self.release();
+                return Poll::Pending;
+            }
+            Poll::Ready(length) => length?,
+        };
+        self.has_ended = length == 0;
+        Poll::Ready(Ok(length > 0))
+    }
+
+    /// An idle connection holds no buffer.
+    fn release(&mut self) {
+        if self.input.is_empty() {
+            self.input = BytesMut::new();
+        }
+    }
+
+    /// Reads until `input` has this length.
+    pub(super) fn poll_fill(
+        &mut self,
+        context: &mut Context<'_>,
+        input: &mut Vec<u8>,
+        length: usize,
+    ) -> Poll<io::Result<()>> {
+        while input.len() < length {
+            if self.input.is_empty() && (self.has_ended || !ready!(self.poll_more(context))?) {
+                return Poll::Ready(Err(ErrorKind::UnexpectedEof.into()));
+            }
+            let taken = self.input.len().min(length - input.len());
+            input.extend_from_slice(&self.input.split_to(taken));
+        }
+        self.release();
+        Poll::Ready(Ok(()))
+    }
+
+    /// Writes all of a response; `written` is how much of it has been written.
+    pub(super) fn poll_write(
+        &mut self,
+        context: &mut Context<'_>,
+        response: &[u8],
+        written: &mut usize,
+    ) -> Poll<io::Result<()>> {
+        while let Some(rest) = response.get(*written..).filter(|rest| !rest.is_empty()) {
+            *written += ready!(self.stream.poll_write(context, &[IoSlice::new(rest)]))?;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Ready when the peer has ended its side, unless another request is in front of that.
+    pub(super) fn poll_peer_end(&mut self, context: &mut Context<'_>) -> Poll<io::Error> {
+        if !self.input.is_empty() {
+            return Poll::Pending;
+        }
+        match ready!(self.poll_more(context)) {
+            Ok(true) => Poll::Pending,
+            Ok(false) => Poll::Ready(ErrorKind::UnexpectedEof.into()),
+            Err(error) => Poll::Ready(error),
+        }
     }
 
     pub(super) fn has_peer_ended(&self) -> bool {

@@ -42,6 +42,8 @@ pub(in crate::net) struct Upgrading {
     pub(in crate::net) stream: Stream,
     /// The response to the handshake, to be written first.
     pub(in crate::net) output: BytesMut,
+    /// Bytes behind the request that have been read.
+    pub(in crate::net) input: BytesMut,
     pub(in crate::net) options: Arc<ConnectionOptions>,
     pub(in crate::net) traffic: Arc<Traffic>,
 }
@@ -76,21 +78,16 @@ impl Probe {
     /// Creates a probe, whose task the caller spawns.
     pub(in crate::net) fn new(
         session: Rc<ConnectionTask>,
-        upgrading: Upgrading,
+        mut upgrading: Upgrading,
         machine: Upgrade,
     ) -> Self {
+        let input = mem::take(&mut upgrading.input);
         let options = &upgrading.options;
         let decoder = Decoder::new(Role::Server, options.limits);
         let decoder = if options.compression.is_some() { decoder.inflating() } else { decoder };
         let timer = Box::pin(sleep_until(machine.poll_timeout().into()));
-        let state = State {
-            upgrading: Some(upgrading),
-            decoder,
-            input: BytesMut::new(),
-            machine,
-            timer,
-            is_closing: false,
-        };
+        let state =
+            State { upgrading: Some(upgrading), decoder, input, machine, timer, is_closing: false };
         Self {
             session,
             state: RefCell::new(state),

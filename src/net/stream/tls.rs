@@ -66,6 +66,11 @@ impl TlsStream {
         }
     }
 
+    /// Returns socket and session, while nothing is on its way.
+    pub(in crate::net) fn into_parts(self) -> (TcpStream, ServerConnection) {
+        (self.socket, self.session)
+    }
+
     pub(in crate::net) const fn session(&self) -> &ServerConnection {
         &self.session
     }
@@ -89,7 +94,7 @@ impl TlsStream {
         Ok(mem::take(&mut self.fixed))
     }
 
-    pub(super) fn poll_write(
+    pub(in crate::net) fn poll_write(
         &mut self,
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
