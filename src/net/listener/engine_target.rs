@@ -44,6 +44,11 @@ impl<'a> EngineTarget<'a> {
         self.sid.as_deref()
     }
 
+    /// Returns whether the request is one that waits for packets.
+    pub(super) fn is_poll(&self, head: &RequestHead<'_>) -> bool {
+        self.transport == HandshakeTransport::Polling && head.method() == Method::Get
+    }
+
     /// Returns the request that opens a session with long-polling.
     pub(super) fn opening(
         &self,

@@ -192,12 +192,15 @@ impl HttpConnection {
             HeadRead::Incomplete => Verdict::Wait,
             HeadRead::NotCertain => Verdict::Pass,
             HeadRead::Complete(head, length) => {
+                let is_followed = input.len() > length;
                 let input = input.get(..length).unwrap_or_default();
                 // Of a header value with a tab at its end, Node.js's parser may find something else.
                 if input.contains(&b'\t') {
                     return Verdict::Pass;
                 }
                 match EngineTarget::of(&head, &options.paths) {
+                    // Node.js's parser reads on while a poll is pending, and may refuse what is behind it.
+                    Some(target) if is_followed && target.is_poll(&head) => Verdict::Pass,
                     Some(target) => self.judge_engine_request(&target, &head, input, options),
                     None => Verdict::Pass,
                 }
