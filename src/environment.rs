@@ -4,8 +4,10 @@
 //! Composes [`net`](crate::net) and `cluster`, and knows nothing of Node-API: `binding` converts
 //! arguments and results, and calls this.
 
+use std::collections::HashMap;
 use std::io;
 use std::net::TcpStream;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -64,6 +66,8 @@ pub struct Environment {
     text_modes: Vec<TextMode>,
     /// The frame that several connections of one turn share; `None` after a flush.
     prepared: Option<Frames>,
+    /// Descriptors of passed connections that the application has not claimed: it may end before.
+    descriptors: HashMap<RawFd, OwnedFd>,
 }
 
 impl Environment {
@@ -80,6 +84,7 @@ impl Environment {
 
     /// Writes what the sockets accept at once, closes all connections and ends the workers.
     pub fn shut_down(&mut self) {
+        self.descriptors.clear();
         self.pool.shut_down();
     }
 
@@ -219,6 +224,16 @@ impl Environment {
             let text_mode = text_modes.get(id as usize).copied().unwrap_or_default();
             handle(id, event, text_mode);
         })
+    }
+
+    /// Keeps the descriptors of passed connections until they are claimed, or closes them at the end.
+    pub fn keep_descriptors(&mut self, descriptors: Vec<OwnedFd>) {
+        self.descriptors.extend(descriptors.into_iter().map(|owned| (owned.as_raw_fd(), owned)));
+    }
+
+    /// Removes and returns the descriptor of a passed connection.
+    pub fn claim_descriptor(&mut self, descriptor: RawFd) -> Option<OwnedFd> {
+        self.descriptors.remove(&descriptor)
     }
 
     /// Lets the id of a connection that has ended be used again, here and for links.

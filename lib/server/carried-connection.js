@@ -53,6 +53,13 @@ class CarriedConnection {
     return socket;
   }
 
+  /** Ends a connection that is not opened; arguments as of `open()`. */
+  drop(fd, worker, key) {
+    this.#id = this.#workers.carry(this, worker, key);
+    closeSync(fd);
+    this.#command("end");
+  }
+
   /** Calls a method of `Workers` until the connection is over. */
   #command(name, ...args) {
     if (this.#id < 0) return;

@@ -188,10 +188,11 @@ class NativeListener {
   /**
    * Gives a connection to Node.js, as if it had accepted it.
    *
-   * @param {number} fd which belongs to the caller
+   * @param {number} fd
    * @param {boolean} isTimedOut true if the head of a request has not come in time
    */
   handlePassed(fd, isTimedOut) {
+    this.#workers.native.claimDescriptor(fd);
     if (this.#isDropping) {
       closeSync(fd);
       return;
@@ -216,8 +217,13 @@ class NativeListener {
    * @param {string} details as JSON
    */
   handleStream(key, origin, fd, details) {
-    this.#countPassed();
+    this.#workers.native.claimDescriptor(Number(fd));
     const connection = new CarriedConnection(this.#workers, this.context);
+    if (this.#isDropping) {
+      connection.drop(Number(fd), origin & BYTE, key);
+      return;
+    }
+    this.#countPassed();
     const read = this.#readTlsDetails(details);
     const socket = connection.open(this.#server, Number(fd), origin & BYTE, key, read);
     if (socket === null) return;

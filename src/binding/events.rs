@@ -4,7 +4,7 @@
 //! Measured with Node 20: setting an element of a JavaScript array costs 100 ns, a store into
 //! shared memory nothing, and all values together cross as the arguments of one call.
 
-use std::os::fd::{AsRawFd, IntoRawFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::{mem, ptr};
 
 use bytes::Bytes;
@@ -145,11 +145,21 @@ pub struct EventWriter<'env, 'a> {
     packets: u32,
     /// The arguments of all packets, as a JSON array that lacks its last bracket.
     arguments: Vec<u8>,
+    /// Those of passed connections.
+    descriptors: Vec<OwnedFd>,
 }
 
 impl<'env, 'a> EventWriter<'env, 'a> {
     pub fn new(env: &'env Env, numbers: &'a mut [u32]) -> Self {
-        Self { env, numbers, values: Vec::new(), count: 0, packets: 0, arguments: Vec::new() }
+        Self {
+            env,
+            numbers,
+            values: Vec::new(),
+            count: 0,
+            packets: 0,
+            arguments: Vec::new(),
+            descriptors: Vec::new(),
+        }
     }
 
     /// Returns the number of events that fit into `numbers`.
@@ -233,10 +243,10 @@ impl<'env, 'a> EventWriter<'env, 'a> {
                 self.values.push(text_value(env, address.into(), TextMode::String)?);
                 self.values.push(env.create_uint32(port.into())?.raw());
             }
-            // JavaScript owns the descriptor from now on.
             Event::Stream(stream) => {
                 let details = stream.details.to_json();
-                let descriptor = stream.descriptor.into_raw_fd().to_string();
+                let descriptor = stream.descriptor.as_raw_fd().to_string();
+                self.descriptors.push(stream.descriptor);
                 self.values.push(text_value(env, descriptor.into(), TextMode::String)?);
                 self.values.push(text_value(env, details.into(), TextMode::String)?);
             }
@@ -244,8 +254,7 @@ impl<'env, 'a> EventWriter<'env, 'a> {
                 self.values.push(text_value(env, code.into(), TextMode::String)?);
                 self.values.push(text_value(env, address.into(), TextMode::String)?);
             }
-            // JavaScript owns the descriptor from now on.
-            Event::Passed { descriptor, .. } => _ = descriptor.into_raw_fd(),
+            Event::Passed { descriptor, .. } => self.descriptors.push(descriptor),
             Event::Sent(_)
             | Event::Backlog(_)
             | Event::PeerEnded
@@ -256,6 +265,11 @@ impl<'env, 'a> EventWriter<'env, 'a> {
             | Event::Heartbeat(_) => {}
         }
         Ok(())
+    }
+
+    /// Removes and returns the descriptors of passed connections, whose numbers JavaScript gets.
+    pub fn take_descriptors(&mut self) -> Vec<OwnedFd> {
+        mem::take(&mut self.descriptors)
     }
 
     /// Completes the header, and returns the result of `collect`, called with the values. If there

@@ -1,6 +1,7 @@
 //! Calls of `lib/engine/workers.js` and `lib/server/`: listeners, whose connections workers accept.
 
 use std::net::TcpListener;
+use std::os::fd::IntoRawFd;
 use std::time::Duration;
 
 use napi::bindgen_prelude::Latin1String;
@@ -60,6 +61,13 @@ pub struct NativePollingOptions {
 
 #[napi]
 impl Workers {
+    /// Gives the descriptor of a `Passed` or `Stream` event to JavaScript, which has to close it. Those
+    /// that are not claimed are closed when the environment ends.
+    #[napi(catch_unwind)]
+    pub fn claim_descriptor(&self, descriptor: i32) {
+        self.environment.borrow_mut().claim_descriptor(descriptor).map(IntoRawFd::into_raw_fd);
+    }
+
     /// Calls `listen(2)` for a bound TCP socket, and accepts its connections by a duplicate of the
     /// descriptor. Returns the id of the listener; the operating system's error number, negative, if
     /// it refuses to listen, or when descriptors or threads have run out.

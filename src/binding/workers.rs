@@ -428,6 +428,7 @@ impl Workers {
             let pushed = events.push(id, event, text_mode);
             failed = failed.take().or(pushed.err());
         });
+        self.environment.borrow_mut().keep_descriptors(events.take_descriptors());
         if let Some(error) = failed {
             return Err(error);
         }
