@@ -278,6 +278,7 @@ describe("the numbers that both halves share", { skip: !hasEngine, timeout: 30_0
     peer.write("GET /elsewhere HTTP/1.1\r\nHost: me\r\n\r\n");
     const [of, kind, descriptor] = await pool.next();
     assert.deepEqual([of, kind], [id, "Passed"]);
+    pool.native.claimDescriptor(descriptor);
     server.open(descriptor);
     assert.match(await receivedUntil(peer, "/elsewhere"), /^HTTP\/1\.1 200 OK\r\n/);
     pool.command("closeListener", id);
@@ -331,6 +332,7 @@ describe("the numbers that both halves share", { skip: !hasEngine, timeout: 30_0
     const [of, kind, descriptor] = await pool.next();
     assert.deepEqual([of, kind], [id, "Passed"]);
     server.on("upgrade", (request, socket) => socket.end(request.headers["x-name"], "latin1"));
+    pool.native.claimDescriptor(descriptor);
     server.open(descriptor);
     assert.equal(await receivedUntil(passing.peer, "gen"), "J\xfcrgen");
     for (const { key } of [accepting, refusing, passing]) {
@@ -417,6 +419,7 @@ describe("the numbers that both halves share", { skip: !hasEngine, timeout: 30_0
       const carried = pool.native.carry(0, key);
       pool.native.flush();
       assert.equal(pool.native.tlsDetails(carried), details);
+      pool.native.claimDescriptor(Number(descriptor));
       const socket = new net.Socket({ fd: Number(descriptor) });
       server.emit("connection", socket);
       t.after(() => socket.destroy());
