@@ -56,7 +56,7 @@ class CarriedConnection {
   /** Ends a connection that is not opened; arguments as of `open()`. */
   drop(fd, worker, key) {
     this.#id = this.#workers.carry(this, worker, key);
-    closeSync(fd);
+    this.#workers.native.closeDescriptor(fd);
     this.#command("end");
   }
 

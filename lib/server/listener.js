@@ -192,14 +192,16 @@ class NativeListener {
    * @param {boolean} isTimedOut true if the head of a request has not come in time
    */
   handlePassed(fd, isTimedOut) {
-    this.#workers.native.claimDescriptor(fd);
+    const { native } = this.#workers;
     if (this.#isDropping) {
-      closeSync(fd);
+      native.closeDescriptor(fd);
       return;
     }
     this.#countPassed();
     // As Node.js makes them: what a program does when it listens is no context of its clients.
     const client = outside(newClient, this.#handle.constructor);
+    // In between, a worker thread cannot be terminated.
+    native.claimDescriptor(fd);
     if (client.open(fd) !== 0) {
       closeSync(fd);
       return;
@@ -217,12 +219,12 @@ class NativeListener {
    * @param {string} details as JSON
    */
   handleStream(key, origin, fd, details) {
-    this.#workers.native.claimDescriptor(Number(fd));
     const connection = new CarriedConnection(this.#workers, this.context);
     if (this.#isDropping) {
       connection.drop(Number(fd), origin & BYTE, key);
       return;
     }
+    this.#workers.native.claimDescriptor(Number(fd));
     this.#countPassed();
     const read = this.#readTlsDetails(details);
     const socket = connection.open(this.#server, Number(fd), origin & BYTE, key, read);

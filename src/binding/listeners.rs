@@ -68,6 +68,12 @@ impl Workers {
         self.environment.borrow_mut().claim_descriptor(descriptor).map(IntoRawFd::into_raw_fd);
     }
 
+    /// Closes the descriptor of such an event.
+    #[napi(catch_unwind)]
+    pub fn close_descriptor(&self, descriptor: i32) {
+        drop(self.environment.borrow_mut().claim_descriptor(descriptor));
+    }
+
     /// Calls `listen(2)` for a bound TCP socket, and accepts its connections by a duplicate of the
     /// descriptor. Returns the id of the listener; the operating system's error number, negative, if
     /// it refuses to listen, or when descriptors or threads have run out.
