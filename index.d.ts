@@ -342,7 +342,8 @@ export interface RedisAdapterFactory {
  * Returns a factory for Socket.IO's option `adapter` that connects servers by Redis. It is compatible
  * with `@socket.io/redis-adapter` 8, also in the same cluster, and with `@socket.io/redis-emitter` 5. A
  * thread of its own holds the connection. Broadcasts of other nodes go from there directly to the I/O
- * threads, unless JavaScript serves one of the recipients, such as a client by long-polling.
+ * threads, unless JavaScript serves one of the recipients, such as a client that engine.io serves by
+ * long-polling.
  *
  * The connection is opened for the first adapter and closed with the last: `await io.close()`.
  *
@@ -567,7 +568,10 @@ export type ServerFallbackReason =
 export type PassReason =
   /** Its request is not one of Engine.IO that I/O threads serve. */
   | "request"
-  /** A session would begin with long-polling whose requests the program may see, or that needs JavaScript. */
+  /**
+   * A session would begin with long-polling, with or without TLS, and the program may see its requests, or they
+   * need JavaScript.
+   */
   | "polling"
   /** No Socket.IO server of {@link turbo} is attached. */
   | "noEngine"

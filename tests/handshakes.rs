@@ -156,7 +156,7 @@ fn a_session_whose_peer_does_not_answer_is_reported() {
 fn a_refused_handshake_gets_its_response() {
     let mut listening = Listening::new(options());
     let (handshake, mut peer) = listening.open();
-    // What is unread would reset the connection, and the response be lost.
+    // Unread bytes would reset the connection, and the response would be lost.
     peer.send(Opcode::Text, &[7; 20_000]);
     let response = "HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\nno";
     let pool = &mut listening.application.pool;

@@ -209,7 +209,7 @@ fn connections_without_a_handshake_can_be_closed() {
     first[0].stream.write_all(OTHER.as_bytes()).unwrap();
     listening.next_passed();
     let (handshake, mut peer) = listening.open();
-    // What is unread would reset the connection.
+    // Unread bytes would reset the connection.
     rest[0].stream.write_all(b"GET /soc").unwrap();
     listening.application.pool.close_http_connections(id, false);
     listening.close();

@@ -1,6 +1,6 @@
 "use strict";
 
-/** What the load client does to servers of stock parts: its transports, TLS, and ordinary requests. */
+/** The load client against servers of stock parts: its transports, TLS, and ordinary requests. */
 
 const assert = require("node:assert/strict");
 const { once } = require("node:events");

@@ -36,7 +36,7 @@ const HANDSHAKE = [
   "Cookie: a=b; c=d",
 ];
 
-/** What a mutation puts anywhere. */
+/** The texts that a mutation inserts anywhere. */
 const PIECES = [
   ..."\r\n\t :;,=&?#%+/\\\"'\0\x01\x7f\x80\xff0aZ.-_",
   "\r\n",
@@ -153,7 +153,7 @@ const FIRST = [
   "OPTIONS /socket.io/?EIO=4&transport=websocket HTTP/1.1",
 ];
 
-/** What comes behind a head, in the same packet: nothing, a request for a server that disagrees, no frame. */
+/** The bytes behind a head, in the same packet: none, a request for a server that disagrees, or an invalid frame. */
 const BEHIND = [
   "",
   "",

@@ -1,6 +1,6 @@
 "use strict";
 
-/** What a server of `createServer()` takes: it comes back, and where there is none left, clients wait. */
+/** Resources of a server of `createServer()`: they are released, and where none are left, clients wait. */
 
 const assert = require("node:assert/strict");
 const { execFileSync, spawnSync } = require("node:child_process");

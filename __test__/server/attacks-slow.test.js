@@ -24,7 +24,7 @@ const OTHERS = 200;
 /** As Node.js answers requests that do not come. */
 const TIMED_OUT = "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n";
 
-/** What peers send, of which each waits for more. */
+/** The bytes that peers send. After each, a server waits for more. */
 const BEGINNINGS = [
   "",
   "G",

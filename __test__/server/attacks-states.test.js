@@ -21,7 +21,7 @@ const PEERS = 150;
 const WIDTH = 30;
 const OPEN = '"maxPayload":1000000}';
 
-/** What peers do up to their end; `false` if that alone ends the connection. */
+/** The actions of peers up to their end; `false` if that alone ends the connection. */
 const STATES = {
   "before they have sent anything": async (peer) => peer.send(""),
   "with half a request": async (peer) => peer.send(HANDSHAKE.slice(0, 60)),

@@ -26,7 +26,7 @@ const ours = { createServer, serverOptions: turbo };
 /** Returns whether a socket has no transport yet: that is seen by properties of its own only. */
 const isLean = (conn) => !Object.hasOwn(conn, "transport");
 
-/** What happens, in order. */
+/** The events, in order. */
 class Log extends Observed {
   lines = [];
 
@@ -238,7 +238,7 @@ describe("A lean socket", { skip: !hasEngine }, () => {
     assert.ok(isLean(conn));
   });
 
-  /** What a program may look at, and what it finds. */
+  /** The members that a program may read, and their values. */
   const looks = {
     transport: ({ transport }) => [
       transport instanceof engineIo.transports.websocket,

@@ -14,7 +14,7 @@ const { connectionsOf } = require("../support/tcp-server.js");
 /** True with releases of Node.js that end connections which have sent nothing when they close. */
 const areFreshIdle = idle.areFreshIdle();
 
-/** What a client gets that sent a part of a request just before: it may not have arrived. */
+/** The answers to a client that sent a part of a request just before, which may not have arrived. */
 const SERVED = areFreshIdle ? /^(HTTP\/1\.1 (400|200)|$)/ : /^HTTP\/1\.1 (400|200)/;
 
 /** The begin of a request that may be one of Engine.IO, so that I/O threads wait for the rest. */

@@ -1,6 +1,6 @@
 "use strict";
 
-/** What is passed to Node.js, and why: a program must see what it sees with a server of Node.js. */
+/** Connections that are passed to Node.js, and the reasons: a program must see the same as with a server of Node.js. */
 
 const assert = require("node:assert/strict");
 const { channel, subscribe, unsubscribe } = require("node:diagnostics_channel");

@@ -52,7 +52,7 @@ const get = (target, rest = `${HOST}${CLOSE}`) => `GET ${target} HTTP/1.1\r\n${r
 const post = (rest) => `POST / HTTP/1.1\r\n${HOST}${rest}`;
 const NEXT = get("/next");
 
-/** What is sent, in parts. The last request ends the connection. */
+/** The bytes of requests, in parts. The last request ends the connection. */
 const REQUESTS = {
   "a request": [get("/")],
   "a request in two packets": [get("/a").slice(0, 9), get("/a").slice(9)],

@@ -97,7 +97,7 @@ function testSockets(title, program, options) {
   });
 }
 
-/** What a session middleware of Express does with a request. */
+/** Does the same as a session middleware of Express does with a request. */
 function withSession(request, _response, next) {
   request.originalUrl = request.originalUrl || request.url;
   const cookies = Object.fromEntries(request.headers.cookie.split("; ").map((c) => c.split("=")));

@@ -202,7 +202,7 @@ describe("clients over TLS of createSecureServer()", {
     });
     assert.equal(await client.emitWithAck("echo", "here"), "here");
     await Promise.all(strangers.map((stranger) => stranger.closed || once(stranger, "close")));
-    // What I/O threads have reported before the answer is counted.
+    // Reports of I/O threads that came before the answer are counted by now.
     while (stats().server.tlsFailed < tlsFailed + strangers.length) {
       assert.equal(await client.emitWithAck("echo", "still"), "still");
     }

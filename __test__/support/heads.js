@@ -7,7 +7,7 @@ const http = require("node:http");
 const net = require("node:net");
 const { randomFrom } = require("./random.js");
 
-/** What Chrome sends, in its order. */
+/** The headers that Chrome sends, in its order. */
 const CHROME = `
   Host: localhost:3000
   Connection: Upgrade

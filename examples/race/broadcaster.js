@@ -74,7 +74,7 @@ class Broadcaster {
     this.#filler = filler(payload);
     this.#start = now() + Math.round((offset * 1e6) / rate);
     this.#index = 0;
-    // What is under way may be so to clients that are gone.
+    // Broadcasts that are under way may be addressed to clients that are gone.
     this.#arrived = this.#number;
     this.pause();
     this.#wake();

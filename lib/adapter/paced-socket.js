@@ -248,7 +248,7 @@ function isShown(packet) {
 Object.assign(PacedSocket.prototype, {
   /** Set while the socket has listeners that must get every packet. */
   isObserved: false,
-  /** What a lean socket has in place of its `writeBuffer`; `null` while that is empty. @private */
+  /** Takes the place of a lean socket's `writeBuffer`; `null` while that is empty. @private */
   leanBuffer: null,
 });
 

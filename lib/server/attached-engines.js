@@ -11,7 +11,7 @@ const { textOf } = require("../untouched.js");
 class AttachedEngines {
   #server;
   #onChange;
-  /** By their paths, of which each keeps its place: I/O threads name them by index. @type {Attached[]} */
+  /** Engines by path. Each keeps its index, by which I/O threads name it. @type {Attached[]} */
   #attached = [];
   /** The listeners of `request` when the last engine had been attached. */
   #requestListeners = [];
@@ -42,9 +42,9 @@ class AttachedEngines {
   }
 
   /**
-   * To be called before all listeners of an event, or of all events, are removed. An engine that is attached does
-   * so, calls these listeners itself from then on, and Socket.IO may do the same once more. If a listener of the
-   * program is among them, it gets the requests of the engines before it, too.
+   * Must be called before all listeners of an event, or of all events, are removed. The `attach()` of an engine
+   * removes them, and calls them itself from then on; Socket.IO may do so once more. A listener of the program
+   * among them also gets the requests of the engines before it.
    */
   handleRemoval(event) {
     if ((event !== undefined && event !== "request") || this.#attached.length === 0) return;
@@ -57,7 +57,7 @@ class AttachedEngines {
     for (const attached of this.#attached) attached.isObserved = true;
   }
 
-  /** Returns whether a function has been made by an engine's `attach()`, of which its text is a part. */
+  /** Returns whether an engine's `attach()` has made a function: the text of one is part of the other's. */
   #isOfEngine(listener) {
     return textOf(this.#attached[0].engine.attach).includes(textOf(listener));
   }

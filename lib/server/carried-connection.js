@@ -5,9 +5,9 @@ const { getSystemErrorName } = require("node:util");
 const { beginTls, openSocket } = require("./tls-socket.js");
 
 /**
- * The JavaScript side of an HTTPS connection that an I/O thread has passed: it goes on with TLS, and the socket
- * here is an ordinary one. It stands among the connections of `Workers` for the errors of the connection, and
- * so that the thread learns when the socket is closed.
+ * The JavaScript side of an HTTPS connection that an I/O thread has passed: the thread continues its TLS, and the
+ * socket here is an ordinary one. It is among the connections of `Workers` so that errors of the connection are
+ * reported to the socket, and the end of the socket to the thread.
  */
 class CarriedConnection {
   /** Read by `EventBatch`. */
@@ -67,7 +67,7 @@ class CarriedConnection {
     this.#workers.scheduleFlush();
   }
 
-  /** The connection has failed: so does its socket, as if it had read the error. */
+  /** Destroys the socket with the error of the connection, as if the socket had read it. */
   handleStreamFailed(errno) {
     const code = getSystemErrorName(-errno);
     const error = new Error(`read ${code}`);
@@ -78,7 +78,7 @@ class CarriedConnection {
     this.#id = -1;
   }
 
-  /** What came before the end is in the socket. */
+  /** Nothing is left to do: the bytes before the end are in the socket. */
   handleEnd() {}
 }
 

@@ -1,6 +1,6 @@
 "use strict";
 
-/** What all handshakes with one Engine.IO server have in common, as long as its options stay the same. */
+/** The state that all handshakes with one Engine.IO server share, as long as its options stay the same. */
 
 const { WebSocketServer } = require("../engine/websocket-server.js");
 const { WebSocket } = require("../engine/websocket.js");

@@ -3,7 +3,7 @@
 const { createRequire } = require("node:module");
 const { leanClass } = require("./engine-socket.js");
 
-/** `undefined` until they are needed. */
+/** Result of `loadClasses()`; `undefined` until it is needed. */
 let known;
 
 /** The classes of the engine.io that Socket.IO uses; `null` where it cannot be found, as in a bundle. */

@@ -4,14 +4,13 @@
  * The Engine.IO socket of a connection that a worker has accepted.
  *
  * Its class `EngineSocket` is in front of engine.io's. At first it is *lean*, with few properties of its own.
- * What engine.io's sockets have besides is either the same for all of them (the heartbeat's state: the
- * worker has the heartbeat) and on the prototype, or an accessor that *expands* the socket in place: it
- * gets all properties, a transport and a WebSocket, just as one whose upgrade Node.js has handled and whose
- * heartbeat a worker has taken over. So any method of engine.io that is called on a lean socket finds what
- * it looks for.
+ * The other properties of engine.io's sockets are either the same for all of them and on the prototype (the
+ * heartbeat's state: the worker keeps it), or accessors that *expand* the socket in place: it then has all
+ * properties, a transport and a WebSocket, as a socket has whose upgrade Node.js has handled and whose
+ * heartbeat a worker has taken over. So each method of engine.io finds the properties that it reads.
  *
- * Without expansion go: packets to the client and from it, as long as `PacketRoute` and `PacketReceiver`
- * need no engine.io for them; listeners; and whatever socket.io itself reads.
+ * These need no expansion: packets to the client and from it, as long as `PacketRoute` and `PacketReceiver`
+ * can handle them without engine.io; listeners; and the properties that socket.io itself reads.
  */
 
 const { EventEmitter } = require("node:events");
@@ -272,7 +271,7 @@ function openByEngine(conn) {
   conn.onOpen();
 }
 
-/** Does with the transport of a socket that has been closed what engine.io has done by now. */
+/** Brings the transport of a closed socket into the state in which engine.io would have left it. */
 function leaveTransport({ transport, cleanupFn }, { hasEnded }) {
   for (const cleanUp of cleanupFn.splice(0)) cleanUp();
   transport.on("error", ignore);

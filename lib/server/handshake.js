@@ -28,7 +28,7 @@ const UPGRADE = 2;
 /** As ws answers. */
 const INVALID_EXTENSIONS = "Invalid or unacceptable Sec-WebSocket-Extensions header";
 
-/** What has come behind the head: a worker keeps it. */
+/** The bytes behind the head, as ws expects them: always empty, because the worker keeps them. */
 const NO_INPUT = Buffer.alloc(0);
 
 /**

@@ -57,7 +57,7 @@ class LeanConnection extends Connection {
   constructor(listener, offer, options) {
     super(null, options.turbo);
     this.listener = listener;
-    /** @private What the listener offers, while it is pending; then the extensions. */
+    /** @private The listener's offer, while it is pending; then the extensions. */
     this.offer = offer;
     this.options = options;
     this.context = newContext();
@@ -112,7 +112,7 @@ class LeanConnection extends Connection {
     return Buffer.concat(written).latin1Slice();
   }
 
-  // --- What a program does with its socket, while it is pending
+  // --- Use of the socket by a program, while it is pending
 
   sendFrame(list, callback) {
     if (!this.isPending) {
@@ -150,7 +150,7 @@ class LeanConnection extends Connection {
     if (this.workers !== null) super.setReferenced(isReferenced);
   }
 
-  // --- What its route asks a transport for
+  // --- Members of a transport, for the route
 
   /** The connection that the route sends to. */
   get connection() {
@@ -165,7 +165,7 @@ class LeanConnection extends Connection {
     return this.conn[kEngineMethods];
   }
 
-  /** No program has seen the transport. */
+  /** Returns 0: no program has seen the transport. */
   listenerCount() {
     return 0;
   }
@@ -369,7 +369,7 @@ function handleLeanEnd(connection) {
 Object.assign(LeanConnection.prototype, {
   /** @private Set while it is lean: nothing can be sent any more. */
   isClosing: false,
-  /** @private What a program has written while it was pending. */
+  /** @private Data that a program has written while it was pending. */
   written: Object.freeze([]),
   /** Set while it is lean: its transport is discarded. @private for `EngineSocket` */
   isDiscarded: false,
@@ -385,7 +385,7 @@ Object.assign(LeanConnection.prototype, {
   isEndReported: false,
   /** @private The counters when the connection ended. */
   lastTraffic: undefined,
-  /** @private What TLS had negotiated, when the connection has ended. */
+  /** @private Parameters that TLS had negotiated, kept when the connection has ended. */
   lastTlsDetails: undefined,
 });
 

@@ -18,8 +18,8 @@ const TRANSPORT_SHIFT = 16;
 const BYTE = 0xff;
 
 /**
- * The JavaScript side of a listening socket whose connections I/O threads accept. It stands among the
- * connections of `Workers`, has an id as they have, and gets events in turns of its own.
+ * The JavaScript side of a listening socket whose connections I/O threads accept. It is among the connections
+ * of `Workers`, has an id like theirs, and gets events in turns of its own.
  *
  * Its life: `open()`, events, `close()`, events of connections that had been accepted before, `handleRelease()`
  * and `handleEnd()`. Node.js closes its own descriptor, and I/O threads close theirs.
@@ -49,8 +49,8 @@ class NativeListener {
   /** Set in the turn in which all connections are closed. */
   #isCleared = false;
   /**
-   * Set if it is closed, and I/O threads had no connection for it then: what comes after that has been accepted
-   * while JavaScript was busy. Node.js would have left it in the kernel's queue, which ends with the socket.
+   * Set if it is closed, and I/O threads had no connection for it then: later ones were accepted while JavaScript
+   * was busy. Node.js would have left them in the kernel's queue, which ends with the socket.
    */
   #isDropping = false;
   #backlog = 0;
@@ -101,7 +101,7 @@ class NativeListener {
     return 0;
   }
 
-  /** What the I/O threads have to know: `NativeListenerOptions` in binding.d.ts, and their number. */
+  /** Returns the options for the I/O threads, `NativeListenerOptions` in binding.d.ts, and the number of threads. */
   get #options() {
     const { ioThreads, nativeOptions } = this.#state;
     return [{ ...nativeOptions, backlog: this.#backlog }, ioThreads];
@@ -198,7 +198,7 @@ class NativeListener {
       return;
     }
     this.#countPassed();
-    // As Node.js makes them: what a program does when it listens is no context of its clients.
+    // As Node.js makes them: the context in which a program listens is not that of its clients.
     const client = outside(newClient, this.#handle.constructor);
     // In between, a worker thread cannot be terminated.
     native.claimDescriptor(fd);
@@ -279,7 +279,7 @@ class NativeListener {
     const transport = origin >> TRANSPORT_SHIFT;
     const engine = this.#state.engines.engineAt(path);
     const offer = { engine, worker, key, transport, head, sid, remoteAddress, remotePort };
-    // What decides it may have changed since the I/O thread was told.
+    // The reason may have changed since the I/O thread got its options.
     const reason = this.#state.passReason ?? this.#state.engines.passReasonAt(path);
     if (this.#isDropping) this.refuse(offer, "");
     else if (reason === null) handleHandshake(this, offer);
@@ -328,7 +328,7 @@ class NativeListener {
     this.#workers.acceptUpgrade(worker, key, id, options, headers);
   }
 
-  /** To be called once for each connection of `accept()` and `acceptUpgrade()`, when it is over. */
+  /** Counts a connection of `accept()` or `acceptUpgrade()` out. Must be called once, when it is over. */
   handleConnectionEnd() {
     this.#server._connections--;
     this.#server._emitCloseIfDrained();
@@ -359,13 +359,13 @@ class NativeListener {
     this.#workers.scheduleFlush();
   }
 
-  /** The I/O threads have closed their descriptors. To be called before the id may be another one's. */
+  /** Gives up the id: I/O threads have closed their descriptors. Must be called before the id is reused. */
   handleRelease() {
     this.#id = -1;
     this.#setReferenced(false);
   }
 
-  /** None of its connections is left on I/O threads but those of sessions. */
+  /** Handles the end: I/O threads have no connections of it left, except those of sessions. */
   handleEnd() {
     this.#state.handleEnd(this);
   }
@@ -375,7 +375,7 @@ function newClient(TCP) {
   return new TCP(SOCKET);
 }
 
-/** Has Node.js answer a connection on which no request has come in time. */
+/** Makes Node.js answer a connection whose request is late. */
 function handleTimeout(client) {
   const owner = Object.getOwnPropertySymbols(client).find(
     ({ description }) => description === "owner_symbol",

@@ -48,8 +48,8 @@ function stateOf(server) {
  * Returns a subclass of a server whose connections I/O threads accept.
  *
  * Node.js makes and binds the handle in all forms of `listen()`, and sets it as `_handle`, which is an
- * accessor here; see `ServerState`. What Node.js counts and closes is that which it has: the methods here add
- * the connections that I/O threads have.
+ * accessor here; see `ServerState`. Node.js counts and closes its own connections; the methods here add those
+ * of I/O threads.
  *
  * @template {typeof import("node:http").Server | typeof import("node:https").Server} Base
  * @param {Base} Base

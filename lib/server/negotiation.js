@@ -6,7 +6,7 @@ const { NO_EXTENSIONS } = require("../engine/websocket.js");
 const { PerMessageDeflate, extension } = ws;
 const { extensionName: NAME } = PerMessageDeflate;
 
-/** What clients of one application offer. What peers make up cannot fill the memory. */
+/** More offers than the clients of one application make. Made-up ones cannot fill the memory. */
 const MAX_KNOWN = 64;
 
 /**

@@ -34,7 +34,7 @@ class PollingConnection extends LeanConnection {
   transport = null;
   /** The Engine.IO socket, once it is expanded. @private */
   expanded = null;
-  /** What makes the WebSocket, while the client changes to it. @private */
+  /** The function that makes the WebSocket, while the client changes to it. @private */
   upgrade = null;
 
   /**
@@ -224,7 +224,7 @@ class PollingConnection extends LeanConnection {
       super.handleEnd(reason, systemError);
       return;
     }
-    // That of the WebSocket.
+    // Counts the connection of the WebSocket out.
     if (this.upgrade !== null) this.listener.handleConnectionEnd();
     this.endError = new ConnectionEndedError(reason, systemError);
     this.takeAwaited();

@@ -17,10 +17,10 @@ const { createRequest } = require("./request.js");
 /** The longest time of `setTimeout()`, in milliseconds. */
 const MAX_DELAY = 2 ** 31 - 1;
 
-/** What can be a header's value in a response of a worker. */
+/** Matches the text that a worker can write as a header's value. */
 const ASCII = /^[\t\x20-\x7e]*$/;
 
-/** By the Engine.IO socket: its connection. */
+/** Connections by Engine.IO socket. */
 const connections = new WeakMap();
 
 /** The reason to leave a session to Node.js. */
@@ -91,7 +91,7 @@ function findLines(handshake) {
   });
 }
 
-/** What the middleware of CORS needs of a response. */
+/** The part of a response that the middleware of CORS needs. */
 class HeaderCollector extends EventEmitter {
   #headers = new Map();
 

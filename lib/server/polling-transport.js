@@ -17,7 +17,7 @@ const LENGTH_64 = 127;
 /** The masking key that leaves a payload as it is. */
 const NO_MASK = Buffer.alloc(4);
 
-/** By engine.io's class of long-polling: ours. */
+/** Our classes by engine.io's class of long-polling. */
 const classes = new WeakMap();
 
 /**

@@ -13,7 +13,7 @@
 const { IncomingMessage } = require("node:http");
 const { COMMON_HEADERS, COMMON_URL } = require("../engine/shared-strings.js");
 
-/** More than the clients of one application have. What peers make up cannot fill the memory. */
+/** More forms than the clients of one application have. Made-up ones cannot fill the memory. */
 const MAX_FORMS = 256;
 
 /** In characters. Chrome's heads have 450 in common; longer ones share nothing. */
@@ -22,7 +22,7 @@ const MAX_FORM_LENGTH = 2048;
 /** V8 makes objects of up to this many properties without a hash table. */
 const MAX_SHARED_HEADERS = 64;
 
-/** How many forms a head is compared with before it is taken apart. Each comparison takes 0.05 µs. */
+/** The number of forms that a head is compared with before it is parsed. Each comparison takes 0.05 µs. */
 const MAX_RECENT = 8;
 
 /** Stands for a value of the request's own. No head contains it. */
@@ -38,7 +38,7 @@ const recent = [];
 
 const copyBuffer = Buffer.allocUnsafeSlow(MAX_FORM_LENGTH);
 
-/** What the heads of many requests have in common. */
+/** The parts that the heads of many requests share. */
 class HeadForm {
   /** @param {string} text of a head with `OWN` in place of the values of the request's own */
   constructor(text) {

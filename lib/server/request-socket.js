@@ -130,7 +130,7 @@ function handleOf(socket) {
 
 function ignore() {}
 
-/** Does what the servers of Node.js do with a socket until its upgrade. */
+/** Prepares a socket as the servers of Node.js do until its upgrade. */
 function construct(socket, handle, server) {
   const { highWaterMark, keepAlive, keepAliveInitialDelay } = server;
   net.Socket.call(socket, {

@@ -96,7 +96,7 @@ const READ = {
   rawTrailers: (request) => defined(request, "rawTrailers", []),
 };
 
-/** What a program may change becomes a property of the request. */
+/** Makes a value that a program may change a property of the request, and returns it. */
 function defined(request, name, value) {
   define(request, name, value);
   return value;
@@ -201,7 +201,7 @@ function expandRequest(request) {
   Object.defineProperties(request, added);
 }
 
-/** Does what Node.js does with a request whose head has been read. */
+/** Prepares a request as Node.js does when it has read the head. */
 function construct(request, form, socket) {
   const { server } = socket;
   const { highWaterMark = getDefaultHighWaterMark(false) } = server;

@@ -114,7 +114,7 @@ class ServerState {
     listener.close();
   }
 
-  /** The last HTTP connection of a closed listener is gone. */
+  /** Handles the end of the last HTTP connection of a closed listener. */
   handleEnd(listener) {
     this.#closing.delete(listener);
     if (!this.#isCloseHeld || this.#closing.size > 0) return;
@@ -122,7 +122,7 @@ class ServerState {
     this.#server._emitCloseIfDrained();
   }
 
-  /** The server listens again: its `close` event comes before that of `listening`, unless clients are left. */
+  /** Emits `close` before `listening` when the server listens again, unless clients are left. */
   #releaseClose() {
     if (!this.#isCloseHeld) return;
     this.#isCloseHeld = false;
@@ -130,7 +130,7 @@ class ServerState {
     if (server._connections === 0) nextTick(() => server.emit("close"));
   }
 
-  /** Returns whether the `close` event has to wait: `handleEnd()` has it checked again. */
+  /** Returns whether the `close` event has to wait: `handleEnd()` then checks it again. */
   holdClose() {
     if (this.handle !== null || this.#closing.size === 0) return false;
     this.#isCloseHeld = true;
@@ -156,7 +156,7 @@ class ServerState {
     this.#handleChange();
   }
 
-  /** Listeners of an event, or of all, have been added or removed. */
+  /** Handles a change of the listeners of an event, or of all events. */
   handleListeners(event) {
     if (event === undefined || EVENTS.has(event)) this.#handleChange();
   }

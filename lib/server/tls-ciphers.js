@@ -54,7 +54,7 @@ const BY_NAME = new Map(
 const ABSENT =
   /^(aNULL|eNULL|NULL|COMPLEMENTOFALL|EXPORT|EXP|LOW|MEDIUM|DES|3DES|RC2|RC4|IDEA|SEED|CAMELLIA|ARIA|MD5|SHA1?|SHA256|SHA384|PSK|SRP|DSS|aDSS|kRSA|RSA|kDH|kDHE|DHE?|EDH|ADH|AECDH|kECDH|AESCCM8?|CBC|SSLv3|TLSv1)$/;
 
-/** What Node.js takes when nothing is said. */
+/** Node.js's own list, the default of the option. */
 const DEFAULTS = new Set([tls.DEFAULT_CIPHERS, constants.defaultCoreCipherList]);
 
 /**

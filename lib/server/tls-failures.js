@@ -24,7 +24,7 @@ function tlsError(code) {
 }
 
 /**
- * Reports that a client and a server do not agree about TLS, if somebody listens.
+ * Reports that a client and a server do not agree about TLS, if the program has listeners for that.
  *
  * @param {import("node:https").Server} server
  * @param {string} code of the error

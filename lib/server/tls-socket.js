@@ -2,8 +2,8 @@
 
 /**
  * The `tls.TLSSocket` of an ordinary HTTPS connection, whose TLS an I/O thread does: a `net.Socket` on one end of
- * a pair of sockets, through which the plaintext goes. Streams, HTTP and timeouts are Node.js's own; what TLS has
- * negotiated is told by the I/O thread.
+ * a pair of sockets, through which the plaintext goes. Streams, HTTP and timeouts are Node.js's own; the I/O thread
+ * reports the parameters that TLS has negotiated.
  */
 
 const { X509Certificate } = require("node:crypto");
@@ -19,7 +19,7 @@ const NOT_POSSIBLE =
 /** The names of versions by their numbers in the protocol. */
 const VERSIONS = { 771: "TLSv1.2", 772: "TLSv1.3" };
 
-/** What the I/O thread has told about a socket. */
+/** The key of a socket's `TlsDetails`. */
 const DETAILS = Symbol("details");
 
 /**
@@ -182,8 +182,8 @@ function detailed([own, ...sent], server) {
 }
 
 /**
- * Returns OpenSSL's name for the error of a client's certificate. Of an issuer that is not known, it tells whether
- * the client has sent it: I/O threads do not look.
+ * Returns OpenSSL's name for the error of a client's certificate. The name for an unknown issuer depends on whether
+ * the client has sent it, which I/O threads do not check.
  */
 function authorizationErrorOf(details) {
   const { authorizationError: error } = details;

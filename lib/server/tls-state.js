@@ -44,7 +44,7 @@ class TlsState {
     this.handleSecureContext(options);
   }
 
-  /** The server has another secure context. */
+  /** Adopts the settings of the server's new secure context. */
   handleSecureContext(options) {
     this.#isOfOpenssl = needsOpenssl(options);
     this.#update();

@@ -3,8 +3,7 @@
 const { EventEmitter } = require("node:events");
 
 /**
- * What middlewares get as the response to an upgrade: the part of `http.ServerResponse` that engine.io
- * gives them.
+ * The response to an upgrade, for middlewares: the part of `http.ServerResponse` that engine.io gives them.
  */
 class UpgradeResponse extends EventEmitter {
   #headers = {};

@@ -97,7 +97,7 @@ pub struct Connection {
     pending: BytesMut,
 }
 
-/// What has been read at once.
+/// The bytes of one read.
 pub struct Received {
     /// The bytes.
     pub bytes: BytesMut,

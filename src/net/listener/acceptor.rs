@@ -26,8 +26,8 @@ const ROUND: usize = 64;
 
 /// Accepts the connections of a listener, on one worker, and gives each to the worker with the fewest.
 ///
-/// Nothing is accepted while the application has much to take, while the limit of connections in a
-/// second is used up, or for lack of descriptors; the operating system's queue holds connections then.
+/// Nothing is accepted while many events wait for the application, while the limit of connections in
+/// a second is used up, or for lack of descriptors; the operating system's queue holds them then.
 pub(super) struct Acceptor {
     worker: Rc<Worker>,
     pub(super) listener: Arc<Listener>,
@@ -35,7 +35,7 @@ pub(super) struct Acceptor {
     state: RefCell<State>,
 }
 
-/// Tells the application that the socket is closed: dropped behind it.
+/// Marks the listener as closed when it is dropped, which is after the socket.
 struct Open(Arc<Listener>);
 
 impl Drop for Open {
@@ -81,7 +81,7 @@ impl Acceptor {
         state.waker.take().into_iter().for_each(Waker::wake);
     }
 
-    /// Accepts what waits. Ready when the listener is closed or the worker ends.
+    /// Accepts the connections that wait. Ready when the listener is closed or the worker ends.
     pub(super) fn poll(&self, context: &mut Context<'_>) -> Poll<()> {
         for _ in 0..ROUND {
             let state = &mut *self.state.borrow_mut();
@@ -135,7 +135,7 @@ impl Acceptor {
         let listener = Arc::clone(&self.listener);
         let targets = self.targets.borrow();
         let target = targets.iter().min_by_key(|target| target.shared.connections());
-        // What is passed at once takes no other worker's time.
+        // A connection that is passed at once takes no other worker's time.
         let is_passing = self.listener.options().is_passing;
         let is_other = |target: &&Target| !Arc::ptr_eq(&target.shared, &self.worker.shared);
         let other = target.filter(|target| !is_passing && is_other(target));

@@ -48,12 +48,12 @@ pub struct PassedStream {
     pub descriptor: OwnedFd,
     /// True if its request head has not come in time.
     pub is_overdue: bool,
-    /// What TLS has negotiated.
+    /// Parameters that TLS has negotiated.
     pub details: Arc<TlsDetails>,
     pub(in crate::net) traffic: Arc<Traffic>,
 }
 
-/// The worker's part of that, until the application goes on.
+/// The worker's part of a passed connection, until the application continues it.
 pub(super) struct WaitingStream {
     stream: Stream,
     input: BytesMut,
@@ -109,7 +109,7 @@ struct State {
     output: BytesMut,
     /// Set when the peer's side has ended.
     has_peer_ended: bool,
-    /// Set when the application has been told so.
+    /// Set when that end has been reported to the application.
     is_end_passed: bool,
     /// Set when the application's side has ended.
     has_application_ended: bool,
@@ -167,7 +167,7 @@ impl Carrier {
         state.wake();
     }
 
-    /// Has the task end, since the worker ends.
+    /// Wakes the task, which ends because the worker does.
     pub(super) fn wake(&self) {
         self.state.borrow().wake();
     }
@@ -205,7 +205,7 @@ impl Carrier {
         Ok(())
     }
 
-    /// Carries what the peer has sent.
+    /// Carries bytes of the peer.
     fn carry_input(
         &self,
         state: &mut State,
@@ -213,7 +213,7 @@ impl Carrier {
         context: &mut Context<'_>,
     ) -> io::Result<()> {
         for _ in 0..ROUNDS {
-            // Nobody reads any more what the peer sends after that.
+            // Bytes that the peer sends after that are never read.
             if state.linger.is_some() {
                 state.input.clear();
             }
@@ -243,7 +243,7 @@ impl Carrier {
         Ok(())
     }
 
-    /// Carries what the application has sent.
+    /// Carries bytes of the application.
     fn carry_output(
         &self,
         state: &mut State,

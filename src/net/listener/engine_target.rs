@@ -11,7 +11,7 @@ use crate::proto::http::{BodyFraming, Method, Query, RequestHead, Values};
 /// The media type for which engine.io refuses payloads.
 const BINARY: &[u8] = b"application/octet-stream";
 
-/// What the target of a request says: that it is for Engine.IO v4 on a path of ours.
+/// The target of a request for Engine.IO v4, on a path of the listener.
 #[derive(Debug)]
 pub(super) struct EngineTarget<'a> {
     /// The position of the path among those of the listener.

@@ -39,7 +39,7 @@ pub struct Handshake {
     pub transport: HandshakeTransport,
     /// The request's head as it was sent, up to and with the blank line.
     pub head: Bytes,
-    /// An id for the session, which nobody can guess.
+    /// An id for the session, which cannot be guessed.
     pub sid: String,
     /// The address of the peer, as Node.js spells it.
     pub address: String,
@@ -68,7 +68,7 @@ pub(super) struct Offer {
     pub(super) request: OfferedRequest,
 }
 
-/// What a request asks for.
+/// The kind of a request that begins a transport.
 #[derive(Debug)]
 pub(super) enum OfferedRequest {
     /// A session with a WebSocket.
@@ -130,7 +130,7 @@ pub(in crate::net) struct PollingAcceptance {
     pub(in crate::net) target: Target,
 }
 
-/// What begins with an accepted handshake.
+/// The work that begins with an accepted handshake.
 pub(in crate::net) enum Beginning {
     /// A connection with a WebSocket.
     WebSocket {
@@ -158,8 +158,8 @@ pub(in crate::net) struct WaitingHandshake {
 }
 
 impl WaitingHandshake {
-    /// Takes the request, and calls `start` with what begins. Returns whether it has: if the peer has
-    /// ended its side, ws does not answer, either, and engine.io ends the session.
+    /// Takes the request, and calls `start` with the work that begins. Returns false if the peer has
+    /// ended its side: ws does not answer then, either, and engine.io ends the session.
     pub(in crate::net) fn accept(
         self,
         worker: &Worker,
@@ -198,7 +198,7 @@ impl WaitingHandshake {
         } else {
             Beginning::WebSocket { stream, response, input, traffic }
         });
-        // Afterwards, so that the worker always has this connection for the one that accepts.
+        // Afterwards, so that the worker that accepts always counts this connection here.
         served.end_handshake(worker);
         true
     }

@@ -23,7 +23,7 @@ pub(super) const TIMED_OUT: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nConnection
 /// The longest request head that is looked at. Node.js's own limit is 16 KiB by default.
 pub(super) const MAX_HEAD: usize = 64 * 1024;
 
-/// What is to be done with a connection.
+/// The next step for a connection.
 enum Verdict {
     /// Wait for more of the request head.
     Wait,
@@ -80,7 +80,7 @@ impl HttpConnection {
         Self { worker, served, state: RefCell::new(state) }
     }
 
-    /// Looks at what has arrived. Ready when the connection is passed or has ended.
+    /// Looks at the bytes that have arrived. Ready when the connection is passed or has ended.
     pub(super) fn poll(&self, context: &mut Context<'_>) -> Poll<()> {
         if self.worker.is_shut_down() {
             return Poll::Ready(());
@@ -180,8 +180,8 @@ impl HttpConnection {
         Poll::Pending
     }
 
-    /// Judges what has arrived, which is a part of a request head, or more; `limit` is the most that is
-    /// looked at, and `looked_at` the bytes that have been judged.
+    /// Judges the bytes that have arrived, a part of a request head or more; `limit` is the most that
+    /// is looked at, and `looked_at` the number of those judged before.
     fn judge(
         &self,
         input: &[u8],
@@ -287,7 +287,7 @@ impl HttpConnection {
         self.wake(state);
     }
 
-    /// Has the task look at the connection again: the options have changed, or the worker ends.
+    /// Wakes the task to look at the connection again: the options have changed, or the worker ends.
     pub(super) fn reconsider(&self) {
         self.wake(&self.state.borrow());
     }
@@ -299,7 +299,7 @@ impl HttpConnection {
     }
 }
 
-/// Reads what has arrived; see [`HttpConnection::judge`].
+/// Parses the bytes that have arrived; see [`HttpConnection::judge`].
 fn look_at<'a>(input: &'a [u8], looked_at: usize, limit: usize, paths: &[String]) -> HeadRead<'a> {
     if !may_be_served(input, paths) {
         return HeadRead::NotCertain;

@@ -489,7 +489,7 @@ impl Served {
         self.schedule_sweep(worker, now);
     }
 
-    /// Has the connections looked at, while there are some with a time limit.
+    /// Schedules the next sweep, while there are connections with a time limit.
     fn schedule_sweep(&self, worker: &Worker, now: Instant) {
         let of_tls = self.listener.tls().map(|tls| tls.handshake_timeout());
         let timeouts = [self.listener.options().shortest_timeout(), of_tls];

@@ -53,7 +53,7 @@ enum Phase {
     Responding { response: Vec<u8>, written: usize },
 }
 
-/// What becomes of the connection.
+/// The fate of a connection after its request.
 enum Outcome {
     /// It waits for another request.
     Keep,
@@ -178,7 +178,7 @@ impl SessionExchange {
         wake(state);
     }
 
-    /// Has the task see that the worker ends.
+    /// Wakes the task, which ends because the worker does.
     pub(super) fn reconsider(&self) {
         wake(&self.state.borrow());
     }

@@ -22,9 +22,9 @@ const READ_BUFFER: usize = 64 * 1024;
 
 /// A connection whose next request can be looked at.
 pub(in crate::net) enum Source {
-    /// What was looked at stays in the kernel.
+    /// TCP: bytes that were looked at stay in the kernel.
     Plain(TcpStream),
-    /// Plaintext that was looked at is kept. The handshake comes first.
+    /// TLS: plaintext that was looked at is kept. The handshake comes first.
     Tls(Box<TlsSource>),
 }
 
@@ -41,7 +41,7 @@ impl Source {
         })
     }
 
-    /// Takes the connection from its worker, for another one. Returns what TLS there is.
+    /// Takes the connection from its worker, for another one. Returns its TLS, too, if there is some.
     pub(super) fn detach(self) -> (io::Result<StdTcpStream>, Option<Box<DetachedTls>>) {
         match self {
             Self::Plain(socket) => (socket.into_std(), None),
@@ -60,7 +60,7 @@ impl Source {
         }
     }
 
-    /// Returns what TLS has negotiated.
+    /// Returns the parameters that TLS has negotiated.
     pub(super) fn tls_details(&self) -> Option<Arc<TlsDetails>> {
         match self {
             Self::Plain(_) => None,
@@ -85,8 +85,8 @@ impl Source {
         }
     }
 
-    /// Returns what has arrived, if it is more than `known` bytes; `None` at the end of the stream.
-    /// `buffer` may be used for it.
+    /// Returns the bytes that have arrived, if they are more than `known`; `None` at the end of the
+    /// stream. `buffer` may be used for them.
     pub(super) fn poll_peek<'a>(
         &'a mut self,
         context: &mut Context<'_>,
@@ -99,8 +99,8 @@ impl Source {
         }
     }
 
-    /// Takes a request of `length` bytes that was looked at. Returns the stream behind it, and what has
-    /// been read of it already; `None` if the peer has ended its side.
+    /// Takes a request of `length` bytes that was looked at. Returns the stream behind it, and the bytes
+    /// of it that have been read already; `None` if the peer has ended its side.
     pub(super) fn take(self, length: usize) -> Option<(Stream, BytesMut)> {
         match self {
             // First, since closing would reset the connection of what is unread.
@@ -206,8 +206,8 @@ fn is_at_end(socket: &TcpStream) -> bool {
     matches!(SockRef::from(socket).peek(&mut [MaybeUninit::uninit()]), Ok(0))
 }
 
-/// Drops what the peer has sent: because of that, the kernel would reset the connection when it is closed,
-/// and drop what we have sent. Asks the kernel, since tokio may not know of it yet.
+/// Drops the bytes that the peer has sent. With unread ones, the kernel would reset the connection
+/// when it is closed, and drop the response. Asks the kernel, since tokio may not know of them yet.
 fn drop_received(socket: &TcpStream) {
     let mut dropped = [0; 4096];
     for _ in 0..MAX_HEAD / dropped.len() {
@@ -217,8 +217,8 @@ fn drop_received(socket: &TcpStream) {
     }
 }
 
-/// Returns what the kernel has received, if it is more than `known` bytes; `None` at the end of the
-/// stream. The bytes stay in the kernel.
+/// Returns the bytes that the kernel has received, if they are more than `known`; `None` at the end
+/// of the stream. The bytes stay in the kernel.
 fn poll_peek<'a>(
     socket: &TcpStream,
     context: &mut Context<'_>,

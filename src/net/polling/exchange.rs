@@ -33,8 +33,8 @@ impl fmt::Debug for Exchange {
 }
 
 impl Exchange {
-    /// Takes what the response depends on. The connection waits for further requests for `keep_alive`
-    /// seconds, if the client wants it.
+    /// Keeps the facts that the response depends on. The connection waits for more requests for
+    /// `keep_alive` seconds, if the client wants it.
     pub(in crate::net) fn new(head: &RequestHead<'_>, keep_alive: Option<u64>) -> Self {
         let is_last = head.has_list_element("connection", "close");
         let agent = head.values("user-agent").single().unwrap_or_default();

@@ -143,12 +143,12 @@ impl ReceivedPayload {
     }
 }
 
-/// Decodes base64 as Node.js's `Buffer` does, which takes everything.
+/// Decodes base64 as Node.js's `Buffer` does, which accepts any text.
 fn decode_base64(text: &[u8]) -> Vec<u8> {
     base64_simd::STANDARD.decode_to_vec(text).unwrap_or_else(|_| decode_lenient_base64(text))
 }
 
-/// Skips what is not of the alphabet of base64 or base64url, and stops at the first `=`.
+/// Skips characters outside the alphabets of base64 and base64url, and stops at the first `=`.
 fn decode_lenient_base64(text: &[u8]) -> Vec<u8> {
     let mut data = Vec::with_capacity(text.len() / 4 * 3 + 3);
     let (mut bits, mut length) = (0_u32, 0);

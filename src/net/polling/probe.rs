@@ -25,9 +25,9 @@ const READ_BUFFER: usize = 4 * 1024;
 
 /// A WebSocket beside a polling session, as a task of the session's worker.
 ///
-/// It becomes the transport of the session when the client says so, with all that has arrived behind:
-/// the connection decodes that. Otherwise it is closed, and the session goes on without it. Nothing is
-/// read before the answer to a probe is written, so that no queue is needed.
+/// It becomes the transport of the session when the client sends the upgrade packet; the connection
+/// decodes the bytes behind that. Otherwise it is closed, and the session goes on without it. Nothing
+/// is read before the answer to a probe is written, so that no queue is needed.
 pub(in crate::net) struct Probe {
     session: Rc<ConnectionTask>,
     state: RefCell<State>,
@@ -59,7 +59,7 @@ struct State {
     is_closing: bool,
 }
 
-/// What follows from an event of the WebSocket.
+/// The consequence of an event of the WebSocket.
 enum Step {
     Continue,
     /// The session gets the WebSocket.
@@ -152,7 +152,7 @@ impl Probe {
         Ok(())
     }
 
-    /// Handles what was read. Returns whether the session has got the WebSocket.
+    /// Handles the bytes that were read. Returns whether the session has got the WebSocket.
     fn handle_input(&self, state: &mut State) -> bool {
         loop {
             let event = match state.decoder.poll_event(&mut state.input) {
@@ -195,7 +195,7 @@ impl Probe {
             Event::Binary(data) => Ok(Packet::Binary(data)),
         };
         let now = Instant::now();
-        // What is no packet is one of the wrong type, in engine.io.
+        // engine.io treats a message that is not a packet as a packet of the wrong type.
         let action = packet
             .map_or(UpgradeAction::Abandon, |packet| state.machine.handle_packet(&packet, now));
         match action {

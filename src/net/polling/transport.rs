@@ -138,7 +138,7 @@ impl PollingTransport {
         self.is_compressible = true;
     }
 
-    /// Sends what was taken.
+    /// Sends the packets that were taken.
     pub(in crate::net) fn end_batch(&mut self) {
         self.is_new_poll = false;
         if !self.payload.is_empty() {
@@ -160,7 +160,7 @@ impl PollingTransport {
         }
     }
 
-    /// Has the pending poll end with a noop instead of a close packet, since the client has closed the
+    /// Lets the pending poll end with a noop instead of a close packet, since the client has closed the
     /// session itself.
     pub(in crate::net) const fn handle_close_packet(&mut self) {
         self.last_packet = PacketType::Noop;

@@ -107,7 +107,7 @@ impl TlsStream {
     /// Encrypts the bytes, unless earlier ones are on their way.
     fn encrypt(&mut self, slices: &[IoSlice<'_>]) -> io::Result<()> {
         if self.fixed == 0 {
-            // What the session has to say by itself takes of the limit, so that nothing may fit.
+            // Messages of TLS itself count towards the limit, so that no plaintext may fit.
             self.fixed = self.session.writer().write_vectored(slices)?;
         }
         Ok(())

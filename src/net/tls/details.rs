@@ -1,4 +1,4 @@
-//! What a handshake has negotiated.
+//! Parameters that a handshake has negotiated.
 
 use std::net::SocketAddr;
 
@@ -20,7 +20,7 @@ pub struct TlsDetails {
     pub is_authorized: bool,
     /// OpenSSL's name for the error of the client's certificate, if one was requested.
     pub authorization_error: Option<&'static str>,
-    /// The name to which the client wants to talk.
+    /// The server name that the client asks for (SNI).
     pub server_name: Option<String>,
     /// The protocol that ALPN has chosen.
     pub alpn_protocol: Option<String>,

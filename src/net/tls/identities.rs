@@ -1,4 +1,4 @@
-//! The choice of a certificate by the name that the client wants to talk to.
+//! The choice of a certificate by the server name that the client asks for.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What the TLS sessions of a listener have in common: certificates, versions, tickets.
+//! Settings that the TLS sessions of a listener share: certificates, versions, tickets.
 //!
 //! Built from options by the application's thread, then read by all workers. A renewal replaces the
 //! whole for connections that come later.
@@ -75,7 +75,7 @@ impl TlsSettings {
         self.handshake_timeout
     }
 
-    /// Returns what has been negotiated in a handshake that is done.
+    /// Returns the parameters that a finished handshake has negotiated.
     pub(super) fn details(&self, session: &ServerConnection, socket: &TcpStream) -> TlsDetails {
         let certificates = session.peer_certificates().unwrap_or_default();
         let verified =

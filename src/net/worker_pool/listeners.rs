@@ -40,7 +40,7 @@ pub(super) struct ListenerRoute {
 #[derive(Default)]
 pub(super) struct Handshakes(HashMap<(usize, HandshakeKey), Waiting>);
 
-/// What will be known of a connection.
+/// The traffic and TLS of a connection that has no id yet.
 struct Waiting {
     traffic: Arc<Traffic>,
     tls: Option<Arc<TlsDetails>>,

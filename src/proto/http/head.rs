@@ -12,7 +12,7 @@ const UNSUPPORTED_HEADERS: [&str; 2] = ["expect", "proxy-connection"];
 /// The largest body length that is taken, in digits: everything is a number that Node.js has, too.
 const MAX_LENGTH_DIGITS: usize = 15;
 
-/// What input begins with.
+/// Result of [`read_head()`]: the beginning of the input.
 #[derive(Debug)]
 pub enum HeadRead<'a> {
     /// Nothing wrong so far, and no end.
@@ -103,7 +103,7 @@ pub fn read_head(input: &[u8]) -> HeadRead<'_> {
 }
 
 impl<'a> RequestHead<'a> {
-    /// Takes what httparse has found, which accepts more than Node.js.
+    /// Checks the result of httparse, which accepts more than Node.js.
     fn new(request: &Request<'_, 'a>) -> Option<Self> {
         let method = match request.method? {
             "GET" => Method::Get,

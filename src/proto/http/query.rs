@@ -48,7 +48,7 @@ impl<'a> Query<'a> {
     }
 }
 
-/// Decodes a name or value: `+` is a space, and what is not UTF-8 becomes U+FFFD.
+/// Decodes a name or value: `+` is a space, and bytes that are not UTF-8 become U+FFFD.
 ///
 /// URL Standard, "application/x-www-form-urlencoded parsing".
 fn decode(text: &str) -> Cow<'_, str> {
