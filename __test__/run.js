@@ -55,6 +55,7 @@ const WITH_DOOR = [
   "idioms/socket-io-members.test.js",
   "idioms/turns.test.js",
   "idioms/websocket-members.test.js",
+  "integration/engine-lifetime.test.js",
 ];
 
 /** Half of the time of the tests is spent waiting: for servers, clients, browsers, timeouts. */
