@@ -16,7 +16,8 @@ use bytes::Bytes;
 use crate::cluster::{Address, DirectoryWriter, NamespaceId, RoomName};
 use crate::fanout::Frames;
 use crate::net::{
-    ConnectionId, ConnectionOptions, Event, HandshakeKey, PollingOptions, WorkerPool,
+    ConnectionId, ConnectionOptions, Event, HandshakeKey, PassedDescriptor, PollingOptions,
+    WorkerPool,
 };
 use crate::proto::websocket::Opcode;
 
@@ -67,7 +68,7 @@ pub struct Environment {
     /// The frame that several connections of one turn share; `None` after a flush.
     prepared: Option<Frames>,
     /// Descriptors of passed connections that the application has not claimed: it may end before.
-    descriptors: HashMap<RawFd, OwnedFd>,
+    descriptors: HashMap<RawFd, PassedDescriptor>,
 }
 
 impl Environment {
@@ -227,13 +228,13 @@ impl Environment {
     }
 
     /// Keeps the descriptors of passed connections until they are claimed, or closes them at the end.
-    pub fn keep_descriptors(&mut self, descriptors: Vec<OwnedFd>) {
+    pub fn keep_descriptors(&mut self, descriptors: Vec<PassedDescriptor>) {
         self.descriptors.extend(descriptors.into_iter().map(|owned| (owned.as_raw_fd(), owned)));
     }
 
     /// Removes and returns the descriptor of a passed connection.
     pub fn claim_descriptor(&mut self, descriptor: RawFd) -> Option<OwnedFd> {
-        self.descriptors.remove(&descriptor)
+        self.descriptors.remove(&descriptor).map(PassedDescriptor::claim)
     }
 
     /// Lets the id of a connection that has ended be used again, here and for links.

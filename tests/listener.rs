@@ -148,7 +148,7 @@ fn a_connection_whose_request_head_is_late_is_passed_where_that_is_wanted() {
     let _peer = listening.dial("GET /soc");
     let event = listening.application.next_event(listening.id);
     let Event::Passed { descriptor, is_overdue: true } = event else { panic!("{event:?}") };
-    assert_eq!(read_string(&mut blocking(descriptor.into()), 8), "GET /soc");
+    assert_eq!(read_string(&mut blocking(descriptor.claim().into()), 8), "GET /soc");
 }
 
 #[test]

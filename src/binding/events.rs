@@ -4,7 +4,7 @@
 //! Measured with Node 20: setting an element of a JavaScript array costs 100 ns, a store into
 //! shared memory nothing, and all values together cross as the arguments of one call.
 
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
 use std::{mem, ptr};
 
 use bytes::Bytes;
@@ -15,7 +15,8 @@ use napi_derive::napi;
 use super::payload::{buffer_value, latin1_value, string_value};
 use crate::environment::TextMode;
 use crate::net::{
-    self, EndReason, Event, Failure, Handshake, HandshakeTransport, HeartbeatEvent, RateLimitAction,
+    self, EndReason, Event, Failure, Handshake, HandshakeTransport, HeartbeatEvent,
+    PassedDescriptor, RateLimitAction,
 };
 use crate::proto::socket_io::{PacketParts, PacketType};
 use crate::proto::websocket::{CloseCode, DecodeError};
@@ -146,7 +147,7 @@ pub struct EventWriter<'env, 'a> {
     /// The arguments of all packets, as a JSON array that lacks its last bracket.
     arguments: Vec<u8>,
     /// Those of passed connections.
-    descriptors: Vec<OwnedFd>,
+    descriptors: Vec<PassedDescriptor>,
 }
 
 impl<'env, 'a> EventWriter<'env, 'a> {
@@ -268,7 +269,7 @@ impl<'env, 'a> EventWriter<'env, 'a> {
     }
 
     /// Removes and returns the descriptors of passed connections, whose numbers JavaScript gets.
-    pub fn take_descriptors(&mut self) -> Vec<OwnedFd> {
+    pub fn take_descriptors(&mut self) -> Vec<PassedDescriptor> {
         mem::take(&mut self.descriptors)
     }
 

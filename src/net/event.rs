@@ -1,12 +1,10 @@
 //! Events that workers report to the application.
 
-use std::os::fd::OwnedFd;
-
 use bytes::Bytes;
 use bytestring::ByteString;
 
 use super::heartbeat::HeartbeatEvent;
-use super::{Handshake, PassedStream, PollingError, RateLimitAction};
+use super::{Handshake, PassedDescriptor, PassedStream, PollingError, RateLimitAction};
 use crate::proto::socket_io::PacketParts;
 use crate::proto::websocket::{CloseCode, DecodeError};
 
@@ -72,7 +70,7 @@ pub enum Event {
     /// is still to be read.
     Passed {
         /// The descriptor.
-        descriptor: OwnedFd,
+        descriptor: PassedDescriptor,
         /// Set if its request head has not come in time.
         is_overdue: bool,
     },

@@ -51,7 +51,8 @@ pub use event::{ConnectionId, EndReason, Event, Failure, UpgradeStep};
 pub use heartbeat::{HeartbeatEvent, HeartbeatStart};
 pub use histogram::{HISTOGRAM_BOUNDS, HistogramView};
 pub use lag::{MAX_LAG, MAX_LAG_BYTES};
-pub use listener::{Handshake, HandshakeKey, HandshakeTransport, ListenerOptions, PassedStream};
+pub use listener::{Handshake, HandshakeKey, HandshakeTransport, ListenerOptions};
+pub use listener::{PassedDescriptor, PassedStream};
 #[cfg(feature = "cluster")]
 pub(crate) use pace::{Pace, Tempo};
 pub use polling::{PollingError, PollingOptions};

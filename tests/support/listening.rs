@@ -62,7 +62,7 @@ impl Listening {
     /// Returns a connection that has been passed.
     pub fn next_passed(&mut self) -> TcpStream {
         match self.application.next_event(self.id) {
-            Event::Passed { descriptor, is_overdue: false } => blocking(descriptor.into()),
+            Event::Passed { descriptor, is_overdue: false } => blocking(descriptor.claim().into()),
             other => panic!("{other:?}"),
         }
     }

@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 use std::future::Future;
 use std::io::{self, ErrorKind, IoSlice};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -21,6 +21,7 @@ use tokio::time::{Sleep, sleep};
 use tokio_util::io::poll_read_buf;
 
 use super::ListenerOptions;
+use super::PassedDescriptor;
 use super::handshake::{HandshakeKey, keep_alive};
 use super::tls::TlsSource;
 use crate::net::command::{ConnectionCommand, SocketOption};
@@ -45,7 +46,7 @@ pub struct PassedStream {
     /// Identifies it on that worker.
     pub key: HandshakeKey,
     /// The application's end of the pair.
-    pub descriptor: OwnedFd,
+    pub descriptor: PassedDescriptor,
     /// True if its request head has not come in time.
     pub is_overdue: bool,
     /// Parameters that TLS has negotiated.

@@ -37,6 +37,7 @@ mod tls;
 
 use std::io;
 use std::net::{TcpListener, TcpStream};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -104,6 +105,43 @@ impl Listener {
     /// Returns the number of HTTP connections.
     pub(super) fn connections(&self) -> usize {
         self.connections.load(Ordering::Relaxed)
+    }
+}
+
+/// The descriptor of a passed connection. It counts among the HTTP connections of its listener until the
+/// application has it: a server that closes meanwhile must know that there is one more to serve.
+#[derive(Debug)]
+pub struct PassedDescriptor {
+    descriptor: OwnedFd,
+    _count: PassedCount,
+}
+
+impl PassedDescriptor {
+    pub(super) fn new(descriptor: OwnedFd, listener: &Arc<Listener>) -> Self {
+        listener.connections.fetch_add(1, Ordering::Relaxed);
+        Self { descriptor, _count: PassedCount(Arc::clone(listener)) }
+    }
+
+    /// Returns the descriptor, which is not counted any more.
+    #[must_use]
+    pub fn claim(self) -> OwnedFd {
+        self.descriptor
+    }
+}
+
+impl AsRawFd for PassedDescriptor {
+    fn as_raw_fd(&self) -> RawFd {
+        self.descriptor.as_raw_fd()
+    }
+}
+
+/// Counts one of the HTTP connections of a listener until it is dropped.
+#[derive(Debug)]
+struct PassedCount(Arc<Listener>);
+
+impl Drop for PassedCount {
+    fn drop(&mut self) {
+        self.0.connections.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -24,7 +24,7 @@ use super::session_request::{SessionExchange, SessionRequest};
 use super::sid::SidGenerator;
 use super::source::Source;
 use super::tls::{DetachedTls, TlsSource};
-use super::{Accepted, AcceptorCommand, Change, Listener, Listening, Target};
+use super::{Accepted, AcceptorCommand, Change, Listener, Listening, PassedDescriptor, Target};
 use crate::net::command::{Command, ConnectionCommand};
 use crate::net::connection_task::ConnectionTask;
 use crate::net::traffic::Traffic;
@@ -291,7 +291,8 @@ impl Served {
         let event = match stream {
             Source::Plain(stream) => stream
                 .into_std()
-                .map(|stream| Event::Passed { descriptor: stream.into(), is_overdue }),
+                .map(|stream| PassedDescriptor::new(stream.into(), &self.listener))
+                .map(|descriptor| Event::Passed { descriptor, is_overdue }),
             Source::Tls(source) => self.event_of_stream(worker, *source, is_overdue),
         };
         // Descriptors may have run out.
@@ -310,7 +311,7 @@ impl Served {
         let (stream, pair, details) = WaitingStream::new(source, &options)?;
         let traffic = Arc::clone(&stream.traffic);
         let key = worker.listeners.add(&mut worker.listeners.streams.borrow_mut(), stream);
-        let descriptor = pair.into();
+        let descriptor = PassedDescriptor::new(pair.into(), &self.listener);
         let worker = worker.index;
         let stream = PassedStream { worker, key, descriptor, is_overdue, details, traffic };
         Ok(Event::Stream(Box::new(stream)))
