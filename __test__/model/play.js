@@ -192,6 +192,8 @@ class Play {
     await this.#until(() => client.isOpen);
     // Engine.IO v3: a client is connected to the main namespace at once.
     if (how.version === 3 && namespace === "/") return;
+    // The answer with that connection ends a poll. The next one decides what happens to a volatile packet.
+    if (how.version === 3) await this.#until(() => this.#isQuiet(name, client));
     await client.attach(namespace, how.isReturning);
   }
 

@@ -153,6 +153,17 @@ const FIRST = [
   "OPTIONS /socket.io/?EIO=4&transport=websocket HTTP/1.1",
 ];
 
+/** Lines that Node.js refuses before the head ends. */
+const WRONG = [
+  ["Content-Length: -1"],
+  ["Content-Length:", "X: y"],
+  ["Content-Length: 1, 1"],
+  ["Content-Length: 1", "Content-Length: 1"],
+  ["Content-Length: 5", "Transfer-Encoding: chunked"],
+  ["Transfer-Encoding: chunked", "Content-Length: 5"],
+  ["X: \x01"],
+];
+
 /** The bytes behind a head, in the same packet: none, a request for a server that disagrees, or an invalid frame. */
 const BEHIND = [
   "",
@@ -281,6 +292,22 @@ describe(`${HEADS} heads, SEED=${SEED}`, { timeout: 120_000, skip: !hasEngine },
         accepted.length > HEADS / 10 && accepted.length < HEADS * 0.9,
         `${accepted.length}`,
       );
+    });
+  }
+});
+
+describe("a head that is wrong before it ends", { timeout: 60_000, skip: !hasEngine }, () => {
+  for (const lines of WRONG) {
+    test(`is refused at once: ${JSON.stringify(lines)}`, async (t) => {
+      const exchange = async (kind) => {
+        const server = await startServer(t, kind);
+        const client = await connect(t, server.server);
+        client.write(`${[...HANDSHAKE, ...lines].join("\r\n")}\r\n`);
+        return client.ended();
+      };
+      const expected = await exchange(stock);
+      assert.match(expected, /^HTTP\/1.1 400 /);
+      assert.equal(await exchange(ours), expected);
     });
   }
 });

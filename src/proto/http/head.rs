@@ -15,7 +15,7 @@ const MAX_LENGTH_DIGITS: usize = 15;
 /// Result of [`read_head()`]: the beginning of the input.
 #[derive(Debug)]
 pub enum HeadRead<'a> {
-    /// Nothing wrong so far, and no end.
+    /// Nothing wrong in its lines so far, and no end.
     Incomplete,
     /// A head, and its length in bytes with the blank line.
     Complete(RequestHead<'a>, usize),
@@ -92,7 +92,9 @@ pub fn read_head(input: &[u8]) -> HeadRead<'_> {
     let mut headers = [EMPTY_HEADER; MAX_HEADERS];
     let mut request = Request::new(&mut headers);
     match request.parse(input) {
-        Ok(Status::Partial) if has_only_whole_line_ends(input) => HeadRead::Incomplete,
+        Ok(Status::Partial) if has_only_whole_line_ends(input) && may_go_on(&request) => {
+            HeadRead::Incomplete
+        }
         Ok(Status::Complete(length)) => input
             .get(..length)
             .filter(|head| has_only_whole_line_ends(head))
@@ -103,8 +105,15 @@ pub fn read_head(input: &[u8]) -> HeadRead<'_> {
 }
 
 impl<'a> RequestHead<'a> {
-    /// Checks the result of httparse, which accepts more than Node.js.
+    /// Checks a complete head.
     fn new(request: &Request<'_, 'a>) -> Option<Self> {
+        // RFC 9112 §3.2: Node.js refuses a request without Host.
+        Self::begun(request).filter(|head| head.values("host").single().is_some())
+    }
+
+    /// Checks the result of httparse, which accepts more than Node.js: the request line and the headers
+    /// that it has found. No header that comes later makes up for what is wrong with them.
+    fn begun(request: &Request<'_, 'a>) -> Option<Self> {
         let method = match request.method? {
             "GET" => Method::Get,
             "POST" => Method::Post,
@@ -114,13 +123,14 @@ impl<'a> RequestHead<'a> {
         if request.version != Some(1) {
             return None;
         }
-        let headers: Vec<_> = request.headers.iter().map(|it| (it.name, trim(it.value))).collect();
+        // In an incomplete head, those that are still to come have no names.
+        let found = request.headers.iter().take_while(|it| !it.name.is_empty());
+        let headers = found.map(|it| (it.name, trim(it.value))).collect();
         let mut head = Self { method, target, headers, body: BodyFraming::Length(0) };
         head.body = head.read_framing()?;
         let is_supported =
             || UNSUPPORTED_HEADERS.iter().all(|name| head.values(name) == Values::Absent);
-        // RFC 9112 §3.2: Node.js refuses a request without Host.
-        (head.values("host").single().is_some() && is_supported()).then_some(head)
+        (head.values("host") != Values::Repeated && is_supported()).then_some(head)
     }
 
     /// Returns the method.
@@ -203,6 +213,13 @@ fn begins_like_engine_io(input: &[u8]) -> bool {
         let length = beginning.len().min(input.len());
         input.get(..length) == beginning.get(..length)
     })
+}
+
+/// Returns whether an incomplete head is sound so far. Node.js refuses others without waiting for their
+/// end, some of them at once.
+fn may_go_on(request: &Request<'_, '_>) -> bool {
+    // The request line is read up to the version, or that is still to come.
+    request.version.is_none() || RequestHead::begun(request).is_some()
 }
 
 /// Returns whether CR and LF only occur as pairs; a CR at the end may still become one.
@@ -364,6 +381,26 @@ mod tests {
         refuse("GET /a HTTP/1.1\r\nHost: a\r\n\n");
         refuse("GET /a HTTP/1.1\nHost");
         refuse("GET /a HTTP/1.1\r\nHost: a\r\r");
+    }
+
+    #[test]
+    fn a_wrong_line_is_found_before_the_end() {
+        let first = "POST /a HTTP/1.1\r\n";
+        for lines in [
+            "Content-Length: -1\r\n",
+            "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n",
+            "Transfer-Encoding: gzip\r\nHost: a",
+            "Host: a\r\nHost: a\r\n",
+            "Expect: 100-continue\r\nA",
+        ] {
+            refuse(format!("{first}{lines}"));
+        }
+        refuse("GET /a#b HTTP/1.1\r\n");
+        refuse("GET /a HTTP/1.0\r\nHost: a");
+        for lines in ["Content-Length: -1", "Content-Length: -1\r", "No-Host: a\r\n"] {
+            let head = format!("{first}{lines}");
+            assert!(matches!(read_head(head.as_bytes()), HeadRead::Incomplete), "{lines}");
+        }
     }
 
     #[test]
