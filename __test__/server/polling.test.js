@@ -217,6 +217,25 @@ describe("long-polling", { timeout: 60_000 }, () => {
     }
   }
 
+  test("heartbeats go on when the listener of them has gone", async (t) => {
+    await same(t, { pingInterval: 50, pingTimeout: 60_000 }, async (session) => {
+      const { conn, io } = session;
+      const entered = once(io, "connection");
+      await session.ask(session.post("40"));
+      const [socket] = await entered;
+      assert.equal(conn.transport.name, "polling");
+      conn.once("heartbeat", () => {});
+      for (let count = 0; count < 4; ) {
+        const packets = bodyOf(await session.ask(session.get())).split("\x1e");
+        if (!packets.includes("2")) continue;
+        const received = once(socket, "beat");
+        await session.ask(session.post(`3\x1e42["beat",${++count}]`));
+        assert.deepEqual(await received, [count]);
+      }
+      return conn.readyState;
+    });
+  });
+
   test("binary packets are base64", async (t) => {
     const result = await same(t, {}, async (session) => {
       await session.ask(session.post("40"));
