@@ -6,7 +6,8 @@ const assert = require("node:assert/strict");
 const { once } = require("node:events");
 const { after, describe, test } = require("node:test");
 const { Server } = require("socket.io");
-const { turbo } = require("../..");
+const { stats, turbo } = require("../..");
+const { hasEngine } = require("../../lib/addon/index.js");
 const { createCertificates, skipWithoutOpenssl } = require("../support/certificates.js");
 const { launchChromium, skipWithoutChromium } = require("../support/chromium.js");
 const { kinds } = require("../support/https-servers.js");
@@ -71,6 +72,7 @@ for (const kind of kinds.filter(({ attach }) => attach !== null)) {
   describe(`a page in Chromium of ${kind.name}`, { skip, timeout: 120_000 }, () => {
     for (const [name, transports] of Object.entries(TRANSPORTS)) {
       test(`chats and reconnects by ${name}`, async (t) => {
+        const before = stats().connections.opened;
         const browser = await launchChromium();
         t.after(() => browser.close());
         const { io, url } = await startServer(t, kind);
@@ -98,6 +100,11 @@ for (const kind of kinds.filter(({ attach }) => attach !== null)) {
         assert.deepEqual(returned, { reason: "transport close", isOther: true });
         assert.deepEqual(await page.evaluate(chat, "again"), { ...answer, back: "again" });
         assert.deepEqual(complaints, []);
+        // Two pages, one of them twice. A client that polls first may do so on a connection of its page, which is
+        // Node.js's.
+        if (kind.isOurs && transports && hasEngine) {
+          assert.equal(stats().connections.opened, before + 3);
+        }
       });
     }
   });
