@@ -177,6 +177,65 @@ describe("long-polling", { timeout: 60_000 }, () => {
     });
   }
 
+  const observations = {
+    "looked at": (conn) => assert.equal(conn.transport.name, "polling"),
+    "whose timer is read": (conn) => assert.equal(typeof conn.pingIntervalTimer, "object"),
+    "whose transport has a method of a program": ({ transport }) => {
+      const { send } = transport;
+      transport.send = (packets) => send.call(transport, packets);
+    },
+    "not looked at": () => {},
+  };
+  const states = {
+    "of Engine.IO alone": { isBare: true },
+    "that has entered no namespace": {},
+    "that has entered a namespace": { entry: "40" },
+  };
+  for (const [name, observe] of Object.entries(observations)) {
+    for (const [title, { entry, ...state }] of Object.entries(states)) {
+      test(`heartbeats are reported of a session ${title}, ${name}`, async (t) => {
+        const options = { ...state, pingInterval: 50, pingTimeout: 60_000 };
+        await same(t, options, async (session) => {
+          const { conn } = session;
+          if (entry) {
+            await session.ask(session.post(entry));
+            while (session.io.sockets.sockets.size === 0) await new Promise(setImmediate);
+          }
+          const beats = [];
+          conn.on("heartbeat", () => beats.push("heartbeat"));
+          observe(conn);
+          while (beats.length < 4) {
+            const before = beats.length;
+            const packets = bodyOf(await session.ask(session.get()));
+            if (!packets.split("\x1e").includes("2")) continue;
+            assert.equal(bodyOf(await session.ask(session.post("3"))), "ok");
+            while (beats.length === before) await new Promise(setImmediate);
+          }
+          return [conn.readyState, beats];
+        });
+      });
+    }
+  }
+
+  test("heartbeats go on when the listener of them has gone", async (t) => {
+    await same(t, { pingInterval: 50, pingTimeout: 60_000 }, async (session) => {
+      const { conn, io } = session;
+      const entered = once(io, "connection");
+      await session.ask(session.post("40"));
+      const [socket] = await entered;
+      assert.equal(conn.transport.name, "polling");
+      conn.once("heartbeat", () => {});
+      for (let count = 0; count < 4; ) {
+        const packets = bodyOf(await session.ask(session.get())).split("\x1e");
+        if (!packets.includes("2")) continue;
+        const received = once(socket, "beat");
+        await session.ask(session.post(`3\x1e42["beat",${++count}]`));
+        assert.deepEqual(await received, [count]);
+      }
+      return conn.readyState;
+    });
+  });
+
   test("binary packets are base64", async (t) => {
     const result = await same(t, {}, async (session) => {
       await session.ask(session.post("40"));

@@ -25,13 +25,16 @@ async function startAttacked(t, options, programOptions = {}) {
 
 /** Returns the answer of an attacked server, parsed. */
 async function get(port, path) {
-  const [response] = await once(
-    http.get({ port, path, host: "127.0.0.1", agent: false }),
-    "response",
-  );
-  let body = "";
-  for await (const chunk of response.setEncoding("utf8")) body += chunk;
-  return JSON.parse(body);
+  return JSON.parse(await textOf(port, path));
+}
+
+/** Sends a request with a body, if any, on a connection of its own. Returns the body of the answer. */
+async function textOf(port, path, { method = "GET", body } = {}) {
+  const request = http.request({ method, port, path, host: "127.0.0.1", agent: false });
+  const [response] = await once(request.end(body), "response");
+  let text = "";
+  for await (const chunk of response.setEncoding("utf8")) text += chunk;
+  return text;
 }
 
 /** Waits until nothing is left of the clients of a server. */
@@ -88,4 +91,4 @@ async function repeat(count, width, work) {
   await Promise.all(Array.from({ length: width }, go));
 }
 
-module.exports = { Attacker, HANDSHAKE, allGone, get, repeat, startAttacked };
+module.exports = { Attacker, HANDSHAKE, allGone, get, repeat, startAttacked, textOf };

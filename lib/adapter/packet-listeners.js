@@ -47,12 +47,12 @@ function isHeartbeatObserved(conn) {
 /**
  * Returns whether a transport or its WebSocket has listeners that could see heartbeats.
  *
- * @param {import("engine.io").Transport} transport a WebSocket
+ * @param {import("engine.io").Transport} transport one that polls has no WebSocket
  */
 function isTransportObserved(transport) {
   return (
     TRANSPORT_EVENTS.some((event) => transport.listenerCount(event) > 1) ||
-    transport.socket.listenerCount("message") > 1
+    transport.socket?.listenerCount("message") > 1
   );
 }
 

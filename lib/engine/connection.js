@@ -157,6 +157,11 @@ class Connection extends Sender {
     return this.websocket._socket;
   }
 
+  /** The option of this name, in milliseconds; `undefined` for the default. */
+  get maxLoopLag() {
+    return this.websocket._settings.maxLoopLag;
+  }
+
   /** Sets whether the process stays alive for this connection. */
   setReferenced(isReferenced) {
     this.workers.setReferenced(isReferenced);

@@ -5,6 +5,7 @@ const { nextTick } = require("node:process");
 const { setImmediate } = require("node:timers");
 const { WebSocket } = require("ws");
 const { kEngineMethods } = require("../adapter/packet-route.js");
+const { HeartbeatStep } = require("../addon/codes.js");
 const { Connection } = require("../engine/connection.js");
 const { patchedReceiver } = require("../engine/patched-receiver.js");
 const { newContext } = require("../engine/contexts.js");
@@ -240,6 +241,12 @@ class LeanConnection extends Connection {
 
   handleDrained() {
     if (!this.isLean) super.handleDrained();
+  }
+
+  /** A pong that the worker received before it gave the heartbeat back is engine.io's. */
+  handleHeartbeat(step) {
+    if (this.route === null && step === HeartbeatStep.Received) this.handleMessage("3", false);
+    else super.handleHeartbeat(step);
   }
 
   handleMessage(message, isBinary) {

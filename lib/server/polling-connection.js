@@ -109,6 +109,10 @@ class PollingConnection extends LeanConnection {
     this.madeWebSocket = null;
   }
 
+  get maxLoopLag() {
+    return this.options.turbo.maxLoopLag;
+  }
+
   /** Closes the session when the client polls, as engine.io does. The end is reported then. */
   closeWhenPolled() {
     if (this.isPolling) this.closeLean(EMPTY);
