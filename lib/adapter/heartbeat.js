@@ -105,7 +105,7 @@ class HeartbeatSocket extends PacedSocket {
     if (this.heartbeatOwner !== PREPARING) return;
     const { conn, connection } = this;
     const isFit = conn.readyState === "open" && !this.#isInstrumented;
-    const start = isFit ? heartbeatStart(conn, connection.websocket._settings.maxLoopLag) : null;
+    const start = isFit ? heartbeatStart(conn, connection.maxLoopLag) : null;
     if (start === null) {
       this.leaveHeartbeat();
       return;
@@ -130,8 +130,9 @@ class HeartbeatSocket extends PacedSocket {
 
   /** Lets engine.io handle a heartbeat that the worker has handled. */
   #show(isReceived) {
-    this.expand();
     const { conn, connection } = this;
+    // Without members, it leaves the connection to engine.io.
+    this.expand();
     if (isReceived && conn.protocol !== 3) {
       connection.handleMessage("3", false);
       return;
@@ -199,9 +200,10 @@ class HeartbeatSocket extends PacedSocket {
     // No program has seen it.
     if (this.lean !== null) return false;
     const { conn, connection } = this;
-    return OF_TRANSPORT.some(
-      (name) => Object.hasOwn(conn.transport, name) || Object.hasOwn(connection.websocket, name),
-    );
+    const { websocket } = connection;
+    // A session that polls has none.
+    const objects = websocket === null ? [conn.transport] : [conn.transport, websocket];
+    return objects.some((object) => OF_TRANSPORT.some((name) => Object.hasOwn(object, name)));
   }
 }
 
