@@ -11,12 +11,16 @@ mod listening;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener};
+use std::sync::Arc;
 use std::time::Duration;
 
+use application::is_end;
 use listening::{
     ACCEPTED, Listening, OPENING, OTHER, blocking, options, read_head, read_string, read_to_end,
 };
-use socket_io_turbo::net::{ConnectionOptions, Event, ListenerOptions};
+use socket_io_turbo::net::{
+    ConnectionOptions, Event, HandshakeTransport, ListenerOptions, PollingOptions,
+};
 use socket_io_turbo::proto::websocket::Opcode;
 
 #[test]
@@ -184,6 +188,47 @@ fn a_closed_listener_ends_once_its_last_connection_has() {
         assert_eq!(peer.next_text(), "still here");
         assert_eq!(application.listen(options(), 1).0, listening.id);
     }
+}
+
+#[test]
+fn a_session_that_is_over_does_not_end_again_with_its_websocket() {
+    let mut listening = Listening::new(options());
+    let _poll =
+        listening.dial("GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: a\r\n\r\n");
+    let handshake = listening.next_handshake();
+    let sid = handshake.sid.clone();
+    let query = format!("/?sid={sid}&");
+    let polling = PollingOptions {
+        first_lines: String::new(),
+        opening_lines: String::new(),
+        origin: None,
+        compression_threshold: None,
+        max_payload: 1000,
+        upgrade_timeout: Duration::from_secs(60),
+    };
+    let Listening { application, .. } = &mut listening;
+    let options = || Arc::new(ConnectionOptions::default());
+    let id = application
+        .pool
+        .accept_polling(handshake.worker, handshake.key, options(), sid, polling)
+        .unwrap();
+    application.pool.flush();
+    application.wait_for_stats(|stats| stats.connections == 1);
+    let peer = listening.dial(&OPENING.replacen("/?", &query, 1));
+    let upgrade = listening.next_handshake();
+    assert_eq!(upgrade.transport, HandshakeTransport::Upgrade);
+    let Listening { application, .. } = &mut listening;
+    application.pool.terminate(id);
+    application.pool.flush();
+    application.wait_for_stats(|stats| stats.connections == 0);
+    drop(peer);
+    assert!(application.pool.accept_upgrade(upgrade.worker, upgrade.key, id, options(), b""));
+    application.pool.flush();
+    assert!(is_end(&application.next_event(id)));
+    // Another connection gets the id, and no event but its own.
+    let (next, mut peer) = listening.connect(ConnectionOptions::default());
+    assert_eq!(next, id);
+    listening.application.wait_for_commands(id, &mut peer);
 }
 
 #[test]

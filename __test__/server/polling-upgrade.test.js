@@ -194,6 +194,35 @@ describe("changes to a WebSocket", { timeout: 60_000 }, () => {
       await once(conn, "close");
     });
 
+    for (const [title, options, leave] of [
+      ["goes", {}, (_conn, websocket) => websocket.terminate()],
+      ["is late", { upgradeTimeout: 50 }, () => {}],
+      [
+        "ends with the session",
+        {},
+        (conn, _websocket, poll) => {
+          conn.close();
+          poll();
+        },
+      ],
+    ]) {
+      test(`the transport of a WebSocket that ${title} closes (${kind.name})`, async (t) => {
+        const server = await serve(t, kind, options);
+        server.io.engine.removeAllListeners("connection");
+        const { conn, poll, probe } = await openSession(server);
+        const websocket = await probe();
+        websocket.on("error", () => {});
+        const closed = once(conn, "upgrading").then(([transport]) => {
+          leave(conn, websocket, poll);
+          return Promise.all([transport, once(transport, "close")]);
+        });
+        websocket.send("2probe");
+        const [transport] = await closed;
+        assert.equal(transport.readyState, "closed");
+        assert.equal(conn.upgrading, false);
+      });
+    }
+
     test(`a WebSocket that says nothing is closed (${kind.name})`, async (t) => {
       const server = await serve(t, kind, { upgradeTimeout: 50 });
       server.io.engine.removeAllListeners("connection");

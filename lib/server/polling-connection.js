@@ -177,8 +177,11 @@ class PollingConnection extends LeanConnection {
 
   #endUpgrade() {
     this.listener.handleConnectionEnd();
+    const { transport } = this.upgrade;
     this.upgrade = null;
     this.engineSocket.upgrading = false;
+    // A listener of `upgrading` has it. Its WebSocket has no connection of its own that could be closed.
+    transport?.onClose();
   }
 
   #handleUpgraded() {
@@ -228,13 +231,12 @@ class PollingConnection extends LeanConnection {
       super.handleEnd(reason, systemError);
       return;
     }
-    // Counts the connection of the WebSocket out.
-    if (this.upgrade !== null) this.listener.handleConnectionEnd();
     this.endError = new ConnectionEndedError(reason, systemError);
     this.takeAwaited();
     this.isClosing = true;
     this.isTerminated = true;
     this.hasEnded = true;
+    if (this.upgrade !== null) this.#endUpgrade();
     nextTick(nextTick, handlePollingEnd, this);
   }
 }

@@ -298,6 +298,7 @@ impl Worker {
     fn accept(self: &Rc<Self>, acceptance: Acceptance) {
         let Acceptance { id, key, options, headers, polling } = acceptance;
         let Some(handshake) = self.listeners.take_handshake(key) else { return };
+        let is_upgrade = handshake.is_upgrade();
         let has_begun = handshake.accept(self, &headers, |beginning| match (beginning, polling) {
             (Beginning::WebSocket { stream, response, input, traffic }, _) => {
                 self.shared.counters.opened.add(1);
@@ -320,7 +321,9 @@ impl Worker {
                 self.handle_gone(id);
             }
         });
-        if !has_begun {
+        if !has_begun && is_upgrade {
+            self.handle_abandoned_upgrade(id);
+        } else if !has_begun {
             self.handle_gone(id);
         }
     }
@@ -349,12 +352,14 @@ impl Worker {
 
     /// Handles the acceptance of a handshake whose peer has ended its side.
     fn handle_gone(&self, id: ConnectionId) {
-        match self.connection(id) {
-            Some(session) => session.report_abandoned_upgrade(),
-            None => {
-                self.shared.counters.opened.add(1);
-                self.fail(id, EndReason::PeerEnded);
-            }
+        self.shared.counters.opened.add(1);
+        self.fail(id, EndReason::PeerEnded);
+    }
+
+    /// Handles the same for a WebSocket of a session. The session may be over: its end is reported then.
+    fn handle_abandoned_upgrade(&self, id: ConnectionId) {
+        if let Some(session) = self.connection(id) {
+            session.report_abandoned_upgrade();
         }
     }
 

@@ -158,6 +158,11 @@ pub(in crate::net) struct WaitingHandshake {
 }
 
 impl WaitingHandshake {
+    /// Returns whether it is for a session that exists.
+    pub(in crate::net) const fn is_upgrade(&self) -> bool {
+        matches!(self.request, OfferedRequest::Upgrade(..))
+    }
+
     /// Takes the request, and calls `start` with the work that begins. Returns false if the peer has
     /// ended its side: ws does not answer then, either, and engine.io ends the session.
     pub(in crate::net) fn accept(

@@ -1,0 +1,76 @@
+"use strict";
+
+/** Listeners of heartbeats, on a stock server and on workers. */
+
+const assert = require("node:assert/strict");
+const { once } = require("node:events");
+const http = require("node:http");
+const { describe, test } = require("node:test");
+const { Socket } = require("engine.io-client");
+const { Server } = require("socket.io");
+const { createServer, turbo } = require("../..");
+const { hasEngine } = require("../../lib/addon/index.js");
+
+const kinds = [
+  { name: "stock", attach: (options) => attach(http.createServer(), options) },
+  { name: "ours", attach: (options) => attach(createServer(), turbo(options)) },
+].slice(0, hasEngine ? 2 : 1);
+
+/** Engine.IO alone answers the client: it enters no namespace, as one that sends nothing. */
+const OPTIONS = { pingInterval: 20, pingTimeout: 60_000 };
+
+function attach(server, options) {
+  return { server, io: new Server(server, options) };
+}
+
+async function listen(t, kind) {
+  const { server, io } = kind.attach(OPTIONS);
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.after(() => {
+    io.engine.close();
+    server.closeAllConnections();
+    return new Promise((resolve) => server.close(resolve));
+  });
+  return { io, url: `http://127.0.0.1:${server.address().port}` };
+}
+
+const PING = "packetCreate ping";
+
+/**
+ * Opens a session, and returns what its listeners of these events get until it has had two heartbeats. While the
+ * first pong is awaited, engine.io begins with a new interval on workers: a slow client gets two pings.
+ */
+async function observe(t, kind, transport, events) {
+  const { io, url } = await listen(t, kind);
+  const log = [];
+  const done = new Promise((resolve) => {
+    io.engine.on("connection", (conn) => {
+      let left = 2;
+      for (const event of events) conn.on(event, (it) => log.push(`${event} ${it?.type}`));
+      conn.on("heartbeat", () => --left === 0 && resolve(conn));
+      conn.on("close", (reason) => log.push(reason));
+    });
+  });
+  const client = new Socket(url, { path: "/socket.io/", transports: [transport] });
+  t.after(() => client.close());
+  const conn = await done;
+  assert.equal(conn.readyState, "open");
+  return log.filter((line, index) => line !== PING || log[index - 1] !== PING);
+}
+
+describe("Heartbeats of a client in no namespace", { timeout: 60_000 }, () => {
+  for (const kind of kinds) {
+    for (const transport of ["polling", "websocket"]) {
+      for (const events of [["packetCreate", "packet"], ["packet"], []]) {
+        const title = ["heartbeat", ...events].join(", ");
+        test(`${transport}: listeners of ${title} (${kind.name})`, async (t) => {
+          const log = await observe(t, kind, transport, events);
+          const expected = { packetCreate: PING, packet: "packet pong" };
+          const round = events.map((event) => expected[event]);
+          assert.deepEqual(log, [...round, ...round]);
+        });
+      }
+    }
+  }
+});
