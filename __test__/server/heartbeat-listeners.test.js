@@ -3,13 +3,12 @@
 /** Listeners of heartbeats, on a stock server and on workers. */
 
 const assert = require("node:assert/strict");
-const { once } = require("node:events");
 const http = require("node:http");
 const { describe, test } = require("node:test");
 const { Socket } = require("engine.io-client");
-const { Server } = require("socket.io");
 const { createServer, turbo } = require("../..");
 const { hasEngine } = require("../../lib/addon/index.js");
+const { attach, serve } = require("../support/http-servers.js");
 
 const kinds = [
   { name: "stock", attach: (options) => attach(http.createServer(), options) },
@@ -19,22 +18,6 @@ const kinds = [
 /** Engine.IO alone answers the client: it enters no namespace, as one that sends nothing. */
 const OPTIONS = { pingInterval: 20, pingTimeout: 60_000 };
 
-function attach(server, options) {
-  return { server, io: new Server(server, options) };
-}
-
-async function listen(t, kind) {
-  const { server, io } = kind.attach(OPTIONS);
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  t.after(() => {
-    io.engine.close();
-    server.closeAllConnections();
-    return new Promise((resolve) => server.close(resolve));
-  });
-  return { io, url: `http://127.0.0.1:${server.address().port}` };
-}
-
 const PING = "packetCreate ping";
 
 /**
@@ -42,7 +25,7 @@ const PING = "packetCreate ping";
  * first pong is awaited, engine.io begins with a new interval on workers: a slow client gets two pings.
  */
 async function observe(t, kind, transport, events) {
-  const { io, url } = await listen(t, kind);
+  const { io, url } = await serve(t, kind.attach(OPTIONS));
   const log = [];
   const done = new Promise((resolve) => {
     io.engine.on("connection", (conn) => {

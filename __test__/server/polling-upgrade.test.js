@@ -6,32 +6,16 @@ const assert = require("node:assert/strict");
 const { once } = require("node:events");
 const http = require("node:http");
 const { describe, test } = require("node:test");
-const { Server } = require("socket.io");
 const { io: connect } = require("socket.io-client");
 const { WebSocket } = require("ws");
 const { createServer, turbo } = require("../..");
 const { hasEngine } = require("../../lib/addon/index.js");
+const { attach, serve } = require("../support/http-servers.js");
 
 const kinds = [
   { name: "stock", serve: (options) => attach(http.createServer(), options) },
   { name: "ours", isOurs: true, serve: (options) => attach(createServer(), turbo(options)) },
 ].slice(0, hasEngine ? 2 : 1);
-
-function attach(server, options) {
-  return { server, io: new Server(server, options) };
-}
-
-async function serve(t, kind, options = {}) {
-  const { server, io } = kind.serve(options);
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  t.after(() => {
-    io.engine.close();
-    server.closeAllConnections();
-    return new Promise((resolve) => server.close(resolve));
-  });
-  return { server, io, url: `http://127.0.0.1:${server.address().port}` };
-}
 
 /** Connects a client and returns it with its socket on the server. */
 async function join(t, { io, url }, options = {}) {
@@ -77,7 +61,7 @@ describe("changes to a WebSocket", { timeout: 60_000 }, () => {
   for (const kind of kinds) {
     test(`a client of Socket.IO changes (${kind.name})`, async (t) => {
       const before = passed();
-      const server = await serve(t, kind);
+      const server = await serve(t, kind.serve());
       const joined = once(server.io, "connection");
       const client = connect(server.url, { forceNew: true, reconnection: false });
       t.after(() => client.close());
@@ -101,7 +85,7 @@ describe("changes to a WebSocket", { timeout: 60_000 }, () => {
     });
 
     test(`a client that nobody looks at changes (${kind.name})`, async (t) => {
-      const server = await serve(t, kind);
+      const server = await serve(t, kind.serve());
       const { client, socket } = await join(t, server);
       if (client.io.engine.transport.name !== "websocket") await once(client.io.engine, "upgrade");
       socket.on("echo", (...args) => args.pop()(args));
@@ -115,7 +99,7 @@ describe("changes to a WebSocket", { timeout: 60_000 }, () => {
     });
 
     test(`packets keep their order (${kind.name})`, async (t) => {
-      const server = await serve(t, kind);
+      const server = await serve(t, kind.serve());
       for (let round = 0; round < 5; round++) {
         const { client, socket } = await join(t, server);
         const [sent, received] = [[], []];
@@ -140,7 +124,7 @@ describe("changes to a WebSocket", { timeout: 60_000 }, () => {
     });
 
     test(`a WebSocket that goes again leaves the session as it was (${kind.name})`, async (t) => {
-      const server = await serve(t, kind);
+      const server = await serve(t, kind.serve());
       server.io.engine.removeAllListeners("connection");
       const { conn, poll, post, probe } = await openSession(server);
       for (const leave of [
@@ -179,7 +163,7 @@ describe("changes to a WebSocket", { timeout: 60_000 }, () => {
     });
 
     test(`a pending poll ends while the WebSocket is probed (${kind.name})`, async (t) => {
-      const server = await serve(t, kind);
+      const server = await serve(t, kind.serve());
       server.io.engine.removeAllListeners("connection");
       const { conn, poll, probe } = await openSession(server);
       const pending = poll();
@@ -207,7 +191,7 @@ describe("changes to a WebSocket", { timeout: 60_000 }, () => {
       ],
     ]) {
       test(`the transport of a WebSocket that ${title} closes (${kind.name})`, async (t) => {
-        const server = await serve(t, kind, options);
+        const server = await serve(t, kind.serve(options));
         server.io.engine.removeAllListeners("connection");
         const { conn, poll, probe } = await openSession(server);
         const websocket = await probe();
@@ -224,7 +208,7 @@ describe("changes to a WebSocket", { timeout: 60_000 }, () => {
     }
 
     test(`a WebSocket that says nothing is closed (${kind.name})`, async (t) => {
-      const server = await serve(t, kind, { upgradeTimeout: 50 });
+      const server = await serve(t, kind.serve({ upgradeTimeout: 50 }));
       server.io.engine.removeAllListeners("connection");
       const { conn, poll, probe } = await openSession(server);
       const websocket = await probe();
@@ -235,7 +219,7 @@ describe("changes to a WebSocket", { timeout: 60_000 }, () => {
     });
 
     test(`the WebSocket ends with the session (${kind.name})`, async (t) => {
-      const server = await serve(t, kind);
+      const server = await serve(t, kind.serve());
       server.io.engine.removeAllListeners("connection");
       const { post, probe } = await openSession(server);
       const websocket = await probe();
@@ -249,7 +233,7 @@ describe("changes to a WebSocket", { timeout: 60_000 }, () => {
 
     test(`a client that stays with polling gets all (${kind.name})`, async (t) => {
       const before = passed();
-      const server = await serve(t, kind, { pingInterval: 20, pingTimeout: 20_000 });
+      const server = await serve(t, kind.serve({ pingInterval: 20, pingTimeout: 20_000 }));
       const { client, socket } = await join(t, server, { transports: ["polling"] });
       const received = [];
       client.on("n", (...args) => received.push(args));
@@ -273,7 +257,7 @@ describe("changes to a WebSocket", { timeout: 60_000 }, () => {
     });
 
     test(`a client that does not poll any more times out (${kind.name})`, async (t) => {
-      const server = await serve(t, kind, { pingInterval: 20, pingTimeout: 20 });
+      const server = await serve(t, kind.serve({ pingInterval: 20, pingTimeout: 20 }));
       server.io.engine.removeAllListeners("connection");
       const { conn } = await openSession(server);
       const [reason] = await once(conn, "close");
@@ -282,7 +266,7 @@ describe("changes to a WebSocket", { timeout: 60_000 }, () => {
     });
 
     test(`volatile packets are for clients that wait (${kind.name})`, async (t) => {
-      const server = await serve(t, kind);
+      const server = await serve(t, kind.serve());
       const session = await openSession(server);
       await session.post("40");
       await session.poll();
@@ -308,7 +292,7 @@ describe("changes to a WebSocket", { timeout: 60_000 }, () => {
       ({ io }) => (io.engine.opts.allowRequest = (_req, callback) => callback(null, true)),
       ({ io }) => (io.engine.opts.httpCompression = { threshold: 1, level: 9 }),
     ]) {
-      const server = await serve(t, kinds[1]);
+      const server = await serve(t, kinds[1].serve());
       prepare(server);
       const before = turbo.stats().server.passed.polling ?? 0;
       const { client, socket } = await join(t, server, { transports: ["polling"] });

@@ -7,10 +7,9 @@ const { once } = require("node:events");
 const http = require("node:http");
 const { describe, test } = require("node:test");
 const zlib = require("node:zlib");
-const { Server } = require("socket.io");
 const { createServer, turbo } = require("../..");
 const { hasEngine } = require("../../lib/addon/index.js");
-const { connect } = require("../support/http-servers.js");
+const { attach, connect, serve } = require("../support/http-servers.js");
 
 const kinds = [
   { name: "stock", listen: (options) => attach(http.createServer(), options) },
@@ -21,10 +20,6 @@ const kinds = [
   },
 ].slice(0, hasEngine ? 2 : 1);
 
-function attach(server, options) {
-  return { server, io: new Server(server, options) };
-}
-
 /** A session of Engine.IO by hand, and what its server reports. */
 class Session {
   reports = [];
@@ -32,14 +27,7 @@ class Session {
   /** With `isBare`, Socket.IO does not see the session; `look` gets it from Engine.IO. */
   static async open(t, kind, { isBare = false, look, ...options } = {}, headers = "") {
     const session = new Session();
-    const { server, io } = kind.listen({ maxHttpBufferSize: 1000, ...options });
-    server.listen(0, "127.0.0.1");
-    await once(server, "listening");
-    t.after(() => {
-      io.engine.close();
-      server.closeAllConnections();
-      return new Promise((resolve) => server.close(resolve));
-    });
+    const { server, io } = await serve(t, kind.listen({ maxHttpBufferSize: 1000, ...options }));
     if (isBare) io.engine.removeAllListeners("connection");
     if (look) io.engine.on("connection", look);
     Object.assign(session, { t, server, io, headers });

@@ -126,4 +126,27 @@ async function request(server, options) {
   return { status: response.statusCode, headers: response.headers, body };
 }
 
-module.exports = { Client, connect, kinds, newServer, ours, request, stock };
+/**
+ * Attaches Socket.IO to a server.
+ *
+ * @param {http.Server} server
+ * @param {object} [options] of Socket.IO
+ * @returns {{ server: http.Server, io: Server }}
+ */
+function attach(server, options) {
+  return { server, io: new Server(server, options) };
+}
+
+/** Has such a server listen on a free port; ends it with all its sessions after the test. */
+async function serve(t, { server, io }) {
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.after(() => {
+    io.engine.close();
+    server.closeAllConnections();
+    return new Promise((resolve) => server.close(resolve));
+  });
+  return { server, io, url: `http://127.0.0.1:${server.address().port}` };
+}
+
+module.exports = { Client, attach, connect, kinds, newServer, ours, request, serve, stock };
