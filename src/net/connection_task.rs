@@ -331,6 +331,7 @@ impl ConnectionTask {
         counters.queued_bytes.subtract(state.connection.queue().len_bytes());
         counters.slow_clients.subtract(state.is_slow.into());
         state.waker = None;
+        self.leave_directory(state);
         state.stream.finish();
         self.traffic.handle_closing();
         self.worker.leave(self.id, reason);

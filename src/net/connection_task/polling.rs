@@ -218,9 +218,9 @@ impl ConnectionTask {
     /// Goes on with the WebSocket, of which `input` has been read.
     pub(in crate::net) fn complete_upgrade(&self, upgrading: Upgrading, mut input: BytesMut) {
         let state = &mut *self.state.borrow_mut();
+        self.leave_directory(state);
         let Some(transport) = state.stream.polling_mut() else { return };
         transport.end_upgrade();
-        self.worker.sessions().remove(transport.sid());
         // A pending poll gets the close packet, as in engine.io.
         transport.finish();
         self.end_payload(transport);
@@ -231,6 +231,14 @@ impl ConnectionTask {
         self.worker.emit(self.id, Event::Upgrade(UpgradeStep::Completed));
         self.handle_input(&mut state.connection, &mut input);
         state.wake();
+    }
+
+    /// Has requests with the id of the session found no more. Must be called before another connection can
+    /// get the id of this one.
+    pub(super) fn leave_directory(&self, state: &State) {
+        if let Some(transport) = state.stream.polling() {
+            self.worker.sessions().remove(transport.sid());
+        }
     }
 
     /// Returns whether the worker ends.
