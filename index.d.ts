@@ -561,6 +561,8 @@ export type ServerFallbackReason =
   | "notTcp"
   /** The runtime does not expose the file descriptor of the listening socket. */
   | "noDescriptor"
+  /** The runtime replaces the package ws, and the files of the package are not found. */
+  | "otherWs"
   /** File descriptors or threads have run out. */
   | "resources";
 

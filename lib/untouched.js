@@ -10,7 +10,7 @@
  */
 
 const official = require("socket.io-parser");
-const ws = require("ws");
+const { ws } = require("./ws-package.js");
 
 const STATE_METHODS = ["close", "terminate", "pause", "resume"];
 

@@ -8,6 +8,8 @@
 
 const { once } = require("node:events");
 const http = require("node:http");
+const os = require("node:os");
+const path = require("node:path");
 const { Server } = require("socket.io");
 const { io: connect } = require("socket.io-client");
 const ws = require("ws");
@@ -29,8 +31,10 @@ function serve(io) {
   io.on("connection", (socket) => {
     const { name } = socket.handshake.auth;
     const { address, url } = socket.handshake;
-    const { remoteAddress, remotePort } = socket.request.socket;
-    say(name, "is here by", socket.conn.transport.name, url.split("?")[0]);
+    const by = socket.conn.transport.name;
+    say(name, "is here by", by, url.split("?")[0]);
+    // A request that polls has none in Bun, once it is answered.
+    const { remoteAddress, remotePort } = by === "polling" ? {} : socket.request.socket;
     say("from", address, remoteAddress, remotePort > 0);
     socket.on("echo", (...args) => args.pop()(...args));
     socket.on("join", (room, done) => {
@@ -64,8 +68,8 @@ function answer(request, response) {
 /** Requests that are not for Socket.IO, on one connection. */
 async function ask(url) {
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
-  for (const [path, body] of [["/page"], ["/form", TEXTS.at(-1)], ["/end"]]) {
-    const request = http.request(url + path, { agent, method: body ? "POST" : "GET" });
+  for (const [target, body] of [["/page"], ["/form", TEXTS.at(-1)], ["/end"]]) {
+    const request = http.request(url + target, { agent, method: body ? "POST" : "GET" });
     request.end(body);
     const [response] = await heard(request, "response");
     let text = "";
@@ -73,6 +77,19 @@ async function ask(url) {
     say("page", response.statusCode, JSON.parse(text), request.reusedSocket);
   }
   agent.destroy();
+}
+
+/** The same by a Unix domain socket. */
+async function askByPath(newServer) {
+  const socketPath = path.join(os.tmpdir(), `socket-io-turbo-${process.pid}.sock`);
+  const server = newServer(answer);
+  await once(server.listen(socketPath), "listening");
+  const request = http.get({ socketPath, path: "/page", agent: false });
+  const [response] = await heard(request, "response");
+  let text = "";
+  for await (const chunk of response) text += chunk;
+  say("page by path", response.statusCode, text);
+  await new Promise((resolve) => server.close(resolve));
 }
 
 /** A client that is connected, by WebSocket where that is the last of its transports. */
@@ -181,6 +198,7 @@ async function main([engine]) {
   await converse(io, `http://127.0.0.1:${server.address().port}`);
   await closed;
   await exchange(WebSocketServer);
+  await askByPath(newServer);
   const { native = null, nativeError } = turbo;
   const { connections = null, server: served } = stats?.() ?? {};
   const error = nativeError?.message ?? null;

@@ -12,10 +12,14 @@ const path = require("node:path");
 const { describe, test } = require("node:test");
 const { promisify } = require("node:util");
 const { hasCluster, hasEngine } = require("../../lib/addon/index.js");
+const { createCertificates, skipWithoutOpenssl } = require("../support/certificates.js");
 const { RedisServer, skipWithoutRedis } = require("../support/redis/server.js");
 
 const OTHER_WS = "the runtime replaces the package ws with its own implementation";
 const HIDDEN = "the runtime does not expose the file descriptors of its sockets";
+
+const BY_PATH =
+  "Node.js accepts the connections of a server: it listens on a Unix domain socket or a pipe";
 
 /** How each runs a program, and why connections are left to ws there. */
 const RUNTIMES = [
@@ -25,9 +29,13 @@ const RUNTIMES = [
     command: ["deno/deno", "run", "-A"],
     reason: "hiddenDescriptor",
     words: HIDDEN,
-    isListenerNative: true,
   },
 ];
+
+/** The tests of listening.test.js about what Bun can do at all, of servers of `createServer()`. */
+const LISTENING =
+  "^a server of createServer\\(\\) .*(listens with|port in use|not its own|IPv6 only|when a signal|" +
+  "after it was closed|leaves its port|calls the callback|in a later turn|each time that)";
 
 /** Runs a program of this folder. @returns {Promise<object>} what it has printed */
 async function start([executable, ...args], program, argument = "", env = {}) {
@@ -40,7 +48,7 @@ async function start([executable, ...args], program, argument = "", env = {}) {
 /** Returns a server's messages to its clients, and its report of itself. */
 const converse = (command, engine, env) => start(command, "conversation.cjs", engine, env);
 
-for (const { name, command, reason, words, isListenerNative = false } of RUNTIMES) {
+for (const { name, command, reason, words } of RUNTIMES) {
   const isMissing = !existsSync(path.join(__dirname, "node_modules", command[0]));
   const advice = "npm ci --prefix __test__/runtimes (Linux x64 only)";
   const skip = process.env.CI !== "true" && isMissing && `${name} is not installed: ${advice}`;
@@ -58,36 +66,38 @@ for (const { name, command, reason, words, isListenerNative = false } of RUNTIME
       });
     });
 
-    if (isListenerNative) {
-      test("serves clients of createServer() natively, and passes all others", {
-        skip: !hasEngine && "there is no engine",
-      }, async () => {
-        const { transcript } = await converse(command, "stock");
-        const { connections, served, ...said } = await converse(command, "server");
-        assert.deepEqual(said, {
-          transcript,
-          native: true,
-          error: null,
+    test("serves clients of createServer() natively, and passes all others", {
+      skip: !hasEngine && "there is no engine",
+    }, async () => {
+      const { transcript } = await converse(command, "stock");
+      const { connections, served, ...said } = await converse(command, "server");
+      assert.deepEqual(said, {
+        transcript,
+        native: true,
+        error: null,
+        warnings: [
           // The WebSocket server without Socket.IO has a server of its own.
-          warnings: [["TURBO_FALLBACK", `a WebSocket connection is left to ws: ${words}`]],
-        });
-        assert.deepEqual([connections.opened, connections.fallback], [4, { [reason]: 1 }]);
-        const { sessions, passed, fallback } = served;
-        assert.deepEqual([sessions, passed, fallback], [4, { request: 1 }, {}]);
+          ["TURBO_FALLBACK", `a WebSocket connection is left to ws: ${words}`],
+          ["TURBO_FALLBACK", BY_PATH],
+        ],
       });
-    } else {
-      test("accepts the connections of createServer() itself, and says so once", {
-        skip: !hasEngine && "without the engine, there is another reason",
-      }, async () => {
-        const { body, warnings, server } = await start(command, "listener.cjs");
-        assert.equal(body, "answer");
-        assert.deepEqual([server.accepted, server.fallback], [0, { noDescriptor: 1 }]);
-        const text =
-          "Node.js accepts the connections of a server: " +
-          "the runtime does not expose the file descriptor of the listening socket";
-        assert.deepEqual(warnings, [["TURBO_FALLBACK", text]]);
-      });
-    }
+      assert.deepEqual([connections.opened, connections.fallback], [4, { [reason]: 1 }]);
+      const { sessions, passed, fallback } = served;
+      assert.deepEqual([sessions, passed, fallback], [4, { request: 1 }, { notTcp: 1 }]);
+    });
+
+    test("leaves createSecureServer() to the runtime, and says so once", {
+      skip: skipWithoutOpenssl || (!hasEngine && "there is no engine"),
+    }, async (t) => {
+      const { forServer, forClient } = createCertificates((end) => t.after(end));
+      const env = { PEM: JSON.stringify({ forServer, ca: forClient.ca }) };
+      const { body, secure, warnings, served } = await start(command, "secure.cjs", "", env);
+      assert.deepEqual([body, secure, served.sessions], ["127.0.0.1 true", true, 0]);
+      const texts = warnings.filter(([code]) => code === "TURBO_FALLBACK").map(([, text]) => text);
+      const hidden =
+        "Node.js does the TLS of a server: the runtime does not expose the TLS options of its servers";
+      assert.equal(texts.filter((text) => text === hidden).length, 1);
+    });
 
     const skip = hasCluster ? skipWithoutRedis : "the addon does not reach Redis";
     test("is a node of a cluster over Redis", { skip }, async (t) => {
@@ -112,10 +122,31 @@ for (const { name, command, reason, words, isListenerNative = false } of RUNTIME
       });
     });
 
+    if (name === "Bun") {
+      test("listens as Node.js does, where Bun's own servers do not", {
+        skip: !hasEngine && "there is no engine",
+      }, async () => {
+        const tests = path.join(__dirname, "../server/listening.test.js");
+        const options = { env: { ...process.env, NO_COLOR: "1" }, timeout: 60_000 };
+        const file = path.join(__dirname, "node_modules", command[0]);
+        const args = ["test", "-t", LISTENING, tests];
+        const { stderr } = await promisify(execFile)(file, args, options);
+        assert.match(stderr, /\b[1-9]\d* pass\n(.*\n)*.*\b0 fail\n/);
+      });
+    }
+
     if (name !== "Deno") return;
     test("falls back where it may not load addons, and says what to allow", async () => {
       const [deno] = command;
-      const allowed = [deno, "run", "--no-prompt", "--allow-net", "--allow-read", "--allow-env"];
+      const allowed = [
+        deno,
+        "run",
+        "--no-prompt",
+        "--allow-net",
+        "--allow-read",
+        "--allow-write",
+        "--allow-env",
+      ];
       const { transcript } = await converse(allowed, "stock");
       const { error, warnings, ...said } = await converse(allowed, "turbo");
       const connections = {

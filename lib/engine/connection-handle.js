@@ -202,6 +202,31 @@ class ConnectionHandle {
     return this.connection.command("setTypeOfService", value);
   }
 
+  /** The same by the names of Bun. */
+  resume() {
+    return this.readStart();
+  }
+
+  pause() {
+    return this.readStop();
+  }
+
+  terminate() {
+    return this.reset();
+  }
+
+  get localAddress() {
+    return this.connection.localAddress()?.address;
+  }
+
+  get localFamily() {
+    return this.connection.localAddress()?.family;
+  }
+
+  get localPort() {
+    return this.connection.localAddress()?.port;
+  }
+
   /** @private for `DetachedSocket`: lets the worker report what it reads to the socket, too */
   tap() {
     this.connection.command("tap", true);

@@ -1,11 +1,10 @@
 "use strict";
 
 const net = require("node:net");
-const { Writable } = require("node:stream");
-const { Receiver } = require("ws");
 const { binding, hasEngine } = require("../addon/index.js");
 const { warn } = require("../errors.js");
 const { isWithoutContext } = require("./compression.js");
+const { isWsThePackage } = require("../ws-package.js");
 const { stats } = require("../stats.js");
 
 /**
@@ -28,12 +27,6 @@ const REASONS = {
   resources: "file descriptors or threads have run out",
 };
 
-/**
- * Set if `ws` is the package, which writes the response to an upgrade itself and keeps its state in the
- * fields that ours uses. Bun has a ws of its own, whose Receiver is not a stream.
- */
-const isWsThePackage = Receiver?.prototype instanceof Writable;
-
 /** Reasons for which a warning has been printed. */
 const warned = new Set();
 
@@ -46,11 +39,17 @@ const warned = new Set();
  * @returns {keyof REASONS | null} null if it can
  */
 function fallbackReason(websocket, socket, options) {
-  if (binding === null) return "addon";
-  if (!hasEngine) return "platform";
+  const reason = generalReason();
+  if (reason !== null) return reason;
   if (!isWsThePackage) return "otherWs";
   if (socket.encrypted) return "tls";
   return socketReason(socket) ?? optionReason(websocket, options);
+}
+
+/** Returns why no connection can live on a worker. */
+function generalReason() {
+  if (binding === null) return "addon";
+  return hasEngine ? null : "platform";
 }
 
 /** The local address decides: a peer that is gone leaves no remote one, and a worker finds that out. */
@@ -79,4 +78,4 @@ function reportFallback(reason) {
   warn("TURBO_FALLBACK", `a WebSocket connection is left to ws: ${REASONS[reason]}`);
 }
 
-module.exports = { REASONS, fallbackReason, reportFallback };
+module.exports = { REASONS, fallbackReason, generalReason, reportFallback };

@@ -2,7 +2,7 @@
 
 const { createRequire } = require("node:module");
 const path = require("node:path");
-const ws = require("ws");
+const { ws } = require("../ws-package.js");
 
 /** On a receiver of ws: its WebSocket. `undefined` where it cannot be found, as in a bundle. */
 const kWebSocket = webSocketSymbol();

@@ -2,7 +2,7 @@
 
 const { AsyncResource } = require("node:async_hooks");
 const { nextTick } = require("node:process");
-const ws = require("ws");
+const { ws } = require("../ws-package.js");
 const { Delivery } = require("../addon/codes.js");
 const { controlPayload, toBuffer } = require("./payload.js");
 const { handleFailure } = require("./websocket-events.js");

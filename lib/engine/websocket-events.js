@@ -7,7 +7,7 @@
  */
 
 const { constants } = require("node:os");
-const ws = require("ws");
+const { ws } = require("../ws-package.js");
 const detached = require("./detached-socket.js");
 
 const { CLOSING } = ws.WebSocket;

@@ -1,10 +1,9 @@
 "use strict";
 
-const ws = require("ws");
 const { optionsObject, warnOfNearMisses } = require("../options.js");
 const { NegotiatedCompression, readPerMessageDeflate } = require("./compression.js");
-const { isDetached } = require("./detached-socket.js");
-const { reportFallback } = require("./fallback.js");
+const { isDetached, pendingConnectionOf } = require("./detached-socket.js");
+const { generalReason, reportFallback } = require("./fallback.js");
 const {
   ENGINE_OPTIONS,
   FOR_ENGINE_IO,
@@ -15,6 +14,7 @@ const { endUpgrade, findKey } = require("./response-headers.js");
 const { stats } = require("../stats.js");
 const { shareStrings } = require("./shared-strings.js");
 const { WebSocket } = require("./websocket.js");
+const { isWsThePackage, runtimeWs, ws } = require("../ws-package.js");
 
 /** The text of ws's error. */
 const CALLED_TWICE =
@@ -30,6 +30,8 @@ const CALLED_TWICE =
 class WebSocketServer extends ws.WebSocketServer {
   /** Set from the first connection on a worker until this server is closed. */
   #workers = null;
+  /** The server of the runtime's own ws, if there is one and it has had a connection. */
+  #ofRuntime = null;
 
   /**
    * @param {object} options
@@ -47,8 +49,13 @@ class WebSocketServer extends ws.WebSocketServer {
   /** As in ws, whose own check for a second call does not recognise detached sockets. */
   handleUpgrade(request, socket, head, callback) {
     if (isDetached(socket)) throw new Error(CALLED_TWICE);
-    findKey(request);
     stats.countHandshake();
+    // Without the package, the class above is the runtime's own.
+    if (runtimeWs !== null && isWsThePackage && pendingConnectionOf(socket) === undefined) {
+      this.#leave(request, socket, head, callback);
+      return;
+    }
+    findKey(request);
     super.handleUpgrade(request, socket, head, (websocket, ...rest) => {
       endUpgrade(request);
       if (!(websocket instanceof WebSocket)) reportFallback("customClass");
@@ -60,8 +67,28 @@ class WebSocketServer extends ws.WebSocketServer {
     });
   }
 
+  /** Leaves a handshake to the ws of the runtime, which may have more than its connection in common with it. */
+  #leave(request, socket, head, callback) {
+    if (this.#ofRuntime === null) {
+      const { server, port, host, turbo, WebSocket: named, ...options } = this.options;
+      const given = named === WebSocket ? options : { ...options, WebSocket: named };
+      this.#ofRuntime = new runtimeWs.WebSocketServer({ ...given, noServer: true });
+      for (const event of ["headers", "wsClientError"]) {
+        this.#ofRuntime.on(event, (...args) => this.emit(event, ...args));
+      }
+    }
+    this.#ofRuntime.handleUpgrade(request, socket, head, (websocket, ...rest) => {
+      reportFallback(generalReason() ?? "otherWs");
+      this.clients?.add(websocket);
+      websocket.on("close", () => this.clients?.delete(websocket));
+      callback(websocket, ...rest);
+    });
+  }
+
   close(callback) {
     super.close(callback);
+    this.#ofRuntime?.close();
+    this.#ofRuntime = null;
     this.#workers?.removeServer();
     this.#workers = null;
   }

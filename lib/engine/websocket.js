@@ -1,7 +1,7 @@
 "use strict";
 
 const { nextTick } = require("node:process");
-const ws = require("ws");
+const { ws } = require("../ws-package.js");
 const { Connection } = require("./connection.js");
 const { detach, pendingConnectionOf, readInput } = require("./detached-socket.js");
 const { fallbackReason, reportFallback } = require("./fallback.js");

@@ -16,6 +16,7 @@ const REASONS = {
     "the primary of the cluster listens; `reusePort: true` of listen(), in Node.js 22.12, lets each process do so",
   notTcp: "it listens on a Unix domain socket or a pipe",
   noDescriptor: "the runtime does not expose the file descriptor of the listening socket",
+  otherWs: "the runtime replaces the package ws, and its files are not found",
   resources: "file descriptors or threads have run out",
 };
 

@@ -3,7 +3,7 @@
 /**
  * Handles of listening sockets, by what they can do. That of Node.js has the descriptor and takes connections by
  * `onconnection()`. That of Deno has a duplicate of the descriptor, meant for other processes, and accepts in
- * `onconnection()` by a method of its own.
+ * `onconnection()` by a method of its own. Bun has none: ours is a `BoundHandle`.
  */
 
 /** The kind of a `TCP` handle for a connection, `constants.SOCKET` of Node.js's binding. */
@@ -57,9 +57,10 @@ function withDescriptor(handle, native, use) {
  * @param {() => object} newClient returns a new handle of the same class, for a connection
  * @param {() => number} claim returns the descriptor, which belongs to the handle of the connection from then on.
  *   It is opened at once: in between, a worker thread cannot be terminated
- * @returns {object | null} the handle of the connection; `null` if it cannot be opened
+ * @returns {object | null} the handle of the connection, or its socket; `null` if it cannot be opened
  */
 function deliver(handle, newClient, claim) {
+  if (typeof handle.deliver === "function") return handle.deliver(claim);
   if (typeof handle.accept === "function") return acceptAs(handle, claim);
   const client = newClient();
   if (client.open(claim()) !== 0) return null;
@@ -85,12 +86,37 @@ function acceptAs(handle, claim) {
   return client;
 }
 
-/** Returns the socket that a runtime has made for the handle of a connection. */
-function socketOf(client) {
+/**
+ * Makes the runtime answer a connection whose request is late.
+ *
+ * @param {object} handle of the server
+ * @param {object} client as `deliver()` has returned it
+ */
+function timeOut(handle, client) {
+  if (typeof handle.timeOut === "function") {
+    handle.timeOut(client);
+    return;
+  }
   const owner = Object.getOwnPropertySymbols(client).find(({ description }) =>
     /^owner_?symbol$/i.test(description),
   );
-  return client[owner];
+  client[owner].emit("error", requestTimeout());
 }
 
-module.exports = { SOCKET, deliver, hasDescriptor, isBound, isTcp, socketOf, withDescriptor };
+/** The error by which Node.js answers a connection whose request is late. */
+function requestTimeout() {
+  const error = new Error("Request timeout");
+  error.code = "ERR_HTTP_REQUEST_TIMEOUT";
+  return error;
+}
+
+module.exports = {
+  SOCKET,
+  deliver,
+  hasDescriptor,
+  isBound,
+  isTcp,
+  requestTimeout,
+  timeOut,
+  withDescriptor,
+};

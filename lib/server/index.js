@@ -3,9 +3,10 @@
 /** The servers whose connections I/O threads accept: real servers of Node.js in all other respects. */
 
 const http = require("node:http");
+const { withHandle } = require("./handle-server.js");
 const { withListener } = require("./listening.js");
 
-const HttpServer = withListener(http.Server);
+const HttpServer = withListener(withHandle(http.Server));
 
 /**
  * Returns an `http.Server` whose connections I/O threads accept, as `http.createServer()` returns one.

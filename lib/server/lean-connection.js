@@ -3,7 +3,7 @@
 const { nextTick } = require("node:process");
 // Taken now: test tools replace that of the global object with one that stands still.
 const { setImmediate } = require("node:timers");
-const { WebSocket } = require("ws");
+const { WebSocket } = require("../ws-package.js").ws;
 const { kEngineMethods } = require("../adapter/packet-route.js");
 const { HeartbeatStep } = require("../addon/codes.js");
 const { Connection } = require("../engine/connection.js");

@@ -5,7 +5,7 @@ const { outside } = require("../engine/contexts.js");
 const { environmentWorkers } = require("../engine/workers.js");
 const { stats } = require("../stats.js");
 const { CarriedConnection } = require("./carried-connection.js");
-const { SOCKET, deliver, socketOf, withDescriptor } = require("./handles.js");
+const { SOCKET, deliver, requestTimeout, timeOut, withDescriptor } = require("./handles.js");
 const { handleHandshake } = require("./handshake.js");
 const { reportTlsFailure } = require("./tls-failures.js");
 
@@ -204,7 +204,7 @@ class NativeListener {
     };
     const client = deliver(this.#handle, create, claim);
     if (client === null) native.closeDescriptor(fd);
-    else if (isTimedOut) socketOf(client).emit("error", requestTimeout());
+    else if (isTimedOut) timeOut(this.#handle, client);
   }
 
   /**
@@ -370,13 +370,6 @@ class NativeListener {
 
 function newClient(TCP) {
   return new TCP(SOCKET);
-}
-
-/** The error by which Node.js answers a connection whose request is late. */
-function requestTimeout() {
-  const error = new Error("Request timeout");
-  error.code = "ERR_HTTP_REQUEST_TIMEOUT";
-  return error;
 }
 
 module.exports = { NativeListener };

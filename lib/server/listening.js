@@ -60,6 +60,7 @@ function withListener(Base) {
     constructor(options, listener) {
       const ours = readListenerOptions(options);
       super(options, listener);
+      inheritProperties(this);
       stateOf(this).handleConstructed(typeof options === "object" ? options : null, ours);
     }
 
@@ -103,6 +104,15 @@ function withListener(Base) {
   for (const name of PROPERTIES) observeProperty(Server.prototype, name);
   for (const name of LISTENER_METHODS) observeListeners(Server.prototype, Base, name);
   return Server;
+}
+
+/** Removes what hides the accessors of a server: constructors may define properties, as that of Bun does. */
+function inheritProperties(server) {
+  for (const name of PROPERTIES) {
+    if (!Object.hasOwn(server, name)) continue;
+    const value = server[name];
+    if (Reflect.deleteProperty(server, name)) server[name] = value;
+  }
 }
 
 function observeProperty(prototype, name) {

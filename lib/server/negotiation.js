@@ -1,6 +1,6 @@
 "use strict";
 
-const ws = require("ws");
+const { ws } = require("../ws-package.js");
 const { NO_EXTENSIONS } = require("../engine/websocket.js");
 
 const { PerMessageDeflate, extension } = ws;

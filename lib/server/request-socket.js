@@ -103,9 +103,25 @@ function expandSocket(socket, kind, prototype) {
   // As ws does when it has accepted the connection.
   if (connection.workers !== null) socket.setTimeout(0);
   if (isOpen) attach(socket, connection);
+  if (Object.hasOwn(socket, "bytesRead")) leadToHandle(socket);
   beginTls(socket, server, connection);
   if (!isOpen) close(socket, server);
   Object.defineProperties(socket, added);
+}
+
+/**
+ * Lets a socket ask its handle where `net.Socket` does not, as that of Bun, which counts bytes by itself. That one
+ * gives milliseconds to its handle, too, where Node.js gives seconds.
+ */
+function leadToHandle(socket) {
+  const { _handle: handle } = socket;
+  for (const name of ["bytesRead", "bytesWritten"]) {
+    const accessor = { get: () => handle[name], set() {} };
+    Object.defineProperty(socket, name, { ...accessor, configurable: true, enumerable: true });
+  }
+  const { setKeepAlive } = handle;
+  handle.setKeepAlive = (isEnabled, delay = 0) =>
+    setKeepAlive.call(handle, isEnabled, delay / 1000);
 }
 
 /** Makes it a `tls.TLSSocket`, if its connection has TLS. */

@@ -1,5 +1,4 @@
-//! The local addresses of connections, for their sockets in JavaScript. Those of the peers come with the
-//! handshakes.
+//! The local addresses of sockets, for JavaScript. Those of the peers of connections come with the handshakes.
 
 use napi::Result;
 use napi_derive::napi;
@@ -22,6 +21,13 @@ impl NativeAddress {
         let family = if address.is_ipv4() { "IPv4" } else { "IPv6" };
         Some(Self { address: address.ip().to_string(), family, port: address.port() })
     }
+}
+
+/// Returns the local address of a socket of the caller; nothing if it has none.
+#[napi(catch_unwind)]
+pub fn socket_name(descriptor: i32) -> Result<Option<NativeAddress>> {
+    let address = SockRef::from(&borrow_descriptor(descriptor)?).local_addr();
+    Ok(address.ok().and_then(NativeAddress::of))
 }
 
 #[napi]
