@@ -175,6 +175,9 @@ describe("the numbers that both halves share", { skip: !hasEngine, timeout: 30_0
     );
     assert.deepEqual(await pool.next(), [session, "Text", 0, "4hi"]);
     assert.deepEqual(await pool.next(), [session, "Binary", 0, Buffer.of(1, 2)]);
+    assert.deepEqual(await pool.next(), [session, "PayloadEnded", 0]);
+    pool.command("answerPayload", session);
+    assert.match(await receivedUntil(peer, "ok"), /\r\n\r\nok$/);
     pool.native.poll(session, true);
     pool.command("send", session, "4día", TEXT, true, false, true);
     assert.deepEqual(await pool.next(), [session, "Polled", 0, "4día"]);

@@ -28,6 +28,7 @@ const {
   RateLimited: RATE_LIMITED,
   Upgrade: UPGRADE,
   Polled: POLLED,
+  PayloadEnded: PAYLOAD_ENDED,
   Passed: PASSED,
   Handshake: HANDSHAKE,
   Stream: STREAM,
@@ -210,6 +211,8 @@ function dispatch(workers, id, kind, number, value, length) {
       return connection.handleUpgradeStep(number);
     case POLLED:
       return connection.handlePolled(value);
+    case PAYLOAD_ENDED:
+      return connection.handlePayloadEnded();
     case RAW:
       return connection.handleRaw(value);
     case PASSED:

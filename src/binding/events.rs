@@ -95,6 +95,8 @@ pub enum EventKind {
     Upgrade = 22,
     /// Of a polling session. Value: the payload for a poll that was begun by `poll()`.
     Polled = 23,
+    /// Of a polling session, behind the packets of a payload: `answerPayload()` is due.
+    PayloadEnded = 24,
 }
 
 /// The number of a heartbeat event; see `HeartbeatEvent` in `src/net/heartbeat.rs`.
@@ -263,6 +265,7 @@ impl<'env, 'a> EventWriter<'env, 'a> {
             | Event::Ended(_)
             | Event::RateLimited(_)
             | Event::Upgrade(_)
+            | Event::PayloadEnded
             | Event::Heartbeat(_) => {}
         }
         Ok(())
@@ -328,6 +331,7 @@ fn numbers(event: &Event) -> (EventKind, u32) {
         Event::Ended(reason) => (EventKind::Ended, end_number(*reason)),
         Event::RateLimited(action) => (EventKind::RateLimited, rate_limit_step(*action) as u32),
         Event::Polled(_) => (EventKind::Polled, 0),
+        Event::PayloadEnded => (EventKind::PayloadEnded, 0),
         Event::Upgrade(step) => (EventKind::Upgrade, upgrade_step(*step) as u32),
         Event::Heartbeat(event) => (EventKind::Heartbeat, heartbeat_step(*event) as u32),
     }

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use bytes::BytesMut;
 
 use super::{ConnectionTask, State};
+use crate::net::command::PollingCommand;
 use crate::net::polling::{
     Exchange, PollingOptions, PollingTransport, Probe, ReceivedPayload, Upgrading,
 };
@@ -17,8 +18,18 @@ impl ConnectionTask {
         self.begin_poll(&mut self.state.borrow_mut(), exchange);
     }
 
+    /// Executes a command to a polling session.
+    pub(super) fn handle_polling_command(&self, state: &mut State, command: PollingCommand) {
+        let Some(transport) = state.stream.polling_mut() else { return };
+        match command {
+            PollingCommand::Poll(is_pending) => self.handle_application_poll(state, is_pending),
+            PollingCommand::AnswerPayload => transport.answer_payload(),
+            PollingCommand::PassRequests => transport.is_passing = true,
+        }
+    }
+
     /// Begins or forgets a poll that the application has got.
-    pub(super) fn handle_application_poll(&self, state: &mut State, is_pending: bool) {
+    fn handle_application_poll(&self, state: &mut State, is_pending: bool) {
         if is_pending {
             let emit = {
                 let worker = Rc::downgrade(&self.worker);
@@ -47,14 +58,16 @@ impl ConnectionTask {
         self.flush_now(state);
     }
 
-    /// Calls a function with the options of the session, unless it is over or has a WebSocket.
+    /// Calls a function with the options of the session, unless it is over, or has a WebSocket, or its
+    /// requests are the application's.
     pub(in crate::net) fn with_polling_options<T>(
         &self,
         call: impl FnOnce(&PollingOptions) -> T,
     ) -> Option<T> {
         let state = self.state.borrow();
         let is_open = state.connection.poll_end().is_none();
-        state.stream.polling().filter(|_| is_open).map(|transport| call(transport.options()))
+        let transport = state.stream.polling().filter(|transport| is_open && !transport.is_passing);
+        transport.map(|transport| call(transport.options()))
     }
 
     /// Handles the end of the connection of a poll that is pending.
@@ -71,21 +84,16 @@ impl ConnectionTask {
     pub(in crate::net) fn begin_payload(&self, exchange: &Rc<Exchange>) -> bool {
         let state = &mut *self.state.borrow_mut();
         let Some(transport) = state.stream.polling_mut() else { return false };
-        if transport.is_receiving {
+        let is_first = transport.begin_payload(exchange);
+        if !is_first {
             self.refuse(state, exchange, PollingError::PayloadOverlap);
-            return false;
         }
-        transport.is_receiving = true;
-        true
+        is_first
     }
 
-    /// Handles a payload, of which `length` bytes with the request's head were read.
-    pub(in crate::net) fn handle_payload(
-        &self,
-        exchange: &Rc<Exchange>,
-        body: &[u8],
-        length: usize,
-    ) {
+    /// Handles a payload, of which `length` bytes with the request's head were read. It is answered when
+    /// the application has handled its packets.
+    pub(in crate::net) fn handle_payload(&self, body: &[u8], length: usize) {
         let state = &mut *self.state.borrow_mut();
         self.worker.handle_time(self.traffic.count_read(length));
         self.worker.shared.counters.reads.add(1);
@@ -97,17 +105,27 @@ impl ConnectionTask {
             }
         }
         if let Some(transport) = state.stream.polling_mut() {
-            transport.is_receiving = false;
-            transport.answer_payload(exchange);
+            transport.complete_payload();
         }
+        self.report_payload(state);
         state.wake();
+    }
+
+    /// Reports that the application has all packets of a payload, unless some wait.
+    pub(super) fn report_payload(&self, state: &mut State) {
+        let Some(transport) = state.stream.polling_mut() else { return };
+        if state.connection.poll_end().is_some() {
+            transport.answer_payload();
+        } else if !state.connection.has_unread_input() && transport.take_complete_payload() {
+            self.gather(Event::PayloadEnded);
+        }
     }
 
     /// Handles the end of a connection whose payload is incomplete.
     pub(in crate::net) fn handle_payload_end(&self) {
         let state = &mut *self.state.borrow_mut();
         if let Some(transport) = state.stream.polling_mut() {
-            transport.is_receiving = false;
+            transport.drop_payload();
             self.fail(state, PollingError::PayloadEnded);
         }
     }

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::io::IoSlice;
 use std::mem;
 use std::rc::Rc;
+use std::slice;
 use std::time::{Duration, Instant};
 
 use zlib_rs::{Deflate, DeflateConfig, DeflateFlush, Status};
@@ -46,6 +47,24 @@ impl PollingOptions {
     }
 }
 
+/// A payload of the client that has not been answered.
+#[derive(Debug)]
+struct Received {
+    exchange: Rc<Exchange>,
+    step: Step,
+}
+
+/// The progress of a payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// More of it is to come.
+    Incomplete,
+    /// The application does not know that it is complete.
+    Complete,
+    /// The application has its packets, and is about to have it answered.
+    Reported,
+}
+
 /// The transport of a session between its requests.
 ///
 /// Takes whole frames from the connection's queue while a request of the client is pending, a *poll*;
@@ -61,8 +80,12 @@ pub(in crate::net) struct PollingTransport {
     is_compressible: bool,
     /// Set while a poll that has just come takes what waits for it.
     is_new_poll: bool,
-    /// Set while the client sends a payload.
-    pub(in crate::net) is_receiving: bool,
+    /// Set until the open packet was sent.
+    is_opening: bool,
+    /// Set while requests are left to the application.
+    pub(in crate::net) is_passing: bool,
+    /// The payload that the client sends, until it is answered.
+    received: Option<Received>,
     /// Set when the close packet was sent, the last of the session.
     is_closed: bool,
     /// The packet for a poll that is pending when the session ends.
@@ -81,7 +104,9 @@ impl PollingTransport {
             payload: Payload::default(),
             is_compressible: false,
             is_new_poll: false,
-            is_receiving: false,
+            is_opening: true,
+            is_passing: false,
+            received: None,
             is_closed: false,
             last_packet: PacketType::Close,
             probe: None,
@@ -122,6 +147,12 @@ impl PollingTransport {
     /// Takes whole frames. Returns their length; `None` if they have to wait for a poll.
     pub(in crate::net) fn write(&mut self, slices: &[IoSlice<'_>]) -> Option<usize> {
         self.poll.as_ref()?;
+        // Others wait for the next poll, as in engine.io.
+        let slices = match slices {
+            [first, ..] if self.is_opening && self.payload.is_empty() => slice::from_ref(first),
+            _ if self.is_opening => return None,
+            slices => slices,
+        };
         let mut taken = 0;
         for frames in slices {
             let length = self.payload.push_frames(frames, self.is_new_poll);
@@ -166,9 +197,49 @@ impl PollingTransport {
         self.last_packet = PacketType::Noop;
     }
 
-    /// Answers a payload.
-    pub(in crate::net) fn answer_payload(&self, exchange: &Exchange) {
-        exchange.respond(Content::Ok, &self.options.first_lines, "");
+    /// Begins to receive a payload, unless another is being received.
+    pub(in crate::net) fn begin_payload(&mut self, exchange: &Rc<Exchange>) -> bool {
+        let is_first = self.received.is_none();
+        if is_first {
+            self.received =
+                Some(Received { exchange: Rc::clone(exchange), step: Step::Incomplete });
+        }
+        is_first
+    }
+
+    /// Has the payload answered when the application has handled it.
+    pub(in crate::net) const fn complete_payload(&mut self) {
+        if let Some(received) = &mut self.received {
+            received.step = Step::Complete;
+        }
+    }
+
+    /// Returns true once, when a payload is complete.
+    pub(in crate::net) fn take_complete_payload(&mut self) -> bool {
+        let mut received = self.received.as_mut();
+        let complete = received.as_mut().filter(|received| received.step == Step::Complete);
+        complete.map(|received| received.step = Step::Reported).is_some()
+    }
+
+    /// Answers a payload that is complete, if there is one.
+    pub(in crate::net) fn answer_payload(&mut self) {
+        let received = self.received.take_if(|received| received.step != Step::Incomplete);
+        if let Some(Received { exchange, .. }) = received {
+            exchange.respond(Content::Ok, &self.options.first_lines, "");
+        }
+    }
+
+    /// Forgets a payload whose connection has ended.
+    pub(in crate::net) fn drop_payload(&mut self) {
+        self.received = None;
+    }
+
+    /// Ends the connection whose payload is incomplete, if there is one.
+    pub(in crate::net) fn abort_payload(&self) {
+        let received = self.received.as_ref();
+        if let Some(received) = received.filter(|received| received.step == Step::Incomplete) {
+            received.exchange.abort();
+        }
     }
 
     /// Refuses a request that overlaps another.
@@ -204,6 +275,8 @@ impl PollingTransport {
     /// Ends the session.
     pub(in crate::net) fn finish(&mut self) {
         self.end_batch();
+        self.answer_payload();
+        self.abort_payload();
         if self.poll.is_some() {
             self.payload.push(self.last_packet);
             self.respond();
@@ -215,6 +288,7 @@ impl PollingTransport {
 
     fn respond(&mut self) {
         let Some(poll) = self.poll.take() else { return };
+        self.is_opening = false;
         self.is_closed = self.payload.has_close();
         let text = mem::take(&mut self.payload).into_text();
         let text = match poll.respond_to_application(text) {
