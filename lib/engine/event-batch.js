@@ -29,6 +29,7 @@ const {
   Upgrade: UPGRADE,
   Polled: POLLED,
   PayloadEnded: PAYLOAD_ENDED,
+  Reached: REACHED,
   Passed: PASSED,
   Handshake: HANDSHAKE,
   Stream: STREAM,
@@ -213,6 +214,8 @@ function dispatch(workers, id, kind, number, value, length) {
       return connection.handlePolled(value);
     case PAYLOAD_ENDED:
       return connection.handlePayloadEnded();
+    case REACHED:
+      return connection.handleReached(number);
     case RAW:
       return connection.handleRaw(value);
     case PASSED:

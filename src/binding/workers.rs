@@ -358,24 +358,6 @@ impl Workers {
         self.pool().split_packets(id, is_split);
     }
 
-    /// Begins a poll of a polling session, whose payload is `Polled`, or forgets it.
-    #[napi(catch_unwind)]
-    pub fn poll(&self, id: u32, is_pending: bool) {
-        self.pool().poll(id, is_pending);
-    }
-
-    /// Answers a payload of a polling session, after `PayloadEnded`.
-    #[napi(catch_unwind)]
-    pub fn answer_payload(&self, id: u32) {
-        self.pool().answer_payload(id);
-    }
-
-    /// Passes the requests of a polling session from now on.
-    #[napi(catch_unwind)]
-    pub fn pass_requests(&self, id: u32) {
-        self.pool().pass_requests(id);
-    }
-
     /// Sets `TCP_NODELAY`.
     #[napi(catch_unwind)]
     pub fn set_no_delay(&self, id: u32, is_enabled: bool) {

@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use super::heartbeat::HeartbeatCommand;
 use super::listener::{Acceptance, Accepted, AcceptorCommand, Change, HandshakeKey, Listening};
 use super::traffic::Traffic;
-use super::{ConnectionId, ConnectionOptions};
+use super::{ConnectionId, ConnectionOptions, PollingState};
 use crate::fanout::{FrameKind, Frames, PreparedPacket};
 use crate::fanout::{Recipients, RoomId, Stamp};
 
@@ -148,6 +148,8 @@ pub(super) enum PollingCommand {
     AnswerPayload,
     /// Leaves requests to the application from now on.
     PassRequests,
+    /// Reports that a polling session is in this state, once it is.
+    Await(PollingState),
 }
 
 /// An option of a TCP socket, one of those that Node.js sets.

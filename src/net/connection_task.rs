@@ -379,6 +379,7 @@ impl ConnectionTask {
             state.connection.terminate(EndReason::Closed);
         }
         state.connection.handle_flushed(|event| self.worker.emit(self.id, event));
+        self.report_writable(state);
         let is_slow = state.connection.is_slow();
         if is_slow != state.is_slow {
             state.is_slow = is_slow;

@@ -9,7 +9,7 @@ use crate::net::command::PollingCommand;
 use crate::net::polling::{
     Exchange, PollingOptions, PollingTransport, Probe, ReceivedPayload, Upgrading,
 };
-use crate::net::{EndReason, Event, Failure, PollingError, UpgradeStep};
+use crate::net::{EndReason, Event, Failure, PollingError, PollingState, UpgradeStep};
 
 impl ConnectionTask {
     /// Handles a poll, which stays pending until there are packets. The client must not send another
@@ -20,11 +20,14 @@ impl ConnectionTask {
 
     /// Executes a command to a polling session.
     pub(super) fn handle_polling_command(&self, state: &mut State, command: PollingCommand) {
-        let Some(transport) = state.stream.polling_mut() else { return };
-        match command {
-            PollingCommand::Poll(is_pending) => self.handle_application_poll(state, is_pending),
-            PollingCommand::AnswerPayload => transport.answer_payload(),
-            PollingCommand::PassRequests => transport.is_passing = true,
+        match (command, state.stream.polling_mut()) {
+            (PollingCommand::Await(awaited), _) => self.await_state(state, awaited),
+            (PollingCommand::Poll(is_pending), Some(_)) => {
+                self.handle_application_poll(state, is_pending);
+            }
+            (PollingCommand::AnswerPayload, Some(transport)) => self.answer_payload(transport),
+            (PollingCommand::PassRequests, Some(transport)) => transport.is_passing = true,
+            (_, None) => {}
         }
     }
 
@@ -43,6 +46,41 @@ impl ConnectionTask {
             self.begin_poll(state, &Rc::new(Exchange::of_application(emit)));
         } else if let Some(transport) = state.stream.polling_mut() {
             transport.drop_application_poll();
+            self.report_writable(state);
+        }
+    }
+
+    /// Reports a state once it is reached: at once, if the session has a WebSocket.
+    fn await_state(&self, state: &mut State, awaited: PollingState) {
+        let is_empty = state.connection.queue().is_empty();
+        let is_reached = match (state.stream.polling_mut(), awaited) {
+            (None, _) => true,
+            (Some(transport), PollingState::Received) => !transport.is_receiving(),
+            (Some(transport), PollingState::Writable) => transport.has_poll() && is_empty,
+        };
+        if is_reached {
+            self.worker.emit(self.id, Event::Reached(awaited));
+        } else if let Some(transport) = state.stream.polling_mut() {
+            transport.await_state(awaited);
+        }
+    }
+
+    /// Records and reports whether a poll is pending that takes nothing.
+    pub(super) fn report_writable(&self, state: &mut State) {
+        let is_empty = state.connection.queue().is_empty();
+        let Some(transport) = state.stream.polling_mut() else { return };
+        let is_writable = is_empty && transport.has_poll();
+        self.traffic.set_writable(is_writable);
+        if is_writable && transport.take_awaited(PollingState::Writable) {
+            self.worker.emit(self.id, Event::Reached(PollingState::Writable));
+        }
+    }
+
+    /// Records and reports that the client sends no payload any more.
+    fn end_payload(&self, transport: &mut PollingTransport) {
+        self.traffic.set_receiving(false);
+        if transport.take_awaited(PollingState::Received) {
+            self.worker.emit(self.id, Event::Reached(PollingState::Received));
         }
     }
 
@@ -75,6 +113,7 @@ impl ConnectionTask {
         let state = &mut *self.state.borrow_mut();
         let transport = state.stream.polling_mut();
         if transport.is_some_and(|transport| transport.drop_poll(exchange)) {
+            self.report_writable(state);
             self.fail(state, PollingError::PollEnded);
         }
     }
@@ -88,6 +127,7 @@ impl ConnectionTask {
         if !is_first {
             self.refuse(state, exchange, PollingError::PayloadOverlap);
         }
+        self.traffic.set_receiving(true);
         is_first
     }
 
@@ -115,9 +155,15 @@ impl ConnectionTask {
     pub(super) fn report_payload(&self, state: &mut State) {
         let Some(transport) = state.stream.polling_mut() else { return };
         if state.connection.poll_end().is_some() {
-            transport.answer_payload();
+            self.answer_payload(transport);
         } else if !state.connection.has_unread_input() && transport.take_complete_payload() {
             self.gather(Event::PayloadEnded);
+        }
+    }
+
+    fn answer_payload(&self, transport: &mut PollingTransport) {
+        if transport.answer_payload() {
+            self.end_payload(transport);
         }
     }
 
@@ -126,6 +172,7 @@ impl ConnectionTask {
         let state = &mut *self.state.borrow_mut();
         if let Some(transport) = state.stream.polling_mut() {
             transport.drop_payload();
+            self.end_payload(transport);
             self.fail(state, PollingError::PayloadEnded);
         }
     }
@@ -175,8 +222,10 @@ impl ConnectionTask {
 
     /// Ends the pending poll.
     pub(in crate::net) fn end_poll(&self) {
-        if let Some(transport) = self.state.borrow_mut().stream.polling_mut() {
+        let state = &mut *self.state.borrow_mut();
+        if let Some(transport) = state.stream.polling_mut() {
             transport.end_poll();
+            self.report_writable(state);
         }
     }
 
@@ -201,6 +250,7 @@ impl ConnectionTask {
         transport.end_upgrade();
         // A pending poll gets the close packet, as in engine.io.
         transport.finish();
+        self.end_payload(transport);
         let Upgrading { stream, options, .. } = upgrading;
         state.stream = stream;
         state.is_blocked = false;

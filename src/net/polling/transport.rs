@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use zlib_rs::{Deflate, DeflateConfig, DeflateFlush, Status};
 
 use super::{Exchange, Payload, Probe, Upgrading};
+use crate::net::PollingState;
 use crate::net::connection_task::ConnectionTask;
 use crate::proto::engine_io::{PacketType, Upgrade};
 use crate::proto::http::{Content, ContentCoding, Values};
@@ -86,6 +87,10 @@ pub(in crate::net) struct PollingTransport {
     pub(in crate::net) is_passing: bool,
     /// The payload that the client sends, until it is answered.
     received: Option<Received>,
+    /// Set while the application waits for the end of the payload.
+    awaits_received: bool,
+    /// Set while the application waits for a poll that takes nothing.
+    awaits_writable: bool,
     /// Set when the close packet was sent, the last of the session.
     is_closed: bool,
     /// The packet for a poll that is pending when the session ends.
@@ -107,6 +112,8 @@ impl PollingTransport {
             is_opening: true,
             is_passing: false,
             received: None,
+            awaits_received: false,
+            awaits_writable: false,
             is_closed: false,
             last_packet: PacketType::Close,
             probe: None,
@@ -126,6 +133,23 @@ impl PollingTransport {
     /// Returns whether packets go out at once.
     pub(in crate::net) const fn has_poll(&self) -> bool {
         self.poll.is_some()
+    }
+
+    /// Has [`take_awaited`](Self::take_awaited) return true once.
+    pub(in crate::net) const fn await_state(&mut self, awaited: PollingState) {
+        *self.awaited(awaited) = true;
+    }
+
+    /// Returns whether the application waits for this state, which is reached.
+    pub(in crate::net) const fn take_awaited(&mut self, reached: PollingState) -> bool {
+        mem::replace(self.awaited(reached), false)
+    }
+
+    const fn awaited(&mut self, state: PollingState) -> &mut bool {
+        match state {
+            PollingState::Received => &mut self.awaits_received,
+            PollingState::Writable => &mut self.awaits_writable,
+        }
     }
 
     /// Makes a request the pending poll.
@@ -221,12 +245,18 @@ impl PollingTransport {
         complete.map(|received| received.step = Step::Reported).is_some()
     }
 
-    /// Answers a payload that is complete, if there is one.
-    pub(in crate::net) fn answer_payload(&mut self) {
+    /// Returns whether the client sends a payload, or waits for the answer to one.
+    pub(in crate::net) const fn is_receiving(&self) -> bool {
+        self.received.is_some()
+    }
+
+    /// Answers a payload that is complete. Returns whether there is one.
+    pub(in crate::net) fn answer_payload(&mut self) -> bool {
         let received = self.received.take_if(|received| received.step != Step::Incomplete);
-        if let Some(Received { exchange, .. }) = received {
+        if let Some(Received { exchange, .. }) = &received {
             exchange.respond(Content::Ok, &self.options.first_lines, "");
         }
+        received.is_some()
     }
 
     /// Forgets a payload whose connection has ended.
