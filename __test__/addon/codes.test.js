@@ -165,6 +165,7 @@ describe("the numbers that both halves share", { skip: !hasEngine, timeout: 30_0
       dependsOnOrigin: false,
       compressionThreshold: Infinity,
       maxPayload: 100,
+      initialPackets: 0,
       upgradeTimeout: 10_000,
     });
     pool.command("send", session, "0{}", TEXT, true, false, true);

@@ -164,7 +164,7 @@ function pollingClass(Polling) {
 
     doClose(fn) {
       const { connection } = this;
-      if (this.discarded || connection.engineSocket.readyState !== "closing") {
+      if (this.discarded || connection.engineSocket.readyState === "closed") {
         // The end of the session, or of its polling: a pending poll gets the close packet.
         if (connection.isPolling) connection.terminate();
         fn();

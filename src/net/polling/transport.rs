@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::io::IoSlice;
 use std::mem;
 use std::rc::Rc;
-use std::slice;
 use std::time::{Duration, Instant};
 
 use zlib_rs::{Deflate, DeflateConfig, DeflateFlush, Status};
@@ -32,6 +31,8 @@ pub struct PollingOptions {
     pub compression_threshold: Option<usize>,
     /// The longest payload of the client in bytes.
     pub max_payload: usize,
+    /// The number of packets that go with the open packet; others wait for the next poll.
+    pub initial_packets: usize,
     /// Time within which an upgrade must be complete.
     pub upgrade_timeout: Duration,
 }
@@ -81,8 +82,8 @@ pub(in crate::net) struct PollingTransport {
     is_compressible: bool,
     /// Set while a poll that has just come takes what waits for it.
     is_new_poll: bool,
-    /// Set until the open packet was sent.
-    is_opening: bool,
+    /// The packets that the first response still takes; `None` once it was sent.
+    opening: Option<usize>,
     /// Set while requests are left to the application.
     pub(in crate::net) is_passing: bool,
     /// The payload that the client sends, until it is answered.
@@ -104,12 +105,12 @@ impl PollingTransport {
     pub(in crate::net) fn new(sid: &str, options: PollingOptions) -> Self {
         Self {
             sid: sid.into(),
+            opening: Some(1 + options.initial_packets),
             options,
             poll: None,
             payload: Payload::default(),
             is_compressible: false,
             is_new_poll: false,
-            is_opening: true,
             is_passing: false,
             received: None,
             awaits_received: false,
@@ -172,10 +173,15 @@ impl PollingTransport {
     pub(in crate::net) fn write(&mut self, slices: &[IoSlice<'_>]) -> Option<usize> {
         self.poll.as_ref()?;
         // Others wait for the next poll, as in engine.io.
-        let slices = match slices {
-            [first, ..] if self.is_opening && self.payload.is_empty() => slice::from_ref(first),
-            _ if self.is_opening => return None,
-            slices => slices,
+        let slices = match &mut self.opening {
+            Some(0) => return None,
+            Some(left) => {
+                // Each is one packet.
+                let (taken, _) = slices.split_at(slices.len().min(*left));
+                *left -= taken.len();
+                taken
+            }
+            None => slices,
         };
         let mut taken = 0;
         for frames in slices {
@@ -318,7 +324,7 @@ impl PollingTransport {
 
     fn respond(&mut self) {
         let Some(poll) = self.poll.take() else { return };
-        self.is_opening = false;
+        self.opening = None;
         self.is_closed = self.payload.has_close();
         let text = mem::take(&mut self.payload).into_text();
         let text = match poll.respond_to_application(text) {
