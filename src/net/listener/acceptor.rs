@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -93,7 +94,7 @@ impl Acceptor {
                 return Poll::Ready(());
             };
             match accepted {
-                Ok(stream) => self.give(stream),
+                Ok((stream, peer)) => self.give(stream, peer),
                 // The peer has gone already; or a signal.
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(_) => state.rest = Some(Box::pin(sleep(RETRY))),
@@ -108,7 +109,7 @@ impl Acceptor {
         &self,
         state: &mut State,
         context: &mut Context<'_>,
-    ) -> Poll<Option<io::Result<TcpStream>>> {
+    ) -> Poll<Option<io::Result<(TcpStream, SocketAddr)>>> {
         let Some((socket, _)) = &state.socket else { return Poll::Ready(None) };
         loop {
             if let Some(rest) = &mut state.rest {
@@ -125,11 +126,11 @@ impl Acceptor {
         }
         let accepted = ready!(socket.poll_accept(context));
         state.bucket.take();
-        Poll::Ready(Some(accepted.map(|(stream, _)| stream)))
+        Poll::Ready(Some(accepted))
     }
 
     /// Gives a connection to the worker that has the fewest.
-    fn give(&self, stream: TcpStream) {
+    fn give(&self, stream: TcpStream, peer: SocketAddr) {
         self.worker.shared.counters.accepted.add(1);
         self.listener.connections.fetch_add(1, Ordering::Relaxed);
         let listener = Arc::clone(&self.listener);
@@ -142,10 +143,12 @@ impl Acceptor {
         let shared = other.map_or(&self.worker.shared, |target| &target.shared);
         shared.http_connections.fetch_add(1, Ordering::Relaxed);
         match other {
-            None => self.worker.listeners.serve(&self.worker, &listener, Ok(stream), None, false),
+            None => {
+                self.worker.listeners.serve(&self.worker, &listener, Ok(stream), None, Some(peer));
+            }
             Some(target) => {
                 let stream = stream.into_std();
-                let accepted = Accepted { listener, stream, tls: None, is_moved: false };
+                let accepted = Accepted { listener, stream, tls: None, peer: Some(peer) };
                 target.mailbox.post(vec![Command::Accepted(Box::new(accepted))]);
             }
         }
