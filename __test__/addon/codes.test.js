@@ -113,7 +113,7 @@ describe("the numbers that both halves share", { skip: !hasEngine, timeout: 30_0
       return { peer, key };
     };
     const accepting = await open();
-    const accepted = pool.native.accept(0, accepting.key, pool.options, "sid", "X: \xfc\r\n");
+    const accepted = pool.native.accept(0, accepting.key, pool.options, "X: \xfc\r\n");
     pool.command("send", accepted, "hi", TEXT, true, false, false);
     const response =
       "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
@@ -139,7 +139,7 @@ describe("the numbers that both halves share", { skip: !hasEngine, timeout: 30_0
     server.open(descriptor);
     assert.equal(await receivedUntil(passing.peer, "gen"), "J\xfcrgen");
     for (const { key } of [accepting, refusing, passing]) {
-      assert.throws(() => pool.native.accept(0, key, pool.options, "sid", ""), /answered/);
+      assert.throws(() => pool.native.accept(0, key, pool.options, ""), /answered/);
     }
   });
 
