@@ -370,7 +370,7 @@ for (const engine of engines) {
         headers: { "content-length": 10 },
       });
       sent.write('42["l');
-      await polled(() => conn.transport.dataReq);
+      await polled(() => conn.transport.dataReq || conn.transport.isReceiving);
       const draining = begin(server);
       clock.now = SPREAD;
       await otherEnd;

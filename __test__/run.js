@@ -49,6 +49,7 @@ const ONCE = [
  */
 const WITH_DOOR = [
   "adapter",
+  "drain.test.js",
   "idioms/census.test.js",
   "idioms/heartbeats.test.js",
   "idioms/latest.test.js",
@@ -60,17 +61,6 @@ const WITH_DOOR = [
   "idioms/turns.test.js",
   "idioms/websocket-members.test.js",
   "integration/engine-lifetime.test.js",
-];
-
-/**
- * Those of them that count on Node.js to serve clients that poll: which packets JavaScript writes, waits for,
- * or replaces by their keys.
- */
-const POLLING_BY_NODE = [
-  "adapter/compression.test.js",
-  "adapter/latest.test.js",
-  "adapter/mixed-clients.test.js",
-  "adapter/recipients.test.js",
 ];
 
 /** Half of the time of the tests is spent waiting: for servers, clients, browsers, timeouts. */
@@ -108,7 +98,7 @@ runTests(`Node.js ${process.version}`, process.execPath, [...filesOnce, ...files
 runTests(
   `Node.js ${process.version} with createServer()`,
   process.execPath,
-  filesIn(WITH_DOOR, files).filter((file) => filesIn(POLLING_BY_NODE, [file]).length === 0),
+  filesIn(WITH_DOOR, files),
   { NODE_OPTIONS: `--require ${path.join(__dirname, "support/with-door.js")}` },
 );
 const integration = filesIn(["integration"], files);

@@ -42,7 +42,7 @@ const MAX_STEP = 5 * INTERVAL;
 const ANSWER_SHARE = 0.1;
 const MAX_ANSWER_TIME = 1000;
 
-/** On an Engine.IO socket that has no transport in JavaScript: its connection. */
+/** On an Engine.IO socket that has no transport in JavaScript: its connection; `isPolling` if it polls a worker. */
 const kConnection = Symbol.for("socket.io-turbo.connection");
 
 const UNAVAILABLE = 503;
@@ -100,6 +100,8 @@ class Drain {
   #settle;
   /** Connections whose turn has not come. */
   #waiting;
+  /** Those whose turn has come, and whose last payload a worker is still receiving or reporting. */
+  #receiving = new Set();
   /** Connections that have been told to close, and have not ended. */
   #closing = new Set();
   /** How many connections have ended. */
@@ -153,6 +155,7 @@ class Drain {
     const now = performance.now();
     // io.close() may have closed all.
     if (this.#engine.clientsCount === 0) this.#forgetEnded();
+    if (now >= this.#end) this.#waitNoLonger();
     if (now >= this.#end ? this.#waiting.length === 0 : this.#isEmpty) {
       this.#finish();
       return;
@@ -163,12 +166,19 @@ class Drain {
   };
 
   get #isEmpty() {
-    return this.#waiting.length === 0 && this.#closing.size === 0;
+    return this.#waiting.length + this.#receiving.size + this.#closing.size === 0;
   }
 
   #forgetEnded() {
+    this.#waitNoLonger();
     this.#closed += this.#waiting.length;
     this.#waiting = [];
+  }
+
+  /** Has clients closed that send payloads, whether these end or not. */
+  #waitNoLonger() {
+    for (const conn of this.#receiving) this.#waiting.push(conn);
+    this.#receiving.clear();
   }
 
   /** @param {boolean} isLast whether busy clients are closed, too */
@@ -177,12 +187,29 @@ class Drain {
     try {
       for (let i = 0; i < count; i++) {
         const conn = takeAny(this.#waiting);
-        if (isBusy(conn) && !isLast) busy.push(conn);
-        else this.#close(conn);
+        if (isLast) this.#close(conn);
+        else if (isBusy(conn)) busy.push(conn);
+        else this.#closeReceived(conn);
       }
     } finally {
       for (const conn of busy) this.#waiting.push(conn);
     }
+  }
+
+  /** Closes a connection, or has that happen when its client sends no payload any more. */
+  #closeReceived(conn) {
+    const connection = receivingConnection(conn);
+    if (connection === null) {
+      this.#close(conn);
+      return;
+    }
+    this.#receiving.add(conn);
+    connection.whenReceived(() => {
+      if (!this.#receiving.delete(conn)) return;
+      // It may be about to upgrade by now.
+      if (isBusy(conn)) this.#waiting.push(conn);
+      else this.#close(conn);
+    });
   }
 
   #close(conn) {
@@ -213,6 +240,7 @@ class Drain {
     clearTimeout(this.#timer);
     drains.delete(this.#engine);
     this.#engine.off("connection", this.#handleLateClient);
+    this.#receiving.clear();
     this.#settle.reject(this.#signal.reason);
   };
 }
@@ -269,8 +297,18 @@ function takeAny(list) {
 
 /** Returns whether a client is in the middle of a request whose packets closing it would lose. */
 function isBusy(conn) {
-  if (conn.readyState !== "open" || isLean(conn)) return false;
-  return conn.upgrading || Boolean(conn.transport.dataReq);
+  if (conn.readyState !== "open") return false;
+  return conn.upgrading || (!isLean(conn) && Boolean(conn.transport.dataReq));
+}
+
+/**
+ * Returns the connection of a client that sends a payload to a worker; `null` for all others.
+ *
+ * @param {import("engine.io").Socket} conn
+ */
+function receivingConnection(conn) {
+  const connection = isLean(conn) ? conn[kConnection] : conn.transport.connection;
+  return connection?.isPolling && connection.isReceiving ? connection : null;
 }
 
 /** Returns whether a client has no transport in JavaScript, which would be made for the question. */

@@ -6,7 +6,7 @@ const assert = require("node:assert/strict");
 const { test } = require("node:test");
 const { setImmediate: nextTurn } = require("node:timers/promises");
 const connectV2 = require("socket.io-client-v2");
-const { connectionCounts, hasNative } = require("../support/engines.js");
+const { connectionCounts, hasNative, hasPollingWorkers } = require("../support/engines.js");
 const { enterByHand } = require("../support/hand-client.js");
 const { parserOf } = require("../support/json-parser.js");
 const { createSender, describeConnections, serve } = require("../support/packet-routes.js");
@@ -180,8 +180,9 @@ describeConnections((engine) => {
       await enter(server, { ...POLLING_ONLY, connectTo: connectV2 }),
       await enter(server, plain),
     ];
-    // All but those that poll, whether they compress or not.
-    if (hasNative) await workersHave(engine.name === "turbo" ? entrances.length - 2 : 0);
+    // All but those that poll Node.js, whether they compress or not.
+    const ofNode = hasPollingWorkers ? 1 : 2;
+    if (hasNative) await workersHave(engine.name === "turbo" ? entrances.length - ofNode : 0);
     const observed = [];
     entrances.at(-1).socket.onAnyOutgoing((_event, number) => observed.push(number));
     const quiet = await enter(server);

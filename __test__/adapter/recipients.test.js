@@ -7,7 +7,7 @@ const { once } = require("node:events");
 const { test } = require("node:test");
 const { setImmediate: nextTurn } = require("node:timers/promises");
 const { describeAdapters, serve } = require("../support/adapter-kinds.js");
-const { hasNative } = require("../support/engines.js");
+const { hasNative, hasPollingWorkers } = require("../support/engines.js");
 const { enter, enterAll, namesReceivedBy, receivedBy } = require("../support/socket-io-client.js");
 
 const GUARD = { timeout: 20_000 };
@@ -20,7 +20,8 @@ describeAdapters((kind) => {
     const { mock } = t.mock.method(client, "writeToEngine");
     server.io.emit("for all");
     server.io.to(entrance.socket.id).emit("for one");
-    const isDirect = kind.engine.name === "turbo" && kind.transport === "websocket" && hasNative;
+    const isOnWorker = kind.transport === "websocket" ? hasNative : hasPollingWorkers;
+    const isDirect = kind.engine.name === "turbo" && isOnWorker;
     assert.equal(mock.callCount(), isDirect ? 0 : 2);
     assert.deepEqual(await namesReceivedBy(entrance), [["for all", "for one"]]);
   });

@@ -19,17 +19,19 @@ const codes = require("../../lib/addon/codes.js");
 const { binding, hasCluster, hasEngine } = require("../../lib/addon/index.js");
 const { Recipients } = require("../../lib/adapter/recipients.js");
 const { Pool, TLS_OPTIONS, listen, receivedUntil, seen } = require("../support/native-pool.js");
+const { polled } = require("../support/observed.js");
 const frames = require("../support/websocket/frames.js");
 
 const { Delivery, END_REASON_BITS, END_REASONS, EventKind, HeartbeatStep } = codes;
-const { RateLimitStep, RecipientLists, Traffic, UpgradeStep } = codes;
+const { PollingState, RateLimitStep, RecipientLists, Traffic, UpgradeStep } = codes;
 const { TEXT } = frames;
 
 /** More than the kernel's buffers of a connection hold. */
 const MUCH = Buffer.alloc(32 * 1024 * 1024);
 
 describe("the numbers that both halves share", { skip: !hasEngine, timeout: 30_000 }, () => {
-  const names = ["Delivery", "EventKind", "HeartbeatStep", "RateLimitStep", "UpgradeStep"];
+  const names = ["Delivery", "EventKind", "HeartbeatStep", "PollingState", "RateLimitStep"];
+  names.push("UpgradeStep");
   if (hasCluster) {
     names.push("AddressKind", "SubscriptionKind", "MessageKind", "RedisEventKind", "Topology");
   }
@@ -171,13 +173,23 @@ describe("the numbers that both halves share", { skip: !hasEngine, timeout: 30_0
     const payload = "4hi\x1ebAQI=";
     peer.write(
       `POST ${query}polling&sid=${sid} HTTP/1.1\r\nHost: me\r\n` +
-        `Content-Length: ${payload.length}\r\n\r\n${payload}`,
+        `Content-Length: ${payload.length}\r\n\r\n${payload.slice(0, 2)}`,
     );
+    await polled(() => pool.native.isReceiving(session));
+    pool.command("awaitState", session, PollingState.Received);
+    peer.write(payload.slice(2));
     assert.deepEqual(await pool.next(), [session, "Text", 0, "4hi"]);
     assert.deepEqual(await pool.next(), [session, "Binary", 0, Buffer.of(1, 2)]);
-    pool.native.poll(session, true);
+    assert.deepEqual(await pool.next(), [session, "Reached", PollingState.Received]);
+    assert.equal(pool.native.isReceiving(session), false);
+    assert.equal(pool.native.isWritable(session), false);
+    pool.command("awaitState", session, PollingState.Writable);
+    pool.command("poll", session, true);
+    assert.deepEqual(await pool.next(), [session, "Reached", PollingState.Writable]);
+    assert.equal(pool.native.isWritable(session), true);
     pool.command("send", session, "4día", TEXT, true, false, true);
     assert.deepEqual(await pool.next(), [session, "Polled", 0, "4día"]);
+    assert.equal(pool.native.isWritable(session), false);
     pool.location = 2 << 16;
     const open = async () => {
       const websocket = connect(

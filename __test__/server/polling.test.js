@@ -358,6 +358,24 @@ describe("long-polling", { timeout: 60_000 }, () => {
     ]);
   });
 
+  test("the id of a session that has ended leads to no other", async (t) => {
+    const answers = await same(t, { isBare: true }, async (session) => {
+      const { target } = session;
+      session.conn.close(true);
+      while (turbo.stats().connections.native > 0) await new Promise(setImmediate);
+      // On a worker, it has the place of the session that has ended.
+      await session.shake();
+      session.conn.send("for the other");
+      const answers = [];
+      for (const method of ["GET", "POST"]) {
+        const request = `${method} ${target} HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n`;
+        answers.push(await session.ask(request));
+      }
+      return [answers, session.conn.readyState];
+    });
+    for (const answer of answers[0]) assert.match(answer, /"Session ID unknown"/);
+  });
+
   test("packets that are none end the session", async (t) => {
     for (const [payload, reason] of [
       ["9", "parse error"],

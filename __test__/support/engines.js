@@ -3,6 +3,7 @@
 /** The engines that the tests of connections compare: the official one, and ours. */
 
 const assert = require("node:assert/strict");
+const http = require("node:http");
 const { WebSocketServer } = require("ws");
 const turbo = require("../..");
 const { hasEngine } = require("../../lib/addon/index.js");
@@ -59,6 +60,9 @@ function noConnectionsLeft() {
 /** True if connections can be native here: the addon is loaded, and has an engine. */
 const hasNative = hasEngine;
 
+/** True if workers serve clients that poll a server of ours, see `with-door.js`. */
+const hasPollingWorkers = hasNative && http.createServer === turbo.createServer;
+
 /**
  * Asserts, where connections can be native, how many there are.
  *
@@ -75,5 +79,6 @@ module.exports = {
   engineNamed,
   engines,
   hasNative,
+  hasPollingWorkers,
   noConnectionsLeft,
 };

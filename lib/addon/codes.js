@@ -26,6 +26,9 @@ const RateLimitStep = enumeration("RateLimitStep");
 /** The number of an event of a polling session that changes to a WebSocket. */
 const UpgradeStep = enumeration("UpgradeStep");
 
+/** The number of a state of a polling session. */
+const PollingState = enumeration("PollingState");
+
 /** The number of values of an event besides its numbers; 0 for the other kinds. */
 const VALUES = {
   Text: 1,
@@ -54,6 +57,7 @@ module.exports = {
   Delivery: enumeration("Delivery"),
   EventKind,
   HeartbeatStep,
+  PollingState,
   RateLimitStep,
   UpgradeStep,
   /** By event kind. */

@@ -28,6 +28,7 @@ const {
   RateLimited: RATE_LIMITED,
   Upgrade: UPGRADE,
   Polled: POLLED,
+  Reached: REACHED,
   Passed: PASSED,
   Handshake: HANDSHAKE,
   Stream: STREAM,
@@ -210,6 +211,8 @@ function dispatch(workers, id, kind, number, value, length) {
       return connection.handleUpgradeStep(number);
     case POLLED:
       return connection.handlePolled(value);
+    case REACHED:
+      return connection.handleReached(number);
     case RAW:
       return connection.handleRaw(value);
     case PASSED:

@@ -1,7 +1,7 @@
 "use strict";
 
 const { nextTick } = require("node:process");
-const { UpgradeStep } = require("../addon/codes.js");
+const { PollingState, UpgradeStep } = require("../addon/codes.js");
 const { environmentWorkers } = require("../engine/workers.js");
 const { ConnectionEndedError } = require("../errors.js");
 const { receive } = require("./engine-socket.js");
@@ -10,6 +10,7 @@ const { createPollingTransport } = require("./polling-transport.js");
 const { createRequest } = require("./request.js");
 
 const { Probed: PROBED, Completed: COMPLETED } = UpgradeStep;
+const { Received: RECEIVED } = PollingState;
 
 /** The code of a worker's error that engine.io's transport would have reported. */
 const TRANSPORT_ERROR = "TransportError";
@@ -124,7 +125,38 @@ class PollingConnection extends LeanConnection {
     else super.handleConnClose();
   }
 
+  /** True while the client sends a payload to the worker. */
+  get isReceiving() {
+    return this.endError === null && this.workers.native.isReceiving(this.id);
+  }
+
+  /**
+   * Calls back when the client sends no payload, and all packets of the last one have been handled, or when
+   * the session has ended.
+   *
+   * @param {() => void} callback
+   */
+  whenReceived(callback) {
+    if (this.endError !== null) {
+      callback();
+      return;
+    }
+    this.receivedCallback = callback;
+    this.command("awaitState", RECEIVED);
+  }
+
   // --- Events
+
+  /** @param {number} state of `PollingState` in addon/codes.js */
+  handleReached(state) {
+    if (state === RECEIVED) this.#handleReceived();
+  }
+
+  #handleReceived() {
+    const { receivedCallback } = this;
+    this.receivedCallback = undefined;
+    receivedCallback?.();
+  }
 
   handleMessage(message, isBinary) {
     if (!this.isPolling) {
@@ -251,6 +283,12 @@ function transportError(message) {
   return Object.assign(new Error(message), { type: TRANSPORT_ERROR, description: undefined });
 }
 
+/** On the prototype until it is set: few connections need an own property. */
+Object.assign(PollingConnection.prototype, {
+  /** @private See `whenReceived()`. */
+  receivedCallback: undefined,
+});
+
 /** Reports the end of a session that has not changed to a WebSocket. */
 function handlePollingEnd(connection) {
   const { engineSocket, transport } = connection;
@@ -258,6 +296,7 @@ function handlePollingEnd(connection) {
   if (transport !== null) transport.handleEnd();
   const isOurs = engineSocket.readyState === "closing";
   engineSocket.onClose(isOurs ? "forced close" : "transport close");
+  connection.receivedCallback?.();
 }
 
 module.exports = { PollingConnection };

@@ -76,6 +76,11 @@ function pollingClass(Polling) {
       this.onPacket(this.parser.decodePacket(message));
     }
 
+    /** True while the client sends a payload to the worker; `dataReq` has one that came through Node.js. */
+    get isReceiving() {
+      return this.connection.isReceiving;
+    }
+
     // --- Requests that have come through Node.js
 
     onPollRequest(req, res) {

@@ -38,7 +38,7 @@ const DETAILS = Symbol("details");
  * @typedef {{ address: string, family: "IPv4" | "IPv6", port: number }} Address
  */
 
-/** No instance is constructed: `beginTls()` changes the prototype of a `net.Socket`. */
+/** Its constructor is never called: a `net.Socket` gets its prototype by `openSocket()` or `beginTls()`. */
 class CarriedTlsSocket extends tls.TLSSocket {
   getProtocol() {
     return ifOpen(this, ({ version }) => VERSIONS[version]);
@@ -249,12 +249,14 @@ function beginTls(socket, server, details) {
  */
 function openSocket(fd, server, { local, remote }, command) {
   const { allowHalfOpen, highWaterMark, pauseOnConnect: pauseOnCreate } = server;
-  const options = { fd, allowHalfOpen, pauseOnCreate, readable: true, writable: true };
-  const socket = new net.Socket({
-    ...options,
+  const options = {
+    ...{ fd, allowHalfOpen, pauseOnCreate, readable: true, writable: true },
     readableHighWaterMark: highWaterMark,
     writableHighWaterMark: highWaterMark,
-  });
+  };
+  // With its prototype from the beginning: one that is changed later gives each socket a hidden class of its
+  // own, and all that Node.js does with sockets becomes megamorphic (14 instead of 9 µs for a small request).
+  const socket = Reflect.construct(net.Socket, [options], CarriedTlsSocket);
   Object.assign(socket._handle, {
     getpeername: (out) => fill(out, remote),
     getsockname: (out) => fill(out, local),

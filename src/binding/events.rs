@@ -13,6 +13,7 @@ use napi::{Env, JsValue, Result, check_status, sys};
 use napi_derive::napi;
 
 use super::payload::{buffer_value, latin1_value, string_value};
+use super::polling::state_number;
 use crate::environment::TextMode;
 use crate::net::{
     self, EndReason, Event, Failure, Handshake, HandshakeTransport, HeartbeatEvent,
@@ -95,6 +96,8 @@ pub enum EventKind {
     Upgrade = 22,
     /// Of a polling session. Value: the payload for a poll that was begun by `poll()`.
     Polled = 23,
+    /// Of a polling session. Number: the `PollingState` that the application waits for.
+    Reached = 24,
 }
 
 /// The number of a heartbeat event; see `HeartbeatEvent` in `src/net/heartbeat.rs`.
@@ -263,6 +266,7 @@ impl<'env, 'a> EventWriter<'env, 'a> {
             | Event::Ended(_)
             | Event::RateLimited(_)
             | Event::Upgrade(_)
+            | Event::Reached(_)
             | Event::Heartbeat(_) => {}
         }
         Ok(())
@@ -329,6 +333,7 @@ fn numbers(event: &Event) -> (EventKind, u32) {
         Event::RateLimited(action) => (EventKind::RateLimited, rate_limit_step(*action) as u32),
         Event::Polled(_) => (EventKind::Polled, 0),
         Event::Upgrade(step) => (EventKind::Upgrade, upgrade_step(*step) as u32),
+        Event::Reached(state) => (EventKind::Reached, state_number(*state)),
         Event::Heartbeat(event) => (EventKind::Heartbeat, heartbeat_step(*event) as u32),
     }
 }

@@ -17,6 +17,8 @@ mod listeners;
 mod parser;
 #[cfg(all(feature = "net", unix))]
 mod payload;
+#[cfg(all(feature = "net", unix))]
+mod polling;
 mod string;
 #[cfg(all(feature = "net", unix))]
 mod tls;

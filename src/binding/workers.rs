@@ -358,12 +358,6 @@ impl Workers {
         self.pool().split_packets(id, is_split);
     }
 
-    /// Begins a poll of a polling session, whose payload is `Polled`, or forgets it.
-    #[napi(catch_unwind)]
-    pub fn poll(&self, id: u32, is_pending: bool) {
-        self.pool().poll(id, is_pending);
-    }
-
     /// Sets `TCP_NODELAY`.
     #[napi(catch_unwind)]
     pub fn set_no_delay(&self, id: u32, is_enabled: bool) {

@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use super::heartbeat::HeartbeatCommand;
 use super::listener::{Acceptance, Accepted, AcceptorCommand, Change, HandshakeKey, Listening};
 use super::traffic::Traffic;
-use super::{ConnectionId, ConnectionOptions};
+use super::{ConnectionId, ConnectionOptions, PollingState};
 use crate::fanout::{FrameKind, Frames, PreparedPacket};
 use crate::fanout::{Recipients, RoomId, Stamp};
 
@@ -135,6 +135,8 @@ pub(super) enum ConnectionCommand {
     /// Begins a poll of the application if true, else forgets it; see
     /// [`Event::Polled`](super::Event::Polled).
     Poll(bool),
+    /// Reports that a polling session is in this state, once it is.
+    Await(PollingState),
     /// Sets an option of the socket.
     Configure(SocketOption),
 }

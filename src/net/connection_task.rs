@@ -134,6 +134,7 @@ impl ConnectionTask {
             ConnectionCommand::LimitPayload(length) => state.connection.limit_payload(length),
             ConnectionCommand::SplitPackets(is_split) => state.connection.split_packets(is_split),
             ConnectionCommand::Poll(is_pending) => self.handle_application_poll(state, is_pending),
+            ConnectionCommand::Await(awaited) => self.await_state(state, awaited),
             ConnectionCommand::Configure(option) => {
                 // Node.js does not report such errors, either.
                 let _ = state.stream.set_option(option);
@@ -330,6 +331,7 @@ impl ConnectionTask {
         counters.queued_bytes.subtract(state.connection.queue().len_bytes());
         counters.slow_clients.subtract(state.is_slow.into());
         state.waker = None;
+        self.leave_directory(state);
         state.stream.finish();
         self.traffic.handle_closing();
         self.worker.leave(self.id, reason);
@@ -375,6 +377,7 @@ impl ConnectionTask {
             state.connection.terminate(EndReason::Closed);
         }
         state.connection.handle_flushed(|event| self.worker.emit(self.id, event));
+        self.report_writable(state);
         let is_slow = state.connection.is_slow();
         if is_slow != state.is_slow {
             state.is_slow = is_slow;

@@ -61,6 +61,9 @@ pub enum Event {
     Polled(Bytes),
     /// A change of a polling session to a WebSocket.
     Upgrade(UpgradeStep),
+    /// The state of a polling session that the application waits for, see
+    /// [`WorkerPool::await_state`](super::WorkerPool::await_state).
+    Reached(PollingState),
     /// An error that precedes the end of the connection.
     Failed(Failure),
     /// The peer has ended its side, and the application has not. The application ends its own
@@ -147,6 +150,15 @@ pub enum UpgradeStep {
     Completed,
     /// The WebSocket has ended or is closing; the session goes on without it.
     Abandoned,
+}
+
+/// A state of a polling session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PollingState {
+    /// The client sends no payload, and the packets of the last one are reported.
+    Received,
+    /// A poll is pending, and nothing waits for it.
+    Writable,
 }
 
 /// The reason for which a connection ended.

@@ -40,6 +40,11 @@ impl Lag {
         self.bytes += bytes;
     }
 
+    /// Returns the number of batches that have been sent since the worker began.
+    pub(super) fn count_sent(&self) -> u64 {
+        self.done + self.sent.len() as u64
+    }
+
     /// Returns whether a batch is older than [`MAX_LAG`], or all of them exceed [`MAX_LAG_BYTES`].
     /// `done` is the number of batches that the worker has done since it began.
     pub(super) fn is_excessive(&mut self, done: u64) -> bool {

@@ -2,6 +2,7 @@
 //! broadcast.
 
 use std::sync::Arc;
+use std::sync::atomic::{Ordering, fence};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -30,8 +31,9 @@ impl Mailbox {
         Self { commands, shared, lag }
     }
 
-    /// Sends a batch; drops it if the worker has ended.
-    pub(super) fn post(&self, commands: Vec<Command>) {
+    /// Sends a batch; drops it if the worker has ended. Returns its number, for
+    /// [`has_done`](Self::has_done).
+    pub(super) fn post(&self, commands: Vec<Command>) -> u64 {
         let bytes = commands.iter().map(Command::len_bytes).sum();
         // Locked while sending, so that batches are counted in the order in which they are sent.
         let mut lag = self.lag.lock();
@@ -39,6 +41,14 @@ impl Mailbox {
         if self.commands.send(Batch { sent: stamp(ticks(now)), commands }).is_ok() {
             lag.handle_sent(now, bytes);
         }
+        lag.count_sent()
+    }
+
+    /// Returns whether the worker has executed this batch.
+    pub(super) fn has_done(&self, batch: u64) -> bool {
+        let done = self.shared.batches_done.value();
+        fence(Ordering::Acquire);
+        done >= batch
     }
 
     /// Blocks while the worker lags by more than [`MAX_LAG`](super::MAX_LAG) or

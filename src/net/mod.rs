@@ -47,7 +47,7 @@ mod worker_pool;
 pub use broadcaster::{Broadcaster, OutgoingBroadcast, WorkerSet};
 pub use command::{SocketOption, Volatile};
 pub use connection_options::{ConnectionOptions, RateLimit, RateLimitAction, SessionOptions};
-pub use event::{ConnectionId, EndReason, Event, Failure, UpgradeStep};
+pub use event::{ConnectionId, EndReason, Event, Failure, PollingState, UpgradeStep};
 pub use heartbeat::{HeartbeatEvent, HeartbeatStart};
 pub use histogram::{HISTOGRAM_BOUNDS, HistogramView};
 pub use lag::{MAX_LAG, MAX_LAG_BYTES};

@@ -15,6 +15,10 @@ pub(super) struct Traffic {
     descriptor: RawFd,
     /// Set before the worker closes its descriptor.
     is_closed: AtomicBool,
+    /// Set while the client of a polling session sends a payload.
+    is_receiving: AtomicBool,
+    /// Set while a poll of a polling session is pending, and nothing waits for it.
+    is_writable: AtomicBool,
     /// The peer's port; 0 for a connection that has been taken over.
     remote_port: u16,
     read: SingleWriterCounter,
@@ -49,6 +53,8 @@ impl Traffic {
         Self {
             descriptor,
             is_closed: AtomicBool::new(false),
+            is_receiving: AtomicBool::new(false),
+            is_writable: AtomicBool::new(false),
             remote_port: 0,
             read: SingleWriterCounter::starting_at(bytes_read),
             posted: SingleWriterCounter::starting_at(bytes_written),
@@ -96,6 +102,26 @@ impl Traffic {
         let now = ticks(Instant::now());
         self.active_at.store(now, Ordering::Relaxed);
         stamp(now)
+    }
+
+    /// Records whether the client of a polling session sends a payload. For the worker only.
+    pub(super) fn set_receiving(&self, is_receiving: bool) {
+        self.is_receiving.store(is_receiving, Ordering::Release);
+    }
+
+    /// Returns whether the client of a polling session sends a payload.
+    pub(super) fn is_receiving(&self) -> bool {
+        self.is_receiving.load(Ordering::Acquire)
+    }
+
+    /// Records whether a poll is pending, and nothing waits for it. For the worker only.
+    pub(super) fn set_writable(&self, is_writable: bool) {
+        self.is_writable.store(is_writable, Ordering::Release);
+    }
+
+    /// Returns whether a poll is pending, and nothing waits for it.
+    pub(super) fn is_writable(&self) -> bool {
+        self.is_writable.load(Ordering::Acquire)
     }
 
     pub(super) fn view(&self) -> TrafficView {

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use std::sync::mpsc::Sender;
 use std::task::{Context, Poll, Waker, ready};
 use std::thread;
@@ -192,6 +192,8 @@ impl Worker {
         while let Some(batch) = commands.recv().await {
             self.shared.counters.wakes.add(1);
             self.handle_batch(batch);
+            // What the batch has changed is visible to a thread that finds it done.
+            fence(Ordering::Release);
             self.shared.batches_done.add(1);
             if self.is_shut_down.get() {
                 return;

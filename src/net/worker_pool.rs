@@ -27,7 +27,9 @@ use super::threads::IoThread;
 use super::tls::TlsDetails;
 use super::traffic::{Traffic, TrafficView};
 use super::worker::{self, EventBatch, EventSink, Notify, Shared};
-use super::{Broadcaster, ConnectionId, ConnectionOptions, Event, HistogramView, WorkerStats};
+use super::{
+    Broadcaster, ConnectionId, ConnectionOptions, Event, HistogramView, PollingState, WorkerStats,
+};
 use crate::fanout::{FrameKind, Frames, PreparedPacket};
 use crate::fanout::{Recipients, RoomId};
 
@@ -89,6 +91,10 @@ struct WorkerHandle {
     _thread: Rc<IoThread>,
     /// Connections that have not been released.
     connections: usize,
+    /// Set while a broadcast is queued.
+    is_broadcasting: bool,
+    /// The batch of the last broadcast.
+    last_broadcast: u64,
 }
 
 impl WorkerPool {
@@ -184,6 +190,7 @@ impl WorkerPool {
                 !recipients.rooms.is_empty() || recipients.members.iter().any(is_owner);
             if let Some(worker) = self.workers.get_mut(index).filter(|_| is_concerned) {
                 worker.queued.push(Command::Broadcast(Arc::clone(&broadcast)));
+                worker.is_broadcasting = true;
             }
         }
     }
@@ -310,6 +317,26 @@ impl WorkerPool {
     /// that the application has got.
     pub fn poll(&mut self, id: ConnectionId, is_pending: bool) {
         self.command(id, ConnectionCommand::Poll(is_pending));
+    }
+
+    /// Has [`Event::Reached`] report that a polling session is in this state, once it is.
+    pub fn await_state(&mut self, id: ConnectionId, awaited: PollingState) {
+        self.command(id, ConnectionCommand::Await(awaited));
+    }
+
+    /// Returns whether the client of a polling session sends a payload.
+    #[must_use]
+    pub fn is_receiving(&self, id: ConnectionId) -> bool {
+        self.connection(id).is_some_and(|route| route.traffic.is_receiving())
+    }
+
+    /// Returns whether a poll of a polling session is pending, and nothing waits for it: neither at
+    /// the worker, nor a broadcast on its way there.
+    #[must_use]
+    pub fn is_writable(&self, id: ConnectionId) -> bool {
+        let Some(route) = self.connection(id) else { return false };
+        let has_broadcasts = |worker: &WorkerHandle| worker.mailbox.has_done(worker.last_broadcast);
+        self.workers.get(route.worker).is_some_and(has_broadcasts) && route.traffic.is_writable()
     }
 
     /// Sets an option of the connection's socket.
@@ -501,6 +528,8 @@ impl WorkerPool {
             events,
             _thread: thread,
             connections: 0,
+            is_broadcasting: false,
+            last_broadcast: 0,
         })
     }
 
@@ -516,7 +545,10 @@ impl WorkerPool {
 impl WorkerHandle {
     fn post(&mut self) {
         if !self.queued.is_empty() {
-            self.mailbox.post(mem::take(&mut self.queued));
+            let batch = self.mailbox.post(mem::take(&mut self.queued));
+            if mem::replace(&mut self.is_broadcasting, false) {
+                self.last_broadcast = batch;
+            }
         }
     }
 

@@ -8,7 +8,7 @@ use super::{ConnectionTask, State};
 use crate::net::polling::{
     Exchange, PollingOptions, PollingTransport, Probe, ReceivedPayload, Upgrading,
 };
-use crate::net::{EndReason, Event, Failure, PollingError, UpgradeStep};
+use crate::net::{EndReason, Event, Failure, PollingError, PollingState, UpgradeStep};
 
 impl ConnectionTask {
     /// Handles a poll, which stays pending until there are packets. The client must not send another
@@ -32,6 +32,42 @@ impl ConnectionTask {
             self.begin_poll(state, &Rc::new(Exchange::of_application(emit)));
         } else if let Some(transport) = state.stream.polling_mut() {
             transport.drop_application_poll();
+            self.report_writable(state);
+        }
+    }
+
+    /// Reports a state once it is reached: at once, if the session has a WebSocket.
+    pub(super) fn await_state(&self, state: &mut State, awaited: PollingState) {
+        let is_empty = state.connection.queue().is_empty();
+        let is_reached = match (state.stream.polling_mut(), awaited) {
+            (None, _) => true,
+            (Some(transport), PollingState::Received) => !transport.is_receiving,
+            (Some(transport), PollingState::Writable) => transport.has_poll() && is_empty,
+        };
+        if is_reached {
+            self.worker.emit(self.id, Event::Reached(awaited));
+        } else if let Some(transport) = state.stream.polling_mut() {
+            transport.await_state(awaited);
+        }
+    }
+
+    /// Records and reports whether a poll is pending that takes nothing.
+    pub(super) fn report_writable(&self, state: &mut State) {
+        let is_empty = state.connection.queue().is_empty();
+        let Some(transport) = state.stream.polling_mut() else { return };
+        let is_writable = is_empty && transport.has_poll();
+        self.traffic.set_writable(is_writable);
+        if is_writable && transport.take_awaited(PollingState::Writable) {
+            self.worker.emit(self.id, Event::Reached(PollingState::Writable));
+        }
+    }
+
+    /// Records and reports that the client sends no payload any more.
+    fn end_payload(&self, transport: &mut PollingTransport) {
+        transport.is_receiving = false;
+        self.traffic.set_receiving(false);
+        if transport.take_awaited(PollingState::Received) {
+            self.worker.emit(self.id, Event::Reached(PollingState::Received));
         }
     }
 
@@ -62,6 +98,7 @@ impl ConnectionTask {
         let state = &mut *self.state.borrow_mut();
         let transport = state.stream.polling_mut();
         if transport.is_some_and(|transport| transport.drop_poll(exchange)) {
+            self.report_writable(state);
             self.fail(state, PollingError::PollEnded);
         }
     }
@@ -76,6 +113,7 @@ impl ConnectionTask {
             return false;
         }
         transport.is_receiving = true;
+        self.traffic.set_receiving(true);
         true
     }
 
@@ -97,7 +135,7 @@ impl ConnectionTask {
             }
         }
         if let Some(transport) = state.stream.polling_mut() {
-            transport.is_receiving = false;
+            self.end_payload(transport);
             transport.answer_payload(exchange);
         }
         state.wake();
@@ -107,7 +145,7 @@ impl ConnectionTask {
     pub(in crate::net) fn handle_payload_end(&self) {
         let state = &mut *self.state.borrow_mut();
         if let Some(transport) = state.stream.polling_mut() {
-            transport.is_receiving = false;
+            self.end_payload(transport);
             self.fail(state, PollingError::PayloadEnded);
         }
     }
@@ -157,8 +195,10 @@ impl ConnectionTask {
 
     /// Ends the pending poll.
     pub(in crate::net) fn end_poll(&self) {
-        if let Some(transport) = self.state.borrow_mut().stream.polling_mut() {
+        let state = &mut *self.state.borrow_mut();
+        if let Some(transport) = state.stream.polling_mut() {
             transport.end_poll();
+            self.report_writable(state);
         }
     }
 
@@ -178,11 +218,12 @@ impl ConnectionTask {
     /// Goes on with the WebSocket, of which `input` has been read.
     pub(in crate::net) fn complete_upgrade(&self, upgrading: Upgrading, mut input: BytesMut) {
         let state = &mut *self.state.borrow_mut();
+        self.leave_directory(state);
         let Some(transport) = state.stream.polling_mut() else { return };
         transport.end_upgrade();
-        self.worker.sessions().remove(transport.sid());
         // A pending poll gets the close packet, as in engine.io.
         transport.finish();
+        self.end_payload(transport);
         let Upgrading { stream, options, .. } = upgrading;
         state.stream = stream;
         state.is_blocked = false;
@@ -190,6 +231,14 @@ impl ConnectionTask {
         self.worker.emit(self.id, Event::Upgrade(UpgradeStep::Completed));
         self.handle_input(&mut state.connection, &mut input);
         state.wake();
+    }
+
+    /// Has requests with the id of the session found no more. Must be called before another connection can
+    /// get the id of this one.
+    pub(super) fn leave_directory(&self, state: &State) {
+        if let Some(transport) = state.stream.polling() {
+            self.worker.sessions().remove(transport.sid());
+        }
     }
 
     /// Returns whether the worker ends.

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::future::Future;
 use std::io::{self, ErrorKind, IoSlice};
 use std::os::fd::AsRawFd;
-use std::os::unix::net::UnixStream as StdUnixStream;
+use std::os::unix::net::UnixStream;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -15,14 +15,12 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
-use tokio::io::AsyncWrite;
-use tokio::net::UnixStream;
 use tokio::time::{Sleep, sleep};
-use tokio_util::io::poll_read_buf;
 
 use super::ListenerOptions;
 use super::PassedDescriptor;
 use super::handshake::{HandshakeKey, keep_alive};
+use super::pair::Pair;
 use super::tls::TlsSource;
 use crate::net::command::{ConnectionCommand, SocketOption};
 use crate::net::stream::Stream;
@@ -58,7 +56,7 @@ pub struct PassedStream {
 pub(super) struct WaitingStream {
     stream: Stream,
     input: BytesMut,
-    pair: UnixStream,
+    pair: Pair,
     pub(super) traffic: Arc<Traffic>,
 }
 
@@ -71,10 +69,8 @@ impl WaitingStream {
     pub(super) fn new(
         source: TlsSource,
         options: &ListenerOptions,
-    ) -> io::Result<(Self, StdUnixStream, Arc<TlsDetails>)> {
-        let (ours, theirs) = StdUnixStream::pair()?;
-        ours.set_nonblocking(true)?;
-        let pair = UnixStream::from_std(ours)?;
+    ) -> io::Result<(Self, UnixStream, Arc<TlsDetails>)> {
+        let (pair, theirs) = Pair::new()?;
         let details = source.details().cloned().ok_or(ErrorKind::NotConnected)?;
         let traffic = Arc::new(Traffic::new(source.socket().as_raw_fd(), 0, 0));
         let (stream, input) = source.into_parts();
@@ -103,7 +99,7 @@ pub(in crate::net) struct Carrier {
 
 struct State {
     stream: Stream,
-    pair: UnixStream,
+    pair: Pair,
     /// Bytes of the peer that the application's socket has not accepted.
     input: BytesMut,
     /// Bytes of the application that the peer's socket has not accepted.
@@ -133,7 +129,7 @@ impl Carrier {
         id: ConnectionId,
         stream: Stream,
         input: BytesMut,
-        pair: UnixStream,
+        pair: Pair,
         traffic: Arc<Traffic>,
     ) -> Self {
         let state = State {
@@ -198,7 +194,7 @@ impl Carrier {
     fn poll_io(&self, state: &mut State, context: &mut Context<'_>) -> io::Result<()> {
         let buffer = &mut *self.worker.buffer.borrow_mut();
         self.carry_input(state, buffer, context)?;
-        self.carry_output(state, buffer, context)?;
+        self.carry_output(state, context)?;
         let _ = state.stream.poll_flush(context)?;
         if state.has_application_ended && state.output.is_empty() && !state.is_shut_down {
             state.is_shut_down = state.stream.poll_shutdown(context)?.is_ready();
@@ -219,13 +215,14 @@ impl Carrier {
                 state.input.clear();
             }
             while !state.input.is_empty() {
-                let Poll::Ready(length) = state.poll_pass_on(context) else { return Ok(()) };
+                let passed = pass_on(&mut state.pair, &state.input, context);
+                let Poll::Ready(length) = passed else { return Ok(()) };
                 state.input.advance(length);
             }
             if state.has_peer_ended {
                 if !state.is_end_passed {
-                    state.is_end_passed =
-                        Pin::new(&mut state.pair).poll_shutdown(context).is_ready();
+                    state.pair.shut_down();
+                    state.is_end_passed = true;
                 }
                 return Ok(());
             }
@@ -237,6 +234,13 @@ impl Carrier {
             self.traffic.count_read(length?);
             self.worker.shared.counters.bytes_in.add(buffer.len());
             state.has_peer_ended = buffer.is_empty();
+            if state.linger.is_none()
+                && !buffer.is_empty()
+                && let Poll::Ready(length) = pass_on(&mut state.pair, buffer, context)
+            {
+                buffer.advance(length);
+            }
+            // Empty, unless the application is slower than the peer.
             state.input.extend_from_slice(buffer);
             buffer.clear();
         }
@@ -245,55 +249,63 @@ impl Carrier {
     }
 
     /// Carries bytes of the application.
-    fn carry_output(
-        &self,
-        state: &mut State,
-        buffer: &mut BytesMut,
-        context: &mut Context<'_>,
-    ) -> io::Result<()> {
+    fn carry_output(&self, state: &mut State, context: &mut Context<'_>) -> io::Result<()> {
+        let buffer = &mut *self.worker.listeners.carried.borrow_mut();
+        buffer.resize(READ_BUFFER, 0);
         for _ in 0..ROUNDS {
             while !state.output.is_empty() {
-                let slices = [IoSlice::new(&state.output)];
-                let Poll::Ready(length) = state.stream.poll_write(context, &slices) else {
-                    return Ok(());
-                };
-                let length = length?;
-                self.traffic.count_queued(length);
-                self.traffic.touch();
-                self.worker.shared.counters.bytes_out.add(length);
-                state.output.advance(length);
+                let written = self.write(&mut state.stream, &state.output, context);
+                let Poll::Ready(length) = written else { return Ok(()) };
+                state.output.advance(length?);
             }
             if state.has_application_ended {
                 return Ok(());
             }
-            buffer.reserve(READ_BUFFER);
-            match poll_read_buf(Pin::new(&mut state.pair), context, buffer) {
-                Poll::Pending => {
-                    state.output = BytesMut::new();
-                    return Ok(());
-                }
-                // It has closed its socket with bytes of the peer that it has not read.
-                Poll::Ready(Err(_)) => state.has_application_ended = true,
-                Poll::Ready(Ok(length)) => state.has_application_ended = length == 0,
-            }
-            state.output.extend_from_slice(buffer);
-            buffer.clear();
+            let Poll::Ready(length) = state.pair.poll_read(context, buffer) else {
+                state.output = BytesMut::new();
+                return Ok(());
+            };
+            // An error: it has closed its socket with bytes of the peer that it has not read.
+            let bytes = buffer.get(..length.unwrap_or(0)).unwrap_or_default();
+            state.has_application_ended = bytes.is_empty();
+            let written = match self.write(&mut state.stream, bytes, context) {
+                Poll::Ready(length) => length?,
+                Poll::Pending => 0,
+            };
+            state.output.extend_from_slice(bytes.get(written..).unwrap_or_default());
         }
         context.waker().wake_by_ref();
         Ok(())
     }
+
+    /// Sends bytes of the application to the peer. Returns how many the kernel has accepted.
+    fn write(
+        &self,
+        stream: &mut Stream,
+        bytes: &[u8],
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        if bytes.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        let length = ready!(stream.poll_write(context, &[IoSlice::new(bytes)]))?;
+        self.traffic.count_queued(length);
+        self.traffic.touch();
+        self.worker.shared.counters.bytes_out.add(length);
+        Poll::Ready(Ok(length))
+    }
+}
+
+/// Gives bytes of the peer to the application's socket. After it has closed that, they are lost.
+fn pass_on(pair: &mut Pair, bytes: &[u8], context: &mut Context<'_>) -> Poll<usize> {
+    match ready!(pair.poll_write(context, bytes)) {
+        Err(error) if error.kind() == ErrorKind::Interrupted => Poll::Ready(0),
+        Err(_) => Poll::Ready(bytes.len()),
+        Ok(length) => Poll::Ready(length),
+    }
 }
 
 impl State {
-    /// Gives bytes of the peer to the application's socket. After it has closed that, they are lost.
-    fn poll_pass_on(&mut self, context: &mut Context<'_>) -> Poll<usize> {
-        match ready!(Pin::new(&mut self.pair).poll_write(context, &self.input)) {
-            Err(error) if error.kind() == ErrorKind::Interrupted => Poll::Ready(0),
-            Err(_) => Poll::Ready(self.input.len()),
-            Ok(length) => Poll::Ready(length),
-        }
-    }
-
     fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<EndReason> {
         if self.is_terminated {
             return Poll::Ready(EndReason::Terminated);

@@ -29,6 +29,7 @@ mod engine_target;
 mod handshake;
 mod http_connection;
 mod options;
+mod pair;
 mod served;
 mod session_request;
 mod sid;

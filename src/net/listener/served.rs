@@ -52,6 +52,8 @@ pub(in crate::net) struct Listeners {
     sids: RefCell<SidGenerator>,
     /// For request heads that are looked at.
     pub(super) buffer: RefCell<Vec<u8>>,
+    /// For bytes of the application that TLS connections carry.
+    pub(super) carried: RefCell<Vec<u8>>,
 }
 
 impl Listeners {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use zlib_rs::{Deflate, DeflateConfig, DeflateFlush, Status};
 
 use super::{Exchange, Payload, Probe, Upgrading};
+use crate::net::PollingState;
 use crate::net::connection_task::ConnectionTask;
 use crate::proto::engine_io::{PacketType, Upgrade};
 use crate::proto::http::{Content, ContentCoding, Values};
@@ -63,6 +64,10 @@ pub(in crate::net) struct PollingTransport {
     is_new_poll: bool,
     /// Set while the client sends a payload.
     pub(in crate::net) is_receiving: bool,
+    /// Set while the application waits for the end of the payload.
+    awaits_received: bool,
+    /// Set while the application waits for a poll that takes nothing.
+    awaits_writable: bool,
     /// Set when the close packet was sent, the last of the session.
     is_closed: bool,
     /// The packet for a poll that is pending when the session ends.
@@ -82,6 +87,8 @@ impl PollingTransport {
             is_compressible: false,
             is_new_poll: false,
             is_receiving: false,
+            awaits_received: false,
+            awaits_writable: false,
             is_closed: false,
             last_packet: PacketType::Close,
             probe: None,
@@ -101,6 +108,23 @@ impl PollingTransport {
     /// Returns whether packets go out at once.
     pub(in crate::net) const fn has_poll(&self) -> bool {
         self.poll.is_some()
+    }
+
+    /// Has [`take_awaited`](Self::take_awaited) return true once.
+    pub(in crate::net) const fn await_state(&mut self, awaited: PollingState) {
+        *self.awaited(awaited) = true;
+    }
+
+    /// Returns whether the application waits for this state, which is reached.
+    pub(in crate::net) const fn take_awaited(&mut self, reached: PollingState) -> bool {
+        mem::replace(self.awaited(reached), false)
+    }
+
+    const fn awaited(&mut self, state: PollingState) -> &mut bool {
+        match state {
+            PollingState::Received => &mut self.awaits_received,
+            PollingState::Writable => &mut self.awaits_writable,
+        }
     }
 
     /// Makes a request the pending poll.
