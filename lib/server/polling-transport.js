@@ -47,6 +47,22 @@ function pollingClass(Polling) {
       // As transports of WebSockets have it: called when what was in flight before there was a transport is sent.
       Object.defineProperty(this, "_onSentLast", { value: (error) => this.handleSent(error) });
       this.writable = true;
+      super.on("headers", reportHeaders);
+    }
+
+    on(event, listener) {
+      if (event === "headers") this.connection.passRequests();
+      return super.on(event, listener);
+    }
+
+    addListener(event, listener) {
+      if (event === "headers") this.connection.passRequests();
+      return super.addListener(event, listener);
+    }
+
+    prependListener(event, listener) {
+      if (event === "headers") this.connection.passRequests();
+      return super.prependListener(event, listener);
     }
 
     /** Gives packets of engine.io to the worker, which has them wait for a poll. */
@@ -134,6 +150,13 @@ function pollingClass(Polling) {
 
     // --- The end
 
+    close(fn) {
+      // A session whose client has gone before it was closed.
+      if (this.readyState === "closing" && this.connection.engineSocket.readyState === "closed")
+        this.connection.terminate();
+      super.close(fn);
+    }
+
     onClose() {
       this.readyState = "closed";
       this.emit("close");
@@ -141,7 +164,7 @@ function pollingClass(Polling) {
 
     doClose(fn) {
       const { connection } = this;
-      if (this.discarded || connection.engineSocket.readyState !== "closing") {
+      if (this.discarded || connection.engineSocket.readyState === "closed") {
         // The end of the session, or of its polling: a pending poll gets the close packet.
         if (connection.isPolling) connection.terminate();
         fn();
@@ -160,6 +183,11 @@ function pollingClass(Polling) {
       shouldClose?.();
     }
   };
+}
+
+/** Does what engine.io does with the headers of each response. */
+function reportHeaders(headers, request) {
+  this.connection.engineSocket.server.emit("headers", headers, request);
 }
 
 /** Returns a packet as a frame that a WebSocket client would have sent, in parts. */

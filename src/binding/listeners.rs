@@ -56,6 +56,8 @@ pub struct NativePollingOptions {
     /// Packets of fewer bytes are not compressed; `Infinity` if packets never are.
     pub compression_threshold: f64,
     pub max_payload: f64,
+    /// The number of packets that are sent with the open packet.
+    pub initial_packets: u32,
     /// Milliseconds.
     pub upgrade_timeout: f64,
 }
@@ -241,6 +243,7 @@ fn polling_options(options: NativePollingOptions) -> PollingOptions {
         origin: options.depends_on_origin.then(|| options.origin.map(String::into_bytes)),
         compression_threshold: threshold.is_finite().then_some(threshold as usize),
         max_payload: options.max_payload as usize,
+        initial_packets: options.initial_packets as usize,
         upgrade_timeout: Duration::from_millis(options.upgrade_timeout as u64),
     }
 }
