@@ -29,6 +29,15 @@ const { TEXT } = frames;
 /** More than the kernel's buffers of a connection hold. */
 const MUCH = Buffer.alloc(32 * 1024 * 1024);
 
+/** Returns what a call returns, or message and code of what it throws. */
+function outcomeOf(call) {
+  try {
+    return { returned: call() };
+  } catch ({ message, code }) {
+    return { message, code };
+  }
+}
+
 describe("the numbers that both halves share", { skip: !hasEngine, timeout: 30_000 }, () => {
   const names = ["Delivery", "EventKind", "HeartbeatStep", "PollingState", "RateLimitStep"];
   names.push("UpgradeStep");
@@ -88,6 +97,43 @@ describe("the numbers that both halves share", { skip: !hasEngine, timeout: 30_0
     assert.match(await receivedUntil(peer, "/elsewhere"), /^HTTP\/1\.1 200 OK\r\n/);
     pool.command("closeListener", id);
     assert.deepEqual(await pool.next(), [id, "Ended", END_REASONS.indexOf("closed")]);
+  });
+
+  test("functions in the place of methods", () => {
+    const native = new binding.Workers();
+    const functions = native.direct();
+    const calls = {
+      accept: [[0, 1, 99, ""], [0, 1, 99, 2], [0]],
+      beginTurn: [[]],
+      flush: [[]],
+      join: [
+        [0, 99],
+        [{}, 99],
+      ],
+      leave: [[0, 99], [0]],
+      release: [[99], ["a"]],
+      send: [
+        [99, "a", TEXT, true, false, true],
+        [99, 5, TEXT, true, false, true],
+        [99, "a", 77, true, false, true],
+        [99, "a", TEXT, 1, false, true],
+      ],
+      sendPacket: [
+        [99, Buffer.from("a"), false, Delivery.Sure, true],
+        [99, "a", false, 77, true],
+      ],
+      sendPrepared: [[99, false], [99]],
+    };
+    assert.deepEqual(Object.keys(functions), Object.keys(calls));
+    for (const [name, variants] of Object.entries(calls)) {
+      for (const values of variants) {
+        const actual = outcomeOf(() => functions[name](...values));
+        assert.deepEqual(
+          actual,
+          outcomeOf(() => native[name](...values)),
+        );
+      }
+    }
   });
 
   test("handshakes, and their answers", async (t) => {

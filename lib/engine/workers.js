@@ -70,6 +70,8 @@ class Workers {
 
   constructor() {
     this.native = new binding.Workers();
+    // In front of the methods of these names, which take 0.2 µs more for each call.
+    Object.assign(this.native, this.native.direct());
     /** Connections and listeners by their ids. */
     this.connections = [];
     /** The broadcasts of this turn. */
