@@ -231,6 +231,29 @@ describe("changes to a WebSocket", { timeout: 60_000 }, () => {
       assert.equal(server.io.engine.clientsCount, 0);
     });
 
+    for (const [title, look] of [
+      ["is being closed", () => {}],
+      ["is being closed, and has been looked at,", (conn) => conn.transport.name],
+      ["is being closed, and is listened to,", (conn) => conn.on("upgrade", () => {})],
+    ]) {
+      test(`a session that ${title} ends when it changes (${kind.name})`, async (t) => {
+        const server = await serve(t, kind.serve());
+        server.io.engine.removeAllListeners("connection");
+        const { conn, probe } = await openSession(server);
+        look(conn);
+        const closed = once(conn, "close");
+        conn.close();
+        assert.equal(conn.readyState, "closing");
+        const websocket = await probe();
+        websocket.send("2probe");
+        assert.equal(await next(websocket), "3probe");
+        const ended = once(websocket, "close");
+        websocket.send("5");
+        assert.equal((await closed)[0], "forced close");
+        await ended;
+      });
+    }
+
     test(`a probe behind the end of the session is ignored (${kind.name})`, async (t) => {
       const server = await serve(t, kind.serve());
       server.io.engine.removeAllListeners("connection");
