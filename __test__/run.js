@@ -68,7 +68,7 @@ const WITH_DOOR = [
 const PROGRAMS_WITH_DOOR = "100";
 
 /** Half of the time of the tests is spent waiting: for servers, clients, browsers, timeouts. */
-const FILES_AT_A_TIME = availableParallelism() + 1;
+const FILES_AT_A_TIME = availableParallelism() + 2;
 
 /** Runs a command with its output; exits if it fails. `env` is added to this environment. */
 function run(title, command, args, env = {}) {

@@ -204,6 +204,7 @@ fn a_session_that_is_over_does_not_end_again_with_its_websocket() {
         origin: None,
         compression_threshold: None,
         max_payload: 1000,
+        initial_packets: 0,
         upgrade_timeout: Duration::from_secs(60),
     };
     let Listening { application, .. } = &mut listening;

@@ -165,6 +165,7 @@ describe("the numbers that both halves share", { skip: !hasEngine, timeout: 30_0
       dependsOnOrigin: false,
       compressionThreshold: Infinity,
       maxPayload: 100,
+      initialPackets: 0,
       upgradeTimeout: 10_000,
     });
     pool.command("send", session, "0{}", TEXT, true, false, true);
@@ -180,6 +181,9 @@ describe("the numbers that both halves share", { skip: !hasEngine, timeout: 30_0
     peer.write(payload.slice(2));
     assert.deepEqual(await pool.next(), [session, "Text", 0, "4hi"]);
     assert.deepEqual(await pool.next(), [session, "Binary", 0, Buffer.of(1, 2)]);
+    assert.deepEqual(await pool.next(), [session, "PayloadEnded", 0]);
+    pool.command("answerPayload", session);
+    assert.match(await receivedUntil(peer, "ok"), /\r\n\r\nok$/);
     assert.deepEqual(await pool.next(), [session, "Reached", PollingState.Received]);
     assert.equal(pool.native.isReceiving(session), false);
     assert.equal(pool.native.isWritable(session), false);

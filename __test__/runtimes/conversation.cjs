@@ -1,12 +1,13 @@
 "use strict";
 
 /**
- * A Socket.IO server, stock or with `turbo()`, and its clients in one process of any runtime.
- * `conversation.cjs stock|turbo` prints one line of JSON: what was said, and what `turbo` knows of it.
+ * A Socket.IO server, stock, with `turbo()`, or on a server of `createServer()` too, and its clients in one process
+ * of any runtime. `conversation.cjs stock|turbo|server` prints one line of JSON: what was said, and what `turbo`
+ * knows of it.
  */
 
 const { once } = require("node:events");
-const { createServer } = require("node:http");
+const http = require("node:http");
 const { Server } = require("socket.io");
 const { io: connect } = require("socket.io-client");
 const ws = require("ws");
@@ -27,7 +28,10 @@ function serve(io) {
   io.use(({ handshake }, next) => next(handshake.auth.name ? undefined : new Error("no name")));
   io.on("connection", (socket) => {
     const { name } = socket.handshake.auth;
-    say(name, "is here by", socket.conn.transport.name);
+    const { address, url } = socket.handshake;
+    const { remoteAddress, remotePort } = socket.request.socket;
+    say(name, "is here by", socket.conn.transport.name, url.split("?")[0]);
+    say("from", address, remoteAddress, remotePort > 0);
     socket.on("echo", (...args) => args.pop()(...args));
     socket.on("join", (room, done) => {
       socket.join(room);
@@ -37,6 +41,38 @@ function serve(io) {
     socket.on("others", (...args) => socket.broadcast.emit("said", ...args));
     socket.on("leave", () => socket.disconnect(true));
   });
+}
+
+/** What another server reports that wants the same port. */
+async function collide(newServer, port) {
+  const { code, syscall } = (await heard(newServer().listen(port, "127.0.0.1"), "error"))[0];
+  say("in use", code, syscall);
+}
+
+/** What is asked beside Socket.IO; the answers are read in full. */
+function answer(request, response) {
+  let length = 0;
+  request.on("data", (chunk) => {
+    length += chunk.length;
+  });
+  request.on("end", () => {
+    const { remoteAddress } = request.socket;
+    response.end(JSON.stringify([request.method, request.url, length, remoteAddress]));
+  });
+}
+
+/** Requests that are not for Socket.IO, on one connection. */
+async function ask(url) {
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+  for (const [path, body] of [["/page"], ["/form", TEXTS.at(-1)], ["/end"]]) {
+    const request = http.request(url + path, { agent, method: body ? "POST" : "GET" });
+    request.end(body);
+    const [response] = await heard(request, "response");
+    let text = "";
+    for await (const chunk of response) text += chunk;
+    say("page", response.statusCode, JSON.parse(text), request.reusedSocket);
+  }
+  agent.destroy();
 }
 
 /** A client that is connected, by WebSocket where that is the last of its transports. */
@@ -81,6 +117,7 @@ async function converse(io, url) {
   const refused = connect(url, { transports: ["websocket"], forceNew: true });
   say("refused", (await heard(refused, "connect_error"))[0].message);
   refused.close();
+  await ask(url);
   const clients = [];
   for (const transports of [["websocket"], ["polling"], ["polling", "websocket"]]) {
     const client = await enter(url, transports.join(), transports);
@@ -131,21 +168,26 @@ async function main([engine]) {
   const warnings = [];
   process.on("warning", ({ code, message }) => warnings.push([code, message]));
   const isStock = engine === "stock";
-  const { turbo, WebSocketServer } = isStock
+  const { turbo, stats, WebSocketServer, createServer } = isStock
     ? { ...ws, turbo: (options) => options }
     : require("../..");
-  const server = createServer();
+  const newServer = engine === "server" ? createServer : http.createServer;
+  const server = newServer(answer);
   const io = new Server(server, turbo({}));
   const closed = once(server, "close");
   serve(io);
   await once(server.listen(0, "127.0.0.1"), "listening");
+  await collide(newServer, server.address().port);
   await converse(io, `http://127.0.0.1:${server.address().port}`);
   await closed;
   await exchange(WebSocketServer);
   const { native = null, nativeError } = turbo;
-  const connections = turbo.stats?.().connections ?? null;
+  const { connections = null, server: served } = stats?.() ?? {};
   const error = nativeError?.message ?? null;
-  const report = JSON.stringify({ transcript, native, error, connections, warnings });
+  const report = JSON.stringify({
+    ...{ transcript, native, error, connections, warnings },
+    served: engine === "server" ? served : undefined,
+  });
   // engine.io waits 30 s for the next poll of a client that has been sent away.
   process.stdout.write(`${report}\n`, () => process.exit());
 }

@@ -25,6 +25,7 @@ const RUNTIMES = [
     command: ["deno/deno", "run", "-A"],
     reason: "hiddenDescriptor",
     words: HIDDEN,
+    isListenerNative: true,
   },
 ];
 
@@ -39,7 +40,7 @@ async function start([executable, ...args], program, argument = "", env = {}) {
 /** Returns a server's messages to its clients, and its report of itself. */
 const converse = (command, engine, env) => start(command, "conversation.cjs", engine, env);
 
-for (const { name, command, reason, words } of RUNTIMES) {
+for (const { name, command, reason, words, isListenerNative = false } of RUNTIMES) {
   const isMissing = !existsSync(path.join(__dirname, "node_modules", command[0]));
   const advice = "npm ci --prefix __test__/runtimes (Linux x64 only)";
   const skip = process.env.CI !== "true" && isMissing && `${name} is not installed: ${advice}`;
@@ -57,17 +58,36 @@ for (const { name, command, reason, words } of RUNTIMES) {
       });
     });
 
-    test("accepts the connections of createServer() itself, and says so once", {
-      skip: !hasEngine && "without the engine, there is another reason",
-    }, async () => {
-      const { body, warnings, server } = await start(command, "listener.cjs");
-      assert.equal(body, "answer");
-      assert.deepEqual([server.accepted, server.fallback], [0, { noDescriptor: 1 }]);
-      const text =
-        "Node.js accepts the connections of a server: " +
-        "the runtime does not expose the file descriptor of the listening socket";
-      assert.deepEqual(warnings, [["TURBO_FALLBACK", text]]);
-    });
+    if (isListenerNative) {
+      test("serves clients of createServer() natively, and passes all others", {
+        skip: !hasEngine && "there is no engine",
+      }, async () => {
+        const { transcript } = await converse(command, "stock");
+        const { connections, served, ...said } = await converse(command, "server");
+        assert.deepEqual(said, {
+          transcript,
+          native: true,
+          error: null,
+          // The WebSocket server without Socket.IO has a server of its own.
+          warnings: [["TURBO_FALLBACK", `a WebSocket connection is left to ws: ${words}`]],
+        });
+        assert.deepEqual([connections.opened, connections.fallback], [4, { [reason]: 1 }]);
+        const { sessions, passed, fallback } = served;
+        assert.deepEqual([sessions, passed, fallback], [4, { request: 1 }, {}]);
+      });
+    } else {
+      test("accepts the connections of createServer() itself, and says so once", {
+        skip: !hasEngine && "without the engine, there is another reason",
+      }, async () => {
+        const { body, warnings, server } = await start(command, "listener.cjs");
+        assert.equal(body, "answer");
+        assert.deepEqual([server.accepted, server.fallback], [0, { noDescriptor: 1 }]);
+        const text =
+          "Node.js accepts the connections of a server: " +
+          "the runtime does not expose the file descriptor of the listening socket";
+        assert.deepEqual(warnings, [["TURBO_FALLBACK", text]]);
+      });
+    }
 
     const skip = hasCluster ? skipWithoutRedis : "the addon does not reach Redis";
     test("is a node of a cluster over Redis", { skip }, async (t) => {

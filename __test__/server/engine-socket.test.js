@@ -195,6 +195,21 @@ describe("A connection ends, when", { skip: !hasEngine }, () => {
 });
 
 describe("A lean socket", { skip: !hasEngine }, () => {
+  test("sends frames that a program has encoded", GUARD, async (t) => {
+    const frame = [Buffer.from([0x81, 4]), Buffer.from("4123")];
+    for (const kind of [stock, ours]) {
+      for (const perMessageDeflate of [false, true]) {
+        const { conn, log } = await enter(t, kind, { perMessageDeflate });
+        if (kind === ours) assert.ok(isLean(conn));
+        conn.send("first", { wsPreEncodedFrame: frame });
+        conn.send("last");
+        await log.until(() => log.lines.length === 2, "both packets");
+        const texts = log.lines.map(([, text]) => text);
+        assert.deepEqual(texts, [perMessageDeflate ? "4first" : "4123", "4last"]);
+      }
+    }
+  });
+
   test("stays lean while Socket.IO uses it", GUARD, async (t) => {
     const stage = await enter(t, ours, { pingInterval: 20, pingTimeout: LONG });
     const { io, socket, conn, client, log } = stage;

@@ -4,128 +4,18 @@
 
 const assert = require("node:assert/strict");
 const { once } = require("node:events");
-const http = require("node:http");
 const { describe, test } = require("node:test");
 const zlib = require("node:zlib");
-const { createServer, turbo } = require("../..");
-const { hasEngine } = require("../../lib/addon/index.js");
-const { attach, connect, serve } = require("../support/http-servers.js");
-
-const kinds = [
-  { name: "stock", listen: (options) => attach(http.createServer(), options) },
-  {
-    name: "ours",
-    isOurs: true,
-    listen: (options) => attach(createServer(), turbo({ ioThreads: 1, ...options })),
-  },
-].slice(0, hasEngine ? 2 : 1);
-
-/** A session of Engine.IO by hand, and what its server reports. */
-class Session {
-  reports = [];
-
-  /** With `isBare`, Socket.IO does not see the session; `look` gets it from Engine.IO. */
-  static async open(t, kind, { isBare = false, look, ...options } = {}, headers = "") {
-    const session = new Session();
-    const { server, io } = await serve(t, kind.listen({ maxHttpBufferSize: 1000, ...options }));
-    if (isBare) io.engine.removeAllListeners("connection");
-    if (look) io.engine.on("connection", look);
-    Object.assign(session, { t, server, io, headers });
-    io.engine.on("connection_error", ({ code, context }) => {
-      session.reports.push([code, context.sid === session.sid]);
-    });
-    session.client = await connect(t, server);
-    await session.shake();
-    return session;
-  }
-
-  /** Opens the session. */
-  async shake() {
-    const connected = once(this.io.engine, "connection");
-    const request = `GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: a\r\n${this.headers}\r\n`;
-    this.opening = await this.ask(request);
-    [this.conn] = await connected;
-    this.sid = this.conn.id;
-    this.conn.on("close", (reason, description) =>
-      this.reports.push([reason, description?.message ?? description]),
-    );
-  }
-
-  get target() {
-    return `/socket.io/?EIO=4&transport=polling&sid=${this.sid}`;
-  }
-
-  get(headers = "") {
-    return `GET ${this.target} HTTP/1.1\r\nHost: a\r\n${this.headers}${headers}\r\n`;
-  }
-
-  post(body, headers = "") {
-    const length = `Content-Length: ${Buffer.byteLength(body, "latin1")}\r\n`;
-    return `POST ${this.target} HTTP/1.1\r\nHost: a\r\n${length}${this.headers}${headers}\r\n${body}`;
-  }
-
-  /** Sends a request, and returns the response without what differs each time. */
-  async ask(request, client = this.client) {
-    client.received = "";
-    client.write(request);
-    return this.answer(client);
-  }
-
-  async answer(client = this.client) {
-    const text = await client.until(isComplete);
-    return this.plain(text);
-  }
-
-  plain(text) {
-    return text
-      .replace(/^Date: .*$/m, "Date: now")
-      .replace(/"sid":"[\w-]{20}"/, '"sid":"S"')
-      .replace(/io=[\w-]{20}/, "io=S")
-      .replaceAll(this.sid ?? "none", "S");
-  }
-
-  async connect() {
-    return connect(this.t, this.server);
-  }
-
-  /** Waits until the session has closed. */
-  async closed() {
-    while (this.conn.readyState !== "closed") await new Promise(setImmediate);
-    return this.reports;
-  }
-}
-
-/** Returns whether a response is whole. */
-function isComplete(text) {
-  const [head, ...rest] = text.split("\r\n\r\n");
-  const body = rest.join("\r\n\r\n");
-  if (rest.length === 0) return false;
-  if (/^transfer-encoding: chunked$/im.test(head)) return /(^|\n)0\r\n\r\n$/.test(body);
-  return body.length === Number(/^content-length: (\d+)$/im.exec(head)?.[1]);
-}
-
-function bodyOf(response) {
-  return response.slice(response.indexOf("\r\n\r\n") + 4);
-}
-
-/** Calls a function with a session of each kind, and returns what it returns, which must be the same. */
-async function same(t, options, play, headers) {
-  const results = [];
-  for (const kind of kinds) {
-    const session = await Session.open(t, kind, options, headers);
-    const before = kind.isOurs ? passed() : 0;
-    results.push(await play(session, kind));
-    session.passed = kind.isOurs ? passed() - before : 0;
-  }
-  if (results.length > 1) assert.deepEqual(results[1], results[0]);
-  return results[0];
-}
-
-/** The requests that workers have left to Node.js. */
-function passed() {
-  const { passed } = turbo.stats().server;
-  return Object.values(passed).reduce((sum, count) => sum + count, 0);
-}
+const { turbo } = require("../..");
+const {
+  Session,
+  bodyOf,
+  kinds,
+  passed,
+  pending,
+  receiving,
+  same,
+} = require("../support/polling-session.js");
 
 describe("long-polling", { timeout: 60_000 }, () => {
   test("a session is opened, and packets go both ways", async (t) => {
@@ -578,18 +468,4 @@ function decoded(answer) {
   }
   const bytes = Buffer.from(chunks.join(""), "latin1");
   return (coding === "gzip" ? zlib.gunzipSync(bytes) : zlib.inflateSync(bytes)).toString();
-}
-
-/**
- * Waits until a poll is pending that was sent on another connection: the one thread that reads both has seen
- * it when it answers what was sent later.
- */
-async function pending(session) {
-  assert.match(await session.ask(session.post("6")), /ok$/);
-}
-
-/** Waits until the beginning of a payload that was sent on another connection has been read. */
-async function receiving(session) {
-  session.conn.send("x");
-  assert.match(await session.ask(session.get()), /4x$/);
 }

@@ -261,12 +261,19 @@ class PacketRoute extends HeartbeatSocket {
     const isCompressible = options.compress !== false;
     if (!options.volatile) {
       this.#volatileOptions = null;
-      this.connection.sendPacket(data, this.#isVersion3, isCompressible);
+      if (options.wsPreEncodedFrame !== undefined && this.#takesFrames)
+        this.connection.sendFrame(options.wsPreEncodedFrame);
+      else this.connection.sendPacket(data, this.#isVersion3, isCompressible);
       return;
     }
     const isContinued = this.#volatileOptions === options && isBytes(data);
     this.#volatileOptions = options;
     this.connection.sendVolatilePacket(data, this.#isVersion3, isContinued, isCompressible);
+  }
+
+  /** True if engine.io would send frames that are encoded already. */
+  get #takesFrames() {
+    return !this.connection.isPolling && !this.conn.server.opts.perMessageDeflate;
   }
 
   /** Called when the first listener comes that must get every packet. */

@@ -28,6 +28,7 @@ const {
   RateLimited: RATE_LIMITED,
   Upgrade: UPGRADE,
   Polled: POLLED,
+  PayloadEnded: PAYLOAD_ENDED,
   Reached: REACHED,
   Passed: PASSED,
   Handshake: HANDSHAKE,
@@ -211,6 +212,8 @@ function dispatch(workers, id, kind, number, value, length) {
       return connection.handleUpgradeStep(number);
     case POLLED:
       return connection.handlePolled(value);
+    case PAYLOAD_ENDED:
+      return connection.handlePayloadEnded();
     case REACHED:
       return connection.handleReached(number);
     case RAW:

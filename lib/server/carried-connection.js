@@ -1,6 +1,5 @@
 "use strict";
 
-const { closeSync } = require("node:fs");
 const { getSystemErrorName } = require("node:util");
 const { beginTls, openSocket } = require("./tls-socket.js");
 
@@ -41,7 +40,7 @@ class CarriedConnection {
       const command = (name, ...args) => this.#command(name, ...args);
       this.#socket = openSocket(fd, server, details, command);
     } catch {
-      closeSync(fd);
+      this.#workers.native.closeDescriptor(fd);
       this.#command("end");
       return null;
     }

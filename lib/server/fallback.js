@@ -3,6 +3,7 @@
 const { binding, hasEngine } = require("../addon/index.js");
 const { warn } = require("../errors.js");
 const { stats } = require("../stats.js");
+const { hasDescriptor, isTcp } = require("./handles.js");
 
 /**
  * The reasons to leave listening to Node.js: names as counted in `stats()`, and the words of the warning.
@@ -31,8 +32,8 @@ function fallbackReason(handle) {
   if (binding === null) return "addon";
   if (!hasEngine) return "platform";
   if (isOfCluster(handle)) return "cluster";
-  if (!(handle.fd >= 0)) return "noDescriptor";
-  return handle.constructor.name === "TCP" ? null : "notTcp";
+  if (!hasDescriptor(handle)) return "noDescriptor";
+  return isTcp(handle) ? null : "notTcp";
 }
 
 /**

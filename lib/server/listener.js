@@ -1,16 +1,13 @@
 "use strict";
 
 const { AsyncResource } = require("node:async_hooks");
-const { closeSync } = require("node:fs");
 const { outside } = require("../engine/contexts.js");
 const { environmentWorkers } = require("../engine/workers.js");
 const { stats } = require("../stats.js");
 const { CarriedConnection } = require("./carried-connection.js");
+const { SOCKET, deliver, socketOf, withDescriptor } = require("./handles.js");
 const { handleHandshake } = require("./handshake.js");
 const { reportTlsFailure } = require("./tls-failures.js");
-
-/** The kind of a `TCP` handle for a connection, `constants.SOCKET` of Node.js's binding. */
-const SOCKET = 0;
 
 /** The parts of the number by which I/O threads say where a handshake comes from. */
 const PATH_SHIFT = 8;
@@ -92,7 +89,8 @@ class NativeListener {
     this.#backlog = backlog;
     const options = this.#options;
     this.#configured = JSON.stringify(options);
-    const id = this.#workers.listen(this, this.#handle.fd, ...options);
+    const listen = (fd) => this.#workers.listen(this, fd, ...options);
+    const id = withDescriptor(this.#handle, this.#workers.native, listen);
     if (id < 0) return id;
     this.#id = id;
     this.#secure();
@@ -199,15 +197,14 @@ class NativeListener {
     }
     this.#countPassed();
     // As Node.js makes them: the context in which a program listens is not that of its clients.
-    const client = outside(newClient, this.#handle.constructor);
-    // In between, a worker thread cannot be terminated.
-    native.claimDescriptor(fd);
-    if (client.open(fd) !== 0) {
-      closeSync(fd);
-      return;
-    }
-    this.#handle.onconnection(0, client);
-    if (isTimedOut) handleTimeout(client);
+    const create = () => outside(newClient, this.#handle.constructor);
+    const claim = () => {
+      native.claimDescriptor(fd);
+      return fd;
+    };
+    const client = deliver(this.#handle, create, claim);
+    if (client === null) native.closeDescriptor(fd);
+    else if (isTimedOut) socketOf(client).emit("error", requestTimeout());
   }
 
   /**
@@ -375,14 +372,7 @@ function newClient(TCP) {
   return new TCP(SOCKET);
 }
 
-/** Makes Node.js answer a connection whose request is late. */
-function handleTimeout(client) {
-  const owner = Object.getOwnPropertySymbols(client).find(
-    ({ description }) => description === "owner_symbol",
-  );
-  client[owner].emit("error", requestTimeout());
-}
-
+/** The error by which Node.js answers a connection whose request is late. */
 function requestTimeout() {
   const error = new Error("Request timeout");
   error.code = "ERR_HTTP_REQUEST_TIMEOUT";

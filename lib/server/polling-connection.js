@@ -121,8 +121,16 @@ class PollingConnection extends LeanConnection {
 
   /** Closes the session when the client polls, as engine.io does. The end is reported then. */
   closeWhenPolled() {
-    if (this.isPolling) this.closeLean(EMPTY);
-    return this.isPolling;
+    if (!this.isPolling) return false;
+    this.closeLean(EMPTY);
+    // A client that has gone does not poll any more.
+    this.route?.closeHeartbeat();
+    return true;
+  }
+
+  /** Has engine.io answer the requests of the client, whose responses a program wants to see. */
+  passRequests() {
+    if (this.isPolling) this.command("passRequests");
   }
 
   handleConnClose() {
@@ -237,6 +245,11 @@ class PollingConnection extends LeanConnection {
   /** @param {string} payload for a request that came through Node.js */
   handlePolled(payload) {
     this.transport?.handlePolled(payload);
+  }
+
+  /** The packets of a payload have been handled. */
+  handlePayloadEnded() {
+    this.command("answerPayload");
   }
 
   /** @param {number} step of `UpgradeStep` in addon/codes.js */

@@ -128,6 +128,7 @@ function accept(handshake, firstLines) {
     origin: request.headers.origin,
     compressionThreshold: opts.httpCompression ? opts.httpCompression.threshold : Infinity,
     maxPayload: opts.maxHttpBufferSize,
+    initialPackets: opts.initialPacket ? 1 : 0,
     upgradeTimeout: delayOf(opts.upgradeTimeout),
   });
   const conn = new door.EngineSocket(sid, engine, request, remoteAddress, connection);

@@ -69,6 +69,22 @@ function pollingClass(Polling) {
       Object.defineProperty(this, "writable", WRITABLE);
       // Set while the worker's report of a poll is handled.
       Object.defineProperty(this, "isReady", { value: false, writable: true });
+      super.on("headers", reportHeaders);
+    }
+
+    on(event, listener) {
+      if (event === "headers") this.connection.passRequests();
+      return super.on(event, listener);
+    }
+
+    addListener(event, listener) {
+      if (event === "headers") this.connection.passRequests();
+      return super.addListener(event, listener);
+    }
+
+    prependListener(event, listener) {
+      if (event === "headers") this.connection.passRequests();
+      return super.prependListener(event, listener);
     }
 
     /** What has the property `writable` that says whether packets are in flight. @private for `PacedSocket` */
@@ -177,6 +193,13 @@ function pollingClass(Polling) {
 
     // --- The end
 
+    close(fn) {
+      // A session whose client has gone before it was closed.
+      if (this.readyState === "closing" && this.connection.engineSocket.readyState === "closed")
+        this.connection.terminate();
+      super.close(fn);
+    }
+
     onClose() {
       this.readyState = "closed";
       this.emit("close");
@@ -184,7 +207,7 @@ function pollingClass(Polling) {
 
     doClose(fn) {
       const { connection } = this;
-      if (this.discarded || connection.engineSocket.readyState !== "closing") {
+      if (this.discarded || connection.engineSocket.readyState === "closed") {
         // The end of the session, or of its polling: a pending poll gets the close packet.
         if (connection.isPolling) connection.terminate();
         fn();
@@ -203,6 +226,11 @@ function pollingClass(Polling) {
       shouldClose?.();
     }
   };
+}
+
+/** Does what engine.io does with the headers of each response. */
+function reportHeaders(headers, request) {
+  this.connection.engineSocket.server.emit("headers", headers, request);
 }
 
 /** Returns a packet as a frame that a WebSocket client would have sent, in parts. */

@@ -8,6 +8,7 @@ require("../engine/contexts.js");
 const { DEFAULT_IO_THREADS } = require("../engine/options.js");
 const { AttachedEngines } = require("./attached-engines.js");
 const { fallbackReason, reportFallback } = require("./fallback.js");
+const { isBound } = require("./handles.js");
 const { areFreshIdle } = require("./idle-connections.js");
 const { hasRequestOptions, observationReason, propertyReason } = require("./pass-reasons.js");
 const { OF_OPENSSL, TlsState } = require("./tls-state.js");
@@ -221,6 +222,7 @@ function milliseconds(value) {
 function observe(handle, state) {
   handle.listen = (backlog) => {
     delete handle.listen;
+    if (!isBound(handle)) return handle.listen(backlog);
     const status = state.listen(handle, backlog);
     if (!SCARCITY.has(-status)) return status;
     reportFallback("resources");

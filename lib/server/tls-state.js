@@ -10,6 +10,8 @@ const {
   refuseOptions,
 } = require("./tls-options.js");
 
+const HIDDEN_OPTIONS = "the runtime does not expose the TLS options of its servers";
+
 /** The events by which OpenSSL shares sessions and secrets with a program. */
 const OF_OPENSSL = ["keylog", "newSession", "resumeSession", "OCSPRequest"];
 
@@ -66,6 +68,8 @@ class TlsState {
     if (!binding?.TlsSettings) return null;
     const given = { handshakeTimeout: this.#handshakeTimeout, contexts: this.#contexts };
     try {
+      // Node.js always has a value here.
+      if (this.#server.honorCipherOrder === undefined) throw new Error(HIDDEN_OPTIONS);
       this.#options = nativeTlsOptions(this.#server, given);
       return new binding.TlsSettings(this.#options);
     } catch (error) {

@@ -71,7 +71,7 @@ function runTests(name, { emulator, node }) {
   const reasons = Object.entries(leftOut(emulator));
   for (const [what, why] of reasons) console.log(`left out: ${what}: ${why}`);
   const { command, env } = node();
-  const atATime = availableParallelism() + (emulator === undefined ? 1 : 0);
+  const atATime = availableParallelism() + (emulator === undefined ? 2 : 0);
   const options = ["--test", "--test-reporter=tap", `--test-concurrency=${atATime}`];
   const { report, error } = recorded(name, [...command, ...options, ...testsToRun(emulator)], env);
   const count = (word) => Number(new RegExp(`^# ${word} (\\d+)$`, "m").exec(report)?.[1] ?? 0);

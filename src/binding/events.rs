@@ -98,6 +98,8 @@ pub enum EventKind {
     Polled = 23,
     /// Of a polling session. Number: the `PollingState` that the application waits for.
     Reached = 24,
+    /// Of a polling session, behind the packets of a payload: `answerPayload()` is due.
+    PayloadEnded = 25,
 }
 
 /// The number of a heartbeat event; see `HeartbeatEvent` in `src/net/heartbeat.rs`.
@@ -266,6 +268,7 @@ impl<'env, 'a> EventWriter<'env, 'a> {
             | Event::Ended(_)
             | Event::RateLimited(_)
             | Event::Upgrade(_)
+            | Event::PayloadEnded
             | Event::Reached(_)
             | Event::Heartbeat(_) => {}
         }
@@ -332,6 +335,7 @@ fn numbers(event: &Event) -> (EventKind, u32) {
         Event::Ended(reason) => (EventKind::Ended, end_number(*reason)),
         Event::RateLimited(action) => (EventKind::RateLimited, rate_limit_step(*action) as u32),
         Event::Polled(_) => (EventKind::Polled, 0),
+        Event::PayloadEnded => (EventKind::PayloadEnded, 0),
         Event::Upgrade(step) => (EventKind::Upgrade, upgrade_step(*step) as u32),
         Event::Reached(state) => (EventKind::Reached, state_number(*state)),
         Event::Heartbeat(event) => (EventKind::Heartbeat, heartbeat_step(*event) as u32),

@@ -1,13 +1,14 @@
 //! Calls of `lib/engine/workers.js` and `lib/server/`: listeners, whose connections workers accept.
 
-use std::net::TcpListener;
-use std::os::fd::IntoRawFd;
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd};
 use std::time::Duration;
 
 use napi::bindgen_prelude::Latin1String;
 use napi::{Error, Result, Status};
 use napi_derive::napi;
-use socket2::SockRef;
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use super::payload::PayloadArgument;
 use super::workers::{Workers, borrow_descriptor};
@@ -55,6 +56,8 @@ pub struct NativePollingOptions {
     /// Packets of fewer bytes are not compressed; `Infinity` if packets never are.
     pub compression_threshold: f64,
     pub max_payload: f64,
+    /// The number of packets that are sent with the open packet.
+    pub initial_packets: u32,
     /// Milliseconds.
     pub upgrade_timeout: f64,
 }
@@ -68,10 +71,15 @@ impl Workers {
         self.environment.borrow_mut().claim_descriptor(descriptor).map(IntoRawFd::into_raw_fd);
     }
 
-    /// Closes the descriptor of such an event.
+    /// Closes the descriptor of such an event, or one that the caller owns: `close()` of `node:fs` knows
+    /// the files of `node:fs` alone in some runtimes.
     #[napi(catch_unwind)]
     pub fn close_descriptor(&self, descriptor: i32) {
-        drop(self.environment.borrow_mut().claim_descriptor(descriptor));
+        if descriptor < 0 || self.environment.borrow_mut().claim_descriptor(descriptor).is_some() {
+            return;
+        }
+        // SAFETY: it is not -1, and the caller owns it and does not use it again.
+        drop(unsafe { OwnedFd::from_raw_fd(descriptor) });
     }
 
     /// Calls `listen(2)` for a bound TCP socket, and accepts its connections by a duplicate of the
@@ -192,6 +200,34 @@ impl Workers {
     }
 }
 
+/// Returns the descriptor of a TCP socket that is bound to an IP address, with the options that Node.js sets;
+/// the operating system's error number, negative, if there is none. The caller has to close it.
+#[napi(catch_unwind)]
+pub fn bind_socket(address: String, port: u16, is_ipv6_only: bool, is_port_shared: bool) -> i32 {
+    let bound = address
+        .parse::<IpAddr>()
+        .map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))
+        .and_then(|ip| bind(SocketAddr::new(ip, port), is_ipv6_only, is_port_shared));
+    match bound {
+        Ok(socket) => socket.into_raw_fd(),
+        Err(error) => -error.raw_os_error().unwrap_or(libc::EINVAL),
+    }
+}
+
+fn bind(address: SocketAddr, is_ipv6_only: bool, is_port_shared: bool) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_nonblocking(true)?;
+    socket.set_reuse_address(true)?;
+    if is_port_shared {
+        socket.set_reuse_port(true)?;
+    }
+    if address.is_ipv6() {
+        socket.set_only_v6(is_ipv6_only)?;
+    }
+    socket.bind(&address.into())?;
+    Ok(socket)
+}
+
 fn configuration(environment: &Environment, id: u32) -> Result<Configuration> {
     environment.configuration(id).ok_or_else(|| Error::new(Status::InvalidArg, "no such options"))
 }
@@ -208,6 +244,7 @@ fn polling_options(options: NativePollingOptions) -> PollingOptions {
         origin: options.depends_on_origin.then(|| options.origin.map(String::into_bytes)),
         compression_threshold: threshold.is_finite().then_some(threshold as usize),
         max_payload: options.max_payload as usize,
+        initial_packets: options.initial_packets as usize,
         upgrade_timeout: Duration::from_millis(options.upgrade_timeout as u64),
     }
 }

@@ -23,6 +23,18 @@ impl Workers {
         self.pool().poll(id, is_pending);
     }
 
+    /// Answers a payload of a polling session, after `PayloadEnded`.
+    #[napi(catch_unwind)]
+    pub fn answer_payload(&self, id: u32) {
+        self.pool().answer_payload(id);
+    }
+
+    /// Passes the requests of a polling session from now on.
+    #[napi(catch_unwind)]
+    pub fn pass_requests(&self, id: u32) {
+        self.pool().pass_requests(id);
+    }
+
     /// Has `Reached` report that a polling session is in this state, once it is.
     #[napi(catch_unwind)]
     pub fn await_state(&self, id: u32, state: PollingState) {

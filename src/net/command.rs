@@ -132,13 +132,24 @@ pub(super) enum ConnectionCommand {
     LimitPayload(usize),
     /// Starts or stops splitting packets, see [`Event::Packet`](super::Event::Packet).
     SplitPackets(bool),
+    /// A command to a polling session; ignored once it has changed to a WebSocket.
+    Polling(PollingCommand),
+    /// Sets an option of the socket.
+    Configure(SocketOption),
+}
+
+/// A command to a polling session.
+#[derive(Debug)]
+pub(super) enum PollingCommand {
     /// Begins a poll of the application if true, else forgets it; see
     /// [`Event::Polled`](super::Event::Polled).
     Poll(bool),
+    /// Answers a payload; see [`Event::PayloadEnded`](super::Event::PayloadEnded).
+    AnswerPayload,
+    /// Leaves requests to the application from now on.
+    PassRequests,
     /// Reports that a polling session is in this state, once it is.
     Await(PollingState),
-    /// Sets an option of the socket.
-    Configure(SocketOption),
 }
 
 /// An option of a TCP socket, one of those that Node.js sets.

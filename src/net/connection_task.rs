@@ -133,8 +133,7 @@ impl ConnectionTask {
             ConnectionCommand::Input(input) => self.handle_injected_input(state, input),
             ConnectionCommand::LimitPayload(length) => state.connection.limit_payload(length),
             ConnectionCommand::SplitPackets(is_split) => state.connection.split_packets(is_split),
-            ConnectionCommand::Poll(is_pending) => self.handle_application_poll(state, is_pending),
-            ConnectionCommand::Await(awaited) => self.await_state(state, awaited),
+            ConnectionCommand::Polling(command) => self.handle_polling_command(state, command),
             ConnectionCommand::Configure(option) => {
                 // Node.js does not report such errors, either.
                 let _ = state.stream.set_option(option);
@@ -260,6 +259,9 @@ impl ConnectionTask {
         let before = state.connection.queue().len_bytes();
         state.connection.handle_time(self.worker.queued_at());
         state.change(|connection| connection.handle_close(frame));
+        if let Some(transport) = state.stream.polling() {
+            transport.abort_payload();
+        }
         self.count_queued(before, &state.connection);
     }
 
@@ -416,6 +418,7 @@ impl ConnectionTask {
         }
         while state.connection.wants_input() && !self.worker.is_stalled(context.waker()) {
             if self.handle_waiting_input(&mut state.connection) {
+                self.report_payload(state);
                 continue;
             }
             buffer.reserve(READ_BUFFER);

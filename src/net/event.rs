@@ -59,6 +59,9 @@ pub enum Event {
     RateLimited(RateLimitAction),
     /// The payload for a poll of the application.
     Polled(Bytes),
+    /// The packets of a client's payload have been reported. The application handles them, then has the
+    /// payload answered, see [`WorkerPool::answer_payload`](super::WorkerPool::answer_payload).
+    PayloadEnded,
     /// A change of a polling session to a WebSocket.
     Upgrade(UpgradeStep),
     /// The state of a polling session that the application waits for, see

@@ -18,7 +18,9 @@ use slab::Slab;
 use tokio::sync::mpsc::unbounded_channel;
 
 use self::listeners::{Handshakes, ListenerRoute};
-use super::command::{Broadcast, Command, ConnectionCommand, Opening, SocketOption, Volatile};
+use super::command::{
+    Broadcast, Command, ConnectionCommand, Opening, PollingCommand, SocketOption, Volatile,
+};
 use super::heartbeat::{HeartbeatCommand, HeartbeatStart};
 use super::liveness::Liveness;
 use super::mailbox::Mailbox;
@@ -320,12 +322,22 @@ impl WorkerPool {
     /// Begins a poll of a polling session, whose payload is [`Event::Polled`], or forgets it: for requests
     /// that the application has got.
     pub fn poll(&mut self, id: ConnectionId, is_pending: bool) {
-        self.command(id, ConnectionCommand::Poll(is_pending));
+        self.command(id, ConnectionCommand::Polling(PollingCommand::Poll(is_pending)));
+    }
+
+    /// Answers the payload of a polling session, whose packets have been handled.
+    pub fn answer_payload(&mut self, id: ConnectionId) {
+        self.command(id, ConnectionCommand::Polling(PollingCommand::AnswerPayload));
+    }
+
+    /// Leaves the requests of a polling session to the application from now on.
+    pub fn pass_requests(&mut self, id: ConnectionId) {
+        self.command(id, ConnectionCommand::Polling(PollingCommand::PassRequests));
     }
 
     /// Has [`Event::Reached`] report that a polling session is in this state, once it is.
     pub fn await_state(&mut self, id: ConnectionId, awaited: PollingState) {
-        self.command(id, ConnectionCommand::Await(awaited));
+        self.command(id, ConnectionCommand::Polling(PollingCommand::Await(awaited)));
     }
 
     /// Returns whether the client of a polling session sends a payload.

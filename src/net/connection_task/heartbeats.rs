@@ -88,7 +88,12 @@ impl ConnectionTask {
     }
 
     fn handle_heartbeat_due(self: &Rc<Self>, state: &mut State, ticket: Ticket, now: Instant) {
-        if state.connection.is_sending_over() {
+        // A client that polls may be gone long before its session is closed.
+        let is_over = match state.stream.polling() {
+            Some(_) => state.connection.poll_end().is_some(),
+            None => state.connection.is_sending_over(),
+        };
+        if is_over {
             state.connection.release_heartbeat();
         }
         let Some(heartbeat) = state.connection.heartbeat_mut() else { return };

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use bytes::BytesMut;
 
 use super::{ConnectionTask, State};
+use crate::net::command::PollingCommand;
 use crate::net::polling::{
     Exchange, PollingOptions, PollingTransport, Probe, ReceivedPayload, Upgrading,
 };
@@ -17,8 +18,21 @@ impl ConnectionTask {
         self.begin_poll(&mut self.state.borrow_mut(), exchange);
     }
 
+    /// Executes a command to a polling session.
+    pub(super) fn handle_polling_command(&self, state: &mut State, command: PollingCommand) {
+        match (command, state.stream.polling_mut()) {
+            (PollingCommand::Await(awaited), _) => self.await_state(state, awaited),
+            (PollingCommand::Poll(is_pending), Some(_)) => {
+                self.handle_application_poll(state, is_pending);
+            }
+            (PollingCommand::AnswerPayload, Some(transport)) => self.answer_payload(transport),
+            (PollingCommand::PassRequests, Some(transport)) => transport.is_passing = true,
+            (_, None) => {}
+        }
+    }
+
     /// Begins or forgets a poll that the application has got.
-    pub(super) fn handle_application_poll(&self, state: &mut State, is_pending: bool) {
+    fn handle_application_poll(&self, state: &mut State, is_pending: bool) {
         if is_pending {
             let emit = {
                 let worker = Rc::downgrade(&self.worker);
@@ -37,11 +51,11 @@ impl ConnectionTask {
     }
 
     /// Reports a state once it is reached: at once, if the session has a WebSocket.
-    pub(super) fn await_state(&self, state: &mut State, awaited: PollingState) {
+    fn await_state(&self, state: &mut State, awaited: PollingState) {
         let is_empty = state.connection.queue().is_empty();
         let is_reached = match (state.stream.polling_mut(), awaited) {
             (None, _) => true,
-            (Some(transport), PollingState::Received) => !transport.is_receiving,
+            (Some(transport), PollingState::Received) => !transport.is_receiving(),
             (Some(transport), PollingState::Writable) => transport.has_poll() && is_empty,
         };
         if is_reached {
@@ -64,7 +78,6 @@ impl ConnectionTask {
 
     /// Records and reports that the client sends no payload any more.
     fn end_payload(&self, transport: &mut PollingTransport) {
-        transport.is_receiving = false;
         self.traffic.set_receiving(false);
         if transport.take_awaited(PollingState::Received) {
             self.worker.emit(self.id, Event::Reached(PollingState::Received));
@@ -83,14 +96,16 @@ impl ConnectionTask {
         self.flush_now(state);
     }
 
-    /// Calls a function with the options of the session, unless it is over or has a WebSocket.
+    /// Calls a function with the options of the session, unless it is over, or has a WebSocket, or its
+    /// requests are the application's.
     pub(in crate::net) fn with_polling_options<T>(
         &self,
         call: impl FnOnce(&PollingOptions) -> T,
     ) -> Option<T> {
         let state = self.state.borrow();
         let is_open = state.connection.poll_end().is_none();
-        state.stream.polling().filter(|_| is_open).map(|transport| call(transport.options()))
+        let transport = state.stream.polling().filter(|transport| is_open && !transport.is_passing);
+        transport.map(|transport| call(transport.options()))
     }
 
     /// Handles the end of the connection of a poll that is pending.
@@ -108,22 +123,17 @@ impl ConnectionTask {
     pub(in crate::net) fn begin_payload(&self, exchange: &Rc<Exchange>) -> bool {
         let state = &mut *self.state.borrow_mut();
         let Some(transport) = state.stream.polling_mut() else { return false };
-        if transport.is_receiving {
+        let is_first = transport.begin_payload(exchange);
+        if !is_first {
             self.refuse(state, exchange, PollingError::PayloadOverlap);
-            return false;
         }
-        transport.is_receiving = true;
         self.traffic.set_receiving(true);
-        true
+        is_first
     }
 
-    /// Handles a payload, of which `length` bytes with the request's head were read.
-    pub(in crate::net) fn handle_payload(
-        &self,
-        exchange: &Rc<Exchange>,
-        body: &[u8],
-        length: usize,
-    ) {
+    /// Handles a payload, of which `length` bytes with the request's head were read. It is answered when
+    /// the application has handled its packets.
+    pub(in crate::net) fn handle_payload(&self, body: &[u8], length: usize) {
         let state = &mut *self.state.borrow_mut();
         self.worker.handle_time(self.traffic.count_read(length));
         self.worker.shared.counters.reads.add(1);
@@ -135,16 +145,33 @@ impl ConnectionTask {
             }
         }
         if let Some(transport) = state.stream.polling_mut() {
-            self.end_payload(transport);
-            transport.answer_payload(exchange);
+            transport.complete_payload();
         }
+        self.report_payload(state);
         state.wake();
+    }
+
+    /// Reports that the application has all packets of a payload, unless some wait.
+    pub(super) fn report_payload(&self, state: &mut State) {
+        let Some(transport) = state.stream.polling_mut() else { return };
+        if state.connection.poll_end().is_some() {
+            self.answer_payload(transport);
+        } else if !state.connection.has_unread_input() && transport.take_complete_payload() {
+            self.gather(Event::PayloadEnded);
+        }
+    }
+
+    fn answer_payload(&self, transport: &mut PollingTransport) {
+        if transport.answer_payload() {
+            self.end_payload(transport);
+        }
     }
 
     /// Handles the end of a connection whose payload is incomplete.
     pub(in crate::net) fn handle_payload_end(&self) {
         let state = &mut *self.state.borrow_mut();
         if let Some(transport) = state.stream.polling_mut() {
+            transport.drop_payload();
             self.end_payload(transport);
             self.fail(state, PollingError::PayloadEnded);
         }

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::io::{self, ErrorKind};
+use std::net::TcpStream as StdTcpStream;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -9,10 +10,15 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
-use tokio::net::{TcpListener, TcpStream};
+use mio::net::TcpListener;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
 use super::bucket::Bucket;
+use super::http_connection::may_be_served;
+use super::watch::watch;
 use super::{Accepted, Listener, Listening, Target};
 use crate::net::command::Command;
 use crate::net::worker::Worker;
@@ -23,6 +29,9 @@ const RETRY: Duration = Duration::from_millis(50);
 
 /// Connections that are accepted before others are served.
 const ROUND: usize = 64;
+
+/// Bytes of a request that are looked at when its connection is accepted: method and path.
+const FIRST_LOOK: usize = 64;
 
 /// Accepts the connections of a listener, on one worker, and gives each to the worker with the fewest.
 ///
@@ -46,7 +55,7 @@ impl Drop for Open {
 
 struct State {
     /// `None` once the listener is closed.
-    socket: Option<(TcpListener, Open)>,
+    socket: Option<(AsyncFd<TcpListener>, Open)>,
     bucket: Bucket,
     /// Runs out when accepting may go on.
     rest: Option<Pin<Box<Sleep>>>,
@@ -62,7 +71,8 @@ impl Acceptor {
     pub(super) fn new(worker: Rc<Worker>, listening: Listening) -> io::Result<Self> {
         let Listening { socket, listener, targets } = listening;
         let open = Open(Arc::clone(&listener));
-        let socket = Some((TcpListener::from_std(socket)?, open));
+        let socket = watch(TcpListener::from_std(socket), Interest::READABLE)?;
+        let socket = Some((socket, open));
         let bucket = Bucket::new(Instant::now());
         let state = State { socket, bucket, rest: None, waker: None };
         Ok(Self { worker, listener, targets: RefCell::new(targets), state: RefCell::new(state) })
@@ -108,7 +118,7 @@ impl Acceptor {
         &self,
         state: &mut State,
         context: &mut Context<'_>,
-    ) -> Poll<Option<io::Result<TcpStream>>> {
+    ) -> Poll<Option<io::Result<StdTcpStream>>> {
         let Some((socket, _)) = &state.socket else { return Poll::Ready(None) };
         loop {
             if let Some(rest) = &mut state.rest {
@@ -123,31 +133,64 @@ impl Acceptor {
             let Some(wait) = wait else { break };
             state.rest = Some(Box::pin(sleep(wait)));
         }
-        let accepted = ready!(socket.poll_accept(context));
+        let accepted = ready!(poll_accept(socket, context));
         state.bucket.take();
-        Poll::Ready(Some(accepted.map(|(stream, _)| stream)))
+        Poll::Ready(Some(accepted))
     }
 
-    /// Gives a connection to the worker that has the fewest.
-    fn give(&self, stream: TcpStream) {
+    /// Returns whether a connection that has just been accepted is certainly passed: all are, or a request
+    /// has arrived whose first bytes say so. It is passed without being watched: with a task and two calls
+    /// of `epoll_ctl()`, each took 8.1 µs of this thread instead of 7.1.
+    fn is_passed(&self, stream: &StdTcpStream) -> bool {
+        let options = self.listener.options();
+        if options.is_passing {
+            return true;
+        }
+        let mut head = [0; FIRST_LOOK];
+        let is_secure = self.listener.tls().is_some();
+        !is_secure
+            && stream.peek(&mut head).is_ok_and(|length| {
+                !may_be_served(head.get(..length).unwrap_or_default(), &options.paths)
+            })
+    }
+
+    /// Passes a connection, or gives it to the worker that has the fewest.
+    fn give(&self, stream: StdTcpStream) {
         self.worker.shared.counters.accepted.add(1);
+        if self.is_passed(&stream) {
+            return self.worker.listeners.pass_accepted(&self.worker, &self.listener, stream);
+        }
         self.listener.connections.fetch_add(1, Ordering::Relaxed);
         let listener = Arc::clone(&self.listener);
         let targets = self.targets.borrow();
         let target = targets.iter().min_by_key(|target| target.shared.connections());
-        // A connection that is passed at once takes no other worker's time.
-        let is_passing = self.listener.options().is_passing;
         let is_other = |target: &&Target| !Arc::ptr_eq(&target.shared, &self.worker.shared);
-        let other = target.filter(|target| !is_passing && is_other(target));
+        let other = target.filter(is_other);
         let shared = other.map_or(&self.worker.shared, |target| &target.shared);
         shared.http_connections.fetch_add(1, Ordering::Relaxed);
         match other {
-            None => self.worker.listeners.serve(&self.worker, &listener, Ok(stream), None, false),
+            None => {
+                let stream = TcpStream::from_std(stream);
+                self.worker.listeners.serve(&self.worker, &listener, stream, None, false);
+            }
             Some(target) => {
-                let stream = stream.into_std();
-                let accepted = Accepted { listener, stream, tls: None, is_moved: false };
+                let accepted =
+                    Accepted { listener, stream: Ok(stream), tls: None, is_moved: false };
                 target.mailbox.post(vec![Command::Accepted(Box::new(accepted))]);
             }
+        }
+    }
+}
+
+/// Returns the next connection, which tokio does not watch.
+fn poll_accept(
+    socket: &AsyncFd<TcpListener>,
+    context: &mut Context<'_>,
+) -> Poll<io::Result<StdTcpStream>> {
+    loop {
+        let mut guard = ready!(socket.poll_read_ready(context))?;
+        if let Ok(accepted) = guard.try_io(|socket| socket.get_ref().accept()) {
+            return Poll::Ready(accepted.map(|(stream, _)| stream.into()));
         }
     }
 }

@@ -314,7 +314,7 @@ fn look_at<'a>(input: &'a [u8], looked_at: usize, limit: usize, paths: &[String]
 
 /// Returns whether the request that begins with these bytes may be one to a path of ours, without other
 /// segments behind.
-fn may_be_served(head: &[u8], paths: &[String]) -> bool {
+pub(super) fn may_be_served(head: &[u8], paths: &[String]) -> bool {
     let is_to = |path: &String| {
         [&b"GET "[..], b"POST "].iter().any(|method| {
             let start = method.iter().chain(path.as_bytes()).chain(b"?");

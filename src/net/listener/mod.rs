@@ -1,8 +1,8 @@
 //! Listening sockets whose connections workers accept.
 //!
 //! A *listener* belongs to a [`WorkerPool`](super::WorkerPool) and has an id among those of its
-//! connections. One worker accepts ([`Acceptor`](acceptor::Acceptor)) and gives each connection to the
-//! worker with the fewest, where it is an [`HttpConnection`](http_connection::HttpConnection) until
+//! connections. One worker accepts ([`Acceptor`](acceptor::Acceptor)), passes what is certainly passed, and
+//! gives each other connection to the worker with the fewest, where it is an [`HttpConnection`](http_connection::HttpConnection) until
 //!
 //! - it is *passed*: the application gets the descriptor, with all that the peer has sent still in
 //!   the kernel, since requests are peeked at and not read;
@@ -35,6 +35,7 @@ mod session_request;
 mod sid;
 mod source;
 mod tls;
+mod watch;
 
 use std::io;
 use std::net::{TcpListener, TcpStream};

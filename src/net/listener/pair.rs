@@ -12,6 +12,8 @@ use std::task::{Context, Poll, ready};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
+use super::watch::watch;
+
 /// A connected socket.
 #[derive(Debug)]
 pub(super) struct Pair {
@@ -96,14 +98,6 @@ impl Pair {
     fn socket(&self) -> io::Result<&AsyncFd<UnixStream>> {
         self.socket.as_ref().ok_or_else(|| ErrorKind::NotConnected.into())
     }
-}
-
-#[expect(
-    deprecated,
-    reason = "the function in its place is unsafe; this type keeps its descriptor"
-)]
-fn watch(socket: UnixStream, interest: Interest) -> io::Result<AsyncFd<UnixStream>> {
-    AsyncFd::with_interest(socket, interest)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::future::poll_fn;
 use std::io;
+use std::net::TcpStream as StdTcpStream;
 use std::os::fd::{AsRawFd, RawFd};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -99,6 +100,17 @@ impl Listeners {
             (None, _) => {}
             (Some(served), change) => served.change(worker, change),
         }
+    }
+
+    /// Passes a connection that has just been accepted. It counts as accepted only while it is on its way.
+    pub(super) fn pass_accepted(
+        &self,
+        worker: &Worker,
+        listener: &Arc<Listener>,
+        stream: StdTcpStream,
+    ) {
+        let descriptor = PassedDescriptor::new(stream.into(), listener);
+        worker.emit(listener.id, Event::Passed { descriptor, is_overdue: false });
     }
 
     /// Serves a connection.

@@ -136,10 +136,13 @@ impl SessionExchange {
                     if self.worker.is_stalled(context.waker()) {
                         return Poll::Pending;
                     }
+                    if self.exchange.poll_abort(context.waker()) {
+                        return Poll::Ready(Err(ErrorKind::ConnectionAborted.into()));
+                    }
                     ready!(stream.poll_fill(context, input, *length))?;
                     if !*is_refused {
                         let body = input.get(*head..).unwrap_or_default();
-                        self.session.handle_payload(&self.exchange, body, *length);
+                        self.session.handle_payload(body, *length);
                     }
                     state.phase = Phase::Waiting;
                 }

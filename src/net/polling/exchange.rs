@@ -1,6 +1,6 @@
 //! A request of a session whose response is being made.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::task::Waker;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -23,6 +23,7 @@ pub(in crate::net) struct Exchange {
     has_xss_protection: bool,
     persistence: Persistence,
     response: RefCell<Option<Vec<u8>>>,
+    is_aborted: Cell<bool>,
     waker: RefCell<Option<Waker>>,
 }
 
@@ -50,6 +51,7 @@ impl Exchange {
                 Persistence::KeepAlive(keep_alive)
             },
             response: RefCell::default(),
+            is_aborted: Cell::default(),
             waker: RefCell::default(),
         }
     }
@@ -62,6 +64,7 @@ impl Exchange {
             has_xss_protection: false,
             persistence: Persistence::Close,
             response: RefCell::default(),
+            is_aborted: Cell::default(),
             waker: RefCell::default(),
         }
     }
@@ -104,6 +107,18 @@ impl Exchange {
             *self.waker.borrow_mut() = Some(waker.clone());
         }
         response
+    }
+
+    /// Ends the connection, whose request is incomplete.
+    pub(super) fn abort(&self) {
+        self.is_aborted.set(true);
+        self.waker.take().into_iter().for_each(Waker::wake);
+    }
+
+    /// Returns whether the connection must end before its request is complete; else wakes the caller then.
+    pub(in crate::net) fn poll_abort(&self, waker: &Waker) -> bool {
+        *self.waker.borrow_mut() = Some(waker.clone());
+        self.is_aborted.get()
     }
 
     /// Returns whether the connection ends after the response.

@@ -31,6 +31,8 @@ pub struct PollingOptions {
     pub compression_threshold: Option<usize>,
     /// The longest payload of the client in bytes.
     pub max_payload: usize,
+    /// The number of packets that go with the open packet; others wait for the next poll.
+    pub initial_packets: usize,
     /// Time within which an upgrade must be complete.
     pub upgrade_timeout: Duration,
 }
@@ -45,6 +47,24 @@ impl PollingOptions {
             Values::Repeated => false,
         }
     }
+}
+
+/// A payload of the client that has not been answered.
+#[derive(Debug)]
+struct Received {
+    exchange: Rc<Exchange>,
+    step: Step,
+}
+
+/// The progress of a payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// More of it is to come.
+    Incomplete,
+    /// The application does not know that it is complete.
+    Complete,
+    /// The application has its packets, and is about to have it answered.
+    Reported,
 }
 
 /// The transport of a session between its requests.
@@ -62,8 +82,12 @@ pub(in crate::net) struct PollingTransport {
     is_compressible: bool,
     /// Set while a poll that has just come takes what waits for it.
     is_new_poll: bool,
-    /// Set while the client sends a payload.
-    pub(in crate::net) is_receiving: bool,
+    /// The packets that the first response still takes; `None` once it was sent.
+    opening: Option<usize>,
+    /// Set while requests are left to the application.
+    pub(in crate::net) is_passing: bool,
+    /// The payload that the client sends, until it is answered.
+    received: Option<Received>,
     /// Set while the application waits for the end of the payload.
     awaits_received: bool,
     /// Set while the application waits for a poll that takes nothing.
@@ -81,12 +105,14 @@ impl PollingTransport {
     pub(in crate::net) fn new(sid: &str, options: PollingOptions) -> Self {
         Self {
             sid: sid.into(),
+            opening: Some(1 + options.initial_packets),
             options,
             poll: None,
             payload: Payload::default(),
             is_compressible: false,
             is_new_poll: false,
-            is_receiving: false,
+            is_passing: false,
+            received: None,
             awaits_received: false,
             awaits_writable: false,
             is_closed: false,
@@ -146,6 +172,17 @@ impl PollingTransport {
     /// Takes whole frames. Returns their length; `None` if they have to wait for a poll.
     pub(in crate::net) fn write(&mut self, slices: &[IoSlice<'_>]) -> Option<usize> {
         self.poll.as_ref()?;
+        // Others wait for the next poll, as in engine.io.
+        let slices = match &mut self.opening {
+            Some(0) => return None,
+            Some(left) => {
+                // Each is one packet.
+                let (taken, _) = slices.split_at(slices.len().min(*left));
+                *left -= taken.len();
+                taken
+            }
+            None => slices,
+        };
         let mut taken = 0;
         for frames in slices {
             let length = self.payload.push_frames(frames, self.is_new_poll);
@@ -190,9 +227,55 @@ impl PollingTransport {
         self.last_packet = PacketType::Noop;
     }
 
-    /// Answers a payload.
-    pub(in crate::net) fn answer_payload(&self, exchange: &Exchange) {
-        exchange.respond(Content::Ok, &self.options.first_lines, "");
+    /// Begins to receive a payload, unless another is being received.
+    pub(in crate::net) fn begin_payload(&mut self, exchange: &Rc<Exchange>) -> bool {
+        let is_first = self.received.is_none();
+        if is_first {
+            self.received =
+                Some(Received { exchange: Rc::clone(exchange), step: Step::Incomplete });
+        }
+        is_first
+    }
+
+    /// Has the payload answered when the application has handled it.
+    pub(in crate::net) const fn complete_payload(&mut self) {
+        if let Some(received) = &mut self.received {
+            received.step = Step::Complete;
+        }
+    }
+
+    /// Returns true once, when a payload is complete.
+    pub(in crate::net) fn take_complete_payload(&mut self) -> bool {
+        let mut received = self.received.as_mut();
+        let complete = received.as_mut().filter(|received| received.step == Step::Complete);
+        complete.map(|received| received.step = Step::Reported).is_some()
+    }
+
+    /// Returns whether the client sends a payload, or waits for the answer to one.
+    pub(in crate::net) const fn is_receiving(&self) -> bool {
+        self.received.is_some()
+    }
+
+    /// Answers a payload that is complete. Returns whether there is one.
+    pub(in crate::net) fn answer_payload(&mut self) -> bool {
+        let received = self.received.take_if(|received| received.step != Step::Incomplete);
+        if let Some(Received { exchange, .. }) = &received {
+            exchange.respond(Content::Ok, &self.options.first_lines, "");
+        }
+        received.is_some()
+    }
+
+    /// Forgets a payload whose connection has ended.
+    pub(in crate::net) fn drop_payload(&mut self) {
+        self.received = None;
+    }
+
+    /// Ends the connection whose payload is incomplete, if there is one.
+    pub(in crate::net) fn abort_payload(&self) {
+        let received = self.received.as_ref();
+        if let Some(received) = received.filter(|received| received.step == Step::Incomplete) {
+            received.exchange.abort();
+        }
     }
 
     /// Refuses a request that overlaps another.
@@ -228,6 +311,8 @@ impl PollingTransport {
     /// Ends the session.
     pub(in crate::net) fn finish(&mut self) {
         self.end_batch();
+        self.answer_payload();
+        self.abort_payload();
         if self.poll.is_some() {
             self.payload.push(self.last_packet);
             self.respond();
@@ -239,6 +324,7 @@ impl PollingTransport {
 
     fn respond(&mut self) {
         let Some(poll) = self.poll.take() else { return };
+        self.opening = None;
         self.is_closed = self.payload.has_close();
         let text = mem::take(&mut self.payload).into_text();
         let text = match poll.respond_to_application(text) {
