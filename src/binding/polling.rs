@@ -51,8 +51,14 @@ impl Workers {
         self.pool().is_receiving(id)
     }
 
-    /// Returns whether a poll of a polling session is pending, and nothing waits for it that earlier turns
-    /// have sent.
+    /// Counts what has been sent to the worker of a polling session as unreported, for `isWritable()`.
+    #[napi(catch_unwind)]
+    pub fn begin_reports(&self, id: u32) {
+        self.pool().begin_reports(id);
+    }
+
+    /// Returns whether a poll of a polling session is pending, and nothing waits for it. Packets that are
+    /// to be reported may be on their way.
     #[napi(catch_unwind)]
     pub fn is_writable(&self, id: u32) -> bool {
         self.pool().is_writable(id)

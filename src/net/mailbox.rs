@@ -44,6 +44,11 @@ impl Mailbox {
         lag.count_sent()
     }
 
+    /// Returns the number of the last batch.
+    pub(super) fn count_sent(&self) -> u64 {
+        self.lag.lock().count_sent()
+    }
+
     /// Returns whether the worker has executed this batch.
     pub(super) fn has_done(&self, batch: u64) -> bool {
         let done = self.shared.batches_done.value();

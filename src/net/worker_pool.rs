@@ -93,10 +93,10 @@ struct WorkerHandle {
     _thread: Rc<IoThread>,
     /// Connections that have not been released.
     connections: usize,
-    /// Set while a broadcast is queued.
-    is_broadcasting: bool,
-    /// The batch of the last broadcast.
-    last_broadcast: u64,
+    /// Set while packets are queued of which no event says that they are written.
+    has_unreported: bool,
+    /// The batch of the last such packets.
+    last_unreported: u64,
 }
 
 impl WorkerPool {
@@ -179,6 +179,10 @@ impl WorkerPool {
     ) {
         let frame = self.frames_for(id, frame.into());
         self.command(id, ConnectionCommand::SendVolatile(frame, volatile));
+        let worker = self.worker_of(id);
+        if let Some(worker) = worker.and_then(|worker| self.workers.get_mut(worker)) {
+            worker.has_unreported = true;
+        }
     }
 
     /// Sends a packet to all recipients; if `is_volatile`, only to recipients to which
@@ -192,7 +196,7 @@ impl WorkerPool {
                 !recipients.rooms.is_empty() || recipients.members.iter().any(is_owner);
             if let Some(worker) = self.workers.get_mut(index).filter(|_| is_concerned) {
                 worker.queued.push(Command::Broadcast(Arc::clone(&broadcast)));
-                worker.is_broadcasting = true;
+                worker.has_unreported = true;
             }
         }
     }
@@ -342,13 +346,23 @@ impl WorkerPool {
         self.connection(id).is_some_and(|route| route.traffic.is_receiving())
     }
 
+    /// Counts what has been sent to the worker of a polling session as unreported, for
+    /// [`is_writable`](Self::is_writable): the application asks for reports from now on.
+    pub fn begin_reports(&mut self, id: ConnectionId) {
+        let worker = self.worker_of(id);
+        if let Some(worker) = worker.and_then(|worker| self.workers.get_mut(worker)) {
+            worker.last_unreported = worker.mailbox.count_sent();
+            worker.has_unreported |= !worker.queued.is_empty();
+        }
+    }
+
     /// Returns whether a poll of a polling session is pending, and nothing waits for it: neither at
-    /// the worker, nor a broadcast on its way there.
+    /// the worker, nor on its way there. Packets that are to be reported do not count.
     #[must_use]
     pub fn is_writable(&self, id: ConnectionId) -> bool {
         let Some(route) = self.connection(id) else { return false };
-        let has_broadcasts = |worker: &WorkerHandle| worker.mailbox.has_done(worker.last_broadcast);
-        self.workers.get(route.worker).is_some_and(has_broadcasts) && route.traffic.is_writable()
+        let has_all = |worker: &WorkerHandle| worker.mailbox.has_done(worker.last_unreported);
+        self.workers.get(route.worker).is_some_and(has_all) && route.traffic.is_writable()
     }
 
     /// Sets an option of the connection's socket.
@@ -540,8 +554,8 @@ impl WorkerPool {
             events,
             _thread: thread,
             connections: 0,
-            is_broadcasting: false,
-            last_broadcast: 0,
+            has_unreported: false,
+            last_unreported: 0,
         })
     }
 
@@ -558,8 +572,8 @@ impl WorkerHandle {
     fn post(&mut self) {
         if !self.queued.is_empty() {
             let batch = self.mailbox.post(mem::take(&mut self.queued));
-            if mem::replace(&mut self.is_broadcasting, false) {
-                self.last_broadcast = batch;
+            if mem::replace(&mut self.has_unreported, false) {
+                self.last_unreported = batch;
             }
         }
     }
