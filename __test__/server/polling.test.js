@@ -225,7 +225,22 @@ describe("long-polling", { timeout: 60_000 }, () => {
       await session.ask(session.post("40"));
       await session.ask(session.get());
       const bodies = [];
-      for (const coding of ["gzip", "deflate", "gzip, deflate, br", "br", "deflate, gzip"]) {
+      for (const coding of [
+        "gzip",
+        "deflate",
+        "gzip, deflate, br",
+        "br",
+        "deflate, gzip",
+        "gzip;q=0, deflate",
+        "gzip;q=0.5, deflate;q=0.8",
+        "deflate;q=0.5, gzip;level=1;q=0.5",
+        "*",
+        "*, deflate",
+        "*;q=0.5, gzip;q=0",
+        "identity, GZIP;q=0.1",
+        "gzip;q=x",
+        "gzip deflate",
+      ]) {
         session.conn.send("x".repeat(2000));
         const answer = await session.ask(session.get(`Accept-Encoding: ${coding}\r\n`));
         const [head] = answer.split("\r\n\r\n");
