@@ -231,6 +231,47 @@ describe("changes to a WebSocket", { timeout: 60_000 }, () => {
       assert.equal(server.io.engine.clientsCount, 0);
     });
 
+    for (const [title, look] of [
+      ["is being closed", () => {}],
+      ["is being closed, and has been looked at,", (conn) => conn.transport.name],
+      ["is being closed, and is listened to,", (conn) => conn.on("upgrade", () => {})],
+    ]) {
+      test(`a session that ${title} ends when it changes (${kind.name})`, async (t) => {
+        const server = await serve(t, kind.serve());
+        server.io.engine.removeAllListeners("connection");
+        const { conn, probe } = await openSession(server);
+        look(conn);
+        const closed = once(conn, "close");
+        conn.close();
+        assert.equal(conn.readyState, "closing");
+        const websocket = await probe();
+        websocket.send("2probe");
+        assert.equal(await next(websocket), "3probe");
+        const ended = once(websocket, "close");
+        websocket.send("5");
+        assert.equal((await closed)[0], "forced close");
+        await ended;
+      });
+    }
+
+    test(`a probe behind the end of the session is ignored (${kind.name})`, async (t) => {
+      const server = await serve(t, kind.serve());
+      server.io.engine.removeAllListeners("connection");
+      const { conn, probe } = await openSession(server);
+      const websocket = await probe();
+      const received = [];
+      websocket.on("message", (data) => received.push(String(data)));
+      // So that it does not answer the close frame.
+      websocket.pause();
+      conn.close(true);
+      while (turbo.stats().connections.native > 0) await new Promise(setImmediate);
+      websocket.send("2probe");
+      const closed = once(websocket, "close");
+      websocket.resume();
+      await closed;
+      assert.deepEqual(received, []);
+    });
+
     test(`a client that stays with polling gets all (${kind.name})`, async (t) => {
       const before = passed();
       const server = await serve(t, kind.serve({ pingInterval: 20, pingTimeout: 20_000 }));

@@ -281,6 +281,15 @@ class PollingConnection extends LeanConnection {
     engineSocket.upgrading = false;
     engineSocket.upgraded = true;
     if (engineSocket.listenerCount("upgrade") > 0) this.expand();
+    this.#useWebSocket(engineSocket);
+    // The worker sends the close frame that has waited for a poll.
+    if (engineSocket.readyState !== "closing") return;
+    const handleClosed = () => engineSocket.onClose("forced close");
+    if (this.isLean) handleClosed();
+    else engineSocket.transport.close(handleClosed);
+  }
+
+  #useWebSocket(engineSocket) {
     if (this.isLean) {
       this.offer = this.upgrade.extensions;
       return;

@@ -199,6 +199,10 @@ impl Probe {
         let action = packet
             .map_or(UpgradeAction::Abandon, |packet| state.machine.handle_packet(&packet, now));
         match action {
+            // Nothing is answered behind a close frame.
+            UpgradeAction::AnswerProbe | UpgradeAction::Complete if state.is_closing => {
+                Step::Continue
+            }
             UpgradeAction::AnswerProbe => {
                 if let EncodedPacket::Text(text) = Packet::probe(PacketType::Pong).encode() {
                     state.send(Opcode::Text, &text);
@@ -208,7 +212,6 @@ impl Probe {
                 Step::Continue
             }
             UpgradeAction::EndPoll => Step::Continue,
-            UpgradeAction::Complete if state.is_closing => Step::Continue,
             UpgradeAction::Complete => Step::Complete,
             UpgradeAction::Abandon => Step::Abandon,
         }
