@@ -11,6 +11,7 @@
 
 const official = require("socket.io-parser");
 const ws = require("ws");
+const { readerOf } = require("./method-readers.js");
 
 const STATE_METHODS = ["close", "terminate", "pause", "resume"];
 
@@ -31,6 +32,7 @@ const ENDING_METHODS = ["onClose", "close", "closeTransport", "clearTransport", 
 class Methods {
   #prototypes = [];
   #names = [];
+  #readers = [];
   /** The methods at the last comparison. */
   #seen = [];
   /** The packages' own methods, `undefined` for those that have not been seen yet. */
@@ -50,6 +52,7 @@ class Methods {
     for (const name of names) {
       this.#prototypes.push(prototype);
       this.#names.push(name);
+      this.#readers.push(readerOf(name));
       this.#seen.push(undefined);
       this.#originals.push(undefined);
     }
@@ -79,8 +82,9 @@ class Methods {
   /** True if all methods are the packages' own. */
   get areUntouched() {
     const prototypes = this.#prototypes;
+    const readers = this.#readers;
     for (let index = 0; index < prototypes.length; index++) {
-      const method = prototypes[index][this.#names[index]];
+      const method = readers[index](prototypes[index]);
       if (method !== this.#seen[index]) this.#handleChange(index, method);
       if (method !== this.#originals[index]) return false;
     }
@@ -205,6 +209,8 @@ class ReceptionLayers {
   /** The methods that a program may also replace on single transports and clients. */
   onPacket;
   parseNamespace;
+  /** The prototype of engine.io's sockets that is known to be watched. @private */
+  watched = null;
 
   constructor(transport, client) {
     this.transport = transport;
@@ -234,14 +240,17 @@ const receptionLayers = new WeakMap();
 function receptionLayersOf(conn, client, lean) {
   const transport = lean?.transportPrototype ?? Object.getPrototypeOf(conn.transport);
   const clients = Object.getPrototypeOf(client);
-  watchReception(transport, lean?.socketPrototype ?? Object.getPrototypeOf(conn));
-  receptionMethods.watch(clients, ["ondata", "ondecoded", "_parseNamespace"]);
+  const sockets = lean?.socketPrototype ?? Object.getPrototypeOf(conn);
+  const known = receptionLayers.get(transport);
+  if (known?.client !== clients || known.watched !== sockets) {
+    watchReception(transport, sockets);
+    receptionMethods.watch(clients, ["ondata", "ondecoded", "_parseNamespace"]);
+  }
   const areUntouched = receptionMethods.areUntouched && decodeMethod.areUntouched;
   if (!areUntouched || Object.hasOwn(conn, "onPacket")) return null;
-  const known = receptionLayers.get(transport);
-  if (known?.client === clients) return known;
-  const layers = new ReceptionLayers(transport, clients);
-  receptionLayers.set(transport, layers);
+  const layers = known?.client === clients ? known : new ReceptionLayers(transport, clients);
+  layers.watched = sockets;
+  if (layers !== known) receptionLayers.set(transport, layers);
   return layers;
 }
 
@@ -255,14 +264,22 @@ function watchReception(transport, socket) {
   receptionMethods.watch(transport, ["onData", "onPacket"]).watch(socket, ["onPacket"]);
 }
 
+/** The classes of the last call of `watchSocket()`: most programs have no others. */
+const watched = { socket: undefined, client: undefined };
+
 /**
  * Watches the classes of a Socket.IO socket and its client.
  *
  * @param {import("socket.io").Socket} socket
  */
 function watchSocket(socket) {
-  broadcastMethods.watch(Object.getPrototypeOf(socket), ["notifyOutgoingListeners"]);
-  broadcastMethods.watch(Object.getPrototypeOf(socket.client), ["writeToEngine"]);
+  const prototype = Object.getPrototypeOf(socket);
+  const clients = Object.getPrototypeOf(socket.client);
+  if (prototype === watched.socket && clients === watched.client) return;
+  broadcastMethods.watch(prototype, ["notifyOutgoingListeners"]);
+  broadcastMethods.watch(clients, ["writeToEngine"]);
+  watched.socket = prototype;
+  watched.client = clients;
 }
 
 module.exports = {

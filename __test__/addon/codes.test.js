@@ -29,6 +29,15 @@ const { TEXT } = frames;
 /** More than the kernel's buffers of a connection hold. */
 const MUCH = Buffer.alloc(32 * 1024 * 1024);
 
+/** Returns what a call returns, or message and code of what it throws. */
+function outcomeOf(call) {
+  try {
+    return { returned: call() };
+  } catch ({ message, code }) {
+    return { message, code };
+  }
+}
+
 describe("the numbers that both halves share", { skip: !hasEngine, timeout: 30_000 }, () => {
   const names = ["Delivery", "EventKind", "HeartbeatStep", "PollingState", "RateLimitStep"];
   names.push("UpgradeStep");
@@ -90,6 +99,43 @@ describe("the numbers that both halves share", { skip: !hasEngine, timeout: 30_0
     assert.deepEqual(await pool.next(), [id, "Ended", END_REASONS.indexOf("closed")]);
   });
 
+  test("functions in the place of methods", () => {
+    const native = new binding.Workers();
+    const functions = native.direct();
+    const calls = {
+      accept: [[0, 1, 99, ""], [0, 1, 99, 2], [0]],
+      beginTurn: [[]],
+      flush: [[]],
+      join: [
+        [0, 99],
+        [{}, 99],
+      ],
+      leave: [[0, 99], [0]],
+      release: [[99], ["a"]],
+      send: [
+        [99, "a", TEXT, true, false, true],
+        [99, 5, TEXT, true, false, true],
+        [99, "a", 77, true, false, true],
+        [99, "a", TEXT, 1, false, true],
+      ],
+      sendPacket: [
+        [99, Buffer.from("a"), false, Delivery.Sure, true],
+        [99, "a", false, 77, true],
+      ],
+      sendPrepared: [[99, false], [99]],
+    };
+    assert.deepEqual(Object.keys(functions), Object.keys(calls));
+    for (const [name, variants] of Object.entries(calls)) {
+      for (const values of variants) {
+        const actual = outcomeOf(() => functions[name](...values));
+        assert.deepEqual(
+          actual,
+          outcomeOf(() => native[name](...values)),
+        );
+      }
+    }
+  });
+
   test("handshakes, and their answers", async (t) => {
     const pool = new Pool(t);
     const { server, id, port } = await listen(t, pool, { paths: ["/other/", "/socket.io/"] });
@@ -115,7 +161,7 @@ describe("the numbers that both halves share", { skip: !hasEngine, timeout: 30_0
       return { peer, key };
     };
     const accepting = await open();
-    const accepted = pool.native.accept(0, accepting.key, pool.options, "sid", "X: \xfc\r\n");
+    const accepted = pool.native.accept(0, accepting.key, pool.options, "X: \xfc\r\n");
     pool.command("send", accepted, "hi", TEXT, true, false, false);
     const response =
       "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
@@ -141,7 +187,7 @@ describe("the numbers that both halves share", { skip: !hasEngine, timeout: 30_0
     server.open(descriptor);
     assert.equal(await receivedUntil(passing.peer, "gen"), "J\xfcrgen");
     for (const { key } of [accepting, refusing, passing]) {
-      assert.throws(() => pool.native.accept(0, key, pool.options, "sid", ""), /answered/);
+      assert.throws(() => pool.native.accept(0, key, pool.options, ""), /answered/);
     }
   });
 

@@ -286,6 +286,42 @@ const scenarios = {
   },
 };
 
+/** Methods of engine.io's server and of ws's, each of which a program may replace on one server. */
+const METHODS = {
+  engine: [
+    "_applyMiddlewares",
+    "createTransport",
+    "generateId",
+    "handshake",
+    "onWebSocket",
+    "prepare",
+    "verify",
+  ],
+  ws: ["handleUpgrade", "completeUpgrade", "shouldHandle", "emit"],
+};
+
+/** Puts a method in front of one of an object's class. */
+function wrap(object, name, see) {
+  const method = object[name];
+  object[name] = function (...args) {
+    see(name, args.length);
+    return method.apply(this, args);
+  };
+}
+
+for (const name of METHODS.engine) {
+  scenarios[`${name}() of the program`] = {
+    prepare: ({ io, see }) => wrap(io.engine, name, see),
+  };
+}
+for (const name of METHODS.ws) {
+  scenarios[`${name}() of the program in the place of ws's`] = {
+    prepare: ({ io, see }) => {
+      io.httpServer.on("listening", () => wrap(io.engine.ws, name, see));
+    },
+  };
+}
+
 describe("A handshake with", { skip: !hasEngine }, () => {
   for (const [name, scenario] of Object.entries(scenarios)) {
     test(name, GUARD, async (t) => {

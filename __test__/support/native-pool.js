@@ -62,6 +62,8 @@ class Pool {
     const { FIRST_EVENT, NUMBERS_PER_EVENT } = EventBatch;
     this.numbers = new Uint32Array(FIRST_EVENT + eventsPerBatch * NUMBERS_PER_EVENT);
     this.native = new binding.Workers();
+    // As `lib/engine/workers.js` does.
+    Object.assign(this.native, this.native.direct());
     this.native.start(() => this.take());
     this.options = this.native.configure({ ...OPTIONS, ...options });
     this.events = [];

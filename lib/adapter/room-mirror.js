@@ -142,8 +142,10 @@ class RoomMirror {
   }
 
   #enter(id, socket) {
-    this.#addServed(id, socket);
-    if (canBeMember(socket)) this.update(new Member(this, id, socket));
+    const member = canBeMember(socket) ? new Member(this, id, socket) : null;
+    // Most are direct at once: each entry of a map that is made in vain costs a client that connects.
+    if (member !== null && member.direct !== null) this.update(member);
+    else if (!this.served.has(id)) this.#addServed(id, socket);
   }
 
   #exit(id) {
@@ -160,8 +162,11 @@ class RoomMirror {
     this.countServed(id, 1);
   }
 
+  /** Returns whether it was served. */
   #removeServed(id) {
-    if (this.served.delete(id)) this.countServed(id, -1);
+    const wasServed = this.served.size > 0 && this.served.delete(id);
+    if (wasServed) this.countServed(id, -1);
+    return wasServed;
   }
 
   /**
@@ -169,7 +174,7 @@ class RoomMirror {
    *
    * @protected
    * @param {string} id
-   * @param {1 | -1} change
+   * @param {1 | -1 | 0} change 0 for one that is direct at once
    */
   countServed(id, change) {
     for (const room of this.#roomsOf(id)) {
@@ -195,12 +200,14 @@ class RoomMirror {
     this.#native ??= environmentWorkers().native;
     if (this.isEmpty) this.all = this.#native.createRoom();
     member.connection = connection;
-    this.#removeServed(id);
-    member.memberships = this.#memberships.get(id) ?? 0;
-    this.#memberships.delete(id);
+    if (!this.#removeServed(id)) this.countServed(id, 0);
+    if (this.#memberships.size > 0) {
+      member.memberships = this.#memberships.get(id) ?? 0;
+      this.#memberships.delete(id);
+    }
     this.direct.set(id, member);
     this.addServer(member.route.conn.server);
-    if (this.adapter.sids.has(id)) this.#commandAll("join", id);
+    if (this.adapter.sids.has(id)) this.#command("join", this.all, connection);
     for (const room of this.#roomsOf(id)) this.#commandRoom("join", room, member);
   }
 
@@ -343,6 +350,7 @@ class RoomMirror {
    * @returns {Iterable<MirroredRoom>}
    */
   #roomsOf(id) {
+    if (this.mirrored.size === 0) return EMPTY;
     const count = this.direct.get(id)?.memberships ?? this.#memberships.get(id) ?? 0;
     if (count === 0) return EMPTY;
     const names = this.adapter.sids.get(id);

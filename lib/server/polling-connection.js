@@ -82,7 +82,6 @@ class PollingConnection extends LeanConnection {
     const { server, request } = conn;
     this.transport = createPollingTransport(server, request, this);
     this.conn = null;
-    this.command("beginReports");
     // Packets that wait for a poll are the worker's: only its own upgrade has them follow.
     conn._maybeUpgrade = refuseUpgrade;
     return this.transport;

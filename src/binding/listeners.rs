@@ -133,7 +133,6 @@ impl Workers {
         worker: u32,
         key: u32,
         options: u32,
-        _sid: String,
         headers: Latin1String,
     ) -> Result<u32> {
         let mut environment = self.environment.borrow_mut();

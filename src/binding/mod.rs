@@ -11,6 +11,8 @@ mod addresses;
 #[cfg(all(feature = "cluster", unix))]
 mod cluster;
 #[cfg(all(feature = "net", unix))]
+mod direct;
+#[cfg(all(feature = "net", unix))]
 mod events;
 #[cfg(all(feature = "net", unix))]
 mod listeners;

@@ -51,12 +51,6 @@ impl Workers {
         self.pool().is_receiving(id)
     }
 
-    /// Counts what has been sent to the worker of a polling session as unreported, for `isWritable()`.
-    #[napi(catch_unwind)]
-    pub fn begin_reports(&self, id: u32) {
-        self.pool().begin_reports(id);
-    }
-
     /// Returns whether a poll of a polling session is pending, and nothing waits for it. Packets that are
     /// to be reported may be on their way.
     #[napi(catch_unwind)]

@@ -159,6 +159,11 @@ pub struct Workers {
 }
 
 impl Workers {
+    /// Returns another object of the same environment, which does not keep the process alive.
+    pub(super) fn share(&self) -> Self {
+        Self { environment: Rc::clone(&self.environment), wake: None, cleanup: None }
+    }
+
     pub(super) fn pool(&self) -> RefMut<'_, WorkerPool> {
         RefMut::map(self.environment.borrow_mut(), Environment::pool_mut)
     }

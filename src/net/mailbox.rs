@@ -31,8 +31,7 @@ impl Mailbox {
         Self { commands, shared, lag }
     }
 
-    /// Sends a batch; drops it if the worker has ended. Returns its number, for
-    /// [`has_done`](Self::has_done).
+    /// Sends a batch; drops it if the worker has ended. Returns its number.
     pub(super) fn post(&self, commands: Vec<Command>) -> u64 {
         let bytes = commands.iter().map(Command::len_bytes).sum();
         // Locked while sending, so that batches are counted in the order in which they are sent.

@@ -371,9 +371,9 @@ impl Worker {
     }
 
     fn serve_accepted(self: &Rc<Self>, accepted: Accepted) {
-        let Accepted { listener, stream, tls, is_moved } = accepted;
+        let Accepted { listener, stream, tls, peer } = accepted;
         let stream = stream.and_then(TcpStream::from_std);
-        self.listeners.serve(self, &listener, stream, tls, is_moved);
+        self.listeners.serve(self, &listener, stream, tls, peer);
     }
 
     fn insert(&self, id: ConnectionId, task: Rc<ConnectionTask>) {

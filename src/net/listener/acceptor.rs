@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::io::{self, ErrorKind};
-use std::net::TcpStream as StdTcpStream;
+use std::net::{SocketAddr, TcpStream as StdTcpStream};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -103,7 +103,7 @@ impl Acceptor {
                 return Poll::Ready(());
             };
             match accepted {
-                Ok(stream) => self.give(stream),
+                Ok((stream, peer)) => self.give(stream, peer),
                 // The peer has gone already; or a signal.
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(_) => state.rest = Some(Box::pin(sleep(RETRY))),
@@ -118,7 +118,7 @@ impl Acceptor {
         &self,
         state: &mut State,
         context: &mut Context<'_>,
-    ) -> Poll<Option<io::Result<StdTcpStream>>> {
+    ) -> Poll<Option<io::Result<(StdTcpStream, SocketAddr)>>> {
         let Some((socket, _)) = &state.socket else { return Poll::Ready(None) };
         loop {
             if let Some(rest) = &mut state.rest {
@@ -155,7 +155,7 @@ impl Acceptor {
     }
 
     /// Passes a connection, or gives it to the worker that has the fewest.
-    fn give(&self, stream: StdTcpStream) {
+    fn give(&self, stream: StdTcpStream, peer: SocketAddr) {
         self.worker.shared.counters.accepted.add(1);
         if self.is_passed(&stream) {
             return self.worker.listeners.pass_accepted(&self.worker, &self.listener, stream);
@@ -171,11 +171,11 @@ impl Acceptor {
         match other {
             None => {
                 let stream = TcpStream::from_std(stream);
-                self.worker.listeners.serve(&self.worker, &listener, stream, None, false);
+                self.worker.listeners.serve(&self.worker, &listener, stream, None, Some(peer));
             }
             Some(target) => {
                 let accepted =
-                    Accepted { listener, stream: Ok(stream), tls: None, is_moved: false };
+                    Accepted { listener, stream: Ok(stream), tls: None, peer: Some(peer) };
                 target.mailbox.post(vec![Command::Accepted(Box::new(accepted))]);
             }
         }
@@ -186,11 +186,11 @@ impl Acceptor {
 fn poll_accept(
     socket: &AsyncFd<TcpListener>,
     context: &mut Context<'_>,
-) -> Poll<io::Result<StdTcpStream>> {
+) -> Poll<io::Result<(StdTcpStream, SocketAddr)>> {
     loop {
         let mut guard = ready!(socket.poll_read_ready(context))?;
         if let Ok(accepted) = guard.try_io(|socket| socket.get_ref().accept()) {
-            return Poll::Ready(accepted.map(|(stream, _)| stream.into()));
+            return Poll::Ready(accepted.map(|(stream, peer)| (stream.into(), peer)));
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A connection that has been accepted, and whose next request is not known yet.
 
 use std::cell::RefCell;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Instant;
@@ -50,6 +51,8 @@ pub(super) struct HttpConnection {
 struct State {
     /// `None` once the connection is passed or has ended.
     stream: Option<Source>,
+    /// The peer's address, as far as it is known.
+    peer: Option<SocketAddr>,
     /// The position among those of the same listener.
     index: usize,
     /// Set if a request was answered before.
@@ -69,14 +72,14 @@ impl State {
 
 impl HttpConnection {
     pub(super) fn new(
-        worker: Rc<Worker>,
-        served: Rc<Served>,
+        (worker, served): (Rc<Worker>, Rc<Served>),
         stream: Source,
+        peer: Option<SocketAddr>,
         index: usize,
         is_kept: bool,
     ) -> Self {
         let (stream, since) = (Some(stream), Instant::now());
-        let state = State { stream, index, is_kept, known: 0, since, waker: None };
+        let state = State { stream, peer, index, is_kept, known: 0, since, waker: None };
         Self { worker, served, state: RefCell::new(state) }
     }
 
@@ -102,7 +105,7 @@ impl HttpConnection {
         self.served.remove(state.index);
         match (state.stream.take(), verdict) {
             (Some(stream), Verdict::Offer(offer)) => {
-                self.served.offer(&self.worker, stream, offer);
+                self.served.offer(&self.worker, stream, state.peer, offer);
                 return Poll::Ready(());
             }
             (Some(stream), Verdict::Serve(session, request)) => {

@@ -38,7 +38,7 @@ mod tls;
 mod watch;
 
 use std::io;
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -171,8 +171,8 @@ pub(super) struct Accepted {
     pub(super) stream: io::Result<TcpStream>,
     /// Its TLS, if another worker has begun that.
     pub(super) tls: Option<Box<DetachedTls>>,
-    /// True if another worker has served it before.
-    pub(super) is_moved: bool,
+    /// The address of the peer; `None` if another worker has served the connection before.
+    pub(super) peer: Option<SocketAddr>,
 }
 
 /// A command to the worker that accepts.

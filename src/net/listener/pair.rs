@@ -3,6 +3,9 @@
 //! A `tokio::net::UnixStream` would be watched for both directions. A Unix socket becomes writable anew with
 //! each read at its other end, so each request would wake the worker twice. This one is watched for what can
 //! be read, and for the other direction only once it has been full.
+//!
+//! The four calls of a small request take 4 of the 20 µs of CPU that it costs. Two pipes would take a third
+//! of that, but twice the descriptors, and 32 of the 16,384 pages that Linux gives a user for all pipes.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::future::poll_fn;
 use std::io;
-use std::net::TcpStream as StdTcpStream;
+use std::net::{SocketAddr, TcpStream as StdTcpStream};
 use std::os::fd::{AsRawFd, RawFd};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -113,17 +113,17 @@ impl Listeners {
         worker.emit(listener.id, Event::Passed { descriptor, is_overdue: false });
     }
 
-    /// Serves a connection.
+    /// Serves a connection. `peer` is its address; `None` if another worker has served it before.
     pub(in crate::net) fn serve(
         &self,
         worker: &Rc<Worker>,
         listener: &Arc<Listener>,
         stream: io::Result<TcpStream>,
         tls: Option<Box<DetachedTls>>,
-        is_moved: bool,
+        peer: Option<SocketAddr>,
     ) {
         let known = self.find(listener.id);
-        if known.is_none() && is_moved && !listener.is_open() {
+        if known.is_none() && peer.is_none() && !listener.is_open() {
             // This worker has reported the end of the listener.
             listener.connections.fetch_sub(1, Ordering::Relaxed);
             worker.shared.http_connections.fetch_sub(1, Ordering::Relaxed);
@@ -135,10 +135,10 @@ impl Listeners {
             served
         });
         match (stream, tls) {
-            (Ok(stream), None) => served.serve(worker, stream),
+            (Ok(stream), None) => served.serve(worker, stream, peer),
             (Ok(stream), Some(tls)) => {
                 let source = TlsSource::attach(stream, *tls);
-                served.begin(worker, Source::Tls(Box::new(source)), false);
+                served.begin(worker, Source::Tls(Box::new(source)), peer, false);
             }
             (Err(_), _) => served.count_end(worker),
         }
@@ -268,7 +268,7 @@ impl Served {
         }
     }
 
-    fn serve(self: &Rc<Self>, worker: &Rc<Worker>, stream: TcpStream) {
+    fn serve(self: &Rc<Self>, worker: &Rc<Worker>, stream: TcpStream, peer: Option<SocketAddr>) {
         if self.listener.options().is_passing {
             self.pass(worker, Source::Plain(stream));
             return self.count_end(worker);
@@ -276,15 +276,21 @@ impl Served {
         let Ok(source) = Source::new(stream, self.listener.tls()) else {
             return self.count_end(worker);
         };
-        self.begin(worker, source, false);
+        self.begin(worker, source, peer, false);
     }
 
-    fn begin(self: &Rc<Self>, worker: &Rc<Worker>, source: Source, is_kept: bool) {
+    fn begin(
+        self: &Rc<Self>,
+        worker: &Rc<Worker>,
+        source: Source,
+        peer: Option<SocketAddr>,
+        is_kept: bool,
+    ) {
         let connection = {
             let mut connections = self.connections.borrow_mut();
             let entry = connections.vacant_entry();
-            let (worker, served) = (Rc::clone(worker), Rc::clone(self));
-            let connection = HttpConnection::new(worker, served, source, entry.key(), is_kept);
+            let owner = (Rc::clone(worker), Rc::clone(self));
+            let connection = HttpConnection::new(owner, source, peer, entry.key(), is_kept);
             Rc::clone(entry.insert(Rc::new(connection)))
         };
         self.schedule_sweep(worker, Instant::now());
@@ -333,13 +339,19 @@ impl Served {
 
     /// Reports that a client and this server do not agree about TLS.
     pub(super) fn report_tls_failure(&self, worker: &Worker, stream: &Source, code: &'static str) {
-        let (address, _) = stream.address().unwrap_or_default();
+        let (address, _) = stream.address(None).unwrap_or_default();
         worker.emit(self.listener.id, Event::TlsFailed { code, address });
     }
 
     /// Offers a request to the application. It is passed where the operating system has no random bytes,
     /// or no name for the peer.
-    pub(super) fn offer(self: &Rc<Self>, worker: &Worker, stream: Source, offer: Offer) {
+    pub(super) fn offer(
+        self: &Rc<Self>,
+        worker: &Worker,
+        stream: Source,
+        peer: Option<SocketAddr>,
+        offer: Offer,
+    ) {
         let Offer { path, head, request } = offer;
         let (transport, sid) = match &request {
             OfferedRequest::Polling(_) => {
@@ -350,7 +362,7 @@ impl Served {
             }
             OfferedRequest::Upgrade(_, sid) => (HandshakeTransport::Upgrade, Some(sid.clone())),
         };
-        let (Some((address, port)), Some(sid)) = (stream.address(), sid) else {
+        let (Some((address, port)), Some(sid)) = (stream.address(peer), sid) else {
             self.pass(worker, stream);
             return self.count_end(worker);
         };
@@ -422,14 +434,14 @@ impl Served {
 
     /// Waits for the next request of a connection.
     pub(super) fn serve_next(self: &Rc<Self>, worker: &Rc<Worker>, stream: Source) {
-        self.begin(worker, stream, true);
+        self.begin(worker, stream, None, true);
     }
 
     /// Moves a connection to another worker, where its session is.
     pub(super) fn move_to(&self, worker: &Worker, target: &Target, stream: Source) {
         let listener = Arc::clone(&self.listener);
         let (stream, tls) = stream.detach();
-        let accepted = Accepted { listener, stream, tls, is_moved: true };
+        let accepted = Accepted { listener, stream, tls, peer: None };
         target.shared.http_connections.fetch_add(1, Ordering::Relaxed);
         target.mailbox.post(vec![Command::Accepted(Box::new(accepted))]);
         worker.shared.http_connections.fetch_sub(1, Ordering::Relaxed);

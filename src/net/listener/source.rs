@@ -20,6 +20,9 @@ use crate::net::tls::{TlsDetails, TlsSettings};
 /// The most bytes of a payload that are read at once.
 const READ_BUFFER: usize = 64 * 1024;
 
+/// The most bytes of a request that are skipped at once: more than most have.
+const SKIP_BUFFER: usize = 2 * 1024;
+
 /// A connection whose next request can be looked at.
 pub(in crate::net) enum Source {
     /// TCP: bytes that were looked at stay in the kernel.
@@ -77,9 +80,9 @@ impl Source {
     }
 
     /// Returns the peer's address as Node.js spells it, and its port; `None` if it would name an interface,
-    /// too, or if the peer has gone.
-    pub(super) fn address(&self) -> Option<(String, u16)> {
-        match self.socket().peer_addr().ok()? {
+    /// too, or if the peer has gone. `known` is the address if the kernel need not be asked.
+    pub(super) fn address(&self, known: Option<SocketAddr>) -> Option<(String, u16)> {
+        match known.or_else(|| self.socket().peer_addr().ok())? {
             SocketAddr::V6(address) if address.scope_id() != 0 => None,
             address => Some((address.ip().to_string(), address.port())),
         }
@@ -197,13 +200,23 @@ impl Source {
 
 /// Reads bytes that have been looked at. Returns whether they were all there.
 fn skip(socket: &TcpStream, length: usize) -> bool {
-    let mut skipped = vec![0; length];
-    matches!((&*SockRef::from(socket)).read(&mut skipped), Ok(read) if read == length)
+    let mut skipped = [MaybeUninit::uninit(); SKIP_BUFFER];
+    let mut rest = length;
+    while rest > 0 {
+        let room = skipped.get_mut(..rest.min(SKIP_BUFFER)).unwrap_or_default();
+        match SockRef::from(socket).recv(room) {
+            Ok(read) if read > 0 => rest -= read,
+            _ => return false,
+        }
+    }
+    true
 }
 
-/// Returns whether there are no more bytes and the peer has ended its side.
+/// Returns whether there are no more bytes and the peer has ended its side, as far as tokio knows. It asks
+/// the kernel only then, which costs a client.
 fn is_at_end(socket: &TcpStream) -> bool {
-    matches!(SockRef::from(socket).peek(&mut [MaybeUninit::uninit()]), Ok(0))
+    has_peer_ended(socket)
+        && matches!(SockRef::from(socket).peek(&mut [MaybeUninit::uninit()]), Ok(0))
 }
 
 /// Drops the bytes that the peer has sent. With unread ones, the kernel would reset the connection
