@@ -61,7 +61,11 @@ const WITH_DOOR = [
   "idioms/turns.test.js",
   "idioms/websocket-members.test.js",
   "integration/engine-lifetime.test.js",
+  "model/adapter.test.js",
 ];
+
+/** Of the model's programs, with them: 10 s of a CPU. */
+const PROGRAMS_WITH_DOOR = "100";
 
 /** Half of the time of the tests is spent waiting: for servers, clients, browsers, timeouts. */
 const FILES_AT_A_TIME = availableParallelism() + 2;
@@ -99,7 +103,10 @@ runTests(
   `Node.js ${process.version} with createServer()`,
   process.execPath,
   filesIn(WITH_DOOR, files),
-  { NODE_OPTIONS: `--require ${path.join(__dirname, "support/with-door.js")}` },
+  {
+    NODE_OPTIONS: `--require ${path.join(__dirname, "support/with-door.js")}`,
+    TURBO_PROGRAMS: PROGRAMS_WITH_DOOR,
+  },
 );
 const integration = filesIn(["integration"], files);
 const withoutAddon = { TURBO_NATIVE: "0" };

@@ -55,6 +55,56 @@ describe("long-polling", { timeout: 60_000 }, () => {
     });
   }
 
+  for (const isBare of [false, true]) {
+    const title = isBare ? "of Engine.IO alone" : "that has entered a namespace";
+    test(`packets of a session ${title} wait for a poll where programs see them`, async (t) => {
+      const seen = await same(t, { isBare }, async (session) => {
+        const { conn } = session;
+        const seen = [];
+        const look = (what) => {
+          const buffered = conn.writeBuffer.map(({ data }) => data);
+          seen.push([what, conn.transport.writable, buffered]);
+        };
+        if (!isBare) {
+          await session.ask(session.post("40"));
+          while (session.io.sockets.sockets.size === 0) await new Promise(setImmediate);
+          // The answer. Of packets that are sent before a program looks, `writeBuffer` does not show all.
+          await session.ask(session.get());
+        }
+        look("between two polls");
+        conn.send("a");
+        look("sent in between");
+        await new Promise(setImmediate);
+        look("in the next turn");
+        const poll = session.ask(session.get());
+        seen.push(bodyOf(await poll));
+        while (conn.writeBuffer.length > 0) await new Promise(setImmediate);
+        look("taken by the poll");
+        const pending = session.ask(session.get());
+        while (!conn.transport.writable) await new Promise(setImmediate);
+        look("with a poll");
+        conn.send("b");
+        look("sent to the poll");
+        seen.push(bodyOf(await pending));
+        look("after the poll");
+        let isCalled = false;
+        conn.send("c", {}, () => (isCalled = true));
+        await new Promise(setImmediate);
+        seen.push(["called back before the poll", isCalled]);
+        seen.push(bodyOf(await session.ask(session.get())));
+        while (!isCalled) await new Promise(setImmediate);
+        for (const event of ["flush", "drain"]) conn.on(event, () => look(event));
+        conn.send("d");
+        conn.send("e");
+        look("with listeners");
+        seen.push(bodyOf(await session.ask(session.get())));
+        while (conn.writeBuffer.length > 0) await new Promise(setImmediate);
+        return seen;
+      });
+      assert.deepEqual(seen[1], ["sent in between", false, ["a"]]);
+    });
+  }
+
   const observations = {
     "looked at": (conn) => assert.equal(conn.transport.name, "polling"),
     "whose timer is read": (conn) => assert.equal(typeof conn.pingIntervalTimer, "object"),
@@ -175,7 +225,22 @@ describe("long-polling", { timeout: 60_000 }, () => {
       await session.ask(session.post("40"));
       await session.ask(session.get());
       const bodies = [];
-      for (const coding of ["gzip", "deflate", "gzip, deflate, br", "br", "deflate, gzip"]) {
+      for (const coding of [
+        "gzip",
+        "deflate",
+        "gzip, deflate, br",
+        "br",
+        "deflate, gzip",
+        "gzip;q=0, deflate",
+        "gzip;q=0.5, deflate;q=0.8",
+        "deflate;q=0.5, gzip;level=1;q=0.5",
+        "*",
+        "*, deflate",
+        "*;q=0.5, gzip;q=0",
+        "identity, GZIP;q=0.1",
+        "gzip;q=x",
+        "gzip deflate",
+      ]) {
         session.conn.send("x".repeat(2000));
         const answer = await session.ask(session.get(`Accept-Encoding: ${coding}\r\n`));
         const [head] = answer.split("\r\n\r\n");

@@ -57,6 +57,15 @@ class PacedSocket {
     return this.lean ?? this.conn.transport;
   }
 
+  /**
+   * What has the property `writable` that is false while packets are in flight: the transport; of a session
+   * that polls a worker, its connection.
+   */
+  get flight() {
+    const { transport } = this;
+    return transport.flight ?? transport;
+  }
+
   /** The packets that wait. To be read only. */
   get writeBuffer() {
     return this.lean === null ? this.conn.writeBuffer : (this.leanBuffer ?? NO_PACKETS);
@@ -106,10 +115,12 @@ class PacedSocket {
   /** Puts the latest packets in flight: until the end of the turn, or longer if much waits. */
   startFlight() {
     const { connection } = this;
-    this.transport.writable = false;
-    this.#isAwaiting = connection.isBehind;
+    const { awaitedFrames, backlog, isBehind } = connection;
+    this.flight.writable = false;
+    // Volatile packets and broadcasts are not reported.
+    this.#isAwaiting = isBehind && awaitedFrames + backlog > 0;
     this.#isInFlight = !this.#isAwaiting;
-    if (this.#isAwaiting) this.#due = connection.awaitedFrames;
+    if (this.#isAwaiting) this.#due = awaitedFrames;
     else if (this.#hasListeners) this.#scheduleTick();
     else connection.workers.scheduleTurnEnd(this);
   }
@@ -164,13 +175,13 @@ class PacedSocket {
    * @param {number} bytes
    */
   handleBacklog(bytes) {
-    const { transport } = this;
+    const { flight } = this;
     if (bytes === 0) {
       // With engine.io, the packets of broadcasts would have been in its buffer.
       this.#isDrainDue = true;
       this.#handleReports();
-    } else if (transport.writable) {
-      transport.writable = false;
+    } else if (flight.writable) {
+      flight.writable = false;
       this.#isAwaiting = true;
       this.#due = 0;
     }
@@ -184,10 +195,10 @@ class PacedSocket {
 
   /** Does what engine.io's transport does when the packets in flight are written. */
   #handleWritten() {
-    const { conn, transport } = this;
+    const { conn, flight, transport } = this;
     if (conn.readyState === "closed") return;
     if (transport.listenerCount("drain") > 1) transport.emit("drain");
-    transport.writable = true;
+    flight.writable = true;
     if (transport.listenerCount("ready") > 1) transport.emit("ready");
     else if (this.writeBuffer.length > 0) conn.flush();
     if (this.#isDrainDue && conn.readyState === "open") this.#emitDrain();
@@ -196,7 +207,7 @@ class PacedSocket {
   /** Does what engine.io's `flush()` does, for packets that the worker has. */
   flushShown() {
     const { conn } = this;
-    if (conn.readyState === "closed" || !this.transport.writable) return;
+    if (conn.readyState === "closed" || !this.flight.writable) return;
     const packets = this.takeShown();
     conn.emit("flush", packets);
     conn.server.emit("flush", conn, packets);
@@ -218,7 +229,7 @@ class PacedSocket {
    */
   showBroadcast(payloads) {
     for (const data of payloads) {
-      if (this.transport.writable) this.startFlight();
+      if (this.flight.writable) this.startFlight();
       else this.show("message", data, {});
     }
   }
@@ -230,7 +241,7 @@ class PacedSocket {
    * @param {number} broadcasts the number of packets that were broadcast to the socket in this turn
    */
   handleFirstListener(broadcasts) {
-    const { writable } = this.transport;
+    const { writable } = this.flight;
     if (broadcasts > 0) {
       this.#isDrainDue = !writable || broadcasts > 1;
       if (writable) this.startFlight();

@@ -125,7 +125,7 @@ class PacketRoute extends HeartbeatSocket {
     const { conn } = this;
     this.#isLeft = true;
     this.reset();
-    if (conn.readyState !== "closed" && !conn.transport.writable) {
+    if (conn.readyState !== "closed" && !this.flight.writable) {
       // The worker has what is in flight: engine.io goes on in the next tick, as after a write.
       conn.sentCallbackFn.push(null);
       nextTick(conn.transport._onSentLast, null);
@@ -248,13 +248,13 @@ class PacketRoute extends HeartbeatSocket {
 
   /** Sends a packet to the worker. It looks as if engine.io's `sendPacket()` had sent it. */
   send(type, data, options) {
-    const { transport } = this;
+    const { flight, transport } = this;
     // After a flight, the same options belong to another packet.
     if (transport.writable) this.#volatileOptions = null;
     else this.show(type, data, options);
     if (type === "message") this.#sendMessage(data, options);
     else this.connection.sendText(HEARTBEATS[type] + (data ?? ""));
-    if (transport.writable) this.startFlight();
+    if (flight.writable) this.startFlight();
   }
 
   #sendMessage(data, options) {

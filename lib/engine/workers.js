@@ -162,7 +162,7 @@ class Workers {
    */
   acceptPolling(connection, worker, key, options, sid, polling) {
     this.scheduleFlush();
-    const configured = this.native.configure(options);
+    const configured = this.#configure(options);
     const id = this.native.acceptPolling(worker, key, configured, sid, polling);
     this.connections[id] = connection;
     this.#size++;
@@ -179,7 +179,7 @@ class Workers {
    */
   acceptUpgrade(worker, key, id, options, headers) {
     this.scheduleFlush();
-    this.native.acceptUpgrade(worker, key, id, this.native.configure(options), headers);
+    this.native.acceptUpgrade(worker, key, id, this.#configure(options), headers);
   }
 
   /**

@@ -10,7 +10,7 @@ const { createPollingTransport } = require("./polling-transport.js");
 const { createRequest } = require("./request.js");
 
 const { Probed: PROBED, Completed: COMPLETED } = UpgradeStep;
-const { Received: RECEIVED } = PollingState;
+const { Received: RECEIVED, Writable: WRITABLE } = PollingState;
 
 /** The code of a worker's error that engine.io's transport would have reported. */
 const TRANSPORT_ERROR = "TransportError";
@@ -27,6 +27,10 @@ const BAD_REQUEST = 400;
  *
  * Until it has changed, it has no WebSocket; its Engine.IO socket, expanded, has a `PollingTransport`. Once
  * it has, it is a `LeanConnection` in all, with the request of the upgrade.
+ *
+ * A program that looks at the transport sees packets wait as with engine.io: they are in flight, or in
+ * `writeBuffer`, until the worker reports that a poll has taken them. While the socket is lean, that is not
+ * reported, and packets are in flight until the end of the turn.
  */
 class PollingConnection extends LeanConnection {
   /** True until the session goes on with a WebSocket. */
@@ -153,11 +157,53 @@ class PollingConnection extends LeanConnection {
     this.command("awaitState", RECEIVED);
   }
 
+  // --- For `PollingTransport`
+
+  /** True if a poll is pending that takes nothing: what is sent now leaves at once. */
+  get hasPoll() {
+    if (!this.writable || this.endError !== null || this.#hasBroadcast) return false;
+    return this.workers.native.isWritable(this.id);
+  }
+
+  /** True if a broadcast of this turn takes the next poll. */
+  get #hasBroadcast() {
+    const members = this.route?.members ?? [];
+    return members.some(({ broadcastsInTurn }) => broadcastsInTurn > 0);
+  }
+
+  /** Has the transport called when a poll is pending that takes nothing. */
+  awaitPoll() {
+    if (this.isPollAwaited) return;
+    this.isPollAwaited = true;
+    this.command("awaitState", WRITABLE);
+  }
+
+  // --- For `Sender`: the transport needs the reports
+
+  /** True while packets are reported when polls have taken them. */
+  get isReported() {
+    return this.isPolling && this.transport !== null;
+  }
+
+  get isBehind() {
+    return this.isReported || super.isBehind;
+  }
+
+  needsReport(length) {
+    return this.isReported || super.needsReport(length);
+  }
+
   // --- Events
 
   /** @param {number} state of `PollingState` in addon/codes.js */
   handleReached(state) {
     if (state === RECEIVED) this.#handleReceived();
+    else this.#handlePoll();
+  }
+
+  #handlePoll() {
+    this.isPollAwaited = false;
+    this.transport?.handlePoll();
   }
 
   #handleReceived() {
@@ -305,10 +351,12 @@ function transportError(message) {
   return Object.assign(new Error(message), { type: TRANSPORT_ERROR, description: undefined });
 }
 
-/** On the prototype until it is set: few connections need an own property. */
+/** On the prototype until they are set: few connections need own properties. */
 Object.assign(PollingConnection.prototype, {
   /** @private See `whenReceived()`. */
   receivedCallback: undefined,
+  /** @private Set until the worker reports a poll. */
+  isPollAwaited: false,
 });
 
 /** Reports the end of a session that has not changed to a WebSocket. */

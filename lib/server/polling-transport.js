@@ -17,6 +17,26 @@ const LENGTH_64 = 127;
 /** The masking key that leaves a payload as it is. */
 const NO_MASK = Buffer.alloc(4);
 
+/**
+ * The property of transports that says whether a packet leaves at once. As with engine.io, it is true while a
+ * poll is pending. What says whether packets are in flight is the connection's property of this name.
+ */
+const WRITABLE = {
+  get() {
+    const { connection } = this;
+    if (this.isReady || connection.hasPoll) return connection.writable;
+    // engine.io's `flush()` has asked, or will, when packets are not in flight any more.
+    if (connection.writable && connection.engineSocket.writeBuffer.length > 0)
+      connection.awaitPoll();
+    return false;
+  },
+  set(isWritable) {
+    this.connection.writable = isWritable;
+  },
+  enumerable: true,
+  configurable: true,
+};
+
 /** Our classes by engine.io's class of long-polling. */
 const classes = new WeakMap();
 
@@ -46,7 +66,9 @@ function pollingClass(Polling) {
       Object.defineProperty(this, "connection", { value: connection });
       // As transports of WebSockets have it: called when what was in flight before there was a transport is sent.
       Object.defineProperty(this, "_onSentLast", { value: (error) => this.handleSent(error) });
-      this.writable = true;
+      Object.defineProperty(this, "writable", WRITABLE);
+      // Set while the worker's report of a poll is handled.
+      Object.defineProperty(this, "isReady", { value: false, writable: true });
       super.on("headers", reportHeaders);
     }
 
@@ -65,6 +87,11 @@ function pollingClass(Polling) {
       return super.prependListener(event, listener);
     }
 
+    /** What has the property `writable` that says whether packets are in flight. @private for `PacedSocket` */
+    get flight() {
+      return this.connection;
+    }
+
     /** Gives packets of engine.io to the worker, which has them wait for a poll. */
     send(packets) {
       const { connection } = this;
@@ -79,12 +106,28 @@ function pollingClass(Polling) {
       });
     }
 
-    /** @private */
+    /** A poll has taken the packets; or, if the session has a WebSocket by now, the network. @private */
     handleSent(error) {
-      if (error || this.readyState !== "open") return;
+      const { connection } = this;
+      if (error || connection.engineSocket.readyState === "closed") return;
+      if (!connection.isPolling) {
+        connection.engineSocket.transport.emit("drain");
+        return;
+      }
       this.emit("drain");
       this.writable = true;
-      this.emit("ready");
+      if (this.writable) this.emit("ready");
+    }
+
+    /** A poll is pending that takes nothing. */
+    handlePoll() {
+      if (!this.flight.writable) return;
+      this.isReady = true;
+      try {
+        this.emit("ready");
+      } finally {
+        this.isReady = false;
+      }
     }
 
     /** Receives a message of the client. */

@@ -51,8 +51,8 @@ impl Workers {
         self.pool().is_receiving(id)
     }
 
-    /// Returns whether a poll of a polling session is pending, and nothing waits for it that earlier turns
-    /// have sent.
+    /// Returns whether a poll of a polling session is pending, and nothing waits for it. Packets that are
+    /// to be reported may be on their way.
     #[napi(catch_unwind)]
     pub fn is_writable(&self, id: u32) -> bool {
         self.pool().is_writable(id)

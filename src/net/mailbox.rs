@@ -31,8 +31,7 @@ impl Mailbox {
         Self { commands, shared, lag }
     }
 
-    /// Sends a batch; drops it if the worker has ended. Returns its number, for
-    /// [`has_done`](Self::has_done).
+    /// Sends a batch; drops it if the worker has ended. Returns its number.
     pub(super) fn post(&self, commands: Vec<Command>) -> u64 {
         let bytes = commands.iter().map(Command::len_bytes).sum();
         // Locked while sending, so that batches are counted in the order in which they are sent.
@@ -42,6 +41,11 @@ impl Mailbox {
             lag.handle_sent(now, bytes);
         }
         lag.count_sent()
+    }
+
+    /// Returns the number of the last batch.
+    pub(super) fn count_sent(&self) -> u64 {
+        self.lag.lock().count_sent()
     }
 
     /// Returns whether the worker has executed this batch.

@@ -1,6 +1,7 @@
 //! The application's handle to its workers: connections by id, commands in, events out.
 
 mod listeners;
+mod polling;
 
 use std::collections::VecDeque;
 use std::io;
@@ -18,9 +19,7 @@ use slab::Slab;
 use tokio::sync::mpsc::unbounded_channel;
 
 use self::listeners::{Handshakes, ListenerRoute};
-use super::command::{
-    Broadcast, Command, ConnectionCommand, Opening, PollingCommand, SocketOption, Volatile,
-};
+use super::command::{Broadcast, Command, ConnectionCommand, Opening, SocketOption, Volatile};
 use super::heartbeat::{HeartbeatCommand, HeartbeatStart};
 use super::liveness::Liveness;
 use super::mailbox::Mailbox;
@@ -29,9 +28,7 @@ use super::threads::IoThread;
 use super::tls::TlsDetails;
 use super::traffic::{Traffic, TrafficView};
 use super::worker::{self, EventBatch, EventSink, Notify, Shared};
-use super::{
-    Broadcaster, ConnectionId, ConnectionOptions, Event, HistogramView, PollingState, WorkerStats,
-};
+use super::{Broadcaster, ConnectionId, ConnectionOptions, Event, HistogramView, WorkerStats};
 use crate::fanout::{FrameKind, Frames, PreparedPacket};
 use crate::fanout::{Recipients, RoomId};
 
@@ -80,8 +77,19 @@ struct ConnectionRoute {
     traffic: Arc<Traffic>,
     /// True if the worker compresses messages.
     is_compressing: bool,
+    /// True if the connection begins with long-polling.
+    is_polling: bool,
+    /// Of a connection that polls: the batch of the last packet that is not to be reported.
+    last_unreported: u64,
     /// Given if the connection speaks TLS.
     tls: Option<Arc<TlsDetails>>,
+}
+
+impl ConnectionRoute {
+    const fn new(worker: usize, traffic: Arc<Traffic>, tls: Option<Arc<TlsDetails>>) -> Self {
+        let (is_compressing, is_polling, last_unreported) = (false, false, 0);
+        Self { worker, traffic, is_compressing, is_polling, last_unreported, tls }
+    }
 }
 
 struct WorkerHandle {
@@ -137,8 +145,8 @@ impl WorkerPool {
         let worker = self.next_worker(io_threads.max(1))?;
         let traffic = Arc::new(Traffic::new(stream.as_raw_fd(), bytes_read, bytes_written));
         let is_compressing = options.compression.is_some();
-        let route =
-            ConnectionRoute { worker, traffic: Arc::clone(&traffic), is_compressing, tls: None };
+        let mut route = ConnectionRoute::new(worker, Arc::clone(&traffic), None);
+        route.is_compressing = is_compressing;
         let id = self.routes.insert(Route::Connection(route)) as ConnectionId;
         let input = BytesMut::from(input);
         let opening = Opening { id, stream, input, options, traffic };
@@ -158,6 +166,9 @@ impl WorkerPool {
             self.count_posted(id, bytes.len());
         }
         self.command(id, ConnectionCommand::Send(frame, kind));
+        if !is_reported {
+            self.note_unreported(id);
+        }
     }
 
     /// Returns frames that are plain unless the worker compresses them.
@@ -179,6 +190,7 @@ impl WorkerPool {
     ) {
         let frame = self.frames_for(id, frame.into());
         self.command(id, ConnectionCommand::SendVolatile(frame, volatile));
+        self.note_unreported(id);
     }
 
     /// Sends a packet to all recipients; if `is_volatile`, only to recipients to which
@@ -313,42 +325,6 @@ impl WorkerPool {
     /// [`Event::Text`].
     pub fn split_packets(&mut self, id: ConnectionId, is_split: bool) {
         self.command(id, ConnectionCommand::SplitPackets(is_split));
-    }
-
-    /// Begins a poll of a polling session, whose payload is [`Event::Polled`], or forgets it: for requests
-    /// that the application has got.
-    pub fn poll(&mut self, id: ConnectionId, is_pending: bool) {
-        self.command(id, ConnectionCommand::Polling(PollingCommand::Poll(is_pending)));
-    }
-
-    /// Answers the payload of a polling session, whose packets have been handled.
-    pub fn answer_payload(&mut self, id: ConnectionId) {
-        self.command(id, ConnectionCommand::Polling(PollingCommand::AnswerPayload));
-    }
-
-    /// Leaves the requests of a polling session to the application from now on.
-    pub fn pass_requests(&mut self, id: ConnectionId) {
-        self.command(id, ConnectionCommand::Polling(PollingCommand::PassRequests));
-    }
-
-    /// Has [`Event::Reached`] report that a polling session is in this state, once it is.
-    pub fn await_state(&mut self, id: ConnectionId, awaited: PollingState) {
-        self.command(id, ConnectionCommand::Polling(PollingCommand::Await(awaited)));
-    }
-
-    /// Returns whether the client of a polling session sends a payload.
-    #[must_use]
-    pub fn is_receiving(&self, id: ConnectionId) -> bool {
-        self.connection(id).is_some_and(|route| route.traffic.is_receiving())
-    }
-
-    /// Returns whether a poll of a polling session is pending, and nothing waits for it: neither at
-    /// the worker, nor a broadcast on its way there.
-    #[must_use]
-    pub fn is_writable(&self, id: ConnectionId) -> bool {
-        let Some(route) = self.connection(id) else { return false };
-        let has_broadcasts = |worker: &WorkerHandle| worker.mailbox.has_done(worker.last_broadcast);
-        self.workers.get(route.worker).is_some_and(has_broadcasts) && route.traffic.is_writable()
     }
 
     /// Sets an option of the connection's socket.

@@ -127,18 +127,54 @@ impl Exchange {
     }
 }
 
-/// Returns the first of the supported codings that the client names. Weights and wildcards, which no
-/// browser sends, are taken for no compression, which all clients take.
+/// What a client says about a coding.
+#[derive(Clone, Copy)]
+struct Preference {
+    /// Its weight.
+    quality: f64,
+    /// False if the client names all codings.
+    is_named: bool,
+    /// Its place in the header.
+    position: usize,
+}
+
+/// Returns the coding that the client prefers, as the package `accepts` finds it, which engine.io asks.
 fn accepted_coding(head: &RequestHead<'_>) -> Option<ContentCoding> {
     let accepted = head.values("accept-encoding").single()?;
-    if memchr::memchr2(b';', b'*', accepted).is_some() {
-        return None;
+    let [gzip, deflate] = [&b"gzip"[..], b"deflate"].map(|name| preference(accepted, name));
+    let is_less = |gzip: Preference, deflate: Preference| {
+        let order = deflate.quality.total_cmp(&gzip.quality);
+        let order = order.then(deflate.is_named.cmp(&gzip.is_named));
+        order.then(gzip.position.cmp(&deflate.position)).is_gt()
+    };
+    match (gzip, deflate) {
+        (Some(gzip), Some(deflate)) if is_less(gzip, deflate) => Some(ContentCoding::Deflate),
+        (Some(_), _) => Some(ContentCoding::Gzip),
+        (None, deflate) => deflate.map(|_| ContentCoding::Deflate),
     }
-    accepted.split(|byte| *byte == b',').find_map(|coding| match coding.trim_ascii() {
-        name if name.eq_ignore_ascii_case(b"gzip") => Some(ContentCoding::Gzip),
-        name if name.eq_ignore_ascii_case(b"deflate") => Some(ContentCoding::Deflate),
-        _ => None,
-    })
+}
+
+/// Returns the preference for a coding; `None` if the client does not take it.
+fn preference(accepted: &[u8], name: &[u8]) -> Option<Preference> {
+    let preferences = accepted.split(|byte| *byte == b',').enumerate();
+    let preferences = preferences.filter_map(|(position, coding)| {
+        let mut parts = coding.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
+        let coding = parts.next()?;
+        let is_named = coding.eq_ignore_ascii_case(name);
+        let quality = parts.find_map(|part| part.strip_prefix(b"q=")).map_or(1.0, weight);
+        (is_named || coding == b"*").then_some(Preference { quality, is_named, position })
+    });
+    let order = |left: &Preference, right: &Preference| {
+        let order = left.is_named.cmp(&right.is_named);
+        let order = order.then(left.quality.total_cmp(&right.quality));
+        order.then(left.position.cmp(&right.position))
+    };
+    preferences.max_by(order).filter(|preference| preference.quality > 0.0)
+}
+
+/// Returns 0 for what is no weight, so that the coding is not used.
+fn weight(text: &[u8]) -> f64 {
+    str::from_utf8(text).ok().and_then(|text| text.parse().ok()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -156,13 +192,19 @@ mod tests {
     }
 
     #[test]
-    fn the_coding_is_the_first_that_is_named() {
+    fn the_coding_is_the_one_that_the_client_prefers() {
         for (accepted, coding) in [
             ("gzip, deflate, br", Some(ContentCoding::Gzip)),
             ("br, deflate , gzip", Some(ContentCoding::Deflate)),
             ("GZIP", Some(ContentCoding::Gzip)),
-            ("gzip;q=0, deflate", None),
-            ("*", None),
+            ("gzip;q=0, deflate", Some(ContentCoding::Deflate)),
+            ("gzip;q=0.5, deflate;q=0.8", Some(ContentCoding::Deflate)),
+            ("deflate;q=0.5, gzip;level=1;q=0.5", Some(ContentCoding::Deflate)),
+            ("*", Some(ContentCoding::Gzip)),
+            ("*, deflate", Some(ContentCoding::Deflate)),
+            ("*;q=0.5, gzip;q=0", Some(ContentCoding::Deflate)),
+            ("gzip;q=x", None),
+            ("gzip deflate", None),
             ("br", None),
             ("", None),
         ] {

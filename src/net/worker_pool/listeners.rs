@@ -165,8 +165,8 @@ impl WorkerPool {
     ) -> Option<ConnectionId> {
         let Waiting { traffic, tls } = self.handshakes.remove(worker, key)?;
         traffic.count_posted(OpeningHandshake::accept_len(headers));
-        let is_compressing = options.compression.is_some();
-        let route = ConnectionRoute { worker, traffic, is_compressing, tls };
+        let mut route = ConnectionRoute::new(worker, traffic, tls);
+        route.is_compressing = options.compression.is_some();
         let id = self.routes.insert(Route::Connection(route)) as ConnectionId;
         let headers = Bytes::copy_from_slice(headers);
         if let Some(worker) = self.workers.get_mut(worker) {
@@ -189,9 +189,10 @@ impl WorkerPool {
     ) -> Option<ConnectionId> {
         let target = self.targets(worker + 1).pop()?;
         let Waiting { traffic, tls } = self.handshakes.remove(worker, key)?;
-        let is_compressing =
+        let mut route = ConnectionRoute::new(worker, traffic, tls);
+        route.is_compressing =
             options.compression.is_some() || polling.compression_threshold.is_some();
-        let route = ConnectionRoute { worker, traffic, is_compressing, tls };
+        route.is_polling = true;
         let id = self.routes.insert(Route::Connection(route)) as ConnectionId;
         if let Some(worker) = self.workers.get_mut(worker) {
             worker.connections += 1;
@@ -229,7 +230,7 @@ impl WorkerPool {
     /// if it has been gone on with.
     pub fn carry(&mut self, worker: usize, key: HandshakeKey) -> Option<ConnectionId> {
         let Waiting { traffic, tls } = self.handshakes.remove(worker, key)?;
-        let route = ConnectionRoute { worker, traffic, is_compressing: false, tls };
+        let route = ConnectionRoute::new(worker, traffic, tls);
         let id = self.routes.insert(Route::Connection(route)) as ConnectionId;
         if let Some(worker) = self.workers.get_mut(worker) {
             worker.connections += 1;
