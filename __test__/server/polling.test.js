@@ -41,6 +41,14 @@ describe("long-polling", { timeout: 60_000 }, () => {
     assert.equal(passed(), before, "a request has been left to Node.js");
   });
 
+  test("a session has the addresses of its first request", async (t) => {
+    await same(t, {}, async (session) => {
+      const { localAddress, localFamily, localPort, remoteAddress } = session.conn.request.socket;
+      const { port } = session.server.address();
+      return [localAddress, localFamily, localPort === port, remoteAddress];
+    });
+  });
+
   for (const isBare of [false, true]) {
     const title = isBare ? "of Engine.IO alone" : "with Socket.IO";
     test(`a session ${title} whose transport is looked at when it opens`, async (t) => {

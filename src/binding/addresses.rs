@@ -37,7 +37,10 @@ impl Workers {
     pub fn local_address(&self, id: u32) -> Result<Option<NativeAddress>> {
         let environment = self.environment.borrow();
         let view = || environment.pool().traffic(id).filter(|traffic| traffic.is_open);
-        let Some(TrafficView { descriptor, .. }) = view() else { return Ok(None) };
+        let Some(TrafficView { descriptor, local_address, .. }) = view() else { return Ok(None) };
+        if let Some(address) = local_address {
+            return Ok(NativeAddress::of(address.into()));
+        }
         let address = SockRef::from(&borrow_descriptor(descriptor)?).local_addr();
         // The worker may have closed it meanwhile, and the descriptor may be another connection's.
         let Some(_) = view() else { return Ok(None) };

@@ -1,5 +1,6 @@
 //! Traffic counters of one connection, which the application reads while a worker owns it.
 
+use std::net::SocketAddr;
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
@@ -21,6 +22,8 @@ pub(super) struct Traffic {
     is_writable: AtomicBool,
     /// The peer's port; 0 for a connection that has been taken over.
     remote_port: u16,
+    /// The address on which the connection came, if it has no descriptor.
+    local_address: Option<Box<SocketAddr>>,
     read: SingleWriterCounter,
     /// Bytes of frames that the application has sent to this connection.
     posted: SingleWriterCounter,
@@ -39,6 +42,8 @@ pub struct TrafficView {
     pub is_open: bool,
     /// The peer's port, if a worker has accepted the connection; else 0.
     pub remote_port: u16,
+    /// The address on which the connection came, if it has no descriptor.
+    pub local_address: Option<SocketAddr>,
     /// Bytes read from the socket, including those before the takeover.
     pub bytes_read: u64,
     /// Bytes written to the socket or queued for it, including those before the takeover.
@@ -56,6 +61,7 @@ impl Traffic {
             is_receiving: AtomicBool::new(false),
             is_writable: AtomicBool::new(false),
             remote_port: 0,
+            local_address: None,
             read: SingleWriterCounter::starting_at(bytes_read),
             posted: SingleWriterCounter::starting_at(bytes_written),
             queued: SingleWriterCounter::default(),
@@ -67,6 +73,11 @@ impl Traffic {
     /// request.
     pub(super) fn accepted(descriptor: RawFd, remote_port: u16, bytes_read: u64) -> Self {
         Self { remote_port, ..Self::new(descriptor, bytes_read, 0) }
+    }
+
+    /// Keeps the address on which a connection came that has no descriptor to be asked.
+    pub(super) fn with_local_address(self, address: Option<SocketAddr>) -> Self {
+        Self { local_address: address.map(Box::new), ..self }
     }
 
     /// Records that the descriptor is about to be closed. For the worker only.
@@ -129,6 +140,7 @@ impl Traffic {
             descriptor: self.descriptor,
             is_open: !self.is_closed.load(Ordering::Acquire),
             remote_port: self.remote_port,
+            local_address: self.local_address.as_deref().copied(),
             bytes_read: self.read.value(),
             bytes_written: self.posted.value() + self.queued.value(),
             idle: self.idle(),

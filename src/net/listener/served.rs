@@ -369,8 +369,11 @@ impl Served {
         let length = head.len();
         // A polling session has no socket of its own.
         let has_socket = transport != HandshakeTransport::Polling;
-        let descriptor = if has_socket { stream.socket().as_raw_fd() } else { NO_DESCRIPTOR };
-        let traffic = Arc::new(Traffic::accepted(descriptor, port, length as u64));
+        let socket = stream.socket();
+        let descriptor = if has_socket { socket.as_raw_fd() } else { NO_DESCRIPTOR };
+        let local_address = if has_socket { None } else { socket.local_addr().ok() };
+        let traffic = Traffic::accepted(descriptor, port, length as u64);
+        let traffic = Arc::new(traffic.with_local_address(local_address));
         let of_application = Arc::clone(&traffic);
         let (served, tls) = (Rc::clone(self), stream.tls_details());
         self.handshakes.set(self.handshakes.get() + 1);
