@@ -14,19 +14,20 @@ const PACKAGES = ["rustc-web", "cargo-web", "rust-web-src"];
 const PROFILE = { CARGO_PROFILE_DEV_OPT_LEVEL: "1", CARGO_PROFILE_DEV_DEBUG: "0" };
 
 /**
- * Runs cargo for a target.
+ * Runs cargo for targets, at once for all: much of one has to wait for its standard library.
  *
- * @param {string} target of Rust; with Zig, the oldest glibc may follow: `…-gnu.2.17`
+ * @param {string[]} targets of Rust; with Zig, the oldest glibc may follow: `…-gnu.2.17`
  * @param {string} command of cargo
  * @param {{ cargo?: string, flags?: string[], env?: Record<string, string> }} [options] `cargo` is
  *   cargo-zigbuild, unless the target has a linker of its own; `flags` are those of rustc
  */
-function cargo(target, command, { cargo = "cargo-zigbuild", flags = [], env = {} } = {}) {
+function cargo(targets, command, { cargo = "cargo-zigbuild", flags = [], env = {} } = {}) {
   installPackages(PACKAGES);
-  // As napi-rs builds it: a shared library cannot have musl inside.
-  const ofLibc = target.endsWith("-musl") ? ["-Ctarget-feature=-crt-static"] : [];
+  // As napi-rs builds it: a shared library cannot have musl inside. Others have no libc inside anyway.
+  const hasMusl = targets.some((target) => target.endsWith("-musl"));
+  const ofLibc = hasMusl ? ["-Ctarget-feature=-crt-static"] : [];
   const options = ["--quiet", "--lib", "--locked", "-Zbuild-std=std,panic_abort"];
-  run(cargo, [command, ...options, "--target", target], {
+  run(cargo, [command, ...options, ...targets.flatMap((target) => ["--target", target])], {
     env: {
       // Debian's Rust comes before rustup's.
       PATH: `${pythonTools()}:/usr/bin:${process.env.PATH}`,
@@ -40,9 +41,9 @@ function cargo(target, command, { cargo = "cargo-zigbuild", flags = [], env = {}
   });
 }
 
-/** Compiles the crate for a target, without linking it. */
-function check(target) {
-  cargo(target, "check");
+/** Compiles the crate for targets, without linking it. */
+function check(targets) {
+  cargo(targets, "check");
 }
 
 /**
@@ -54,7 +55,7 @@ function check(target) {
  * @returns {string} the library
  */
 function build(target, file, options) {
-  cargo(target, "build", options);
+  cargo([target], "build", options);
   return path.join(folder, target.replace(/\.\d[\d.]*$/, ""), "debug", file);
 }
 
