@@ -18,15 +18,19 @@ const PROFILE = { CARGO_PROFILE_DEV_OPT_LEVEL: "1", CARGO_PROFILE_DEV_DEBUG: "0"
  *
  * @param {string[]} targets of Rust; with Zig, the oldest glibc may follow: `…-gnu.2.17`
  * @param {string} command of cargo
- * @param {{ cargo?: string, flags?: string[], env?: Record<string, string> }} [options] `cargo` is
- *   cargo-zigbuild, unless the target has a linker of its own; `flags` are those of rustc
+ * @param {{ cargo?: string, args?: string[], flags?: string[], env?: Record<string, string> }} [options] `cargo`
+ *   is cargo-zigbuild, unless the target has a linker of its own; `args` are its own, `flags` those of rustc
  */
-function cargo(targets, command, { cargo = "cargo-zigbuild", flags = [], env = {} } = {}) {
+function cargo(
+  targets,
+  command,
+  { cargo = "cargo-zigbuild", args = [], flags = [], env = {} } = {},
+) {
   installPackages(PACKAGES);
   // As napi-rs builds it: a shared library cannot have musl inside. Others have no libc inside anyway.
   const hasMusl = targets.some((target) => target.endsWith("-musl"));
   const ofLibc = hasMusl ? ["-Ctarget-feature=-crt-static"] : [];
-  const options = ["--quiet", "--lib", "--locked", "-Zbuild-std=std,panic_abort"];
+  const options = ["--quiet", "--lib", "--locked", "-Zbuild-std=std,panic_abort", ...args];
   run(cargo, [command, ...options, ...targets.flatMap((target) => ["--target", target])], {
     env: {
       // Debian's Rust comes before rustup's.
@@ -41,9 +45,12 @@ function cargo(targets, command, { cargo = "cargo-zigbuild", flags = [], env = {
   });
 }
 
-/** Compiles the crate for targets, without linking it. */
+/** Compiles the crate for targets, without linking it. The standard library is as small as it can be. */
 function check(targets) {
-  cargo(targets, "check");
+  cargo(targets, "check", {
+    args: ["-Zbuild-std-features="],
+    env: { CARGO_PROFILE_DEV_OPT_LEVEL: "0" },
+  });
 }
 
 /**
