@@ -47,13 +47,13 @@ function serve(io) {
   });
 }
 
-/** What another server reports that wants the same port. */
+/** Says with which error another server fails that wants the same port. */
 async function collide(newServer, port) {
   const { code, syscall } = (await heard(newServer().listen(port, "127.0.0.1"), "error"))[0];
   say("in use", code, syscall);
 }
 
-/** What is asked beside Socket.IO; the answers are read in full. */
+/** Answers a request beside Socket.IO when it has been read in full. */
 function answer(request, response) {
   let length = 0;
   request.on("data", (chunk) => {

@@ -31,7 +31,7 @@ function ask(port) {
   });
 }
 
-/** What a client hears. */
+/** Connects a client, and returns the event that it gets. */
 function enter(port) {
   const options = { ca, transports: ["websocket"], reconnection: false };
   const client = connect(`https://127.0.0.1:${port}`, options);

@@ -37,7 +37,7 @@ async function adopt(t, limits) {
   return { server, socket, sockets, client };
 }
 
-/** What the client receives until the end. */
+/** Returns the bytes that the client receives until the end. */
 async function received(client) {
   let text = "";
   for await (const chunk of client) text += chunk;

@@ -58,8 +58,8 @@ class PacedSocket {
   }
 
   /**
-   * What has the property `writable` that is false while packets are in flight: the transport; of a session
-   * that polls a worker, its connection.
+   * The object whose property `writable` is false while packets are in flight: the transport; of a session that
+   * polls a worker, its connection.
    */
   get flight() {
     const { transport } = this;

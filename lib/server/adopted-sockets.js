@@ -79,7 +79,7 @@ class AdoptedSockets {
   }
 }
 
-/** What a connection has done, in times of `Date.now()`. */
+/** The progress of a connection, in times of `Date.now()`. */
 class Progress {
   #read = 0;
   #written = 0;

@@ -87,7 +87,7 @@ function pollingClass(Polling) {
       return super.prependListener(event, listener);
     }
 
-    /** What has the property `writable` that says whether packets are in flight. @private for `PacedSocket` */
+    /** The object whose property `writable` says whether packets are in flight. @private for `PacedSocket` */
     get flight() {
       return this.connection;
     }

@@ -50,7 +50,7 @@ impl Pair {
             let mut guard = ready!(socket.poll_read_ready(context))?;
             let read = guard.try_io(|socket| socket.get_ref().read(buffer));
             if let Ok(read) = read {
-                // What has not filled the buffer was all there was, as tokio's own sockets assume.
+                // Bytes that have not filled the buffer were all there were, as tokio's own sockets assume.
                 if read.as_ref().is_ok_and(|length| (1..room).contains(length)) {
                     guard.clear_ready();
                 }

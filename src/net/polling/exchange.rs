@@ -127,7 +127,7 @@ impl Exchange {
     }
 }
 
-/// What a client says about a coding.
+/// The preference of a client for a coding.
 #[derive(Clone, Copy)]
 struct Preference {
     /// Its weight.
