@@ -203,8 +203,10 @@ async function listen(t, pool, options = {}) {
 async function receivedUntil(peer, end) {
   let received = NOTHING;
   while (!received.includes(end)) {
-    const [data] = await once(peer, "data");
-    received = Buffer.concat([received, data]);
+    const data = peer.read();
+    // Not `data`: it may be emitted twice in a turn, and a listener for one would miss the second.
+    if (data === null) await once(peer, "readable");
+    else received = Buffer.concat([received, data]);
   }
   return received.toString("latin1");
 }
