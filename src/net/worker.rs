@@ -192,7 +192,7 @@ impl Worker {
         while let Some(batch) = commands.recv().await {
             self.shared.counters.wakes.add(1);
             self.handle_batch(batch);
-            // What the batch has changed is visible to a thread that finds it done.
+            // A thread that finds the batch done sees its changes.
             fence(Ordering::Release);
             self.shared.batches_done.add(1);
             if self.is_shut_down.get() {
