@@ -20,6 +20,14 @@ const seleniumPath = path.join(modules, "selenium-webdriver");
 /** Of functions in the page, in milliseconds. */
 const SCRIPT_TIMEOUT = 60_000;
 
+/**
+ * Of a driver and its browser to start, in milliseconds, and how often they may. The driver takes a port
+ * that is free, on which its browser listens a second later. If another program was faster, the driver is
+ * connected to that one, and waits for ever.
+ */
+const START_TIMEOUT = 60_000;
+const STARTS = 3;
+
 /** In the page: calls a function and reports its result. */
 const CALL = `
   Promise.resolve().then(() => fn(arg))
@@ -41,7 +49,10 @@ function fillIn([selector, text]) {
 /** @returns {Promise<import("./index.js").Browser>} */
 async function launch() {
   const x = startProcess("Xvfb", "-displayfd", "3", "-screen", "0", "1600x1200x24");
-  const [number] = await Promise.race([once(x.child.stdio[3], "data"), x.failed]);
+  const ended = once(x.child, "exit").then(([code]) => {
+    throw new Error(`Xvfb has ended with ${code}`);
+  });
+  const [number] = await Promise.race([once(x.child.stdio[3], "data"), x.failed, ended]);
   // Without a language, `navigator.language` is "C", which `Intl` refuses.
   const env = {
     ...process.env,
@@ -69,7 +80,7 @@ async function launch() {
 }
 
 /** Starts a driver and its browser. */
-async function openSession(env) {
+async function openSession(env, starts = STARTS) {
   const { driver: process, url } = await startDriver(env);
   try {
     const driver = await newSession(url);
@@ -83,7 +94,8 @@ async function openSession(env) {
     return { driver, version, end };
   } catch (error) {
     await process.end();
-    throw error;
+    if (starts === 1) throw error;
+    return openSession(env, starts - 1);
   }
 }
 
@@ -91,7 +103,11 @@ async function newSession(url) {
   const { Builder, Capabilities } = require(seleniumPath);
   const options = { "webkitgtk:browserOptions": { args: ["--automation"] } };
   const capabilities = new Capabilities({ browserName: "MiniBrowser", ...options });
-  const driver = await new Builder().usingServer(url).withCapabilities(capabilities).build();
+  const builder = new Builder().usingServer(url).withCapabilities(capabilities);
+  const late = delay(START_TIMEOUT, undefined, { ref: false }).then(() => {
+    throw new Error(`WebKit has not started within ${START_TIMEOUT} ms`);
+  });
+  const driver = await Promise.race([builder.build(), late]);
   await driver.manage().setTimeouts({ script: SCRIPT_TIMEOUT });
   return driver;
 }
@@ -104,7 +120,7 @@ async function startDriver(env) {
     await once(reserved.close(), "close");
     const driver = startProcess(driverPath, `--port=${port}`, { env });
     while (!driver.hasEnded()) {
-      const isReady = await fetch(`${url}/status`).then(
+      const isReady = await fetch(`${url}/status`, { signal: AbortSignal.timeout(1000) }).then(
         ({ ok }) => ok,
         () => false,
       );
