@@ -19,11 +19,9 @@ const kinds = [
 const OPTIONS = { pingInterval: 20, pingTimeout: 60_000 };
 
 const PING = "packetCreate ping";
+const PONG = "packet pong";
 
-/**
- * Opens a session, and returns what its listeners of these events get until it has had two heartbeats. While the
- * first pong is awaited, engine.io begins with a new interval on workers: a slow client gets two pings.
- */
+/** Opens a session, and returns what its listeners of these events get until it has had two heartbeats. */
 async function observe(t, kind, transport, events) {
   const { io, url } = await serve(t, kind.attach(OPTIONS));
   const log = [];
@@ -39,7 +37,7 @@ async function observe(t, kind, transport, events) {
   t.after(() => client.close());
   const conn = await done;
   assert.equal(conn.readyState, "open");
-  return log.filter((line, index) => line !== PING || log[index - 1] !== PING);
+  return log;
 }
 
 describe("Heartbeats of a client in no namespace", { timeout: 60_000 }, () => {
@@ -49,9 +47,16 @@ describe("Heartbeats of a client in no namespace", { timeout: 60_000 }, () => {
         const title = ["heartbeat", ...events].join(", ");
         test(`${transport}: listeners of ${title} (${kind.name})`, async (t) => {
           const log = await observe(t, kind, transport, events);
-          const expected = { packetCreate: PING, packet: "packet pong" };
-          const round = events.map((event) => expected[event]);
-          assert.deepEqual(log, [...round, ...round]);
+          const count = (wanted) => log.filter((line) => line === wanted).length;
+          const [pings, pongs] = [count(PING), count(PONG)];
+          assert.equal(log[0], events.includes("packetCreate") ? PING : events[0] && PONG);
+          assert.equal(log.length, pings + pongs, String(log));
+          assert.equal(pongs, events.includes("packet") ? 2 : 0);
+          if (events.includes("packetCreate")) {
+            // Workers leave a session to engine.io, which then begins with a new interval while the first
+            // pong is awaited: a slow client gets two pings.
+            assert.ok(pings === 2 || (kind.name === "ours" && pings === 3), String(log));
+          }
         });
       }
     }

@@ -13,6 +13,8 @@ const { hasEngine } = require("../../lib/addon/index.js");
 const { connect, request } = require("../support/http-servers.js");
 const { startFixture } = require("../support/fixture-process.js");
 
+const isWindows = process.platform === "win32";
+
 const FIXTURE = path.join(__dirname, "../fixtures/http-listener.js");
 
 /** The address of a server in another process, as that of one in this process. */
@@ -57,7 +59,8 @@ for (const kind of hasEngine ? ["stock", "turbo"] : ["turbo"]) {
       assert.deepEqual(reports.slice(1), [{ isAlive: true }]);
     });
 
-    test("listens on a descriptor that it got when it was started", async (t) => {
+    const skip = isWindows && "Windows has no descriptors of listeners";
+    test("listens on a descriptor that it got when it was started", { skip }, async (t) => {
       const listener = net.createServer();
       await once(listener.listen(0, "127.0.0.1"), "listening");
       const { port } = listener.address();
@@ -88,7 +91,8 @@ for (const kind of hasEngine ? ["stock", "turbo"] : ["turbo"]) {
       assert.deepEqual(reports.at(-1), { isFree: true });
     });
 
-    test("serves clients again after it had no descriptors", async (t) => {
+    const unlimited = isWindows && "Windows does not limit descriptors";
+    test("serves clients again after it had no descriptors", { skip: unlimited }, async (t) => {
       const fixture = start(t, "exhausted");
       const { port, pid } = await fixture.next();
       assert.deepEqual(await fixture.next(), { code: "EMFILE" });

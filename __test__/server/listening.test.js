@@ -10,6 +10,7 @@ const net = require("node:net");
 const os = require("node:os");
 const path = require("node:path");
 const { describe, test } = require("node:test");
+const { getSystemErrorMap } = require("node:util");
 const { kinds, newServer, request } = require("../support/http-servers.js");
 
 const answer = (_request, response) => response.end("answer");
@@ -23,6 +24,11 @@ function fieldsOf({ name, message, code, errno, syscall, address }) {
 async function assertAnswers(server, options) {
   const { body } = await request(server, options);
   assert.equal(body, "answer");
+}
+
+/** Returns the number of an error of the system, which on Windows is libuv's. */
+function errnoOf(code) {
+  return [...getSystemErrorMap()].find(([, [name]]) => name === code)[0];
 }
 
 /** Returns the fields of the error that a server emits. */
@@ -78,11 +84,12 @@ for (const kind of kinds) {
       await assertAnswers(server);
     });
 
-    test("listens on a Unix domain socket", async (t) => {
+    test("listens on a Unix domain socket, on Windows on a named pipe", async (t) => {
       const directory = fs.mkdtempSync(path.join(os.tmpdir(), "socket-io-turbo-"));
       t.after(() => fs.rmSync(directory, { recursive: true }));
       const server = newServer(t, kind, answer);
-      const socketPath = path.join(directory, "socket");
+      const isWindows = process.platform === "win32";
+      const socketPath = path.join(isWindows ? "\\\\?\\pipe" : "", directory, "socket");
       await once(server.listen({ path: socketPath, readableAll: true }), "listening");
       assert.equal(server.address(), socketPath);
       const get = () => require("node:http").get({ socketPath, agent: false });
@@ -129,7 +136,7 @@ for (const kind of kinds) {
         name: "Error",
         message: "listen EADDRINUSE: address already in use 127.0.0.1:PORT",
         code: "EADDRINUSE",
-        errno: -os.constants.errno.EADDRINUSE,
+        errno: errnoOf("EADDRINUSE"),
         syscall: "listen",
         address: "127.0.0.1",
       });
@@ -144,7 +151,7 @@ for (const kind of kinds) {
         name: "Error",
         message: "listen EADDRNOTAVAIL: address not available 192.0.2.1",
         code: "EADDRNOTAVAIL",
-        errno: -os.constants.errno.EADDRNOTAVAIL,
+        errno: errnoOf("EADDRNOTAVAIL"),
         syscall: "listen",
         address: "192.0.2.1",
       });

@@ -6,7 +6,7 @@ const assert = require("node:assert/strict");
 const { setTimeout: delay } = require("node:timers/promises");
 
 /** The longest wait of a test for a state, in milliseconds: a guard against hanging only. */
-const HANG_GUARD = 20_000;
+const HANG_GUARD = 20_000 * Number(process.env.TURBO_TEST_PATIENCE ?? 1);
 
 /** Between two looks at a state that no event reports, in milliseconds. */
 const POLLING_INTERVAL = 5;

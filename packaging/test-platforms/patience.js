@@ -1,10 +1,12 @@
 "use strict";
 
-/** Preloaded where the tests are emulated: multiplies the time that each may take. */
+/** Preloaded where the tests are emulated: multiplies the time that each may take, and each wait in it. */
 
 const runner = require("node:test");
 
 const FACTOR = 15;
+
+process.env.TURBO_TEST_PATIENCE = String(FACTOR);
 
 const patient = (argument) => {
   const { timeout } = argument ?? {};

@@ -16,6 +16,7 @@ const EVERYWHERE = {
   gallery: "plays pages of an example, which do not depend on the platform",
   clients: "has toolchains and browsers of this machine",
   "conformance/cluster-codec.test.js": "asks a program in Rust that is compiled for this machine",
+  "conformance/engine-session.test.js": "asks a program in Rust that is compiled for this machine",
   "conformance/rust-codec.test.js": "asks a program in Rust that is compiled for this machine",
   "declarations.test.js": "reads files",
   "documentation.test.js": "reads files",
@@ -44,8 +45,16 @@ const UNDER_QEMU = {
   "integration/engine-leak.test.js": MINUTES,
   "integration/engine-lifetime.test.js": DEADLINES,
   "integration/examples.test.js": NOT_THE_PROCESSOR,
+  "integration/idle-memory.test.js": "measures memory, of which QEMU takes a part",
   "integration/slow-clients.test.js": DEADLINES,
   redis: DEADLINES,
+  "server/attacks-heads.test.js": NOT_THE_PROCESSOR,
+  "server/attacks-resources.test.js": DEADLINES,
+  "server/attacks-slow.test.js": DEADLINES,
+  "server/attacks-states.test.js": DEADLINES,
+  "server/frameworks.test.js": NOT_THE_PROCESSOR,
+  "server/generated-requests.test.js": MINUTES,
+  "server/tls-browser.test.js": "has a browser of this machine",
 };
 
 const NO_ENGINE = "judges the engine, which the addon does not have on Windows";
@@ -65,6 +74,12 @@ const UNDER_WINE = {
   "integration/examples.test.js": "ends processes by signals, which Windows does not have",
   "integration/slow-clients.test.js": NO_ENGINE,
   redis: "the addon does not reach Redis on Windows",
+  "server/frameworks.test.js": "does not depend on the system: linux-x64-musl runs it",
+  "server/heartbeat-listeners.test.js": NO_ENGINE,
+  "server/polling.test.js": NO_ENGINE,
+  "server/polling-details.test.js": NO_ENGINE,
+  "server/polling-upgrade.test.js": NO_ENGINE,
+  "server/tls-browser.test.js": "has a browser of this machine",
 };
 
 /** By what the tests are run. */
