@@ -53,9 +53,10 @@ describe("Heartbeats of a client in no namespace", { timeout: 60_000 }, () => {
           assert.equal(log.length, pings + pongs, String(log));
           assert.equal(pongs, events.includes("packet") ? 2 : 0);
           if (events.includes("packetCreate")) {
-            // Workers leave a session to engine.io, which then begins with a new interval while the first
-            // pong is awaited: a slow client gets two pings.
-            assert.ok(pings === 2 || (kind.name === "ours" && pings === 3), String(log));
+            // Workers leave the session to engine.io, which begins with a new interval: a slow client gets
+            // two pings before its first pong. A ping that a worker sends meanwhile is not shown.
+            const [least, most] = kind.name === "ours" ? [1, 3] : [2, 2];
+            assert.ok(pings >= least && pings <= most, String(log));
           }
         });
       }
