@@ -4,8 +4,8 @@ const { spawn } = require("node:child_process");
 const { once } = require("node:events");
 const { createInterface } = require("node:readline");
 
-/** No round takes as long; a process that is still there then is stuck. */
-const LIFETIME_MILLISECONDS = 60_000;
+/** No round takes as long, on a busy machine either: what is still there then is stuck. */
+const LIFETIME_MILLISECONDS = 300_000;
 
 /** A running program, which prints lines of JSON and reads lines. */
 class LineProcess {
