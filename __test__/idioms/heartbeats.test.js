@@ -284,7 +284,8 @@ for (const engine of engines) {
 
     test("a program that stops the timers of a socket stops its pings", GUARD, async (t) => {
       const server = await startServer(t, engine, PINGING);
-      server.io.once("connection", ({ conn }) => clearTimeout(conn.pingIntervalTimer));
+      // In the turn in which they are set.
+      server.io.engine.once("connection", (conn) => clearTimeout(conn.pingIntervalTimer));
       const [stopped, other] = [await enterByHand(server), await enterByHand(server)];
       answerPings(other);
       await other.client.until(() => pingsOf(other) >= ENOUGH, "pings");
