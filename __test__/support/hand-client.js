@@ -11,14 +11,17 @@ class HandClient extends Observed {
   /** Engine.IO packets: text as strings, binary data as Buffers. */
   received = [];
   disconnected = false;
+  /** Of the close frame that it received. */
+  closeCode;
 
   constructor(origin, query = "") {
     super();
     const path = `/socket.io/?EIO=4&transport=websocket${query}`;
     this.webSocket = new WebSocket(origin.replace("http", "ws") + path);
     this.webSocket.on("message", (data, isBinary) => this.#handle(isBinary ? data : `${data}`));
-    this.webSocket.on("close", () => {
+    this.webSocket.on("close", (code) => {
       this.disconnected = true;
+      this.closeCode = code;
       this.changed();
     });
     this.webSocket.on("error", () => {});
@@ -42,18 +45,19 @@ class HandClient extends Observed {
  *
  * @param {object} server as `startServer()` returns it
  * @param {string} [query] appended to the address
- * @returns {Promise<{ client: HandClient, socket: import("socket.io").Socket }>}
+ * @returns {Promise<{ client: HandClient, socket: import("socket.io").Socket, isPinged: boolean }>} with
+ *   `isPinged`, a ping was sent before: by timers of engine.io, which begin before
  */
 async function enterByHand({ io, origin, beforeClose }, query) {
   const connected = once(io, "connection");
   const client = new HandClient(origin, query);
   beforeClose(() => client.disconnect());
   const [socket] = await connected;
-  // A ping may come before.
   const connect = () => client.received.findIndex((message) => /^40/.test(message));
   await client.until(() => connect() !== -1, "CONNECT");
+  const isPinged = client.received.slice(0, connect()).includes("2");
   client.received.splice(connect(), 1);
-  return { client, socket };
+  return { client, socket, isPinged };
 }
 
 module.exports = { enterByHand };
