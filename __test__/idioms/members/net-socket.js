@@ -451,8 +451,9 @@ const STATE = [
       const returned = tcp.setTimeout(40, () => count++) === tcp;
       const { timeout } = tcp;
       await once(tcp, "timeout");
+      const idleAgain = once(tcp, "timeout");
       await echo(stage, "no longer idle");
-      await once(tcp, "timeout");
+      await idleAgain;
       tcp.setTimeout(0);
       return { returned, timeout, count, timeoutThen: tcp.timeout, destroyed: tcp.destroyed };
     },
