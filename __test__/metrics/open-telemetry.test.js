@@ -10,7 +10,7 @@ const { turbo } = require("../..");
 const { hasEngine } = require("../../lib/addon/index.js");
 const { stats } = require("../../lib/stats.js");
 const { companions, skipWithoutCompanions } = require("../companions");
-const { documentedMetrics, serve, statsOnce } = require("./served.js");
+const { documentedMetrics, isCounted, serve, statsOnce } = require("./served.js");
 
 const load = createRequire(path.join(companions, "index.js"));
 const skip = skipWithoutCompanions;
@@ -54,9 +54,7 @@ describe("the metrics for OpenTelemetry", { skip, timeout: 60_000 }, () => {
     const { provider, collect } = newProvider(t);
     turbo.openTelemetryMetrics(provider);
     await serve(t, MESSAGES);
-    const isOver = ({ connections, queuedBytes }) =>
-      connections.native === 2 && queuedBytes === 0 && (connections.ended.closed ?? 0) > 0;
-    await statsOnce(isOver);
+    await statsOnce((stats) => isCounted(stats) && (stats.connections.ended.closed ?? 0) > 0);
     // By reason, so that it has a data point; counted for all servers of this process.
     stats.countFallback("tls");
     stats.countServerFallback("cluster");

@@ -10,7 +10,7 @@ const { turbo } = require("../..");
 const { hasEngine } = require("../../lib/addon/index.js");
 const { METRICS } = require("../../lib/metrics/table.js");
 const { companions, skipWithoutCompanions } = require("../companions");
-const { documentedMetrics, serve, statsOnce } = require("./served.js");
+const { documentedMetrics, isCounted, serve, statsOnce } = require("./served.js");
 
 const load = createRequire(path.join(companions, "index.js"));
 const skip = skipWithoutCompanions;
@@ -56,10 +56,7 @@ describe("the metrics for Prometheus", { skip, timeout: 60_000 }, () => {
     turbo.metrics(register);
     const before = turbo.stats();
     await serve(t, MESSAGES);
-    await statsOnce(({ connections, queuedBytes, delivery, framesOut }) => {
-      const isOver = connections.native === 2 && queuedBytes === 0;
-      return isOver && delivery.count >= framesOut;
-    });
+    await statsOnce(isCounted);
     const families = await scrape(register);
     const stats = turbo.stats();
     assert.equal(valuesOf(families.socketio_turbo_native), 1);

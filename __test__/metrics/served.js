@@ -54,6 +54,11 @@ async function serve(t, messages) {
   return { io, speaker };
 }
 
+/** True of `turbo.stats()` once workers have counted all that the clients of {@link serve} have received. */
+function isCounted({ connections, queuedBytes, delivery, framesOut }) {
+  return connections.native === 2 && queuedBytes === 0 && delivery.count >= framesOut;
+}
+
 /** Waits until `isReached` is true of `turbo.stats()`, and returns it. */
 async function statsOnce(isReached) {
   let stats = turbo.stats();
@@ -64,4 +69,4 @@ async function statsOnce(isReached) {
   return stats;
 }
 
-module.exports = { documentedMetrics, serve, statsOnce };
+module.exports = { documentedMetrics, isCounted, serve, statsOnce };
