@@ -294,7 +294,7 @@ for (const engine of engines) {
     });
 
     test("a socket whose buffer does not drain is given up", GUARD, async (t) => {
-      // The buffer is full before.
+      // Longer than it takes to fill the buffer.
       const options = { ...PINGING, pingTimeout: 10 * SHORT, maxHttpBufferSize: LONG };
       const server = await startServer(t, engine, options);
       const entrance = await enterByHand(server);

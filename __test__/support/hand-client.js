@@ -11,7 +11,7 @@ class HandClient extends Observed {
   /** Engine.IO packets: text as strings, binary data as Buffers. */
   received = [];
   disconnected = false;
-  /** Of the close frame that it received. */
+  /** Of the close frame that it received, or 1006 without one; once it is disconnected. */
   closeCode;
 
   constructor(origin, query = "") {
