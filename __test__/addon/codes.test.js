@@ -225,12 +225,18 @@ describe("the numbers that both halves share", { skip: !hasEngine, timeout: 30_0
     await polled(() => pool.native.isReceiving(session));
     pool.command("awaitState", session, PollingState.Received);
     peer.write(payload.slice(2));
-    assert.deepEqual(await pool.next(), [session, "Text", 0, "4hi"]);
-    assert.deepEqual(await pool.next(), [session, "Binary", 0, Buffer.of(1, 2)]);
-    assert.deepEqual(await pool.next(), [session, "PayloadEnded", 0]);
+    const isHandled = async () => {
+      assert.deepEqual(await pool.next(), [session, "Text", 0, "4hi"]);
+      assert.deepEqual(await pool.next(), [session, "Binary", 0, Buffer.of(1, 2)]);
+      assert.deepEqual(await pool.next(), [session, "PayloadEnded", 0]);
+    };
+    await isHandled();
     pool.command("answerPayload", session);
     assert.match(await receivedUntil(peer, "ok"), /\r\n\r\nok$/);
     assert.deepEqual(await pool.next(), [session, "Reached", PollingState.Received]);
+    assert.equal(pool.native.isReceiving(session), false);
+    pool.command("handlePayload", session, Buffer.from(payload));
+    await isHandled();
     assert.equal(pool.native.isReceiving(session), false);
     assert.equal(pool.native.isWritable(session), false);
     pool.command("awaitState", session, PollingState.Writable);
@@ -266,6 +272,8 @@ describe("the numbers that both halves share", { skip: !hasEngine, timeout: 30_0
     assert.deepEqual(await pool.next(), [session, "Text", 0, "4hello"]);
     pool.command("send", session, "4second", TEXT, true, false, true);
     assert.equal(await received, "\x81\x064first\x81\x074second");
+    pool.command("handlePayload", session, Buffer.from(payload));
+    await isHandled();
   });
 
   test("connections with TLS", async (t) => {

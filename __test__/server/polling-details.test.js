@@ -5,15 +5,16 @@
 const assert = require("node:assert/strict");
 const { once } = require("node:events");
 const { describe, test } = require("node:test");
-const { turbo } = require("../..");
-const { bodyOf, passed, pending, receiving, same } = require("../support/polling-session.js");
+const {
+  bodyOf,
+  passed,
+  pending,
+  receiving,
+  released,
+  same,
+} = require("../support/polling-session.js");
 
 const LONG = 60_000;
-
-/** Waits until workers have no connection any more. */
-async function noneNative() {
-  while (turbo.stats().connections.native > 0) await new Promise(setImmediate);
-}
 
 describe("a session with long-polling", { timeout: 30_000 }, () => {
   test("gets its open packet alone", async (t) => {
@@ -40,7 +41,7 @@ describe("a session with long-polling", { timeout: 30_000 }, () => {
     const bodies = await same(t, { isBare: true }, async (session) => {
       session.conn.send("lost");
       session.conn.close(true);
-      await noneNative();
+      await released(session.conn);
       return [bodyOf(await session.ask(session.get())), session.reports];
     });
     assert.match(bodies[0], /Session ID unknown/);
@@ -58,6 +59,27 @@ describe("a session with long-polling", { timeout: 30_000 }, () => {
     assert.equal(bodies[1], "1");
   });
 
+  test("answers a payload that Node.js has read when its packets have been handled", async (t) => {
+    const result = await same(t, { isBare: true }, async (session) => {
+      let response;
+      session.server.on("request", (_request, ofRequest) => (response = ofRequest));
+      const seen = [];
+      session.conn.on("message", (message) => seen.push([message, response.writableEnded]));
+      seen.push(bodyOf(await session.ask(session.postInChunks("4a\x1e4b"))));
+      seen.push(bodyOf(await session.ask(session.postInChunks("4c\x1e1\x1e4d"))));
+      return [seen, await session.closed()];
+    });
+    const unanswered = false;
+    assert.deepEqual(result[0], [
+      ["a", unanswered],
+      ["b", unanswered],
+      "ok",
+      ["c", unanswered],
+      "ok",
+    ]);
+    assert.deepEqual(result[1], [["transport close", undefined]]);
+  });
+
   test("closes behind the answer to a payload", async (t) => {
     const bodies = await same(t, {}, async (session) => {
       const posted = bodyOf(await session.ask(session.post('42["news"]')));
@@ -72,19 +94,21 @@ describe("a session with long-polling", { timeout: 30_000 }, () => {
     "conn.close(true)": (conn) => conn.close(true),
     "conn.transport.close()": (conn) => conn.transport.close(),
   })) {
-    test(`ends the connection of a payload that is incomplete: ${title}`, async (t) => {
-      await same(t, { isBare: true }, async (session) => {
-        const other = await session.connect();
-        other.write(session.post("4abc").slice(0, -1));
-        await receiving(session);
-        const ended = once(other.socket, "close");
-        other.socket.on("error", () => {});
-        end(session.conn);
-        await ended;
-        const reports = await session.closed();
-        return [reports, other.received];
+    for (const part of ["post", "postInChunks"]) {
+      test(`ends the connection of a payload that is incomplete: ${title}, ${part}`, async (t) => {
+        await same(t, { isBare: true }, async (session) => {
+          const other = await session.connect();
+          other.write(session[part]("4abc").slice(0, -1));
+          await receiving(session);
+          const ended = once(other.socket, "close");
+          other.socket.on("error", () => {});
+          end(session.conn);
+          await ended;
+          const reports = await session.closed();
+          return [reports, other.received];
+        });
       });
-    });
+    }
   }
 
   for (const isLooked of [false, true]) {
@@ -95,7 +119,7 @@ describe("a session with long-polling", { timeout: 30_000 }, () => {
         if (isLooked) assert.equal(session.conn.transport.name, "polling");
         session.conn.close();
         await session.closed();
-        await noneNative();
+        await released(session.conn);
         return [session.reports[0], bodyOf(await session.ask(session.get()))];
       });
       assert.deepEqual(result[0], ["ping timeout", undefined]);

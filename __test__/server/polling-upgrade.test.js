@@ -11,6 +11,7 @@ const { WebSocket } = require("ws");
 const { createServer, turbo } = require("../..");
 const { hasEngine } = require("../../lib/addon/index.js");
 const { attach, serve } = require("../support/http-servers.js");
+const { released } = require("../support/polling-session.js");
 
 const kinds = [
   { name: "stock", serve: (options) => attach(http.createServer(), options) },
@@ -265,7 +266,7 @@ describe("changes to a WebSocket", { timeout: 60_000 }, () => {
       // So that it does not answer the close frame.
       websocket.pause();
       conn.close(true);
-      while (turbo.stats().connections.native > 0) await new Promise(setImmediate);
+      await released(conn);
       websocket.send("2probe");
       const closed = once(websocket, "close");
       websocket.resume();

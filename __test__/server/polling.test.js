@@ -6,7 +6,6 @@ const assert = require("node:assert/strict");
 const { once } = require("node:events");
 const { describe, test } = require("node:test");
 const zlib = require("node:zlib");
-const { turbo } = require("../..");
 const {
   Session,
   bodyOf,
@@ -14,6 +13,7 @@ const {
   passed,
   pending,
   receiving,
+  released,
   same,
 } = require("../support/polling-session.js");
 
@@ -277,17 +277,19 @@ describe("long-polling", { timeout: 60_000 }, () => {
     assert.deepEqual(reports, [["transport error", "overlap from client"]]);
   });
 
-  test("a second payload ends the session", async (t) => {
-    const [refused, reports] = await same(t, { isBare: true }, async (session) => {
-      const other = await session.connect();
-      other.write(session.post("4abc").slice(0, -1));
-      await receiving(session);
-      const refused = await session.ask(session.post("4x"));
-      return [refused, await session.closed()];
+  for (const second of ["post", "postInChunks"]) {
+    test(`a second payload ends the session: ${second}`, async (t) => {
+      const [refused, reports] = await same(t, { isBare: true }, async (session) => {
+        const other = await session.connect();
+        other.write(session.post("4abc").slice(0, -1));
+        await receiving(session);
+        const refused = await session.ask(session[second]("4x"));
+        return [refused, await session.closed()];
+      });
+      assert.match(refused, /^HTTP\/1\.1 400 Bad Request\r\n/);
+      assert.deepEqual(reports, [["transport error", "data request overlap from client"]]);
     });
-    assert.match(refused, /^HTTP\/1\.1 400 Bad Request\r\n/);
-    assert.deepEqual(reports, [["transport error", "data request overlap from client"]]);
-  });
+  }
 
   test("a poll or a payload whose connection ends, ends the session", async (t) => {
     for (const [text, message] of [
@@ -325,7 +327,7 @@ describe("long-polling", { timeout: 60_000 }, () => {
     const answers = await same(t, { isBare: true }, async (session) => {
       const { target } = session;
       session.conn.close(true);
-      while (turbo.stats().connections.native > 0) await new Promise(setImmediate);
+      await released(session.conn);
       // On a worker, it has the place of the session that has ended.
       await session.shake();
       session.conn.send("for the other");

@@ -7,6 +7,7 @@ const { once } = require("node:events");
 const http = require("node:http");
 const { createServer, turbo } = require("../..");
 const { hasEngine } = require("../../lib/addon/index.js");
+const { environmentWorkers } = require("../../lib/engine/workers.js");
 const { attach, connect, serve } = require("./http-servers.js");
 
 const kinds = [
@@ -60,6 +61,12 @@ class Session {
   post(body, headers = "") {
     const length = `Content-Length: ${Buffer.byteLength(body, "latin1")}\r\n`;
     return `POST ${this.target} HTTP/1.1\r\nHost: a\r\n${length}${this.headers}${headers}\r\n${body}`;
+  }
+
+  /** A payload in chunks, which Node.js has to read. */
+  postInChunks(body) {
+    const head = `POST ${this.target} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n`;
+    return `${head}${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`;
   }
 
   /** Sends a request, and returns the response without what differs each time. */
@@ -125,18 +132,29 @@ function passed() {
   return Object.values(passed).reduce((sum, count) => sum + count, 0);
 }
 
-/**
- * Waits until a poll is pending that was sent on another connection: the one thread that reads both has seen
- * it when it answers what was sent later.
- */
-async function pending(session) {
-  assert.match(await session.ask(session.post("6")), /ok$/);
+/** Waits until a poll is pending that was sent on another connection. */
+async function pending({ conn }) {
+  const connection = connectionOf(conn);
+  const isPending = () => (connection ? connection.hasPoll : conn.transport.writable);
+  while (!isPending()) await new Promise(setImmediate);
 }
 
 /** Waits until the beginning of a payload that was sent on another connection has been read. */
-async function receiving(session) {
-  session.conn.send("x");
-  assert.match(await session.ask(session.get()), /4x$/);
+async function receiving({ conn }) {
+  const connection = connectionOf(conn);
+  const isReceiving = () => connection?.isReceiving || (connection ?? conn).transport?.dataReq;
+  while (!isReceiving()) await new Promise(setImmediate);
 }
 
-module.exports = { Session, bodyOf, kinds, passed, pending, receiving, same };
+/** Waits until a session that ends is on no worker any more. */
+async function released(conn) {
+  while (connectionOf(conn)) await new Promise(setImmediate);
+}
+
+/** Returns the connection of a session that is on a worker: a lean session changes when its transport is read. */
+function connectionOf(conn) {
+  if (!hasEngine) return undefined;
+  return environmentWorkers().connections.find((connection) => connection?.engineSocket === conn);
+}
+
+module.exports = { Session, bodyOf, kinds, passed, pending, receiving, released, same };

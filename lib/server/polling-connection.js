@@ -248,7 +248,8 @@ class PollingConnection extends LeanConnection {
 
   /** The packets of a payload have been handled. */
   handlePayloadEnded() {
-    this.command("answerPayload");
+    const { transport } = this;
+    if (transport === null || !transport.answerPayload()) this.command("answerPayload");
   }
 
   /** @param {number} step of `UpgradeStep` in addon/codes.js */

@@ -8,14 +8,7 @@
  * it, such as a chunked payload.
  */
 
-/** RFC 6455 §5.2: first bytes of frames that are whole, and the bit that says that they are masked. */
-const TEXT = 0x81;
-const BINARY = 0x82;
-const MASKED = 0x80;
-const LENGTH_16 = 126;
-const LENGTH_64 = 127;
-/** The masking key that leaves a payload as it is. */
-const NO_MASK = Buffer.alloc(4);
+const BAD_REQUEST = 400;
 
 /**
  * The property of transports that says whether a packet leaves at once. As with engine.io, it is true while a
@@ -69,6 +62,8 @@ function pollingClass(Polling) {
       Object.defineProperty(this, "writable", WRITABLE);
       // Set while the worker's report of a poll is handled.
       Object.defineProperty(this, "isReady", { value: false, writable: true });
+      // Set while the packets of a payload are handled that came through Node.js.
+      Object.defineProperty(this, "heldAnswer", { value: null, writable: true });
       super.on("headers", reportHeaders);
     }
 
@@ -177,18 +172,33 @@ function pollingClass(Polling) {
       res.end();
     }
 
-    onData(payload) {
-      const { connection } = this;
-      const frames = [];
-      for (const packet of this.parser.decodePayload(payload)) {
-        if (packet.type === "close") {
-          this.connection.command("input", Buffer.concat(frames));
-          this.onClose();
-          return;
-        }
-        frames.push(...frameOf(packet, this.parser));
+    onDataRequest(req, res) {
+      if (this.isReceiving || this.heldAnswer !== null) {
+        this.onError("data request overlap from client");
+        res.writeHead(BAD_REQUEST).end();
+        return;
       }
-      connection.command("input", Buffer.concat(frames));
+      super.onDataRequest(req, res);
+    }
+
+    /** Gives a payload to the worker. engine.io answers when this returns: the answer is held back. */
+    onData(payload) {
+      const { connection, dataRes } = this;
+      if (connection.endError !== null) return;
+      const { end } = dataRes;
+      dataRes.end = (...args) => {
+        dataRes.end = end;
+        this.heldAnswer = () => dataRes.end(...args);
+      };
+      connection.command("handlePayload", Buffer.from(payload));
+    }
+
+    /** Answers the payload that `onData()` has got. Returns false if there is none. */
+    answerPayload() {
+      const { heldAnswer } = this;
+      this.heldAnswer = null;
+      heldAnswer?.();
+      return heldAnswer !== null;
     }
 
     // --- The end
@@ -207,9 +217,11 @@ function pollingClass(Polling) {
 
     doClose(fn) {
       const { connection } = this;
+      this.dataReq?.destroy();
       if (this.discarded || connection.engineSocket.readyState === "closed") {
         // The end of the session, or of its polling: a pending poll gets the close packet.
         if (connection.isPolling) connection.terminate();
+        this.answerPayload();
         fn();
         this.onClose();
         return;
@@ -220,7 +232,8 @@ function pollingClass(Polling) {
 
     /** The worker has ended the session. */
     handleEnd() {
-      this.refusePoll(400);
+      this.refusePoll(BAD_REQUEST);
+      this.answerPayload();
       const { shouldClose } = this;
       this.shouldClose = null;
       shouldClose?.();
@@ -231,28 +244,6 @@ function pollingClass(Polling) {
 /** Does what engine.io does with the headers of each response. */
 function reportHeaders(headers, request) {
   this.connection.engineSocket.server.emit("headers", headers, request);
-}
-
-/** Returns a packet as a frame that a WebSocket client would have sent, in parts. */
-function frameOf({ type, data }, { encodePacket }) {
-  let payload;
-  // An error is received as one.
-  if (type === "error") payload = "";
-  else encodePacket({ type, data }, true, (encoded) => (payload = encoded));
-  const isText = typeof payload === "string";
-  const bytes = isText ? Buffer.from(payload) : payload;
-  return [header(isText ? TEXT : BINARY, bytes.length), NO_MASK, bytes];
-}
-
-function header(first, length) {
-  if (length < LENGTH_16) return Buffer.of(first, MASKED | length);
-  const is16 = length <= 0xffff;
-  const header = Buffer.alloc(is16 ? 4 : 10);
-  header[0] = first;
-  header[1] = MASKED | (is16 ? LENGTH_16 : LENGTH_64);
-  if (is16) header.writeUInt16BE(length, 2);
-  else header.writeBigUInt64BE(BigInt(length), 2);
-  return header;
 }
 
 module.exports = { createPollingTransport };

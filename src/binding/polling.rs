@@ -1,7 +1,9 @@
 //! Calls of `lib/server/`: sessions with long-polling.
 
+use napi::Result;
 use napi_derive::napi;
 
+use super::payload::PayloadArgument;
 use super::workers::Workers;
 use crate::net;
 
@@ -21,6 +23,13 @@ impl Workers {
     #[napi(catch_unwind)]
     pub fn poll(&self, id: u32, is_pending: bool) {
         self.pool().poll(id, is_pending);
+    }
+
+    /// Handles the body of a payload that Node.js has read; `PayloadEnded` says when it is to be answered.
+    #[napi(catch_unwind)]
+    pub fn handle_payload(&self, id: u32, body: PayloadArgument) -> Result<()> {
+        self.pool().handle_payload(id, body.bytes()?);
+        Ok(())
     }
 
     /// Answers a payload of a polling session, after `PayloadEnded`.

@@ -144,6 +144,9 @@ pub(super) enum PollingCommand {
     /// Begins a poll of the application if true, else forgets it; see
     /// [`Event::Polled`](super::Event::Polled).
     Poll(bool),
+    /// Handles a payload that the application has got; see
+    /// [`Event::PayloadEnded`](super::Event::PayloadEnded).
+    Payload(Bytes),
     /// Answers a payload; see [`Event::PayloadEnded`](super::Event::PayloadEnded).
     AnswerPayload,
     /// Leaves requests to the application from now on.

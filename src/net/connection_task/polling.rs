@@ -25,6 +25,7 @@ impl ConnectionTask {
             (PollingCommand::Poll(is_pending), Some(_)) => {
                 self.handle_application_poll(state, is_pending);
             }
+            (PollingCommand::Payload(body), _) => self.handle_application_payload(state, &body),
             (PollingCommand::AnswerPayload, Some(transport)) => self.answer_payload(transport),
             (PollingCommand::PassRequests, Some(transport)) => transport.is_passing = true,
             (_, None) => {}
@@ -47,6 +48,24 @@ impl ConnectionTask {
         } else if let Some(transport) = state.stream.polling_mut() {
             transport.drop_application_poll();
             self.report_writable(state);
+        }
+    }
+
+    /// Handles a payload that the application has got, which answers it when it has handled the packets. The
+    /// session may have a WebSocket by now.
+    fn handle_application_payload(&self, state: &mut State, body: &[u8]) {
+        let exchange = Rc::new(Exchange::of_application(|_| {}));
+        match state.stream.polling_mut().map(|transport| transport.begin_payload(&exchange)) {
+            Some(true) => {
+                self.traffic.set_receiving(true);
+                self.handle_body(state, body);
+            }
+            Some(false) => self.fail(state, PollingError::PayloadOverlap),
+            None => {
+                self.handle_input(&mut state.connection, &mut ReceivedPayload::decode(body).frames);
+                self.gather(Event::PayloadEnded);
+                state.wake();
+            }
         }
     }
 
@@ -137,6 +156,10 @@ impl ConnectionTask {
         let state = &mut *self.state.borrow_mut();
         self.worker.handle_time(self.traffic.count_read(length));
         self.worker.shared.counters.reads.add(1);
+        self.handle_body(state, body);
+    }
+
+    fn handle_body(&self, state: &mut State, body: &[u8]) {
         if state.connection.poll_end().is_none() {
             let mut payload = ReceivedPayload::decode(body);
             self.handle_input(&mut state.connection, &mut payload.frames);
@@ -158,6 +181,9 @@ impl ConnectionTask {
             self.answer_payload(transport);
         } else if !state.connection.has_unread_input() && transport.take_complete_payload() {
             self.gather(Event::PayloadEnded);
+            if transport.leave_payload() {
+                self.end_payload(transport);
+            }
         }
     }
 

@@ -265,6 +265,11 @@ impl PollingTransport {
         received.is_some()
     }
 
+    /// Leaves the answer to a payload to the application, if that has the request.
+    pub(in crate::net) fn leave_payload(&mut self) -> bool {
+        self.received.take_if(|received| received.exchange.is_of_application()).is_some()
+    }
+
     /// Forgets a payload whose connection has ended.
     pub(in crate::net) fn drop_payload(&mut self) {
         self.received = None;

@@ -1,5 +1,7 @@
 //! Sessions with long-polling, as the application sees them.
 
+use bytes::Bytes;
+
 use super::{Route, WorkerHandle, WorkerPool};
 use crate::net::command::{ConnectionCommand, PollingCommand};
 use crate::net::{ConnectionId, PollingState};
@@ -9,6 +11,13 @@ impl WorkerPool {
     /// or forgets it: for requests that the application has got.
     pub fn poll(&mut self, id: ConnectionId, is_pending: bool) {
         self.command(id, ConnectionCommand::Polling(PollingCommand::Poll(is_pending)));
+    }
+
+    /// Handles the body of a payload that the application has got: as one that a worker has got, up to
+    /// [`Event::PayloadEnded`](crate::net::Event::PayloadEnded). The application answers the request.
+    pub fn handle_payload(&mut self, id: ConnectionId, body: &[u8]) {
+        let body = Bytes::copy_from_slice(body);
+        self.command(id, ConnectionCommand::Polling(PollingCommand::Payload(body)));
     }
 
     /// Answers the payload of a polling session, whose packets have been handled.
