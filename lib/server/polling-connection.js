@@ -19,7 +19,6 @@ const EMPTY = Buffer.alloc(0);
 
 /** The error of two polls at once. */
 const OVERLAP = "overlap from client";
-const BAD_REQUEST = 400;
 
 /**
  * A connection whose session begins with long-polling, on a worker. Its commands and events are those of a
@@ -230,7 +229,7 @@ class PollingConnection extends LeanConnection {
       else super.handleFailure(message, code, closeCode);
       return;
     }
-    if (message === OVERLAP) this.transport?.refusePoll(BAD_REQUEST);
+    if (message === OVERLAP) this.transport?.refusePoll();
     this.handleTransportError(message);
   }
 

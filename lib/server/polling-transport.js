@@ -163,12 +163,12 @@ function pollingClass(Polling) {
       this.doWrite(payload, { compress: true }, () => this.req.cleanup());
     }
 
-    /** Ends a poll that the worker refuses. @param {number} status */
-    refusePoll(status) {
+    /** Ends a poll that the worker refuses. */
+    refusePoll() {
       const { req, res } = this;
       if (!req) return;
       req.cleanup();
-      res.writeHead(status);
+      res.writeHead(BAD_REQUEST);
       res.end();
     }
 
@@ -232,7 +232,7 @@ function pollingClass(Polling) {
 
     /** The worker has ended the session. */
     handleEnd() {
-      this.refusePoll(BAD_REQUEST);
+      this.refusePoll();
       this.answerPayload();
       const { shouldClose } = this;
       this.shouldClose = null;

@@ -265,7 +265,7 @@ impl PollingTransport {
         received.is_some()
     }
 
-    /// Leaves the answer to a payload to the application, if that has the request.
+    /// Leaves the answer to a payload to the application, if that has the request. Returns whether it has.
     pub(in crate::net) fn leave_payload(&mut self) -> bool {
         self.received.take_if(|received| received.exchange.is_of_application()).is_some()
     }
