@@ -232,6 +232,11 @@ impl Environment {
         self.descriptors.extend(descriptors.into_iter().map(|owned| (owned.as_raw_fd(), owned)));
     }
 
+    /// Returns whether a passed connection ends instead, see [`PassedDescriptor::is_overtaken`].
+    pub fn is_overtaken(&self, descriptor: RawFd) -> bool {
+        self.descriptors.get(&descriptor).is_some_and(PassedDescriptor::is_overtaken)
+    }
+
     /// Removes and returns the descriptor of a passed connection.
     pub fn claim_descriptor(&mut self, descriptor: RawFd) -> Option<OwnedFd> {
         self.descriptors.remove(&descriptor).map(PassedDescriptor::claim)

@@ -12,14 +12,15 @@ mod listening;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener};
 use std::sync::Arc;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use application::is_end;
+use application::{PATIENCE, Peer, is_end};
 use listening::{
     ACCEPTED, Listening, OPENING, OTHER, blocking, options, read_head, read_string, read_to_end,
 };
 use socket_io_turbo::net::{
-    ConnectionOptions, Event, HandshakeTransport, ListenerOptions, PollingOptions,
+    ConnectionOptions, Event, HandshakeTransport, ListenerOptions, PassedDescriptor, PollingOptions,
 };
 use socket_io_turbo::proto::websocket::Opcode;
 
@@ -265,6 +266,38 @@ fn connections_without_a_handshake_can_be_closed() {
     listening.accept(&handshake, ConnectionOptions::default());
     assert_eq!(read_head(&mut peer.stream), format!("{ACCEPTED}A: b\r\n\r\n"));
     listening.assert_ends();
+}
+
+#[test]
+fn a_passed_connection_ends_with_those_that_were_closed_while_it_was_on_its_way() {
+    for (are_fresh_idle, is_idle_only) in
+        [(true, true), (true, false), (false, false), (false, true)]
+    {
+        let quiet = ListenerOptions { are_fresh_idle, ..options() };
+        let mut listening = Listening::new(quiet.clone());
+        let peer = listening.dial("");
+        listening.wait_for_connections(1);
+        listening.configure(ListenerOptions { is_passing: true, ..quiet });
+        let served = (listening.next_descriptor(), peer);
+        let mut pass = |request: &str| {
+            let peer = listening.dial(request);
+            (listening.next_descriptor(), peer)
+        };
+        let (accepted, with_input) = (pass(""), pass("GET"));
+        let is_overtaken = |(descriptor, _): &(PassedDescriptor, Peer)| descriptor.is_overtaken();
+        assert!(!is_overtaken(&served) && !is_overtaken(&accepted));
+        listening.application.pool.close_http_connections(listening.id, is_idle_only);
+        let are_closed = are_fresh_idle || !is_idle_only;
+        assert_eq!([&served, &accepted].map(is_overtaken), [are_closed; 2]);
+        // What it has sent may not have arrived.
+        let start = Instant::now();
+        while is_overtaken(&with_input) && start.elapsed() < PATIENCE {
+            thread::sleep(Duration::from_millis(1));
+        }
+        assert!(!is_overtaken(&with_input));
+        let later = (listening.dial(""), listening.next_descriptor());
+        assert!(!later.1.is_overtaken());
+    }
 }
 
 #[test]

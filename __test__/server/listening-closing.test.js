@@ -5,9 +5,10 @@
 const assert = require("node:assert/strict");
 const { execFileSync } = require("node:child_process");
 const { once } = require("node:events");
+const http = require("node:http");
 const { describe, test } = require("node:test");
 const idle = require("../../lib/server/idle-connections.js");
-const { connect, kinds, newServer } = require("../support/http-servers.js");
+const { connect, dial, kinds, newServer } = require("../support/http-servers.js");
 const { polled } = require("../support/observed.js");
 const { connectionsOf } = require("../support/tcp-server.js");
 
@@ -35,6 +36,8 @@ const CLIENT = `
 `;
 
 const KEPT = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+const LAST = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+const OK = /^HTTP\/1\.1 200 OK\r\n/;
 
 /** Starts a server whose requests are answered by `answer`. */
 async function start(t, kind, options = {}, answer = (_request, response) => response.end("ok")) {
@@ -48,6 +51,18 @@ async function connectAll(t, server, count) {
   const clients = [];
   for (let i = 0; i < count; i++) clients.push(await connect(t, server));
   await polled(async () => (await connectionsOf(server)) === count);
+  return clients;
+}
+
+/**
+ * Connects clients in this turn, and waits in it until the server counts them: they are on their way to JavaScript
+ * then. With Node.js it is JavaScript that accepts, in a turn of its own.
+ */
+async function connectUnseen(t, server, count) {
+  if (server.constructor === http.Server) return connectAll(t, server, count);
+  const begin = Date.now();
+  const clients = Array.from({ length: count }, () => dial(t, server));
+  while ((await connectionsOf(server)) !== count) assert.ok(Date.now() - begin < 20_000);
   return clients;
 }
 
@@ -94,16 +109,30 @@ for (const kind of kinds) {
       assert.equal(error.code, "ECONNREFUSED");
     });
 
-    test("waits for a client that has sent nothing, unless it counts as idle", async (t) => {
-      const server = await start(t, kind);
-      const [client] = await connectAll(t, server, 1);
-      const state = close(server);
-      if (!areFreshIdle) {
-        client.write(KEPT.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n"));
-      }
-      assert.match(await client.ended(), areFreshIdle ? /^$/ : /^HTTP\/1\.1 200 OK\r\n/);
-      assert.equal(await state.closed, undefined);
-    });
+    for (const [place, connectThem] of [
+      ["", connectAll],
+      [", on its way to JavaScript", connectUnseen],
+    ]) {
+      test(`waits for a client that has sent nothing${place}, unless it counts as idle`, async (t) => {
+        const server = await start(t, kind);
+        const [client] = await connectThem(t, server, 1);
+        const state = close(server);
+        if (!areFreshIdle) client.write(LAST);
+        assert.match(await client.ended(), areFreshIdle ? /^$/ : OK);
+        assert.equal(await state.closed, undefined);
+      });
+
+      test(`keeps a client that has sent nothing${place}, unless it counts as idle`, async (t) => {
+        const server = await start(t, kind);
+        const [client] = await connectThem(t, server, 1);
+        server.closeIdleConnections();
+        if (!areFreshIdle) client.write(LAST);
+        assert.match(await client.ended(), areFreshIdle ? /^$/ : OK);
+        const later = await connect(t, server);
+        later.write(LAST);
+        assert.match(await later.ended(), OK);
+      });
+    }
 
     test("waits for a client that has sent half of a request", async (t) => {
       const server = await start(t, kind);

@@ -67,11 +67,16 @@ function newServer(t, { createServer, attach }, ...args) {
  * @returns {Promise<Client>}
  */
 async function connect(t, server) {
+  const client = dial(t, server);
+  await once(client.socket, "connect");
+  return client;
+}
+
+/** Does the same, but for the wait until the client is connected. @returns {Client} */
+function dial(t, server) {
   const socket = net.connect(server.address().port, "127.0.0.1");
   t.after(() => socket.destroy());
-  const client = new Client(socket);
-  await once(socket, "connect");
-  return client;
+  return new Client(socket);
 }
 
 /** A TCP connection by hand. Keeps what it receives, a character for each byte. */
@@ -149,4 +154,4 @@ async function serve(t, { server, io }) {
   return { server, io, url: `http://127.0.0.1:${server.address().port}` };
 }
 
-module.exports = { Client, attach, connect, kinds, newServer, ours, request, serve, stock };
+module.exports = { Client, attach, connect, dial, kinds, newServer, ours, request, serve, stock };

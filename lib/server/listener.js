@@ -183,6 +183,11 @@ class NativeListener {
     }).unref();
   }
 
+  /** Returns whether a passed connection ends, as Node.js would have left it in the queue, or closed it with others. */
+  #isDropped(fd) {
+    return this.#isDropping || this.#workers.native.isOvertaken(fd);
+  }
+
   /**
    * Gives a connection to Node.js, as if it had accepted it.
    *
@@ -191,7 +196,7 @@ class NativeListener {
    */
   handlePassed(fd, isTimedOut) {
     const { native } = this.#workers;
-    if (this.#isDropping) {
+    if (this.#isDropped(fd)) {
       native.closeDescriptor(fd);
       return;
     }
@@ -217,7 +222,7 @@ class NativeListener {
    */
   handleStream(key, origin, fd, details) {
     const connection = new CarriedConnection(this.#workers, this.context);
-    if (this.#isDropping) {
+    if (this.#isDropped(Number(fd))) {
       connection.drop(Number(fd), origin & BYTE, key);
       return;
     }

@@ -71,6 +71,13 @@ impl Workers {
         self.environment.borrow_mut().claim_descriptor(descriptor).map(IntoRawFd::into_raw_fd);
     }
 
+    /// Returns whether the descriptor of such an event must be closed: its peer has sent nothing, and
+    /// connections that have sent nothing were ended while it was on its way.
+    #[napi(catch_unwind)]
+    pub fn is_overtaken(&self, descriptor: i32) -> bool {
+        self.environment.borrow().is_overtaken(descriptor)
+    }
+
     /// Closes the descriptor of such an event, or one that the caller owns: `close()` of `node:fs` knows
     /// the files of `node:fs` alone in some runtimes.
     #[napi(catch_unwind)]

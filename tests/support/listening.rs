@@ -5,7 +5,9 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use socket_io_turbo::net::{ConnectionId, ConnectionOptions, Event, Handshake, ListenerOptions};
+use socket_io_turbo::net::{
+    ConnectionId, ConnectionOptions, Event, Handshake, ListenerOptions, PassedDescriptor,
+};
 
 use crate::application::{Application, PATIENCE, Peer, is_end};
 
@@ -61,8 +63,13 @@ impl Listening {
 
     /// Returns a connection that has been passed.
     pub fn next_passed(&mut self) -> TcpStream {
+        blocking(self.next_descriptor().claim().into())
+    }
+
+    /// Returns the same before it is claimed.
+    pub fn next_descriptor(&mut self) -> PassedDescriptor {
         match self.application.next_event(self.id) {
-            Event::Passed { descriptor, is_overdue: false } => blocking(descriptor.claim().into()),
+            Event::Passed { descriptor, is_overdue: false } => descriptor,
             other => panic!("{other:?}"),
         }
     }

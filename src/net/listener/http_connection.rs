@@ -6,14 +6,13 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Instant;
 
-use super::ListenerOptions;
-use super::Target;
 use super::engine_target::EngineTarget;
 use super::handshake::{HandshakeTransport, Offer};
 use super::served::Served;
 use super::session_request::SessionRequest;
 use super::source::Source;
 use super::tls::HandshakeEnd;
+use super::{Listener, ListenerOptions, Target};
 use crate::net::connection_task::ConnectionTask;
 use crate::net::worker::Worker;
 use crate::proto::http::{HeadRead, RequestHead, read_head};
@@ -59,14 +58,32 @@ struct State {
     is_kept: bool,
     /// Bytes of the request head that have been looked at.
     known: usize,
-    /// The time from which the head is awaited.
-    since: Instant,
+    /// The moment from which the head is awaited, or more of it.
+    since: Moment,
     waker: Option<Waker>,
+}
+
+struct Moment {
+    time: Instant,
+    /// The closings of the listener until then.
+    closings: u32,
+}
+
+impl Moment {
+    fn now(listener: &Listener) -> Self {
+        Self { time: Instant::now(), closings: listener.closings() }
+    }
 }
 
 impl State {
     const fn is_idle(&self) -> bool {
         self.is_kept && self.known == 0
+    }
+
+    /// Returns the closings of a listener that have spared the connection: all, once its peer has sent
+    /// something.
+    fn outlived(&self, listener: &Listener) -> u32 {
+        if self.known == 0 { self.since.closings } else { listener.closings() }
     }
 }
 
@@ -78,7 +95,7 @@ impl HttpConnection {
         index: usize,
         is_kept: bool,
     ) -> Self {
-        let (stream, since) = (Some(stream), Instant::now());
+        let (stream, since) = (Some(stream), Moment::now(&served.listener));
         let state = State { stream, peer, index, is_kept, known: 0, since, waker: None };
         Self { worker, served, state: RefCell::new(state) }
     }
@@ -116,7 +133,9 @@ impl HttpConnection {
                 self.served.move_to(&self.worker, &target, stream);
                 return Poll::Ready(());
             }
-            (Some(stream), Verdict::Pass) => self.served.pass(&self.worker, stream),
+            (Some(stream), Verdict::Pass) => {
+                self.served.pass(&self.worker, stream, state.outlived(&self.served.listener));
+            }
             _ => {}
         }
         self.served.count_end(&self.worker);
@@ -124,18 +143,18 @@ impl HttpConnection {
     }
 
     /// Performs the handshake of TLS, if there is one. Returns whether it has succeeded; `since` is the
-    /// time of that then.
+    /// moment of that then.
     fn poll_handshake(
         &self,
         stream: &mut Source,
-        since: &mut Instant,
+        since: &mut Moment,
         context: &mut Context<'_>,
     ) -> Poll<bool> {
         let Source::Tls(source) = stream else { return Poll::Ready(true) };
         let is_done = match ready!(source.poll_handshake(context)) {
             Ok(is_new) => {
                 if is_new {
-                    *since = Instant::now();
+                    *since = Moment::now(&self.served.listener);
                 }
                 true
             }
@@ -152,7 +171,7 @@ impl HttpConnection {
     fn poll_verdict(
         &self,
         stream: &mut Source,
-        (known, since): (&mut usize, &mut Instant),
+        (known, since): (&mut usize, &mut Moment),
         context: &mut Context<'_>,
     ) -> Poll<Verdict> {
         let options = self.served.listener.options();
@@ -166,7 +185,7 @@ impl HttpConnection {
             let verdict = match ready!(stream.poll_peek(context, buffer, *known)) {
                 Ok(Some(input)) => {
                     if *known == 0 {
-                        *since = Instant::now();
+                        *since = Moment::now(&self.served.listener);
                     }
                     let looked_at = std::mem::replace(known, input.len());
                     self.judge(input, (looked_at, limit), &options)
@@ -250,7 +269,7 @@ impl HttpConnection {
             _ if state.is_idle() => options.keep_alive_timeout,
             _ => options.headers_timeout,
         };
-        state.since.checked_add(timeout?)
+        state.since.time.checked_add(timeout?)
     }
 
     /// Returns whether the connection is between two requests.
@@ -269,7 +288,13 @@ impl HttpConnection {
                 let code = "ERR_TLS_HANDSHAKE_TIMEOUT";
                 self.served.report_tls_failure(&self.worker, &stream, code);
             }
-            Some(stream) if is_passed => self.served.pass_overdue(&self.worker, stream),
+            Some(stream) if is_passed => {
+                self.served.pass_overdue(
+                    &self.worker,
+                    stream,
+                    state.outlived(&self.served.listener),
+                );
+            }
             Some(mut stream) => stream.answer_last(TIMED_OUT),
             None => {}
         }

@@ -18,7 +18,8 @@
 //! - What is not certain to be served here is passed, so that the application's own HTTP server
 //!   judges it.
 //! - All changes of a listener go to the worker that accepts, which hands them on: so they cannot
-//!   overtake connections on their way.
+//!   overtake connections on their way. Those that have been passed meanwhile are asked when they arrive
+//!   ([`PassedDescriptor::is_overtaken`]).
 //! - Each worker reports the end of a listener once it has no HTTP connection left; the pool reports
 //!   the last of these.
 
@@ -38,12 +39,14 @@ mod tls;
 mod watch;
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
+use socket2::SockRef;
 
 use super::ConnectionId;
 use super::mailbox::Mailbox;
@@ -67,6 +70,8 @@ pub(super) struct Listener {
     tls: Mutex<Option<Arc<TlsSettings>>>,
     /// HTTP connections on all workers, and on their way there.
     connections: AtomicUsize,
+    /// Times that the application has ended connections which have sent nothing.
+    closings: AtomicU32,
     /// Set until the worker that accepts has closed the socket.
     is_open: AtomicBool,
 }
@@ -78,6 +83,7 @@ impl Listener {
             options: Mutex::new(Arc::new(options)),
             tls: Mutex::default(),
             connections: AtomicUsize::new(0),
+            closings: AtomicU32::new(0),
             is_open: AtomicBool::new(true),
         }
     }
@@ -108,6 +114,16 @@ impl Listener {
     pub(super) fn connections(&self) -> usize {
         self.connections.load(Ordering::Relaxed)
     }
+
+    /// Returns how often the application has ended connections that have sent nothing; see
+    /// [`PassedDescriptor::is_overtaken`].
+    pub(super) fn closings(&self) -> u32 {
+        self.closings.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn count_closing(&self) {
+        self.closings.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 /// The descriptor of a passed connection. It counts among the HTTP connections of its listener until the
@@ -115,13 +131,26 @@ impl Listener {
 #[derive(Debug)]
 pub struct PassedDescriptor {
     descriptor: OwnedFd,
-    _count: PassedCount,
+    count: PassedCount,
+    /// Those of the listener that the connection has outlived.
+    closings: u32,
 }
 
 impl PassedDescriptor {
-    pub(super) fn new(descriptor: OwnedFd, listener: &Arc<Listener>) -> Self {
+    pub(super) fn new(descriptor: OwnedFd, listener: &Arc<Listener>, closings: u32) -> Self {
         listener.connections.fetch_add(1, Ordering::Relaxed);
-        Self { descriptor, _count: PassedCount(Arc::clone(listener)) }
+        Self { descriptor, count: PassedCount(Arc::clone(listener)), closings }
+    }
+
+    /// Returns whether the peer has sent nothing, and the application has ended such connections since it
+    /// began to wait: it was on its way then, and ends when it arrives.
+    #[must_use]
+    pub fn is_overtaken(&self) -> bool {
+        let has_input = || {
+            let socket = SockRef::from(&self.descriptor);
+            socket.peek(&mut [MaybeUninit::uninit()]).is_ok_and(|length| length > 0)
+        };
+        self.closings != self.count.0.closings() && !has_input()
     }
 
     /// Returns the descriptor, which is not counted any more.

@@ -109,7 +109,7 @@ impl Listeners {
         listener: &Arc<Listener>,
         stream: StdTcpStream,
     ) {
-        let descriptor = PassedDescriptor::new(stream.into(), listener);
+        let descriptor = PassedDescriptor::new(stream.into(), listener, listener.closings());
         worker.emit(listener.id, Event::Passed { descriptor, is_overdue: false });
     }
 
@@ -270,7 +270,7 @@ impl Served {
 
     fn serve(self: &Rc<Self>, worker: &Rc<Worker>, stream: TcpStream, peer: Option<SocketAddr>) {
         if self.listener.options().is_passing {
-            self.pass(worker, Source::Plain(stream));
+            self.pass(worker, Source::Plain(stream), self.listener.closings());
             return self.count_end(worker);
         }
         let Ok(source) = Source::new(stream, self.listener.tls()) else {
@@ -297,23 +297,23 @@ impl Served {
         tokio::task::spawn_local(poll_fn(move |context| connection.poll(context)));
     }
 
-    /// Passes a connection to the application.
-    pub(super) fn pass(&self, worker: &Worker, stream: Source) {
-        self.emit_passed(worker, stream, false);
+    /// Passes a connection to the application. `closings` are those of the listener that it has outlived.
+    pub(super) fn pass(&self, worker: &Worker, stream: Source, closings: u32) {
+        self.emit_passed(worker, stream, closings, false);
     }
 
     /// Passes a connection whose request head has not come in time.
-    pub(super) fn pass_overdue(&self, worker: &Worker, stream: Source) {
-        self.emit_passed(worker, stream, true);
+    pub(super) fn pass_overdue(&self, worker: &Worker, stream: Source, closings: u32) {
+        self.emit_passed(worker, stream, closings, true);
     }
 
-    fn emit_passed(&self, worker: &Worker, stream: Source, is_overdue: bool) {
+    fn emit_passed(&self, worker: &Worker, stream: Source, closings: u32, is_overdue: bool) {
         let event = match stream {
             Source::Plain(stream) => stream
                 .into_std()
-                .map(|stream| PassedDescriptor::new(stream.into(), &self.listener))
+                .map(|stream| PassedDescriptor::new(stream.into(), &self.listener, closings))
                 .map(|descriptor| Event::Passed { descriptor, is_overdue }),
-            Source::Tls(source) => self.event_of_stream(worker, *source, is_overdue),
+            Source::Tls(source) => self.event_of_stream(worker, *source, closings, is_overdue),
         };
         // Descriptors may have run out.
         if let Ok(event) = event {
@@ -325,13 +325,14 @@ impl Served {
         &self,
         worker: &Worker,
         source: TlsSource,
+        closings: u32,
         is_overdue: bool,
     ) -> io::Result<Event> {
         let options = self.listener.options();
         let (stream, pair, details) = WaitingStream::new(source, &options)?;
         let traffic = Arc::clone(&stream.traffic);
         let key = worker.listeners.add(&mut worker.listeners.streams.borrow_mut(), stream);
-        let descriptor = PassedDescriptor::new(pair.into(), &self.listener);
+        let descriptor = PassedDescriptor::new(pair.into(), &self.listener, closings);
         let worker = worker.index;
         let stream = PassedStream { worker, key, descriptor, is_overdue, details, traffic };
         Ok(Event::Stream(Box::new(stream)))
@@ -363,7 +364,7 @@ impl Served {
             OfferedRequest::Upgrade(_, sid) => (HandshakeTransport::Upgrade, Some(sid.clone())),
         };
         let (Some((address, port)), Some(sid)) = (stream.address(peer), sid) else {
-            self.pass(worker, stream);
+            self.pass(worker, stream, self.listener.closings());
             return self.count_end(worker);
         };
         let length = head.len();

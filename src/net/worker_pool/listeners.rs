@@ -139,9 +139,16 @@ impl WorkerPool {
         }
     }
 
-    /// Ends the HTTP connections of a listener; if `is_idle_only`, only those between two requests.
+    /// Ends the HTTP connections of a listener; if `is_idle_only`, only those between two requests. Those
+    /// that are on their way to the application are asked when they arrive, see
+    /// [`PassedDescriptor::is_overtaken`](crate::net::PassedDescriptor::is_overtaken).
     pub fn close_http_connections(&mut self, id: ConnectionId, is_idle_only: bool) {
         let change = Change::CloseConnections { is_idle_only };
+        if let Some(Route::Listener(route)) = self.routes.get(id as usize)
+            && (!is_idle_only || route.listener.options().are_fresh_idle)
+        {
+            route.listener.count_closing();
+        }
         match self.routes.get(id as usize) {
             // The worker that accepted has handed all connections on, and forgotten the listener.
             Some(Route::Listener(route)) if route.is_closed => {
