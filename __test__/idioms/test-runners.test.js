@@ -5,7 +5,7 @@
 const assert = require("node:assert/strict");
 const { spawnSync } = require("node:child_process");
 const { once } = require("node:events");
-const { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } = require("node:fs");
+const { mkdtempSync, readdirSync, rmSync, writeFileSync } = require("node:fs");
 const { createServer } = require("node:http");
 const { tmpdir } = require("node:os");
 const path = require("node:path");
@@ -15,23 +15,12 @@ const { hasNative } = require("../support/engines.js");
 const { polled } = require("../support/observed.js");
 const { connectClient } = require("../support/socket-io-client.js");
 const { listen } = require("../support/tcp-server.js");
+const { threadCount } = require("../support/threads.js");
 
 const root = path.join(__dirname, "../..");
 
 /** /proc lists the threads and descriptors of a process. */
 const skip = !(hasNative && process.platform === "linux") && "no workers, or no /proc";
-
-/** Returns how many workers there are. */
-function threadCount() {
-  const names = readdirSync("/proc/self/task").map((id) => {
-    try {
-      return readFileSync(`/proc/self/task/${id}/comm`, "utf8");
-    } catch {
-      return "";
-    }
-  });
-  return names.filter((name) => name === "socket.io-turbo\n").length;
-}
 
 const untilThreads = (count) => polled(() => threadCount() === count);
 
@@ -164,16 +153,13 @@ describe("the threads", { skip }, () => {
 const SUITE = `
   const { once } = require("node:events");
   const { createServer } = require("node:http");
-  const { readFileSync, readdirSync } = require("node:fs");
   const { Server } = require(${JSON.stringify(require.resolve("socket.io"))});
   const { io: connect } = require(${JSON.stringify(require.resolve("socket.io-client"))});
   const { turbo } = require(${JSON.stringify(root)});
-
-  const isOurs = (id) =>
-    readFileSync("/proc/self/task/" + id + "/comm", "utf8") === "socket.io-turbo\\n";
+  const { threadCount } = require(${JSON.stringify(require.resolve("../support/threads.js"))});
 
   test("serves a client", async () => {
-    expect(readdirSync("/proc/self/task").filter(isOurs)).toEqual([]);
+    expect(threadCount()).toBe(0);
     const httpServer = createServer();
     const io = new Server(httpServer, turbo());
     io.on("connection", (socket) => socket.on("ask", (answer) => answer("yes")));
@@ -187,7 +173,7 @@ const SUITE = `
     const closed = once(httpServer, "close");
     io.close();
     await closed;
-    while (readdirSync("/proc/self/task").some(isOurs)) await new Promise(setImmediate);
+    while (threadCount() > 0) await new Promise(setImmediate);
   });
 `;
 
