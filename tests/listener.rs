@@ -298,7 +298,7 @@ fn a_passed_connection_ends_with_those_that_were_closed_while_it_was_on_its_way(
         listening.application.pool.close_http_connections(listening.id, is_idle_only);
         let are_closed = are_fresh_idle || !is_idle_only;
         assert_eq!([&served, &accepted].map(is_overtaken), [are_closed; 2]);
-        // What it has sent may not have arrived.
+        // Its bytes may still be on their way.
         let start = Instant::now();
         while is_overtaken(&with_input) && start.elapsed() < PATIENCE {
             thread::sleep(Duration::from_millis(1));
