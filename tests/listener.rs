@@ -131,8 +131,8 @@ fn new_paths_hold_for_connections_that_wait() {
 fn next_passed_and_handshake(listening: &mut Listening) -> Box<Handshake> {
     let events = [(); 2].map(|()| listening.application.next_event(listening.id));
     match events {
-        [Event::Passed { .. }, Event::Handshake(handshake)]
-        | [Event::Handshake(handshake), Event::Passed { .. }] => handshake,
+        [Event::Passed { is_overdue: false, .. }, Event::Handshake(handshake)]
+        | [Event::Handshake(handshake), Event::Passed { is_overdue: false, .. }] => handshake,
         other => panic!("{other:?}"),
     }
 }

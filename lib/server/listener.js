@@ -45,6 +45,8 @@ class NativeListener {
   #isClosed = false;
   /** Set in the turn in which all connections are closed. */
   #isCleared = false;
+  /** Set once connections have been closed: those on their way may be among them. */
+  #hasClosed = false;
   /**
    * Set if it is closed, and I/O threads had no connection for it then: later ones were accepted while JavaScript
    * was busy. Node.js would have left them in the kernel's queue, which ends with the socket.
@@ -170,6 +172,7 @@ class NativeListener {
   /** @param {boolean} isIdleOnly true to close those between two requests alone */
   closeHttpConnections(isIdleOnly) {
     if (this.isEnded) return;
+    this.#hasClosed = true;
     if (!isIdleOnly) this.#clear();
     this.#workers.native.closeHttpConnections(this.#id, isIdleOnly);
     this.#workers.scheduleFlush();
@@ -185,7 +188,7 @@ class NativeListener {
 
   /** Returns whether a passed connection ends, as Node.js would have left it in the queue, or closed it with others. */
   #isDropped(fd) {
-    return this.#isDropping || this.#workers.native.isOvertaken(fd);
+    return this.#isDropping || (this.#hasClosed && this.#workers.native.isOvertaken(fd));
   }
 
   /**

@@ -216,7 +216,7 @@ impl WaitingHandshake {
 
     /// Passes the connection to the application.
     pub(super) fn pass(self, worker: &Worker) {
-        self.served.pass(worker, self.stream, self.served.listener.closings());
+        self.served.pass(worker, self.stream);
         self.served.end_handshake(worker);
     }
 }

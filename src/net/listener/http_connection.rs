@@ -134,7 +134,8 @@ impl HttpConnection {
                 return Poll::Ready(());
             }
             (Some(stream), Verdict::Pass) => {
-                self.served.pass(&self.worker, stream, state.outlived(&self.served.listener));
+                let closings = state.outlived(&self.served.listener);
+                self.served.pass_waiting(&self.worker, stream, closings, false);
             }
             _ => {}
         }
@@ -289,11 +290,8 @@ impl HttpConnection {
                 self.served.report_tls_failure(&self.worker, &stream, code);
             }
             Some(stream) if is_passed => {
-                self.served.pass_overdue(
-                    &self.worker,
-                    stream,
-                    state.outlived(&self.served.listener),
-                );
+                let closings = state.outlived(&self.served.listener);
+                self.served.pass_waiting(&self.worker, stream, closings, true);
             }
             Some(mut stream) => stream.answer_last(TIMED_OUT),
             None => {}

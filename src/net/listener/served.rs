@@ -270,7 +270,7 @@ impl Served {
 
     fn serve(self: &Rc<Self>, worker: &Rc<Worker>, stream: TcpStream, peer: Option<SocketAddr>) {
         if self.listener.options().is_passing {
-            self.pass(worker, Source::Plain(stream), self.listener.closings());
+            self.pass(worker, Source::Plain(stream));
             return self.count_end(worker);
         }
         let Ok(source) = Source::new(stream, self.listener.tls()) else {
@@ -297,17 +297,20 @@ impl Served {
         tokio::task::spawn_local(poll_fn(move |context| connection.poll(context)));
     }
 
-    /// Passes a connection to the application. `closings` are those of the listener that it has outlived.
-    pub(super) fn pass(&self, worker: &Worker, stream: Source, closings: u32) {
-        self.emit_passed(worker, stream, closings, false);
+    /// Passes a connection to the application.
+    pub(super) fn pass(&self, worker: &Worker, stream: Source) {
+        self.pass_waiting(worker, stream, self.listener.closings(), false);
     }
 
-    /// Passes a connection whose request head has not come in time.
-    pub(super) fn pass_overdue(&self, worker: &Worker, stream: Source, closings: u32) {
-        self.emit_passed(worker, stream, closings, true);
-    }
-
-    fn emit_passed(&self, worker: &Worker, stream: Source, closings: u32, is_overdue: bool) {
+    /// Passes a connection that has waited for a request head: `closings` are those of the listener that it
+    /// has outlived, and it is overdue if the head has not come in time.
+    pub(super) fn pass_waiting(
+        &self,
+        worker: &Worker,
+        stream: Source,
+        closings: u32,
+        is_overdue: bool,
+    ) {
         let event = match stream {
             Source::Plain(stream) => stream
                 .into_std()
@@ -364,7 +367,7 @@ impl Served {
             OfferedRequest::Upgrade(_, sid) => (HandshakeTransport::Upgrade, Some(sid.clone())),
         };
         let (Some((address, port)), Some(sid)) = (stream.address(peer), sid) else {
-            self.pass(worker, stream, self.listener.closings());
+            self.pass(worker, stream);
             return self.count_end(worker);
         };
         let length = head.len();

@@ -143,20 +143,18 @@ impl WorkerPool {
     /// that are on their way to the application are asked when they arrive, see
     /// [`PassedDescriptor::is_overtaken`](crate::net::PassedDescriptor::is_overtaken).
     pub fn close_http_connections(&mut self, id: ConnectionId, is_idle_only: bool) {
-        let change = Change::CloseConnections { is_idle_only };
-        if let Some(Route::Listener(route)) = self.routes.get(id as usize)
-            && (!is_idle_only || route.listener.options().are_fresh_idle)
-        {
+        let Some(Route::Listener(route)) = self.routes.get(id as usize) else { return };
+        if !is_idle_only || route.listener.options().are_fresh_idle {
             route.listener.count_closing();
         }
-        match self.routes.get(id as usize) {
+        let change = Change::CloseConnections { is_idle_only };
+        if route.is_closed {
             // The worker that accepted has handed all connections on, and forgotten the listener.
-            Some(Route::Listener(route)) if route.is_closed => {
-                for worker in &mut self.workers {
-                    worker.queued.push(Command::Change(id, change));
-                }
+            for worker in &mut self.workers {
+                worker.queued.push(Command::Change(id, change));
             }
-            _ => self.command_acceptor(id, AcceptorCommand::Change(change)),
+        } else {
+            self.command_acceptor(id, AcceptorCommand::Change(change));
         }
     }
 
