@@ -197,9 +197,9 @@ test(
 
 test("pause: the client is not taken for dead", OPTIONS, async (t) => {
   const server = await startServer(t, engineNamed("turbo"), {
-    rateLimit: { messages: 5, per: 2_000, action: "pause" },
+    rateLimit: { messages: 5, per: 4_000, action: "pause" },
     pingInterval: 400,
-    pingTimeout: 800,
+    pingTimeout: 2_000,
   });
   const { client, socket, got } = await connect(server);
   const reasons = [];

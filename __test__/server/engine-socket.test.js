@@ -151,7 +151,7 @@ const endings = {
   "the WebSocket is terminated": { end: ({ conn }) => conn.transport.socket.terminate() },
   "the net.Socket is destroyed": { end: ({ conn }) => conn.request.socket.destroy() },
   "no pong comes": {
-    options: { pingInterval: 20, pingTimeout: 30 },
+    options: { pingInterval: 20, pingTimeout: 1_000 },
     end: () => {},
   },
   "in a listener of an event": {

@@ -250,7 +250,7 @@ for (const kind of kinds) {
       ["half of a head", `${HALF}&transport=polling HTTP/1.1\r\nHost: `],
       ["half of a request of another path", "GET /ano"],
     ]) {
-      const options = { headersTimeout: 30, requestTimeout: 40, connectionsCheckingInterval: 10 };
+      const options = { headersTimeout: 100, requestTimeout: 150, connectionsCheckingInterval: 10 };
 
       test(`answers a client that sends ${name} in time`, async (t) => {
         const server = await start(t, kind, options);
@@ -305,8 +305,8 @@ for (const kind of kinds) {
     test("has the timeouts that are set while it listens", async (t) => {
       const server = await start(t, kind, { connectionsCheckingInterval: 10 });
       const client = await connect(t, server);
-      server.headersTimeout = 20;
-      server.requestTimeout = 20;
+      server.headersTimeout = 100;
+      server.requestTimeout = 100;
       const late = await connect(t, server);
       late.write(HALF);
       assert.match(await late.ended(), /^HTTP\/1\.1 408/);

@@ -114,7 +114,7 @@ describe("a session with long-polling", { timeout: 30_000 }, () => {
   for (const isLooked of [false, true]) {
     const looked = isLooked ? ", and its transport has been looked at" : "";
     test(`times out while it is being closed${looked}`, async (t) => {
-      const options = { isBare: true, pingInterval: 40, pingTimeout: 40 };
+      const options = { isBare: true, pingInterval: 40, pingTimeout: 1_000 };
       const result = await same(t, options, async (session) => {
         if (isLooked) assert.equal(session.conn.transport.name, "polling");
         session.conn.close();
@@ -127,7 +127,7 @@ describe("a session with long-polling", { timeout: 30_000 }, () => {
     });
 
     test(`with Socket.IO times out while it is being closed${looked}`, async (t) => {
-      const result = await same(t, { pingInterval: 40, pingTimeout: 40 }, async (session) => {
+      const result = await same(t, { pingInterval: 40, pingTimeout: 1_000 }, async (session) => {
         if (isLooked) assert.equal(session.conn.transport.name, "polling");
         session.conn.close();
         return session.closed();

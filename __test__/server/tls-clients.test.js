@@ -189,7 +189,7 @@ describe("clients over TLS of createSecureServer()", {
   }
 
   test("are not harmed by strangers", async (t) => {
-    const started = await startServer(t, ours, { handshakeTimeout: 200 });
+    const started = await startServer(t, ours, { handshakeTimeout: 2_000 });
     const { port } = started.server.address();
     const { client } = await enter(t, started);
     const { tlsFailed } = stats().server;

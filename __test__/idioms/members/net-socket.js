@@ -448,7 +448,7 @@ const STATE = [
     async run(stage) {
       const { tcp } = stage;
       let count = 0;
-      const returned = tcp.setTimeout(40, () => count++) === tcp;
+      const returned = tcp.setTimeout(200, () => count++) === tcp;
       const { timeout } = tcp;
       await once(tcp, "timeout");
       const idleAgain = once(tcp, "timeout");
