@@ -17,7 +17,7 @@ const { startFixture } = require("../support/fixture-process.js");
 const { connectClient, leave } = require("../support/socket-io-client.js");
 const { startServer } = require("../support/socket-io-server.js");
 
-const GUARD = { timeout: 2 * HANG_GUARD };
+const GUARD = { timeout: 4 * HANG_GUARD };
 
 /** In milliseconds. */
 const SHORT = 300;
