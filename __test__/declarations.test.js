@@ -144,7 +144,7 @@ async function comparisons() {
   return modules;
 }
 
-describe("the declarations", { timeout: 300_000 }, () => {
+describe("the declarations", { timeout: 120_000 }, () => {
   let lines;
 
   before(async () => {

@@ -13,7 +13,7 @@ const { polled } = require("../support/observed.js");
 const { enter, namesReceivedBy, receivedBy } = require("../support/socket-io-client.js");
 const { startServer } = require("../support/socket-io-server.js");
 
-const GUARD = { timeout: 300_000 };
+const GUARD = { timeout: 60_000 };
 const MIB = 1024 * 1024;
 
 /** More than the kernel's buffers of a connection hold, 32 MiB to read and 4 MiB to write. */

@@ -8,7 +8,7 @@ const { test } = require("node:test");
 const { ALL, EVENT, describeAdapters, serve } = require("../support/adapter-kinds.js");
 const { enter, enterAll, namesReceivedBy, receivedBy } = require("../support/socket-io-client.js");
 
-const GUARD = { timeout: 60_000 };
+const GUARD = { timeout: 40_000 };
 const BYTES = Buffer.from([0, 1, 127, 128, 255]);
 
 describeAdapters((kind) => {

@@ -22,7 +22,7 @@ const {
   settled,
 } = require("../support/socket-io-client.js");
 
-const GUARD = { timeout: 60_000 };
+const GUARD = { timeout: 40_000 };
 const KIB = 1024;
 const BYTES = Buffer.from([0, 1, 127, 128, 255]);
 
@@ -236,7 +236,7 @@ function defineTests() {
       while (!conn.transport.writable) await nextTurn();
     });
 
-    test("drops a volatile packet whole, or sends it whole", GUARD, async (t) => {
+    test("drops a volatile packet whole, or sends it whole", { timeout: 60_000 }, async (t) => {
       t.diagnostic(`SEED=${SEED}`);
       const { below, chance } = randomFrom(SEED);
       const server = await serve(t, engine);

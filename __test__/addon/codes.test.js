@@ -38,7 +38,7 @@ function outcomeOf(call) {
   }
 }
 
-describe("the numbers that both halves share", { skip: !hasEngine, timeout: 300_000 }, () => {
+describe("the numbers that both halves share", { skip: !hasEngine, timeout: 30_000 }, () => {
   const names = ["Delivery", "EventKind", "HeartbeatStep", "PollingState", "RateLimitStep"];
   names.push("UpgradeStep");
   if (hasCluster) {

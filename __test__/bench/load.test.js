@@ -57,7 +57,7 @@ function summary(output) {
   };
 }
 
-describe("the load generator", { skip, timeout: 600_000 }, () => {
+describe("the load generator", { skip, timeout: 720_000 }, () => {
   before(() => build());
 
   test("sends events at a rate, and counts what comes back", async (t) => {

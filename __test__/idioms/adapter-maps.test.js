@@ -494,7 +494,7 @@ if (Map.prototype.getOrInsert !== undefined) {
 }
 
 for (const engine of judged) {
-  describe(engine.name, { timeout: 15 * HANG_GUARD }, () => {
+  describe(engine.name, { timeout: 9 * HANG_GUARD }, () => {
     for (const [name, { run, received: expected }] of Object.entries(PROGRAMS)) {
       for (const isFirst of [true, false]) {
         test(`${name}${isFirst ? "" : ", after broadcasts"}`, async (t) => {
@@ -536,7 +536,7 @@ for (const engine of judged) {
   });
 }
 
-describe("turbo", { skip: !hasNative, timeout: 15 * HANG_GUARD }, () => {
+describe("turbo", { skip: !hasNative, timeout: HANG_GUARD }, () => {
   /** Runs a program; returns how many broadcasts went to the workers. */
   async function broadcastsOf(t, run) {
     const scene = await stage(t, {

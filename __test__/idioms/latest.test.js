@@ -12,7 +12,7 @@ const { randomFrom, SEED } = require("../support/random.js");
 const { enterAll, receivedByAll } = require("../support/socket-io-client.js");
 const { startServer } = require("../support/socket-io-server.js");
 
-const GUARD = { timeout: 300_000 };
+const GUARD = { timeout: 60_000 };
 const KEYS = 20;
 const ROUNDS = 60;
 

@@ -9,7 +9,7 @@ const { polled } = require("../support/observed.js");
 const { kinds, ourKinds, skip, startCluster } = require("../support/redis/idioms.js");
 
 /** A guard against hanging only, in milliseconds. */
-const TIMEOUT = 300_000;
+const TIMEOUT = 60_000;
 
 /** The protocols, by the options of the adapters. */
 const PROTOCOLS = {

@@ -12,7 +12,7 @@ const { eachGets } = require("../support/redis/nodes.js");
 const { kinds, ourKinds, skip, startCluster } = require("../support/redis/idioms.js");
 
 /** A guard against hanging only, in milliseconds. */
-const TIMEOUT = 300_000;
+const TIMEOUT = 60_000;
 
 const UID = "emitter";
 const BYTES = Buffer.from([1, 2, 3]);

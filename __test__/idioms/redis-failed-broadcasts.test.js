@@ -8,7 +8,7 @@ const { eachGets } = require("../support/redis/nodes.js");
 const { kinds, skip, startCluster } = require("../support/redis/idioms.js");
 
 /** A guard against hanging only, in milliseconds. */
-const TIMEOUT = 300_000;
+const TIMEOUT = 60_000;
 
 const cyclic = {};
 cyclic.self = cyclic;

@@ -18,7 +18,7 @@ const { connectClient } = require("../support/socket-io-client.js");
 const { listen } = require("../support/tcp-server.js");
 
 /** A guard against hanging only, in milliseconds. */
-const TIMEOUT = 300_000;
+const TIMEOUT = 60_000;
 
 /** Our nodes over each of their transports. */
 const ourTransports = ourKinds.length > 0 ? [...ourKinds, oursOverIoRedis] : [];

@@ -11,7 +11,7 @@ const { eachGets } = require("../support/redis/nodes.js");
 const { ourKinds, skip, startCluster } = require("../support/redis/idioms.js");
 
 /** A guard against hanging only, in milliseconds. */
-const TIMEOUT = 300_000;
+const TIMEOUT = 60_000;
 
 const cyclic = { name: "cyclic" };
 cyclic.self = cyclic;

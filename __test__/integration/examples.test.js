@@ -10,7 +10,7 @@ const { hasEngine } = require("../../lib/addon/index.js");
 const { compileExample, skipWithoutFrameworks, startExample } = require("../support/examples.js");
 const { connectClient } = require("../support/socket-io-client.js");
 
-const GUARD = { timeout: 300_000 };
+const GUARD = { timeout: 180_000 };
 
 const examples = {
   Express: "express/server.js",

@@ -257,7 +257,7 @@ function defineTests() {
     const isBounded = engine.name === "turbo" && hasNative;
     const title = `${engine.name} broadcasts to all while ten stop reading`;
     test(`${title}, which ${isBounded ? "are cut off" : "stay"}`, {
-      timeout: 300_000,
+      timeout: 240_000,
     }, async (t) => {
       const { port, next, ask } = await startServer(t, engine);
       const swarm = new Swarm(port, clientsOf(engine));

@@ -47,7 +47,7 @@ function valuesOf({ dataPoints }, attribute) {
   );
 }
 
-describe("the metrics for OpenTelemetry", { skip, timeout: 300_000 }, () => {
+describe("the metrics for OpenTelemetry", { skip, timeout: 60_000 }, () => {
   test("are those that the guide lists, and have the values of stats()", {
     skip: skipWithoutEngine,
   }, async (t) => {

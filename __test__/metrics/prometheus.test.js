@@ -34,7 +34,7 @@ function newRegister() {
   return new (load("prom-client").Registry)();
 }
 
-describe("the metrics for Prometheus", { skip, timeout: 300_000 }, () => {
+describe("the metrics for Prometheus", { skip, timeout: 60_000 }, () => {
   test("are those that the guide lists, and no others", async () => {
     const documented = documentedMetrics();
     const register = newRegister();

@@ -11,7 +11,7 @@ const { recordTransfers } = require("../support/transfers.js");
 const { WITHOUT_CONTEXT } = require("../support/websocket/deflate.js");
 
 /** A guard against hanging only, in milliseconds. */
-const TIMEOUT = 300_000;
+const TIMEOUT = 60_000;
 const THRESHOLD = 200;
 const SERVER = { perMessageDeflate: { threshold: THRESHOLD, ...WITHOUT_CONTEXT } };
 

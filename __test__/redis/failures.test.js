@@ -19,7 +19,7 @@ const { startProxy } = require("../support/tcp-proxy.js");
 const skip = hasCluster ? skipWithoutRedis : "the addon has no cluster here";
 
 /** A guard against hanging only, in milliseconds. */
-const TIMEOUT = 300_000;
+const TIMEOUT = 60_000;
 
 /** Milliseconds until unanswered requests end. */
 const REQUESTS_TIMEOUT = 150;

@@ -20,7 +20,7 @@ const { endsOf, skipWithoutRedis, startRedisServer } = require("../support/redis
 const skip = hasCluster ? skipWithoutRedis : "the addon has no cluster here";
 
 /** A guard against hanging only, in milliseconds. */
-const TIMEOUT = 300_000;
+const TIMEOUT = 30_000;
 
 const hex = (text) => Buffer.from(text.replaceAll(" ", ""), "hex");
 

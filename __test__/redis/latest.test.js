@@ -13,7 +13,7 @@ const { Nodes } = require("../support/redis/nodes.js");
 const { endsOf, startRedis } = require("../support/redis/server.js");
 
 /** A guard against hanging only, in milliseconds. */
-const TIMEOUT = 300_000;
+const TIMEOUT = 120_000;
 
 /** More than the kernel's buffers of a connection hold, 32 MiB to read and 4 MiB to write. */
 const MUCH = "x".repeat(40 * 1024 * 1024);

@@ -16,7 +16,7 @@ const { startRedisCluster } = require("../support/redis/cluster.js");
 const { endsOf, skipWithoutRedis } = require("../support/redis/server.js");
 
 /** A guard against hanging only, in milliseconds. */
-const TIMEOUT = 300_000;
+const TIMEOUT = 60_000;
 
 const skip = (!hasCluster && "no addon") || skipWithoutRedis;
 

@@ -21,7 +21,7 @@ const whyNot = () => {
   if (!hasCluster) return "the addon has no cluster here";
   return isFirstNode ? skipWithoutRedis : "under the first Node.js alone";
 };
-const options = { skip: whyNot(), timeout: 300_000 };
+const options = { skip: whyNot(), timeout: 60_000 };
 
 /** Our adapter, with options of its connection. */
 const oursTo = (where) => ({

@@ -272,7 +272,7 @@ async function answersTo(t, server, heads, seed) {
   return answers;
 }
 
-describe(`${HEADS} heads, SEED=${SEED}`, { timeout: 300_000, skip: !hasEngine }, () => {
+describe(`${HEADS} heads, SEED=${SEED}`, { timeout: 120_000, skip: !hasEngine }, () => {
   for (const [index, perMessageDeflate] of [false, UNUSED_DEFLATE].entries()) {
     const title = `are answered as Node.js does, compression ${perMessageDeflate ? "on" : "off"}`;
     test(title, async (t) => {
@@ -296,7 +296,7 @@ describe(`${HEADS} heads, SEED=${SEED}`, { timeout: 300_000, skip: !hasEngine },
   }
 });
 
-describe("a head that is wrong before it ends", { timeout: 300_000, skip: !hasEngine }, () => {
+describe("a head that is wrong before it ends", { timeout: 60_000, skip: !hasEngine }, () => {
   for (const lines of WRONG) {
     test(`is refused at once: ${JSON.stringify(lines)}`, async (t) => {
       const exchange = async (kind) => {

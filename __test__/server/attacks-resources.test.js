@@ -49,7 +49,7 @@ test("a server listens 1,000 times, and leaves no descriptor and no thread", { s
 
 for (const isOurs of kinds) {
   const title = isOurs ? "createServer()" : "http.createServer()";
-  describe(`a server of ${title}`, { timeout: 300_000, skip }, () => {
+  describe(`a server of ${title}`, { timeout: 240_000, skip }, () => {
     test(`keeps nothing of ${CONNECTIONS} sessions`, async (t) => {
       const server = await startAttacked(t, { isOurs });
       const before = await server.report();

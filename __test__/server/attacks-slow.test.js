@@ -78,7 +78,7 @@ const limit = () => Number(execFileSync("sh", ["-c", "ulimit -n"], { encoding: "
 
 for (const isOurs of kinds) {
   const title = isOurs ? "createServer()" : "http.createServer()";
-  describe(`slow peers of a server of ${title}`, { timeout: 300_000, skip }, () => {
+  describe(`slow peers of a server of ${title}`, { timeout: 180_000, skip }, () => {
     test("leave others served, and are answered when their time is over", async (t) => {
       const count = Math.min(isOurs ? PEERS : PEERS / 10, limit() - OTHERS);
       const serverOptions = {

@@ -54,7 +54,7 @@ async function assertServes({ port }) {
 
 for (const isOurs of kinds) {
   const title = isOurs ? "createServer()" : "http.createServer()";
-  describe(`peers of a server of ${title}`, { timeout: 300_000, skip }, () => {
+  describe(`peers of a server of ${title}`, { timeout: 240_000, skip }, () => {
     for (const [state, prepare] of Object.entries(STATES)) {
       for (const end of ["reset", "end"]) {
         test(`${end} ${state}`, async (t) => {

@@ -19,7 +19,7 @@ const ofListening =
     : undefined;
 
 for (const kind of kinds) {
-  describe(`a server of ${kind.name}`, { timeout: 300_000 }, () => {
+  describe(`a server of ${kind.name}`, { timeout: 60_000 }, () => {
     test("has upgrades, and what comes behind them, in the context of Node.js", async (t) => {
       const server = newServer(t, kind);
       const seen = {};

@@ -151,7 +151,7 @@ async function chat(t, url, transports) {
 }
 
 for (const [engine, { createServer, options }] of Object.entries(engines)) {
-  describe(engine, { skip: skipWithoutFrameworks, timeout: 300_000 }, () => {
+  describe(engine, { skip: skipWithoutFrameworks, timeout: 60_000 }, () => {
     for (const [name, create] of Object.entries(frameworks)) {
       test(`serves ${name}`, async (t) => {
         const { server, listen, close } = await create(createServer);

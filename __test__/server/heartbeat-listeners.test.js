@@ -40,7 +40,7 @@ async function observe(t, kind, transport, events) {
   return log;
 }
 
-describe("Heartbeats of a client in no namespace", { timeout: 300_000 }, () => {
+describe("Heartbeats of a client in no namespace", { timeout: 60_000 }, () => {
   for (const kind of kinds) {
     for (const transport of ["polling", "websocket"]) {
       for (const events of [["packetCreate", "packet"], ["packet"], []]) {

@@ -79,7 +79,7 @@ function close(server) {
 }
 
 for (const kind of kinds) {
-  describe(`a server of ${kind.name}`, { timeout: 300_000 }, () => {
+  describe(`a server of ${kind.name}`, { timeout: 60_000 }, () => {
     test("serves no client that came in the turn in which it closes", async (t) => {
       const seen = [];
       const server = newServer(t, { ...kind, attach: null }, (request) => seen.push(request.url));

@@ -28,7 +28,7 @@ async function get(options) {
 
 const answer = (_request, response) => response.end("answer");
 
-describe("a server of createServer()", { timeout: 300_000 }, () => {
+describe("a server of createServer()", { timeout: 60_000 }, () => {
   test("is an http.Server", async (t) => {
     const server = createServer({ keepAliveTimeout: 7 }, answer);
     t.after(() => server.close());

@@ -120,7 +120,7 @@ const REASONS = {
   },
 };
 
-describe("a server with Socket.IO", { skip, timeout: 300_000 }, () => {
+describe("a server with Socket.IO", { skip, timeout: 60_000 }, () => {
   for (const [reason, cases] of Object.entries(REASONS)) {
     for (const [name, options] of Object.entries(cases)) {
       test(`passes a client if it has ${name}`, async (t) => {

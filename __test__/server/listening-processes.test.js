@@ -25,7 +25,7 @@ function serverAt(port) {
 for (const kind of hasEngine ? ["stock", "turbo"] : ["turbo"]) {
   const start = (t, action) => startFixture(t, "http-listener.js", [kind, action]);
 
-  describe(`the process of a server (${kind})`, { timeout: 300_000 }, () => {
+  describe(`the process of a server (${kind})`, { timeout: 120_000 }, () => {
     for (const action of ["unref", "unrefBefore"]) {
       test(`ends after ${action}() of the server`, async (t) => {
         const { code, reports } = await start(t, action).exited;

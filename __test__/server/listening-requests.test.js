@@ -208,7 +208,7 @@ const WITHOUT_ANSWER = ["an upgrade that nothing handles", "CONNECT that nothing
 
 for (const kind of ours) {
   const oracle = kind.attach === null ? { ...stock, attach: null } : stock;
-  describe(`a server of ${kind.name}`, { timeout: 300_000 }, () => {
+  describe(`a server of ${kind.name}`, { timeout: 120_000 }, () => {
     for (const [name, parts] of Object.entries(REQUESTS)) {
       test(`answers ${name} as Node.js does`, async (t) => {
         const expected = await exchange(t, oracle, parts);

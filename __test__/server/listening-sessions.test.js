@@ -29,7 +29,7 @@ async function enter(t, server) {
 }
 
 for (const kind of kinds.filter(({ attach }) => attach !== null)) {
-  describe(`a server of ${kind.name}`, { timeout: 300_000 }, () => {
+  describe(`a server of ${kind.name}`, { timeout: 60_000 }, () => {
     test("counts clients among its connections, until they are gone", async (t) => {
       const server = await start(t, kind);
       const before = stats().server.sessions;

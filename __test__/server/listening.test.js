@@ -52,7 +52,7 @@ const forms = {
 };
 
 for (const kind of kinds) {
-  describe(`a server of ${kind.name}`, { timeout: 300_000 }, () => {
+  describe(`a server of ${kind.name}`, { timeout: 60_000 }, () => {
     for (const [name, listen] of Object.entries(forms)) {
       test(`listens with ${name}`, async (t) => {
         const server = newServer(t, kind, answer);

@@ -16,7 +16,7 @@ const {
 
 const LONG = 60_000;
 
-describe("a session with long-polling", { timeout: 300_000 }, () => {
+describe("a session with long-polling", { timeout: 45_000 }, () => {
   test("gets its open packet alone", async (t) => {
     const look = (conn) => conn.send("first").send("second");
     const bodies = await same(t, { isBare: true, look }, async (session) => [

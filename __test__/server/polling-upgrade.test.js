@@ -58,7 +58,7 @@ async function next(websocket) {
   return String(data);
 }
 
-describe("changes to a WebSocket", { timeout: 300_000 }, () => {
+describe("changes to a WebSocket", { timeout: 60_000 }, () => {
   for (const kind of kinds) {
     test(`a client of Socket.IO changes (${kind.name})`, async (t) => {
       const before = passed();

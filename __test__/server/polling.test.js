@@ -17,7 +17,7 @@ const {
   same,
 } = require("../support/polling-session.js");
 
-describe("long-polling", { timeout: 300_000 }, () => {
+describe("long-polling", { timeout: 60_000 }, () => {
   test("a session is opened, and packets go both ways", async (t) => {
     const before = passed();
     const result = await same(t, {}, async (session) => {

@@ -69,7 +69,7 @@ function expectReturn() {
 }
 
 for (const kind of kinds.filter(({ attach }) => attach !== null)) {
-  describe(`a page in Chromium of ${kind.name}`, { skip, timeout: 300_000 }, () => {
+  describe(`a page in Chromium of ${kind.name}`, { skip, timeout: 120_000 }, () => {
     for (const [name, transports] of Object.entries(TRANSPORTS)) {
       test(`chats and reconnects by ${name}`, async (t) => {
         const before = stats().connections.opened;

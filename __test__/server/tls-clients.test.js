@@ -84,7 +84,7 @@ function factsOf(socket) {
 }
 
 for (const kind of kinds.filter(({ attach }) => attach !== null)) {
-  describe(`clients over TLS of ${kind.name}`, { skip, timeout: 300_000 }, () => {
+  describe(`clients over TLS of ${kind.name}`, { skip, timeout: 60_000 }, () => {
     for (const [name, transports] of Object.entries(TRANSPORTS)) {
       test(`talk by ${name}`, async (t) => {
         const started = await startServer(t, kind);
@@ -138,7 +138,7 @@ for (const kind of kinds.filter(({ attach }) => attach !== null)) {
 
 describe("clients over TLS of createSecureServer()", {
   skip: skip || !hasEngine,
-  timeout: 300_000,
+  timeout: 60_000,
 }, () => {
   const cases = {
     "any client": [{}, {}],

@@ -81,7 +81,7 @@ async function factsFor(t, kind, serverOptions, clientOptions) {
 }
 
 for (const kind of kinds) {
-  describe(`HTTPS by ${kind.name}`, { skip, timeout: 300_000 }, () => {
+  describe(`HTTPS by ${kind.name}`, { skip, timeout: 30_000 }, () => {
     test("carries bodies in both directions", async (t) => {
       const server = await startServer(t, kind, echo);
       assert.ok(server instanceof https.Server && server instanceof tls.Server);
@@ -327,7 +327,7 @@ for (const kind of kinds) {
   });
 }
 
-describe("a server of createSecureServer()", { skip: skip || !hasEngine, timeout: 300_000 }, () => {
+describe("a server of createSecureServer()", { skip: skip || !hasEngine, timeout: 30_000 }, () => {
   const cases = {
     "any client": [{}, {}],
     "a client with a name": [{}, { servername: "some.example" }],

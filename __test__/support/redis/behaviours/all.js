@@ -16,7 +16,7 @@ const { requests } = require("./requests.js");
 const ALL = [acknowledgements, broadcasts, listeners, namespaces, order, requests];
 
 /** A guard against hanging only, in milliseconds. */
-const TIMEOUT = 300_000;
+const TIMEOUT = 60_000;
 
 /**
  * @typedef {object} Protocol
