@@ -3,8 +3,8 @@
 /**
  * `npm test`: the Rust tests, then the JavaScript tests under this Node.js and under each other one
  * that is installed in `node-versions/`. With CI=true all of those are required, otherwise missing
- * ones are skipped with one line. Under this Node.js alone: the integration tests without the addon,
- * and tests that depend on no release. Seeds are fixed; `npm run explore` tries new ones.
+ * ones are skipped with one line. Under this Node.js alone: the tests of integration and of servers without
+ * the addon, and tests that depend on no release. Seeds are fixed; `npm run explore` tries new ones.
  */
 
 const { spawnSync } = require("node:child_process");
@@ -121,13 +121,11 @@ runTests(
     TURBO_PROGRAMS: PROGRAMS_WITH_DOOR,
   },
 );
-const integration = filesIn(["integration"], files);
-const withoutAddon = { TURBO_NATIVE: "0" };
 runTests(
   `Node.js ${process.version} without the addon`,
   process.execPath,
-  integration,
-  withoutAddon,
+  filesIn(["integration", "server"], filesEach),
+  { TURBO_NATIVE: "0" },
 );
 for (const major of MAJORS) {
   if (process.version.startsWith(`v${major}.`)) continue;
