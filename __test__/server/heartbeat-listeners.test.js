@@ -30,14 +30,14 @@ async function observe(t, kind, transport, events) {
       let left = 2;
       for (const event of events) conn.on(event, (it) => log.push(`${event} ${it?.type}`));
       // A copy: with two pings on their way, a third pong may come in the same turn.
-      conn.on("heartbeat", () => --left === 0 && resolve([...log, conn.readyState]));
+      conn.on("heartbeat", () => --left === 0 && resolve([conn.readyState, [...log]]));
       conn.on("close", (reason) => log.push(reason));
     });
   });
   const client = new Socket(url, { path: "/socket.io/", transports: [transport] });
   t.after(() => client.close());
-  const log = await done;
-  assert.equal(log.pop(), "open");
+  const [state, log] = await done;
+  assert.equal(state, "open");
   return log;
 }
 

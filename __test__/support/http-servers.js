@@ -37,7 +37,7 @@ const ours = {
 /** All connections are passed when they are accepted. @type {Kind} */
 const alone = { name: "createServer() alone", isOurs: true, createServer, attach: null };
 
-/** Without the engine, `createServer()` is `http.createServer()`. */
+/** Without the engine, Node.js accepts for `createServer()`, too: there is nothing to compare. */
 const kinds = hasEngine ? [stock, ours, alone] : [ours];
 
 /**
