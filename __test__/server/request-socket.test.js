@@ -51,6 +51,9 @@ function assertLean(engine, request) {
  * are no packets.
  */
 async function sessionStage(t, engine, { serverOptions } = {}) {
+  let socket;
+  // Before the server: it closes its clients, and one whose socket nobody reads does not answer in 30 s.
+  t.after(() => socket?.terminate());
   const { server, io, port } = await startServer(t, engine, forEngine(serverOptions));
   const url = `ws://127.0.0.1:${port}/socket.io/?EIO=4&transport=websocket`;
   const connected = once(io.engine, "connection");
@@ -59,7 +62,7 @@ async function sessionStage(t, engine, { serverOptions } = {}) {
   client.messages.length = 0;
   assertLean(engine, conn.request);
   const tcp = conn.request.socket;
-  const { socket } = conn.transport;
+  ({ socket } = conn.transport);
   socket.removeAllListeners("message");
   return { client, socket, server, tcp };
 }
