@@ -1,8 +1,8 @@
 "use strict";
 
-/** What a browser reports of requests that came too late for their session. */
+/** Complaints of browsers about requests that came too late for their session. */
 
-/** Ends that a client or the server asked for; what a connection or a heartbeat did is none of them. */
+/** Ends of a session that polls, by its client and by the server; a failed request or heartbeat is none of them. */
 const ASKED_FOR = ["transport close", "forced close"];
 
 /**
