@@ -28,11 +28,14 @@ const CONTENTS = {
   code: "pre .keyword",
 };
 
+/** A busy machine reaches the cut after the two minutes that the gallery keeps what it sends. */
+const LASTING = { maxDisconnectionDuration: 3_600_000 };
+
 describe("the gallery", { concurrency: true }, () => {
   let gallery;
   let apartFromEnded;
   before(async () => {
-    gallery = await createGallery();
+    gallery = await createGallery({ connectionStateRecovery: LASTING });
     apartFromEnded = watchEndedSessions(gallery.io);
   });
   after(() => gallery.close());
