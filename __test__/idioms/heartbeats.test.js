@@ -351,7 +351,12 @@ for (const engine of engines) {
       const server = await startServer(t, engine, { ...PINGING, pingTimeout: PATIENCE });
       const entrance = await enterToEnd(server);
       await handedOver(engine, entrance);
-      entrance.socket.conn.transport.socket.pause();
+      const { client, socket } = entrance;
+      socket.conn.transport.socket.pause();
+      // A worker that sends this has paused; before, it may read the answer to a ping that came before.
+      socket.emit("paused");
+      const isPaused = () => client.received.includes('42["paused"]') || client.disconnected;
+      await client.until(isPaused, "the event");
       answerPings(entrance);
       assert.equal(await entrance.ended, "ping timeout");
       assert.ok(pingsOf(entrance) <= 1);
