@@ -445,6 +445,8 @@ for (const engine of engines) {
         const options = {
           pingInterval: 5 * SHORT,
           pingTimeout: PATIENCE,
+          // By default pings end after 3.5 s, and clients leave 3.5 s later: 1 s after this is over.
+          maxLoopLag: LONG,
           transports: ["websocket"],
         };
         const { server, clients, ends } = await startBlocked(t, options, 3 * PATIENCE);
